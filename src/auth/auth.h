@@ -1,0 +1,58 @@
+/* Who is this? SASL for servers, over GNU SASL, the same for SMTP, IMAP and POP3.
+ *
+ * An exchange goes step by step; each step is run on the thread pool, as password hashing is
+ * slow on purpose. Texts are base64 on the wire: the protocol passes what it read, and sends what
+ * it gets, without looking inside. */
+#ifndef VEREDUS_AUTH_AUTH_H
+#define VEREDUS_AUTH_AUTH_H
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "net/conn.h"
+
+struct auth;
+struct auth_exchange;
+struct store;
+
+int auth_open(struct store *store, struct auth **out);
+void auth_close(struct auth *a);
+
+/* The mechanisms to announce on a connection, separated by spaces ("PLAIN LOGIN"); empty when
+ * none may be used. clear_allowed: mechanisms that show the password also without TLS. */
+const char *auth_mechanisms(struct auth *a, const struct conn *c, bool clear_allowed);
+
+struct auth_identity {
+	int64_t account_id;
+	const char *address; /* canonical; in the arena given to auth_begin */
+};
+
+enum auth_result {
+	AUTH_CONTINUE,    /* send the challenge, read an answer, call auth_step() */
+	AUTH_OK,          /* identity is set; if challenge is not empty it must be sent first and
+			     answered by an empty line */
+	AUTH_REFUSED,     /* wrong name or password; nobody may learn which (535 5.7.8) */
+	AUTH_NOT_OFFERED, /* no such mechanism (504 5.5.4) */
+	AUTH_NEEDS_TLS,   /* mechanism not without TLS (538 5.7.11) */
+	AUTH_BAD_SYNTAX,  /* not base64, or not what the mechanism expects (501 5.5.2) */
+	AUTH_CANCELLED,   /* the client sent "*" (501 5.0.0) */
+	AUTH_UNAVAILABLE, /* the store does not answer (454 4.7.0) */
+};
+
+/* Begins. initial: the client's initial response in base64, "=" for an empty one, NULL when
+ * there was none. Results after AUTH_CONTINUE come with *challenge_out (base64, arena). The
+ * exchange is freed by auth_end(), whatever happened. */
+enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct conn *c,
+			    bool clear_allowed, struct slice mechanism, const struct slice *initial,
+			    struct auth_exchange **exchange_out, struct slice *challenge_out);
+enum auth_result auth_step(struct auth_exchange *e, struct slice answer,
+			   struct slice *challenge_out);
+const struct auth_identity *auth_identity(const struct auth_exchange *e);
+void auth_end(struct auth_exchange *e);
+
+/* Name and password at once (IMAP LOGIN, POP3 PASS). A name without a domain is looked for in
+ * every domain of ours and must be found in one only. Costs the same time whether the account
+ * exists or not. */
+enum auth_result auth_login(struct auth *a, struct arena *arena, struct slice name,
+			    struct slice password, struct auth_identity *identity_out);
+
+#endif

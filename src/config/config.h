@@ -1,0 +1,142 @@
+/* The configuration: DIR/veredus.conf, read by libConfuse through one table of options.
+ *
+ * Each option stands once in config_options.c with its default and one line of explanation; the
+ * reference manual is printed from that table. A config is immutable once loaded; SIGHUP loads a
+ * new one, sessions keep theirs. Times are milliseconds here, with units in the file ("5m").
+ * Sizes are bytes here, with units in the file ("50M"). */
+#ifndef VEREDUS_CONFIG_CONFIG_H
+#define VEREDUS_CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "net/address.h"
+
+enum listener_kind {
+	LISTENER_SMTP,        /* strangers: 25, 2525 */
+	LISTENER_SUBMISSION,  /* our users, STARTTLS: 587 */
+	LISTENER_SUBMISSIONS, /* our users, TLS from the start: 465 */
+	LISTENER_POP3,
+	LISTENER_POP3S,
+	LISTENER_IMAP,
+	LISTENER_IMAPS,
+};
+
+struct config_listener {
+	const char *name; /* the section's title */
+	enum listener_kind kind;
+	struct net_address address;
+	unsigned max_sessions;
+	unsigned max_sessions_per_address;
+};
+
+struct config_certificate {
+	const char *chain_path, *key_path; /* absolute */
+};
+
+enum config_tls_rule {
+	TLS_RULE_NONE,          /* never */
+	TLS_RULE_OPPORTUNISTIC, /* if offered, any certificate */
+	TLS_RULE_REQUIRED,      /* STARTTLS or nothing, any certificate */
+	TLS_RULE_VERIFIED,      /* STARTTLS, chain and name good */
+	TLS_RULE_IMPLICIT,      /* TLS from the start (465), chain and name good */
+};
+
+/* Where mail for a domain (or "*": all that is not local) goes instead of its MX. */
+struct config_smarthost {
+	const char *domain; /* lower-case A-labels, or "*" */
+	const char *host;   /* a name or an address literal without brackets */
+	uint16_t port;
+	enum config_tls_rule tls;
+	const char *user, *password; /* NULL: no AUTH. password comes from password-file */
+};
+
+enum bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALISE };
+
+struct config {
+	const char *dir;      /* the data directory, absolute */
+	const char *hostname; /* what we call ourselves: greeting, HELO, Received, Message-ID */
+	int workers;          /* 0: one a core */
+	const char *user;     /* run as, or NULL */
+
+	struct config_listener *listeners;
+	size_t listener_count;
+	struct config_certificate *certificates;
+	size_t certificate_count;
+	struct net_network *relay_networks; /* may relay without logging in */
+	size_t relay_network_count;
+	struct config_smarthost *smarthosts;
+	size_t smarthost_count;
+
+	struct {
+		uint64_t max_message_bytes;    /* 552 5.3.4 */
+		unsigned max_recipients;       /* 452 4.5.3 */
+		unsigned max_errors;           /* then 421 4.7.0 */
+		unsigned max_transactions;     /* a session; then 421 4.7.0 */
+		unsigned max_command_bytes;    /* 500 5.5.6 */
+		unsigned max_received;         /* trace fields before it is a loop: 554 5.4.6 */
+		uint64_t memory_bytes;         /* of a message that is kept in memory while it
+						  comes; what is larger goes to a file */
+		enum bare_newline bare_newline;
+		int64_t command_timeout_ms;    /* RFC 5321 section 4.5.3.2.7 */
+		int64_t data_timeout_ms;       /* between blocks: 4.5.3.2.5 */
+		bool auth_without_tls;         /* allow PLAIN and LOGIN in clear */
+		bool vrfy;                     /* tell about local users; else 252 */
+	} smtp;
+	struct {
+		int64_t idle_ms;
+		unsigned max_command_bytes;    /* a command without its literals */
+		uint64_t max_literal_bytes;    /* of a non-message literal */
+		bool auth_without_tls;
+	} imap;
+	struct {
+		int64_t idle_ms;
+		bool auth_without_tls;
+	} pop3;
+	struct {
+		const char *forwarder;    /* see dns.h */
+		const char *trust_anchor;
+		int64_t timeout_ms;
+	} dns;
+	struct {
+		int64_t retry_first_ms;   /* after the first temporary failure */
+		int64_t retry_max_ms;     /* the longest pause */
+		int64_t expire_ms;        /* then it bounces */
+		unsigned max_connections; /* out, in all */
+		unsigned max_connections_per_destination;
+		int64_t connect_timeout_ms;
+		int64_t command_timeout_ms;
+		int64_t data_timeout_ms;  /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
+		uint16_t smtp_port;       /* 25, but for tests */
+		unsigned max_recipients_per_transaction;
+		bool tls;                 /* opportunistic STARTTLS */
+	} queue;
+	struct {
+		uint64_t default_quota_bytes; /* 0: none */
+		char plus_separator;          /* '+', or 0 for none */
+		unsigned max_alias_depth;
+		unsigned max_alias_targets;   /* of one address, all levels together */
+	} local;
+	struct {
+		int level;      /* enum log_level */
+		bool json;
+	} log;
+
+	struct arena *arena; /* owns all of it */
+};
+
+/* Reads and checks a configuration. On failure -EINVAL (or -ENOENT) and errors_out is a text of
+ * lines "file:line: what is wrong: what to do" (free() it); otherwise *errors_out is NULL, or
+ * warnings. port_offset: see `veredus init`; it stands in the file too. [any thread] */
+int config_load(const char *dir, struct config **out, char **errors_out);
+void config_free(struct config *c);
+/* The defaults alone, as for an empty file: for units. */
+struct config *config_defaults(const char *dir);
+/* Writes the commented file that `veredus init` makes. */
+struct config_init {
+	const char *dir, *domain, *hostname;
+	int port_offset; /* 0: standard ports on all addresses */
+};
+int config_write_initial(const struct config_init *init);
+/* The reference manual of all options, as mdoc, to a stream. */
+void config_print_reference(FILE *out);
+
+#endif

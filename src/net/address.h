@@ -1,0 +1,48 @@
+/* Network addresses: IPv4, IPv6 and Unix sockets. */
+#ifndef VEREDUS_NET_ADDRESS_H
+#define VEREDUS_NET_ADDRESS_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/arena.h"
+
+struct net_address {
+	socklen_t len;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_un local;
+	};
+};
+
+/* Room for any address as text: "192.0.2.1", "2001:db8::1", "unix:/path". */
+#define NET_ADDRESS_TEXT_MAX 128
+
+/* Parses "192.0.2.1", "2001:db8::1", with an optional port ("192.0.2.1:25", "[2001:db8::1]:25",
+ * "*:25" for any), or "unix:/path". port is used when the text has none. 0 or -EINVAL. */
+int net_address_parse(struct slice text, uint16_t port, struct net_address *out);
+/* Without the port; IPv4-mapped IPv6 as IPv4. Returns out. */
+const char *net_address_ip(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX]);
+/* With the port: "192.0.2.1:25", "[2001:db8::1]:25". Returns out. */
+const char *net_address_text(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX]);
+uint16_t net_address_port(const struct net_address *a);
+void net_address_set_port(struct net_address *a, uint16_t port);
+/* Same family and address, ports not looked at. */
+bool net_address_same_host(const struct net_address *a, const struct net_address *b);
+bool net_address_is_loopback(const struct net_address *a);
+/* An address literal as RFC 5321 section 4.1.3 writes it, with the brackets: "[192.0.2.1]",
+ * "[IPv6:2001:db8::1]". */
+const char *net_address_literal(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX]);
+
+/* A network in CIDR notation; a plain address is a network of one. */
+struct net_network {
+	struct in6_addr base; /* IPv4 as mapped */
+	unsigned bits;        /* 0 to 128 */
+};
+int net_network_parse(struct slice text, struct net_network *out);
+bool net_network_contains(const struct net_network *n, const struct net_address *a);
+
+#endif

@@ -1,0 +1,92 @@
+/* Services: listeners, and the life of the sessions that they accept.
+ *
+ * A protocol gives a table of functions; the service accepts on each worker, counts, limits,
+ * does implicit TLS, and calls the protocol on a fiber:
+ *
+ *     open()   once: the connection is there (and encrypted on an implicit-TLS listener); greet
+ *     step()   whenever there is something to do; see below
+ *     close()  once: free the session's own things (not the struct nor the connection)
+ *
+ * The session struct is protocol->session_size bytes, cleared, and begins with struct session. */
+#ifndef VEREDUS_NET_SERVICE_H
+#define VEREDUS_NET_SERVICE_H
+
+#include "net/conn.h"
+#include "net/tls.h"
+
+struct service;
+struct session;
+
+enum session_event {
+	SESSION_INPUT,   /* input is buffered or can be read without waiting long */
+	SESSION_NOTICE,  /* session_notify() was called */
+	SESSION_IDLE,    /* the idle deadline passed: say so (421, BYE) and return SESSION_END */
+	SESSION_STOPPING /* the server stops: say so and return SESSION_END */
+};
+
+enum session_verdict {
+	SESSION_CONTINUE, /* call again at once if input is buffered, else wait holding no stack */
+	SESSION_END,      /* flush, close */
+};
+
+struct protocol {
+	const char *name;
+	size_t session_size;
+	enum session_verdict (*open)(struct session *s);
+	/* Handles one command (or one notice). Flushing is done by the service when no more
+	 * input is buffered; a handler that waits for its client must flush before. */
+	enum session_verdict (*step)(struct session *s, enum session_event event);
+	void (*close)(struct session *s);
+	/* One line for a client that is one too many (with CRLF), sent before closing; the
+	 * reason is "too many connections" or the like. Static storage or NULL for silence. */
+	const char *(*refuse)(const char *reason);
+};
+
+struct session {
+	struct service *service;
+	struct conn *conn;
+	struct arena *arena;  /* lives as long as the session */
+	int64_t idle_ms;      /* how long the client may be silent between commands; the protocol
+				 may change it */
+	int64_t started_ms;   /* wall clock */
+	uint64_t id;          /* unique in this process, for the log */
+	bool always_waiting;  /* reserved for the service */
+};
+
+struct service_config {
+	const struct protocol *protocol;
+	const char *name;            /* of the listener: "smtp", "submissions" */
+	struct net_address address;
+	struct tls_server *tls;      /* NULL: no TLS here */
+	bool implicit_tls;
+	int64_t idle_ms;
+	unsigned max_sessions;       /* in total for this listener; 0: no limit */
+	unsigned max_sessions_per_address; /* 0: no limit; a /64 counts as one IPv6 address */
+	unsigned socket_mode;        /* permissions of a Unix socket */
+	void *context;               /* for the protocol: service_context() */
+};
+
+/* Binds and listens at once (so that it can be done before root is dropped); accepting begins
+ * with service_start() on the runtime. -EADDRINUSE, -EACCES... */
+int service_listen(const struct service_config *config, struct service **out);
+void service_start(struct service *s);
+/* Stops accepting; sessions go on. */
+void service_stop(struct service *s);
+void service_free(struct service *s);
+void *service_context(const struct service *s);
+const struct service_config *service_config(const struct service *s);
+/* The port that was bound, for a config with port 0. */
+uint16_t service_port(const struct service *s);
+
+struct service_counts {
+	uint64_t accepted, refused, open;
+};
+/* [any thread] */
+struct service_counts service_counts(const struct service *s);
+
+/* A name for the session that other threads may hold; it names nothing once the session ended. */
+watch_id session_name(const struct session *s);
+/* [any thread] step(SESSION_NOTICE) will be called; several notices may become one. */
+void session_notify(watch_id name);
+
+#endif

@@ -1,0 +1,36 @@
+/* TLS contexts: certificates for servers, trust for clients. OpenSSL 3, TLS 1.2 and newer. */
+#ifndef VEREDUS_NET_TLS_H
+#define VEREDUS_NET_TLS_H
+
+#include "base/slice.h"
+
+struct tls_server;
+struct tls_client;
+
+struct tls_certificate_files {
+	const char *chain_path; /* PEM, leaf first */
+	const char *key_path;   /* PEM */
+};
+
+/* A server with one or more certificates. The first is the default; others are chosen by SNI
+ * among the names in them (subjectAltName, wildcards of one label). Session resumption by
+ * tickets whose keys last as long as the process. On failure -EINVAL/-ENOENT and *why_out is a
+ * text that names the file and the trouble (free() it). [any thread] */
+int tls_server_new(const struct tls_certificate_files *files, size_t count,
+		   struct tls_server **out, char **why_out);
+void tls_server_free(struct tls_server *t);
+/* Loads the files again. Sessions that run keep what they have; on failure nothing changes.
+ * [any thread] */
+int tls_server_reload(struct tls_server *t, char **why_out);
+
+enum tls_verify {
+	TLS_VERIFY_NONE, /* opportunistic: encrypt, believe any certificate, record the verdict */
+	TLS_VERIFY_NAME, /* the chain must lead to a trusted root and the name must match */
+};
+/* A client. ca_path: a PEM file of roots, or NULL for the system's. Sessions are cached by host
+ * for resumption. */
+int tls_client_new(enum tls_verify verify, const char *ca_path, struct tls_client **out,
+		   char **why_out);
+void tls_client_free(struct tls_client *t);
+
+#endif

@@ -1,0 +1,37 @@
+/* Journeys: what happened to each message, as rows that `veredus trace` prints. */
+#ifndef VEREDUS_ROUTE_JOURNEY_H
+#define VEREDUS_ROUTE_JOURNEY_H
+
+#include "store/db.h"
+
+enum journey_kind {
+	JOURNEY_RECEIVED,  /* detail: protocol, TLS, size */
+	JOURNEY_DELIVERED, /* into a mailbox of ours; detail: which */
+	JOURNEY_QUEUED,    /* detail: next hop */
+	JOURNEY_RELAYED,   /* the remote took it; detail: its reply and TLS */
+	JOURNEY_DEFERRED,   /* detail: the reply or the trouble */
+	JOURNEY_BOUNCED,   /* failed for good; detail: the reply */
+	JOURNEY_DROPPED,   /* by the operator */
+};
+
+struct journey_event {
+	int64_t at_ms;
+	struct slice queue_id;   /* 16 characters: the same for all events of one message */
+	struct slice message_id; /* with <>; may be empty, in all but the first event too */
+	enum journey_kind kind;
+	struct slice address;    /* reverse-path for RECEIVED, else the recipient */
+	struct slice peer;       /* the other host, or empty */
+	struct slice detail;
+};
+
+/* Inside a commit. */
+int journey_note(struct db *db, const struct journey_event *event);
+/* Inside a read: all events of the messages with this Message-ID or queue id, oldest first. */
+int journey_find(struct db *db, struct slice id,
+		 int (*visit)(const struct journey_event *event, void *arg), void *arg);
+/* The RECEIVED events of messages from or to an address (either may be empty), newest first. */
+int journey_search(struct db *db, struct slice from, struct slice to, int64_t limit,
+		   int (*visit)(const struct journey_event *event, void *arg), void *arg);
+const char *journey_kind_name(enum journey_kind kind);
+
+#endif

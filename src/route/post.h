@@ -1,0 +1,88 @@
+/* The post office counter: all that the side of SMTP that strangers reach may ask of the rest.
+ *
+ * Look up a recipient, deliver an envelope with its bytes, note the journey. Nothing here reads a
+ * mailbox. The seam is narrow on purpose: a process boundary is to go here. */
+#ifndef VEREDUS_ROUTE_POST_H
+#define VEREDUS_ROUTE_POST_H
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "net/address.h"
+
+struct post;
+struct store;
+struct mailboxes;
+
+struct post_config {
+	struct store *store;
+	struct mailboxes *mailboxes;
+	const struct config *config;
+	/* Called after a commit that put something into the queue. */
+	void (*queued)(void *arg);
+	void *queued_arg;
+};
+int post_open(const struct post_config *config, struct post **out);
+void post_close(struct post *p);
+
+/* Who speaks, as far as it matters here. */
+struct post_client {
+	struct net_address address;
+	const char *helo;         /* as given, or "" */
+	const char *account;      /* canonical address of who logged in, or NULL */
+	int64_t account_id;
+	bool may_relay;           /* logged in, or from a relay network */
+	const char *protocol;     /* RFC 3848: "ESMTPSA" */
+	const char *tls_protocol; /* NULL: plain */
+	const char *tls_cipher;
+};
+
+enum post_verdict {
+	POST_LOCAL,        /* it will be in a mailbox of ours (or a remote one, by an alias) */
+	POST_REMOTE,       /* it will be queued for another host */
+	POST_NO_USER,      /* 550 5.1.1 */
+	POST_NO_RELAY,     /* 550 5.7.1 */
+	POST_OVER_QUOTA,   /* 452 4.2.2 */
+	POST_DISABLED,     /* 550 5.2.1 */
+	POST_ALIAS_LOOP,   /* 550 5.4.6, logged for the operator */
+	POST_TEMPORARY,    /* 451 4.3.0 */
+};
+
+/* May this client send to this address? local part and domain as received, domain empty for
+ * <postmaster>. size: as declared by SIZE, or 0. */
+enum post_verdict post_check_recipient(struct post *p, const struct post_client *client,
+				       struct slice local, struct slice domain, uint64_t size);
+/* May this account send as this address? True also for the empty reverse-path. */
+bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
+		      struct slice domain);
+
+struct post_recipient {
+	struct slice local, domain; /* as received */
+	unsigned notify;            /* DSN: bits of enum post_notify; 0: not given */
+	struct slice orcpt;         /* or empty */
+};
+enum post_notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+
+struct post_envelope {
+	struct slice reverse_path;     /* without <>; empty for the null one */
+	struct post_recipient *recipients;
+	size_t recipient_count;
+	bool smtputf8, body_8bit;
+	struct slice envid;
+	char ret;                      /* 'F', 'H' or 0 */
+};
+
+enum post_result {
+	POST_ACCEPTED,      /* durable: 250 2.0.0 */
+	POST_FULL,          /* disk: 452 4.3.1 */
+	POST_LOOP,          /* too many Received, or Delivered-To already: 554 5.4.6 */
+	POST_FAILED,        /* 451 4.3.0 */
+};
+/* Takes responsibility in ONE commit: blob, mailbox rows, queue rows, journey. trace: the
+ * Received field with its CRLF; Return-Path is added for mailboxes. message: the bytes as
+ * received, dot-unstuffed. queue_id_out: what to tell the client and the log, 16 characters
+ * and a NUL. Parks the fiber. */
+enum post_result post_deliver(struct post *p, const struct post_client *client,
+			      const struct post_envelope *envelope, struct slice trace,
+			      struct slice message, char queue_id_out[static 17]);
+
+#endif

@@ -1,0 +1,36 @@
+/* Queue rows: how a message enters the queue. The queue itself (schedule, leases, delivery) lies
+ * above; the receiving commit writes rows through this. */
+#ifndef VEREDUS_ROUTE_QUEUE_ROWS_H
+#define VEREDUS_ROUTE_QUEUE_ROWS_H
+
+#include "store/db.h"
+
+struct queue_new_recipient {
+	struct slice forward_path; /* local@domain */
+	struct slice domain;       /* canonical */
+	unsigned notify;           /* enum post_notify */
+	struct slice orcpt;
+	struct slice prefix;       /* header fields to put before the message for this recipient,
+				      such as Delivered-To of the alias that sent it out; or empty */
+};
+
+struct queue_new_message {
+	struct slice queue_id;     /* 16 characters */
+	struct slice message_id;
+	struct slice reverse_path;
+	int64_t blob_id;           /* retained once by queue_add_message() */
+	uint64_t size_bytes;
+	int64_t now_ms;            /* wall clock */
+	int64_t due_ms;            /* first attempt */
+	int64_t expires_ms;
+	bool smtputf8, body_8bit;
+	struct slice envid;
+	char ret;
+	const struct queue_new_recipient *recipients;
+	size_t recipient_count;
+};
+
+/* Inside a commit. */
+int queue_add_message(struct db *db, const struct queue_new_message *message);
+
+#endif

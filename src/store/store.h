@@ -1,0 +1,113 @@
+/* The store: rows in SQL, message bytes in segments, and one way to change them.
+ *
+ * Callers hand the store a closure. store_commit() runs it inside a transaction and returns when
+ * what it did is durable; store_read() runs it on a snapshot. A closure touches the database only
+ * through db_* calls (db.h), does not wait, and does not know which engine is below.
+ *
+ * On SQLite one writer thread takes every commit that is waiting, appends their blobs to the
+ * segment and syncs it once, runs each closure in a savepoint, and commits them together. A
+ * closure that fails is rolled back alone. The calling fiber is parked meanwhile; outside a fiber
+ * (command line) the calling thread blocks.
+ *
+ *   1. When store_commit() returns 0 the change survives power loss.
+ *   2. When it returns an error nothing of the change is there, now or after a crash.
+ *   3. A row never names a blob that is not durable.
+ *   4. After a failed sync nothing is committed any more: store_failed() is true, every commit
+ *      returns -EIO, and the operator is told. Reads go on. */
+#ifndef VEREDUS_STORE_STORE_H
+#define VEREDUS_STORE_STORE_H
+
+#include "base/arena.h"
+
+struct store;
+struct db;
+
+struct store_config {
+	const char *dir;         /* the data directory */
+	bool create;             /* make the database if there is none */
+	uint64_t segment_bytes;  /* 0: the default (64 MiB) */
+};
+
+/* Opens and, if the schema is older, migrates. Takes the directory's lock: -EWOULDBLOCK when
+ * another process has it, -ENOENT when there is no database and create is false, -EPROTO when the
+ * schema is newer than this program. [any thread] */
+int store_open(const struct store_config *config, struct store **out);
+/* Ends after the commits that wait are done. */
+void store_close(struct store *s);
+/* True once a sync failed; see invariant 4. [any thread] */
+bool store_failed(const struct store *s);
+
+/* A closure: 0, or a negative error that rolls its change back and is returned to the caller. */
+typedef int (*store_fn)(struct db *db, void *arg);
+
+/* A blob to be written with a commit: immutable bytes, given in parts. */
+struct store_blob {
+	const struct slice *parts; /* must stay where they are until the commit returns */
+	size_t part_count;
+	struct slice note; /* where it goes, for `veredus recover`; at most STORE_NOTE_MAX bytes */
+	int64_t id;        /* out: set before the closure runs */
+};
+enum { STORE_NOTE_MAX = 16 * 1024 };
+
+/* Errors besides the closure's own: -ENOSPC (disk full: nothing was changed, later commits may
+ * succeed), -EIO (the store has failed), -ECANCELED never: a commit once begun is waited for. */
+int store_commit(struct store *s, struct store_blob *blobs, size_t blob_count, store_fn fn,
+		 void *arg);
+int store_read(struct store *s, store_fn fn, void *arg);
+
+/* --- blobs --------------------------------------------------------------------------- */
+
+/* Inside a commit: references to a blob. A new blob has none, and one that still has none when
+ * its commit ends is garbage; so is one that loses its last. Garbage is collected later. */
+int blob_retain(struct db *db, int64_t blob_id, int64_t count);
+int blob_release(struct db *db, int64_t blob_id, int64_t count);
+
+/* The bytes of a blob, for reading. Their checksum has been verified. */
+struct blob_view {
+	struct slice bytes;
+	void *owner; /* the store's own */
+};
+/* -ENOENT: no such blob. -EBADMSG: damaged (and logged). The view stays valid while open even
+ * if the blob is released or moved meanwhile. Not inside a closure. */
+int blob_open(struct store *s, int64_t blob_id, struct blob_view *out);
+void blob_close(struct blob_view *v);
+
+/* --- upkeep -------------------------------------------------------------------------- */
+
+/* Rewrites segments that are mostly garbage and removes those that are all garbage. *freed_out:
+ * bytes given back. Runs beside commits. */
+int store_collect(struct store *s, uint64_t *freed_out);
+
+/* Walks every record of every segment in a data directory, in the order of writing, without a
+ * database: what `veredus recover` and `veredus fsck` stand on. bad tells a record whose checksum
+ * is wrong (its bytes are then not to be trusted). Stops at a non-zero return. */
+struct segment_record {
+	int64_t blob_id;
+	uint32_t segment;
+	uint64_t offset;
+	struct slice note;
+	struct slice bytes;
+	bool bad;
+};
+typedef int (*segment_visit_fn)(const struct segment_record *record, void *arg);
+int store_walk_segments(const char *dir, segment_visit_fn visit, void *arg);
+
+struct store_check {
+	uint64_t blobs, rows;        /* looked at */
+	uint64_t damaged;            /* checksum wrong */
+	uint64_t missing;            /* a row names a blob that is not in a segment */
+	uint64_t wrong_count;        /* references counted wrong */
+	void (*report)(const char *what, void *arg); /* one call a finding */
+	void *arg;
+};
+/* Checks the database (SQLite's own integrity check too), rows against blobs, and references
+ * against the tables that hold them. 0 also when there are findings: look at the counts. */
+int store_check(struct store *s, struct store_check *check);
+
+struct store_counts {
+	uint64_t commits, groups, syncs, blob_bytes, reads, failed;
+};
+/* [any thread] */
+struct store_counts store_counts(const struct store *s);
+
+#endif
