@@ -42,6 +42,7 @@ static inline int cursor_peek(const struct cursor *c)
 
 /* One given byte. take_byte_nocase ignores the case of ASCII letters. */
 bool take_byte(struct cursor *c, char byte);
+bool take_byte_nocase(struct cursor *c, char byte);
 /* Any one byte. */
 bool take_any(struct cursor *c, char *byte_out);
 /* A given text, exactly or without regard to ASCII case. */

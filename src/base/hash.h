@@ -27,5 +27,7 @@ bool hash_next(const struct hash *h, size_t *position, struct slice *key_out, vo
 
 /* SipHash-2-4 of the bytes under the process's secret. */
 uint64_t hash_bytes(struct slice s);
+/* The same under a given key, for what must hash alike in another process. */
+uint64_t hash_bytes_keyed(const uint64_t key[static 2], struct slice s);
 
 #endif

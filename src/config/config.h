@@ -7,6 +7,8 @@
 #ifndef VEREDUS_CONFIG_CONFIG_H
 #define VEREDUS_CONFIG_CONFIG_H
 
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "net/address.h"
 

@@ -21,9 +21,7 @@ enum mailbox_flag {
 /* A message on its way in: the fixed part of its row. */
 struct mailbox_new_message {
 	int64_t blob_id;            /* retained once by mailbox_append() */
-	struct slice prefix;        /* header fields that stand before the blob's bytes for this
-				       message only (Return-Path...); or empty */
-	uint64_t size_bytes;        /* prefix included */
+	uint64_t size_bytes;
 	int64_t internal_ms;        /* wall clock */
 	uint32_t flags;
 	struct slice envelope;      /* IMAP ENVELOPE, ready to send (message/summary.h) */

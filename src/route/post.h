@@ -78,8 +78,9 @@ enum post_result {
 	POST_FAILED,        /* 451 4.3.0 */
 };
 /* Takes responsibility in ONE commit: blob, mailbox rows, queue rows, journey. trace: the
- * Received field with its CRLF; Return-Path is added for mailboxes. message: the bytes as
- * received, dot-unstuffed. queue_id_out: what to tell the client and the log, 16 characters
+ * Received field with its CRLF. message: the bytes as received, dot-unstuffed. One blob holds
+ * Return-Path, trace and message, and all recipients share it; what the queue sends on begins
+ * behind the Return-Path. queue_id_out: what to tell the client and the log, 16 characters
  * and a NUL. Parks the fiber. */
 enum post_result post_deliver(struct post *p, const struct post_client *client,
 			      const struct post_envelope *envelope, struct slice trace,
