@@ -1,0 +1,183 @@
+/* Conventions:
+ *   - The dialect that SQLite and PostgreSQL share, but for types and WITHOUT ROWID.
+ *   - Times are wall-clock milliseconds (_ms), sizes are bytes (_bytes), booleans are 0 or 1.
+ *   - Addresses and domains are kept in lower case.
+ *   - AUTOINCREMENT where an id must never be given out twice, since something outside the
+ *     database (a session, a log line, a UIDVALIDITY) may remember it.
+ *   - No foreign keys: they cost a look-up a row on the road of every message. Whoever deletes a
+ *     parent deletes its children in the same commit, and store_check() looks for orphans.
+ *   - Whoever inserts or deletes a row that names a blob calls blob_retain() or blob_release() in
+ *     the same commit, and is listed in schema_blob_references below. */
+#include "store/schema.h"
+
+static const char *const schema_1[] = {
+	"CREATE TABLE meta ("
+	"  key   TEXT NOT NULL PRIMARY KEY,"
+	"  value TEXT NOT NULL"
+	") WITHOUT ROWID",
+
+	/* --- store ------------------------------------------------------------------- */
+
+	/* Where the bytes of a message are: see docs/format.md. */
+	"CREATE TABLE blob ("
+	"  id       INTEGER PRIMARY KEY,"
+	"  segment  INTEGER NOT NULL,"
+	"  position INTEGER NOT NULL," /* of the record in its segment */
+	"  length   INTEGER NOT NULL," /* of the bytes, without the record's header and note */
+	"  refs     INTEGER NOT NULL"
+	")",
+	"CREATE INDEX blob_garbage ON blob (id) WHERE refs = 0",
+
+	/* --- directory ---------------------------------------------------------------- */
+
+	"CREATE TABLE domain ("
+	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name       TEXT NOT NULL UNIQUE,"
+	"  kind       TEXT NOT NULL," /* 'local' or 'relay' */
+	"  catch_all  TEXT,"          /* address that gets what is for nobody, or NULL */
+	"  created_ms INTEGER NOT NULL"
+	")",
+	"CREATE TABLE account ("
+	"  id            INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  address       TEXT NOT NULL UNIQUE,"
+	"  domain_id     INTEGER NOT NULL,"
+	"  enabled       INTEGER NOT NULL DEFAULT 1,"
+	"  quota_bytes   INTEGER NOT NULL DEFAULT 0," /* 0: unlimited */
+	"  used_bytes    INTEGER NOT NULL DEFAULT 0,"
+	"  used_messages INTEGER NOT NULL DEFAULT 0,"
+	"  created_ms    INTEGER NOT NULL"
+	")",
+	"CREATE INDEX account_domain ON account (domain_id)",
+	"CREATE TABLE credential ("
+	"  account_id INTEGER NOT NULL,"
+	"  kind       TEXT NOT NULL," /* 'argon2id', 'scram-sha-256' ... */
+	"  name       TEXT NOT NULL," /* '' the password, else an application's own */
+	"  value      TEXT NOT NULL," /* a verifier, never the password */
+	"  created_ms INTEGER NOT NULL,"
+	"  PRIMARY KEY (account_id, kind, name)"
+	") WITHOUT ROWID",
+	"CREATE TABLE alias ("
+	"  address  TEXT NOT NULL,"
+	"  target   TEXT NOT NULL,"
+	"  position INTEGER NOT NULL," /* targets in the order in which they were given */
+	"  PRIMARY KEY (address, target)"
+	") WITHOUT ROWID",
+
+	/* --- mailbox ------------------------------------------------------------------ */
+
+	"CREATE TABLE mailbox ("
+	"  id             INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  account_id     INTEGER NOT NULL,"
+	"  name           TEXT NOT NULL,"
+	"  uidvalidity    INTEGER NOT NULL,"
+	"  uidnext        INTEGER NOT NULL DEFAULT 1,"
+	"  highest_modseq INTEGER NOT NULL DEFAULT 1,"
+	"  subscribed     INTEGER NOT NULL DEFAULT 1,"
+	"  special_use    TEXT," /* '\\Sent' ..., or NULL */
+	"  message_count  INTEGER NOT NULL DEFAULT 0,"
+	"  unseen_count   INTEGER NOT NULL DEFAULT 0,"
+	"  size_bytes     INTEGER NOT NULL DEFAULT 0,"
+	"  UNIQUE (account_id, name)"
+	")",
+	/* The fixed part of a message: written once, deleted once. */
+	"CREATE TABLE message ("
+	"  mailbox_id     INTEGER NOT NULL,"
+	"  uid            INTEGER NOT NULL,"
+	"  blob_id        INTEGER NOT NULL,"
+	"  size_bytes     INTEGER NOT NULL,"
+	"  internal_ms    INTEGER NOT NULL,"
+	"  sent_ms        INTEGER," /* of the Date field; NULL if there is no good one */
+	"  thread_id      INTEGER,"
+	"  envelope       BLOB NOT NULL," /* IMAP ENVELOPE, ready to send */
+	"  body_structure BLOB NOT NULL," /* IMAP BODYSTRUCTURE, ready to send */
+	"  PRIMARY KEY (mailbox_id, uid)"
+	") WITHOUT ROWID",
+	/* The moving part: which UIDs exist, flags, keywords and MODSEQ, some 256 a row. */
+	"CREATE TABLE flag_chunk ("
+	"  mailbox_id     INTEGER NOT NULL,"
+	"  chunk          INTEGER NOT NULL,"
+	"  highest_modseq INTEGER NOT NULL,"
+	"  data           BLOB NOT NULL,"
+	"  PRIMARY KEY (mailbox_id, chunk)"
+	") WITHOUT ROWID",
+	/* The keyword that a bit of the flags stands for. */
+	"CREATE TABLE keyword ("
+	"  mailbox_id INTEGER NOT NULL,"
+	"  bit        INTEGER NOT NULL,"
+	"  name       TEXT NOT NULL,"
+	"  PRIMARY KEY (mailbox_id, bit)"
+	") WITHOUT ROWID",
+	/* UIDs that went away, by the MODSEQ of their going. */
+	"CREATE TABLE expunged ("
+	"  mailbox_id INTEGER NOT NULL,"
+	"  modseq     INTEGER NOT NULL,"
+	"  uids       BLOB NOT NULL,"
+	"  PRIMARY KEY (mailbox_id, modseq)"
+	") WITHOUT ROWID",
+
+	/* --- queue -------------------------------------------------------------------- */
+
+	"CREATE TABLE queue_message ("
+	"  id           INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  reverse_path TEXT NOT NULL," /* '' is <> */
+	"  blob_id      INTEGER NOT NULL,"
+	"  size_bytes   INTEGER NOT NULL,"
+	"  arrived_ms   INTEGER NOT NULL,"
+	"  expires_ms   INTEGER NOT NULL,"
+	"  message_id   TEXT NOT NULL," /* of the header; '' if it has none */
+	"  submitter    TEXT,"          /* the account that authenticated, or NULL */
+	"  body_type    TEXT,"          /* '7BIT', '8BITMIME', 'BINARYMIME', or NULL */
+	"  smtputf8     INTEGER NOT NULL DEFAULT 0,"
+	"  ret          TEXT," /* RFC 3461: 'FULL', 'HDRS', or NULL */
+	"  envid        TEXT"  /* RFC 3461, or NULL */
+	")",
+	"CREATE TABLE queue_recipient ("
+	"  id               INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  queue_message_id INTEGER NOT NULL,"
+	"  forward_path     TEXT NOT NULL,"
+	"  domain           TEXT NOT NULL,"
+	"  next_hop         TEXT NOT NULL," /* what recipients are grouped by */
+	"  state            TEXT NOT NULL," /* 'waiting', 'leased', 'held', 'delivered', 'failed' */
+	"  due_ms           INTEGER NOT NULL,"
+	"  attempts         INTEGER NOT NULL DEFAULT 0,"
+	"  lease_until_ms   INTEGER NOT NULL DEFAULT 0,"
+	"  lease_owner      TEXT,"
+	"  notify           TEXT," /* RFC 3461, or NULL */
+	"  orcpt            TEXT," /* RFC 3461, or NULL */
+	"  prefix           BLOB," /* header fields for this recipient alone, or NULL */
+	"  last_code        INTEGER NOT NULL DEFAULT 0,"
+	"  last_reply       TEXT,"
+	"  last_at_ms       INTEGER NOT NULL DEFAULT 0"
+	")",
+	"CREATE INDEX queue_recipient_due ON queue_recipient (state, due_ms)",
+	"CREATE INDEX queue_recipient_hop ON queue_recipient (next_hop)",
+	"CREATE INDEX queue_recipient_message ON queue_recipient (queue_message_id)",
+
+	/* --- journeys ----------------------------------------------------------------- */
+
+	/* What happened to a message, one event a row. */
+	"CREATE TABLE journey ("
+	"  id         INTEGER PRIMARY KEY,"
+	"  at_ms      INTEGER NOT NULL,"
+	"  message_id TEXT NOT NULL,"
+	"  queue_id   INTEGER NOT NULL DEFAULT 0," /* queue_message.id, 0: none */
+	"  kind       TEXT NOT NULL,"
+	"  address    TEXT NOT NULL DEFAULT '',"
+	"  peer       TEXT NOT NULL DEFAULT '',"
+	"  detail     TEXT NOT NULL DEFAULT ''"
+	")",
+	"CREATE INDEX journey_message ON journey (message_id)",
+	"CREATE INDEX journey_address ON journey (address, at_ms)",
+	NULL,
+};
+
+const struct schema_migration schema_migrations[] = {
+	{ .version = 1, .statements = schema_1 },
+};
+const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
+
+const char *const schema_blob_references[] = {
+	"SELECT blob_id, count(*) FROM message GROUP BY blob_id",
+	"SELECT blob_id, count(*) FROM queue_message GROUP BY blob_id",
+	NULL,
+};
