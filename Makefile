@@ -1,0 +1,62 @@
+# A thin door to Meson. `make run` and `make check` install the Debian packages that they need.
+
+BUILD     ?= build
+DEMO      ?= demo
+OFFSET    ?= 2000
+DESTDIR   ?=
+PREFIX    ?= /usr/local
+PYTHON    := /usr/bin/python3
+NINJA     := ninja
+
+.PHONY: help run check build lint format fuzz soak bench install clean packages test-packages
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make run      install packages, build, make ./demo with two accounts, serve in the foreground
+run: packages build
+	@scripts/demo $(BUILD)/veredus $(DEMO) $(OFFSET)
+
+## make check    install packages, build, lint, run all tests; counts what passed and failed
+check: test-packages
+	@scripts/check
+
+## make build    build/veredus
+build: $(BUILD)/build.ninja
+	@$(NINJA) -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --prefix=$(PREFIX) >/dev/null
+
+## make lint     formatting, static analysis, layers, size budgets
+lint: $(BUILD)/build.ninja
+	@scripts/lint $(BUILD)
+
+## make format   clang-format all sources in place
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+## make fuzz     each fuzz target for SECONDS (default 600)
+fuzz: test-packages
+	@scripts/fuzz $(or $(SECONDS),600)
+
+## make soak     the crash test without end (interrupt it)
+soak: test-packages
+	@scripts/soak
+
+## make bench    idle sessions, round trips, the store against its yardstick
+bench: packages build
+	@scripts/bench $(BUILD)
+
+## make install  into $(DESTDIR)$(PREFIX): the program, its man pages, a systemd unit
+install: build
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD) build-*
+
+packages:
+	@scripts/packages build
+
+test-packages:
+	@scripts/packages build test

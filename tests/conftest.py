@@ -1,0 +1,258 @@
+"""Fixtures: a real server in a temporary directory, on loopback ports of its own.
+
+    def test_something(server):              # one server for the test module
+        with server.smtp() as smtp: ...
+    def test_other(make_server):             # servers made to measure
+        a = make_server(domain="a.test", config="smtp { max-recipients = 5 }")
+
+The program under test is named by VEREDUS (default: build/veredus). Every server is stopped at the
+end, and a server that ended badly (a sanitizer's report, a signal) fails its test.
+"""
+import fcntl
+import imaplib
+import os
+import pathlib
+import poplib
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VEREDUS = pathlib.Path(os.environ.get("VEREDUS", ROOT / "build" / "veredus")).resolve()
+PORTS = {"smtp": 25, "smtp2": 2525, "submission": 587, "submissions": 465, "pop3": 110,
+         "pop3s": 995, "imap": 143, "imaps": 993}
+PASSWORD = "correct horse"
+START_SECONDS = 30   # a bound for slow sanitized runs, not a measurement
+
+
+class PortOffset:
+    """An offset to the standard ports that no other test uses. Multiples of 13: no two of them
+    make two of our ports meet."""
+
+    def __init__(self):
+        lock_dir = pathlib.Path(tempfile.gettempdir()) / "veredus-test-ports"
+        lock_dir.mkdir(exist_ok=True)
+        for offset in range(10010, 29000, 13):
+            self.lock = open(lock_dir / str(offset), "w")
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self.lock.close()
+                continue
+            if all(self.is_free(port + offset) for port in PORTS.values()):
+                self.value = offset
+                return
+            self.lock.close()
+        raise RuntimeError("no free ports")
+
+    @staticmethod
+    def is_free(port):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+        return True
+
+    def release(self):
+        self.lock.close()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(condition, seconds=20, what="condition"):
+    """Polls until condition() is true; returns its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"timed out waiting for {what}")
+        time.sleep(0.02)
+
+
+class Server:
+    """A Veredus with its data directory. Accounts are created with PASSWORD."""
+
+    def __init__(self, directory, domain="example.test", accounts=("alice", "bob"), config="",
+                 hostname=None):
+        self.dir = pathlib.Path(directory)
+        self.domain = domain
+        self.hostname = hostname or f"mx.{domain}"
+        self.offset = PortOffset()
+        self.port = {name: port + self.offset.value for name, port in PORTS.items()}
+        self.process = None
+        self.log_path = self.dir.parent / (self.dir.name + ".log")
+        self.cli("init", "--domain", domain, "--hostname", self.hostname,
+                 "--port-offset", str(self.offset.value))
+        for name in accounts:
+            self.cli("user", "add", f"{name}@{domain}", input=PASSWORD + "\n")
+        self.configure(config)
+
+    def configure(self, text):
+        """Appends to the configuration; takes effect at the next start."""
+        if text:
+            with open(self.dir / "veredus.conf", "a") as f:
+                f.write("\n" + text + "\n")
+
+    def cli(self, *args, input=None, check=True):
+        result = subprocess.run([VEREDUS, "-d", self.dir, *args], input=input, text=True,
+                                capture_output=True, timeout=60)
+        if check and result.returncode != 0:
+            raise AssertionError(f"veredus {' '.join(args)}: {result.returncode}\n"
+                                 f"{result.stdout}{result.stderr}")
+        return result
+
+    def start(self, env=None):
+        self.log = open(self.log_path, "ab")
+        self.process = subprocess.Popen([VEREDUS, "-d", self.dir, "serve"], stdout=self.log,
+                                        stderr=self.log, stdin=subprocess.DEVNULL,
+                                        env={**os.environ, **(env or {})})
+        end = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError("the server does not start:\n" + self.log_text())
+            time.sleep(0.02)
+        return self
+
+    def answers(self):
+        """True once every port takes connections."""
+        for port in self.port.values():
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            except OSError:
+                return False
+        return True
+
+    def log_text(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def kill(self):
+        """SIGKILL: no good-bye."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+        self.log.close()
+
+    def stop(self):
+        """SIGTERM, and a look at how it ended."""
+        if not self.process:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            status = "no end within 30 s"
+        self.process = None
+        self.log.close()
+        text = self.log_text()
+        assert status == 0, f"the server ended with {status}:\n{text[-8000:]}"
+        for report in ("Sanitizer", "runtime error:"):
+            assert report not in text, text[-16000:]
+
+    def dispose(self):
+        try:
+            self.stop()
+        finally:
+            self.offset.release()
+
+    # --- clients ---------------------------------------------------------------------------
+
+    def tls_context(self):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def smtp(self, port="smtp", **options):
+        return smtplib.SMTP("127.0.0.1", self.port[port], timeout=60, **options)
+
+    def submission(self, user="alice"):
+        """Logged in, over STARTTLS."""
+        smtp = self.smtp("submission")
+        smtp.starttls(context=self.tls_context())
+        smtp.login(f"{user}@{self.domain}", PASSWORD)
+        return smtp
+
+    def imap(self, user="alice"):
+        """Logged in, over TLS."""
+        imap = imaplib.IMAP4_SSL("127.0.0.1", self.port["imaps"], ssl_context=self.tls_context(),
+                                 timeout=60)
+        imap.login(f"{user}@{self.domain}", PASSWORD)
+        return imap
+
+    def pop3(self, user="alice"):
+        """Logged in, over TLS."""
+        pop = poplib.POP3_SSL("127.0.0.1", self.port["pop3s"], context=self.tls_context(),
+                              timeout=60)
+        pop.user(f"{user}@{self.domain}")
+        pop.pass_(PASSWORD)
+        return pop
+
+    def messages(self, user="alice", mailbox="INBOX"):
+        """The raw messages of a mailbox, oldest first."""
+        imap = self.imap(user)
+        try:
+            imap.select(mailbox, readonly=True)
+            _, data = imap.search(None, "ALL")
+            result = []
+            for number in data[0].split():
+                _, parts = imap.fetch(number, "(BODY.PEEK[])")
+                result.append(parts[0][1])
+            return result
+        finally:
+            imap.logout()
+
+    def wait_messages(self, count, user="alice", mailbox="INBOX", seconds=30):
+        return wait_for(lambda: (m := self.messages(user, mailbox)) and len(m) >= count and m,
+                        seconds, f"{count} messages for {user}")
+
+
+def _factory(directory):
+    servers = []
+
+    def make(start=True, **options):
+        server = Server(directory / f"server{len(servers)}", **options)
+        servers.append(server)
+        return server.start() if start else server
+
+    def dispose():
+        errors = []
+        for server in servers:
+            try:
+                server.dispose()
+            except AssertionError as e:
+                errors.append(str(e))
+        shutil.rmtree(directory, ignore_errors=True)
+        assert not errors, "\n".join(errors)
+
+    return make, dispose
+
+
+@pytest.fixture
+def make_server():
+    make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
+    yield make
+    dispose()
+
+
+@pytest.fixture(scope="module")
+def server():
+    make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
+    yield make()
+    dispose()
