@@ -29,7 +29,7 @@ void *arena_zero(struct arena *arena, size_t count, size_t size)
 struct slice arena_copy(struct arena *arena, struct slice s);
 char *arena_str(struct arena *arena, struct slice s);
 char *arena_printf(struct arena *arena, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3), nonnull(2)));
 struct slice arena_concat(struct arena *arena, const struct slice *parts, size_t count);
 /* A copy with ASCII letters in lower case. */
 struct slice arena_lower(struct arena *arena, struct slice s);

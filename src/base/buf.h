@@ -28,7 +28,7 @@ void buf_clear(struct buf *b);
 
 int buf_append(struct buf *b, struct slice s);
 int buf_append_byte(struct buf *b, char c);
-int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 /* Makes room for len more bytes and returns where they go, or NULL; buf_commit() counts them in
  * once they have been written. */
 char *buf_reserve(struct buf *b, size_t len);
