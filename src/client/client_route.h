@@ -1,0 +1,54 @@
+/* Where mail for a domain goes: a smarthost of the configuration, or its MX (RFC 5321 section 5),
+ * Null MX (RFC 7505), implicit MX and address literals.
+ *
+ *     client_route_key()   names the destination: what the queue groups, limits and backs off by
+ *     client_route_find()  turns it into addresses to try, best first */
+#ifndef VEREDUS_CLIENT_CLIENT_ROUTE_H
+#define VEREDUS_CLIENT_CLIENT_ROUTE_H
+
+#include "client/smtp_client.h"
+#include "dns/dns.h"
+
+/* An address to try. */
+struct client_hop {
+	const char *host; /* its name, or the address as text */
+	struct net_address address;
+	uint16_t preference;
+};
+
+struct client_route {
+	struct client_hop *hops; /* in the order of trying */
+	size_t count;
+	const struct config_smarthost *smarthost; /* NULL: by MX */
+	bool secure;                              /* every DNS answer on the way was validated */
+};
+
+enum { CLIENT_ROUTE_HOSTS_MAX = 20, CLIENT_ROUTE_HOPS_MAX = 40 };
+
+/* The smarthost for a domain (in lower-case A-labels), or NULL. */
+const struct config_smarthost *client_route_smarthost(const struct config *config,
+                                                      struct slice domain);
+/* The destination's name: the domain, or "smarthost:host:port:user", so that all domains that
+ * go there share connections and limits. In the arena. */
+struct slice client_route_key(const struct config *config, struct arena *arena,
+                              struct slice domain);
+
+/* 0, or a negative errno and *outcome: 5.1.10 for a Null MX, 5.1.2 for a domain that does not
+ * exist, 5.4.6 when all ways lead back to us, 5.4.4 when no host has an address, 4.4.3 when
+ * the DNS does not answer. Everything lies in the arena. */
+int client_route_find(struct dns *dns, const struct config *config, struct arena *arena,
+                      struct slice domain, int64_t deadline, struct client_route *out,
+                      struct smtp_outcome *outcome);
+
+/* Orders MX records: by preference, equal ones shuffled; random_below is given for tests. */
+void client_route_order(struct dns_mx *mx, size_t count, uint64_t (*random)(uint64_t bound));
+/* Takes away the records of this host and all that are not better (RFC 5321 section 5.1): the
+ * count that is left. is_own tells by name. mx is in order. */
+size_t client_route_cut_own(const struct dns_mx *mx, size_t count, const char *own_name);
+
+/* The addresses of a host as the system knows them (/etc/hosts included), for command-line
+ * tools: "host", "host:port", "192.0.2.1", "[2001:db8::1]:25". 0, -ENOENT, -EAGAIN, -EINVAL. */
+int client_resolve(struct arena *arena, struct slice server, uint16_t default_port,
+                   struct client_hop **hops_out, size_t *count_out);
+
+#endif

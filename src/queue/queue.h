@@ -1,0 +1,96 @@
+/* The queue: what happens to recipients that live elsewhere.
+ *
+ * Messages enter by route/queue_rows.h in the commit that accepts them. From there:
+ *
+ *     queue_table     the rows: take a lease on what is due, record what became of it
+ *     queue_schedule  when to try again: exponential, with jitter, by destination
+ *     queue_ready     what is leased and waits in memory for a connection, by destination
+ *     queue_deliver   a fiber a connection: takes message after message for its destination
+ *     queue_record    collects outcomes and commits many at once, bounces included
+ *     queue_dsn       what the sender is told (RFC 3461, 3464)
+ *     queue_admin     what the operator may do
+ *
+ * Invariants:
+ *   1. A recipient row goes away only in the commit that records its end (relayed, dropped) or
+ *      that puts its DSN on its way.
+ *   2. A message row goes away, and its blob is released, with its last recipient.
+ *   3. A recipient is worked on only by the owner of its lease; while the lease lasts nobody else
+ *      takes it. The leases of a process that died are taken over when the next one starts.
+ *   4. After the remote's 250 a recipient is not sent again by this process, even if recording
+ *      fails for a while. Only a crash between the 250 and the record can double it.
+ *   5. No DSN answers a message with the null reverse-path. */
+#ifndef VEREDUS_QUEUE_QUEUE_H
+#define VEREDUS_QUEUE_QUEUE_H
+
+#include "config/config.h"
+#include "dns/dns.h"
+#include "route/post.h"
+#include "store/db.h"
+#include "store/store.h"
+
+struct queue;
+
+struct queue_config {
+	struct store *store;
+	struct post *post; /* takes DSNs */
+	struct dns *dns;
+	const struct config *config;
+};
+
+/* [any thread] */
+int queue_open(const struct queue_config *config, struct queue **out);
+void queue_close(struct queue *q);
+/* On the runtime: takes over leases of dead processes and begins to deliver. */
+int queue_start(struct queue *q);
+/* New rows are there, or rows were changed: look. Cheap; many calls may become one. Give it to
+ * struct post_config as `queued`. [any thread] */
+void queue_kick(void *queue);
+
+struct queue_counts {
+	uint64_t relayed, deferred, bounced; /* recipients since the start */
+	uint64_t ready;                      /* leased, in memory */
+	uint64_t connections;                /* open now */
+	uint64_t connects;                   /* since the start */
+	uint64_t records;                    /* commits of outcomes */
+};
+/* [any thread] */
+struct queue_counts queue_counts(const struct queue *q);
+
+/* --- the operator's side: inside closures, with the server running or not ------------- */
+
+enum queue_state { QUEUE_WAITING, QUEUE_ACTIVE, QUEUE_HELD };
+
+struct queue_entry {
+	const char *queue_id;
+	struct slice message_id, reverse_path, forward_path;
+	uint64_t size_bytes;
+	int64_t arrived_ms, due_ms, expires_ms; /* wall clock */
+	unsigned attempts;
+	enum queue_state state;
+	struct slice last; /* of the last attempt: the reply or the trouble; may be empty */
+};
+
+/* Selects recipients: the fields that are set must all agree. */
+struct queue_filter {
+	struct slice queue_id;
+	struct slice to;   /* a forward-path, or "@domain" */
+	struct slice from; /* a reverse-path, "<>" for the null one */
+};
+
+/* In a read; oldest first; a non-zero return of visit ends it and is returned. limit 0: all. */
+int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
+               int (*visit)(const struct queue_entry *entry, void *arg), void *arg);
+
+enum queue_action {
+	QUEUE_RETRY,   /* due now, the destination's pause forgotten */
+	QUEUE_HOLD,    /* not tried, does not expire, until released */
+	QUEUE_RELEASE, /* a held one is due now */
+	QUEUE_DROP,    /* removed without a DSN; noted in the journey */
+};
+/* In a commit; *count_out recipients were changed. Those that are on the wire at the moment keep
+ * their lease: what comes of the attempt is still recorded, and dropped ones stay dropped. Call
+ * queue_kick() afterwards if a queue runs. */
+int queue_act(struct db *db, enum queue_action action, const struct queue_filter *filter,
+              int64_t now_ms, int64_t *count_out);
+
+#endif
