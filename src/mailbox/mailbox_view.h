@@ -1,0 +1,101 @@
+/* Views: what a session sees of a mailbox, as it was after some commit.
+ *
+ * A view is an immutable, reference-counted snapshot: which UIDs exist, in order, with flags and
+ * MODSEQs. It is an array of pointers to chunks of 256 UIDs each, which are immutable and counted
+ * too, so all sessions on all threads share them, and a change makes new only the chunks that it
+ * touched. Two views of one mailbox are compared by looking at chunks that are not the same.
+ *
+ *     mailbox_view_get(mailboxes, id, &view)        the current one; kept until released
+ *     ... a client works with sequence numbers of this view, whatever others do ...
+ *     mailbox_view_get(mailboxes, id, &now)
+ *     mailbox_view_diff(view, now, &callbacks)      what to tell the client
+ *     mailbox_view_release(view); view = now;
+ */
+#ifndef VEREDUS_MAILBOX_MAILBOX_VIEW_H
+#define VEREDUS_MAILBOX_MAILBOX_VIEW_H
+
+#include "fiber/watch.h"
+#include "mailbox/mailbox.h"
+
+enum { MAILBOX_CHUNK = 256 };
+
+/* The messages with UIDs number * 256 + 1 to number * 256 + 256. */
+struct mailbox_chunk;
+
+struct mailbox_keywords {
+	struct slice names[MAILBOX_KEYWORD_MAX]; /* by number, see FLAG_KEYWORD; empty: none */
+	size_t count;                            /* the greatest number in use, plus one */
+};
+
+struct mailbox_view_chunk {
+	struct mailbox_chunk *chunk;
+	uint32_t before; /* messages in earlier chunks */
+};
+
+/* Read its fields, change none. */
+struct mailbox_view {
+	int64_t mailbox_id;
+	uint32_t uid_validity, uid_next, recent_uid;
+	uint64_t mod_seq;
+	uint32_t count;        /* messages */
+	uint32_t unseen_count;
+	const struct mailbox_keywords *keywords;
+	size_t chunk_count;
+	struct mailbox_view_chunk *chunks;
+};
+
+/* A message in a view. */
+struct mailbox_item {
+	uint32_t seq; /* from 1 */
+	uint32_t uid;
+	uint64_t flags;
+	uint64_t mod_seq;
+};
+
+/* The current view. -ENOENT: there is no such mailbox (any more). May wait. */
+int mailbox_view_get(struct mailboxes *m, int64_t mailbox_id, struct mailbox_view **out);
+/* NULL is allowed. [any thread] */
+void mailbox_view_release(struct mailbox_view *v);
+struct mailbox_view *mailbox_view_retain(struct mailbox_view *v);
+
+/* Messages by sequence number and by UID. False if there is none. O(log chunks). */
+bool mailbox_view_by_seq(const struct mailbox_view *v, uint32_t seq, struct mailbox_item *out);
+bool mailbox_view_by_uid(const struct mailbox_view *v, uint32_t uid, struct mailbox_item *out);
+/* The first message with a UID of at least uid; false if there is none. */
+bool mailbox_view_at_or_after(const struct mailbox_view *v, uint32_t uid, struct mailbox_item *out);
+/* A walk in order: set position to { 0 } for all or use mailbox_view_walk_from(). Cheap. */
+struct mailbox_walk {
+	size_t chunk, index;
+};
+bool mailbox_view_next(const struct mailbox_view *v, struct mailbox_walk *walk,
+		       struct mailbox_item *out);
+/* So that the next one is the first message with a sequence number of at least seq. */
+struct mailbox_walk mailbox_view_walk_from(const struct mailbox_view *v, uint32_t seq);
+
+/* The UIDs of messages whose sequence numbers (or, by_uid, whose UIDs) are in the set, the
+ * result in the arena. */
+struct uid_set mailbox_view_select(const struct mailbox_view *v, struct arena *arena,
+				   const struct uid_set *set, bool by_uid);
+
+/* What changed between two views of one mailbox, in the order in which a client wants to hear
+ * it: expunged messages from the last to the first with their numbers in old, then the number
+ * of messages if it grew, then flags, numbered as in now. Callbacks may wait. A callback that
+ * returns non-zero ends it with that result. */
+struct mailbox_diff {
+	int (*expunged)(const struct mailbox_item *item, void *arg);
+	int (*exists)(uint32_t count, void *arg);
+	int (*flags)(const struct mailbox_item *item, uint64_t old_flags, void *arg);
+	void *arg;
+};
+int mailbox_view_diff(const struct mailbox_view *old, const struct mailbox_view *now,
+		      const struct mailbox_diff *diff);
+/* `now`, but with the messages that were expunged since old still in it: for while a client may
+ * not be told of that (RFC 3501 section 7.4.1). A reference to `now` itself if there is none. */
+struct mailbox_view *mailbox_view_keep(const struct mailbox_view *old, struct mailbox_view *now);
+
+/* [any thread] session_notify(watcher) after each change until unwatched; a watcher may watch
+ * several mailboxes. */
+void mailboxes_watch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher);
+void mailboxes_unwatch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher);
+
+#endif
