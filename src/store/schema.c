@@ -117,41 +117,44 @@ static const char *const schema_1[] = {
 
 	/* --- queue -------------------------------------------------------------------- */
 
+	/* A message with recipients elsewhere: see src/queue/queue.h for what holds at all times. */
 	"CREATE TABLE queue_message ("
 	"  id           INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  queue_id     TEXT NOT NULL," /* 16 characters, as in the log and the journey */
+	"  message_id   TEXT NOT NULL," /* of the header; '' if it has none */
 	"  reverse_path TEXT NOT NULL," /* '' is <> */
 	"  blob_id      INTEGER NOT NULL,"
+	"  skip_bytes   INTEGER NOT NULL," /* at the front of the blob that are not sent on */
 	"  size_bytes   INTEGER NOT NULL,"
 	"  arrived_ms   INTEGER NOT NULL,"
 	"  expires_ms   INTEGER NOT NULL,"
-	"  message_id   TEXT NOT NULL," /* of the header; '' if it has none */
-	"  submitter    TEXT,"          /* the account that authenticated, or NULL */
-	"  body_type    TEXT,"          /* '7BIT', '8BITMIME', 'BINARYMIME', or NULL */
 	"  smtputf8     INTEGER NOT NULL DEFAULT 0,"
-	"  ret          TEXT," /* RFC 3461: 'FULL', 'HDRS', or NULL */
-	"  envid        TEXT"  /* RFC 3461, or NULL */
+	"  body_8bit    INTEGER NOT NULL DEFAULT 0,"
+	"  ret          TEXT NOT NULL DEFAULT ''," /* RFC 3461: 'F', 'H' or '' */
+	"  envid        TEXT NOT NULL DEFAULT ''"  /* RFC 3461 */
 	")",
+	/* due_ms is when to look at it next: the next attempt, or, with a lease_owner, the end of
+	 * the lease. So one index tells what is to be done, and a lease that ran out needs nobody
+	 * who notices. A held one is due at the end of time. */
 	"CREATE TABLE queue_recipient ("
-	"  id               INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  queue_message_id INTEGER NOT NULL,"
+	"  position         INTEGER NOT NULL,"
 	"  forward_path     TEXT NOT NULL,"
-	"  domain           TEXT NOT NULL,"
-	"  next_hop         TEXT NOT NULL," /* what recipients are grouped by */
-	"  state            TEXT NOT NULL," /* 'waiting', 'leased', 'held', 'delivered', 'failed' */
+	"  domain           TEXT NOT NULL," /* canonical */
+	"  notify           INTEGER NOT NULL DEFAULT 0," /* bits of enum post_notify */
+	"  orcpt            TEXT NOT NULL DEFAULT '',"
+	"  prefix           TEXT NOT NULL DEFAULT ''," /* header fields for this one alone */
 	"  due_ms           INTEGER NOT NULL,"
-	"  attempts         INTEGER NOT NULL DEFAULT 0,"
-	"  lease_until_ms   INTEGER NOT NULL DEFAULT 0,"
 	"  lease_owner      TEXT,"
-	"  notify           TEXT," /* RFC 3461, or NULL */
-	"  orcpt            TEXT," /* RFC 3461, or NULL */
-	"  prefix           BLOB," /* header fields for this recipient alone, or NULL */
-	"  last_code        INTEGER NOT NULL DEFAULT 0,"
-	"  last_reply       TEXT,"
-	"  last_at_ms       INTEGER NOT NULL DEFAULT 0"
-	")",
-	"CREATE INDEX queue_recipient_due ON queue_recipient (state, due_ms)",
-	"CREATE INDEX queue_recipient_hop ON queue_recipient (next_hop)",
-	"CREATE INDEX queue_recipient_message ON queue_recipient (queue_message_id)",
+	"  held             INTEGER NOT NULL DEFAULT 0,"
+	"  asked            INTEGER NOT NULL DEFAULT 0," /* the operator wants it tried now */
+	"  delay_told       INTEGER NOT NULL DEFAULT 0," /* NOTIFY=DELAY was obeyed */
+	"  attempts         INTEGER NOT NULL DEFAULT 0,"
+	"  last_ms          INTEGER NOT NULL DEFAULT 0,"
+	"  last_text        TEXT NOT NULL DEFAULT '',"
+	"  PRIMARY KEY (queue_message_id, position)"
+	") WITHOUT ROWID",
+	"CREATE INDEX queue_recipient_due ON queue_recipient (due_ms)",
 
 	/* --- journeys ----------------------------------------------------------------- */
 
