@@ -162,17 +162,4 @@ int mailbox_each_message(struct db *db, int64_t mailbox_id, const struct uid_set
 			 unsigned what,
 			 int (*visit)(const struct mailbox_message *message, void *arg), void *arg);
 
-/* --- Notes: what `veredus recover` learns from a segment ----------------------------- */
-
-/* Where a blob went, one line for each mailbox. Text, so that a person can read it too. */
-struct mailbox_note {
-	struct slice account; /* its canonical address */
-	struct slice name;    /* of the mailbox */
-	int64_t internal_ms;
-	uint64_t flags;       /* system flags only */
-};
-int mailbox_note_write(struct buf *out, const struct mailbox_note *note);
-/* Takes the next line off *rest; false at the end. Lines that are no such note are skipped. */
-bool mailbox_note_read(struct slice *rest, struct mailbox_note *out);
-
 #endif

@@ -65,54 +65,64 @@ static const char *const schema_1[] = {
 
 	/* --- mailbox ------------------------------------------------------------------ */
 
+	/* Deleted mailboxes wait with account_id 0 until their messages are gone. */
 	"CREATE TABLE mailbox ("
-	"  id             INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"  account_id     INTEGER NOT NULL,"
-	"  name           TEXT NOT NULL,"
-	"  uidvalidity    INTEGER NOT NULL,"
-	"  uidnext        INTEGER NOT NULL DEFAULT 1,"
-	"  highest_modseq INTEGER NOT NULL DEFAULT 1,"
-	"  subscribed     INTEGER NOT NULL DEFAULT 1,"
-	"  special_use    TEXT," /* '\\Sent' ..., or NULL */
-	"  message_count  INTEGER NOT NULL DEFAULT 0,"
-	"  unseen_count   INTEGER NOT NULL DEFAULT 0,"
-	"  size_bytes     INTEGER NOT NULL DEFAULT 0,"
+	"  id            INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  account_id    INTEGER NOT NULL,"
+	"  name          TEXT NOT NULL," /* UTF-8, '/' between levels */
+	"  special_use   INTEGER NOT NULL DEFAULT 0," /* enum mailbox_use */
+	"  uid_validity  INTEGER NOT NULL,"
+	"  uid_next      INTEGER NOT NULL DEFAULT 1,"
+	"  recent_uid    INTEGER NOT NULL DEFAULT 1," /* from here on: not yet seen by a client */
+	"  mod_seq       INTEGER NOT NULL DEFAULT 1,"
+	"  message_count INTEGER NOT NULL DEFAULT 0,"
+	"  unseen_count  INTEGER NOT NULL DEFAULT 0,"
+	"  deleted_count INTEGER NOT NULL DEFAULT 0,"
+	"  size_bytes    INTEGER NOT NULL DEFAULT 0,"
 	"  UNIQUE (account_id, name)"
 	")",
-	/* The fixed part of a message: written once, deleted once. */
+	/* A name may be subscribed without there being a mailbox (RFC 3501 section 6.3.6). */
+	"CREATE TABLE subscription ("
+	"  account_id INTEGER NOT NULL,"
+	"  name       TEXT NOT NULL,"
+	"  PRIMARY KEY (account_id, name)"
+	") WITHOUT ROWID",
+	/* The last UIDVALIDITY that was given to a mailbox of the account. */
+	"CREATE TABLE uid_validity ("
+	"  account_id INTEGER PRIMARY KEY,"
+	"  last       INTEGER NOT NULL"
+	")",
+	/* The fixed part of a message: written once, deleted once. The id is the mailbox's id
+	 * times 2^32 plus the UID: one tree, a mailbox's messages side by side. */
 	"CREATE TABLE message ("
-	"  mailbox_id     INTEGER NOT NULL,"
-	"  uid            INTEGER NOT NULL,"
+	"  id             INTEGER PRIMARY KEY,"
 	"  blob_id        INTEGER NOT NULL,"
 	"  size_bytes     INTEGER NOT NULL,"
 	"  internal_ms    INTEGER NOT NULL,"
-	"  sent_ms        INTEGER," /* of the Date field; NULL if there is no good one */
-	"  thread_id      INTEGER,"
 	"  envelope       BLOB NOT NULL," /* IMAP ENVELOPE, ready to send */
-	"  body_structure BLOB NOT NULL," /* IMAP BODYSTRUCTURE, ready to send */
-	"  PRIMARY KEY (mailbox_id, uid)"
-	") WITHOUT ROWID",
-	/* The moving part: which UIDs exist, flags, keywords and MODSEQ, some 256 a row. */
+	"  body_structure BLOB NOT NULL"  /* IMAP BODYSTRUCTURE, ready to send */
+	")",
+	/* The moving part: which UIDs exist, flags, keywords and MODSEQ, 256 UIDs a row
+	 * (mailbox_pack.h has the encoding). The id is the mailbox's id times 2^24 plus
+	 * (UID - 1) / 256. */
 	"CREATE TABLE flag_chunk ("
-	"  mailbox_id     INTEGER NOT NULL,"
-	"  chunk          INTEGER NOT NULL,"
-	"  highest_modseq INTEGER NOT NULL,"
-	"  data           BLOB NOT NULL,"
-	"  PRIMARY KEY (mailbox_id, chunk)"
-	") WITHOUT ROWID",
+	"  id      INTEGER PRIMARY KEY,"
+	"  mod_seq INTEGER NOT NULL," /* the highest in it, or that of its last change */
+	"  data    BLOB NOT NULL"
+	")",
 	/* The keyword that a bit of the flags stands for. */
 	"CREATE TABLE keyword ("
 	"  mailbox_id INTEGER NOT NULL,"
-	"  bit        INTEGER NOT NULL,"
+	"  number     INTEGER NOT NULL,"
 	"  name       TEXT NOT NULL,"
-	"  PRIMARY KEY (mailbox_id, bit)"
+	"  PRIMARY KEY (mailbox_id, number)"
 	") WITHOUT ROWID",
-	/* UIDs that went away, by the MODSEQ of their going. */
+	/* UIDs that went away, by the MODSEQ of their going; the latest of each mailbox. */
 	"CREATE TABLE expunged ("
 	"  mailbox_id INTEGER NOT NULL,"
-	"  modseq     INTEGER NOT NULL,"
-	"  uids       BLOB NOT NULL,"
-	"  PRIMARY KEY (mailbox_id, modseq)"
+	"  mod_seq    INTEGER NOT NULL,"
+	"  uids       BLOB NOT NULL," /* text, a set as IMAP writes it: 1:3,7 */
+	"  PRIMARY KEY (mailbox_id, mod_seq)"
 	") WITHOUT ROWID",
 
 	/* --- queue -------------------------------------------------------------------- */
