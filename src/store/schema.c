@@ -168,19 +168,21 @@ static const char *const schema_1[] = {
 
 	/* --- journeys ----------------------------------------------------------------- */
 
-	/* What happened to a message, one event a row. */
+	/* What happened to a message, one event a row. Queue ids ascend with time, so new rows go to
+	 * the end of the table and old ones go away as a range. Searching by address walks the
+	 * table: an index would cost every message what few ask for. */
 	"CREATE TABLE journey ("
-	"  id         INTEGER PRIMARY KEY,"
+	"  queue_id   TEXT NOT NULL,"
+	"  position   INTEGER NOT NULL," /* in the journey, from 0 */
 	"  at_ms      INTEGER NOT NULL,"
-	"  message_id TEXT NOT NULL,"
-	"  queue_id   INTEGER NOT NULL DEFAULT 0," /* queue_message.id, 0: none */
-	"  kind       TEXT NOT NULL,"
-	"  address    TEXT NOT NULL DEFAULT '',"
-	"  peer       TEXT NOT NULL DEFAULT '',"
-	"  detail     TEXT NOT NULL DEFAULT ''"
-	")",
-	"CREATE INDEX journey_message ON journey (message_id)",
-	"CREATE INDEX journey_address ON journey (address, at_ms)",
+	"  kind       INTEGER NOT NULL," /* enum journey_kind */
+	"  message_id TEXT NOT NULL,"    /* '' in all but the first event */
+	"  address    TEXT NOT NULL,"
+	"  peer       TEXT NOT NULL,"
+	"  detail     TEXT NOT NULL,"
+	"  PRIMARY KEY (queue_id, position)"
+	") WITHOUT ROWID",
+	"CREATE INDEX journey_message ON journey (message_id) WHERE message_id <> ''",
 	NULL,
 };
 
