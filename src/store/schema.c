@@ -5,9 +5,10 @@
  *   - AUTOINCREMENT where an id must never be given out twice, since something outside the
  *     database (a session, a log line, a UIDVALIDITY) may remember it.
  *   - No foreign keys: they cost a look-up a row on the road of every message. Whoever deletes a
- *     parent deletes its children in the same commit, and store_check() looks for orphans.
+ *     parent deletes its children in the same commit.
  *   - Whoever inserts or deletes a row that names a blob calls blob_retain() or blob_release() in
- *     the same commit, and is listed in schema_blob_references below. */
+ *     the same commit, and the table stands in the view blob_reference, which store_check() and
+ *     the counts are compared with. */
 #include "store/schema.h"
 
 static const char *const schema_1[] = {
@@ -183,6 +184,11 @@ static const char *const schema_1[] = {
 	"  PRIMARY KEY (queue_id, position)"
 	") WITHOUT ROWID",
 	"CREATE INDEX journey_message ON journey (message_id) WHERE message_id <> ''",
+
+	/* Every reference to a blob, one a row. */
+	"CREATE VIEW blob_reference AS"
+	"  SELECT blob_id FROM message"
+	"  UNION ALL SELECT blob_id FROM queue_message",
 	NULL,
 };
 
@@ -190,9 +196,3 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
-
-const char *const schema_blob_references[] = {
-	"SELECT blob_id, count(*) FROM message GROUP BY blob_id",
-	"SELECT blob_id, count(*) FROM queue_message GROUP BY blob_id",
-	NULL,
-};

@@ -17,8 +17,4 @@ struct schema_migration {
 extern const struct schema_migration schema_migrations[];
 extern const size_t schema_migration_count;
 
-/* Statements of two columns (blob id, number of references), one for each table that refers to
- * blobs; store_check() adds them up. Ends with NULL. */
-extern const char *const schema_blob_references[];
-
 #endif
