@@ -76,6 +76,8 @@ static const char *const schema_1[] = {
 	"  uid_next      INTEGER NOT NULL DEFAULT 1,"
 	"  recent_uid    INTEGER NOT NULL DEFAULT 1," /* from here on: not yet seen by a client */
 	"  mod_seq       INTEGER NOT NULL DEFAULT 1,"
+	"  expunged_since INTEGER NOT NULL DEFAULT 1," /* table expunged knows all that went
+							  with a higher MODSEQ */
 	"  message_count INTEGER NOT NULL DEFAULT 0,"
 	"  unseen_count  INTEGER NOT NULL DEFAULT 0,"
 	"  deleted_count INTEGER NOT NULL DEFAULT 0,"
