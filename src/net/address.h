@@ -22,19 +22,22 @@ struct net_address {
 #define NET_ADDRESS_TEXT_MAX 128
 
 /* Parses "192.0.2.1", "2001:db8::1", with an optional port ("192.0.2.1:25", "[2001:db8::1]:25",
- * "*:25" for any), or "unix:/path". port is used when the text has none. 0 or -EINVAL. */
+ * "*:25" for any), or "unix:/path". port is used when the text has none. 0 or -EINVAL.
+ * "*" has the family AF_UNSPEC: a service listens on both IPv4 and IPv6 then. */
 int net_address_parse(struct slice text, uint16_t port, struct net_address *out);
 /* Without the port; IPv4-mapped IPv6 as IPv4. Returns out. */
 const char *net_address_ip(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX]);
 /* With the port: "192.0.2.1:25", "[2001:db8::1]:25". Returns out. */
 const char *net_address_text(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX]);
+/* 0 for a Unix socket. */
 uint16_t net_address_port(const struct net_address *a);
 void net_address_set_port(struct net_address *a, uint16_t port);
-/* Same family and address, ports not looked at. */
+/* Same family and address, ports not looked at; IPv4-mapped IPv6 counts as IPv4. */
 bool net_address_same_host(const struct net_address *a, const struct net_address *b);
+/* Any Unix socket is loopback. */
 bool net_address_is_loopback(const struct net_address *a);
 /* An address literal as RFC 5321 section 4.1.3 writes it, with the brackets: "[192.0.2.1]",
- * "[IPv6:2001:db8::1]". */
+ * "[IPv6:2001:db8::1]". A Unix socket gives "[127.0.0.1]". */
 const char *net_address_literal(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX]);
 
 /* A network in CIDR notation; a plain address is a network of one. */
@@ -42,7 +45,9 @@ struct net_network {
 	struct in6_addr base; /* IPv4 as mapped */
 	unsigned bits;        /* 0 to 128 */
 };
+/* Bits of the address beyond the prefix are ignored. 0 or -EINVAL. */
 int net_network_parse(struct slice text, struct net_network *out);
+/* False for a Unix socket. */
 bool net_network_contains(const struct net_network *n, const struct net_address *a);
 
 #endif

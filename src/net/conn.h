@@ -5,7 +5,8 @@
  * soon as they are empty, so an idle connection holds none. All functions that wait take an
  * absolute deadline and return -ETIMEDOUT or -ECANCELED like every wait; -ECONNRESET, -EPIPE and
  * the like when the peer is gone; -EPROTO when TLS fails. After any error but a time-out the
- * connection is good only for conn_close(). */
+ * connection is good only for conn_close(); after -ECANCELED, which is the server stopping, it
+ * can still say good-bye. */
 #ifndef VEREDUS_NET_CONN_H
 #define VEREDUS_NET_CONN_H
 
@@ -21,7 +22,7 @@ struct tls_client;
 int conn_new(int fd, const struct net_address *peer, struct conn **out);
 /* Connects; from is the source address or NULL. -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH... */
 int conn_connect(const struct net_address *to, const struct net_address *from, int64_t deadline,
-		 struct conn **out);
+                 struct conn **out);
 /* Closes without waiting: what is in the write buffer is tried once. NULL is allowed. */
 void conn_close(struct conn *c);
 
@@ -36,6 +37,7 @@ struct slice conn_buffered(const struct conn *c);
 /* Receives at least one byte more. 1, or 0 at the end of the stream, or an error. -ENOBUFS if
  * the buffer already holds CONN_BUFFER_MAX unconsumed bytes. */
 int conn_fill(struct conn *c, int64_t deadline);
+/* The bytes stay where they are until the next call that reads. */
 void conn_consume(struct conn *c, size_t len);
 /* Consumes and discards what was received so far: after STARTTLS nothing that came in clear
  * may be taken for part of the encrypted stream (RFC 3207 section 4.2). */
@@ -44,13 +46,15 @@ void conn_discard(struct conn *c);
 enum { CONN_BUFFER_MAX = 64 * 1024 };
 
 enum line_end { LINE_CRLF, LINE_LF };
-/* Reads a line of at most max bytes. line_out is without its end, valid until the next call that
- * reads; end_out (NULL allowed) tells how it ended: a bare LF ends a line here, bare CR does not,
- * and the caller decides what to think of it. 1; 0 at the end of the stream (an unfinished last
- * line is dropped); -EMSGSIZE when no end was found in max bytes: the line has then been skipped
- * to its end, or to the deadline. */
+/* Reads a line of at most max bytes, its end not counted (and never more than CONN_BUFFER_MAX with
+ * its end). line_out is without its end, valid until the next call that reads; end_out (NULL
+ * allowed) tells how it ended: a bare LF ends a line here, bare CR does not, and the caller
+ * decides what to think of it. 1; 0 at the end of the stream (an unfinished last line is
+ * dropped); -EMSGSIZE for a longer line, which has then been skipped to its end. If the deadline
+ * passes while a long line is skipped, the next conn_read_line() goes on skipping, so that its
+ * rest is never taken for a line. */
 int conn_read_line(struct conn *c, size_t max, struct slice *line_out, enum line_end *end_out,
-		   int64_t deadline);
+                   int64_t deadline);
 /* True if a whole line, ended by LF, is buffered: the next conn_read_line() will not wait. */
 bool conn_has_line(const struct conn *c);
 
@@ -58,6 +62,7 @@ bool conn_has_line(const struct conn *c);
 
 /* Into the write buffer, which is sent on when it is full; deadline bounds that. */
 int conn_write(struct conn *c, struct slice s, int64_t deadline);
+/* At most CONN_BUFFER_MAX bytes at once; -ENOBUFS for more. */
 int conn_printf(struct conn *c, int64_t deadline, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Sends what is in the write buffer. */
@@ -65,18 +70,21 @@ int conn_flush(struct conn *c, int64_t deadline);
 
 /* --- TLS ----------------------------------------------------------------------------- */
 
-/* Handshakes; buffered plain input must have been discarded. -EPROTO: *why (NULL allowed) is set
- * to a text for the log, valid until the connection is closed. */
+/* Handshakes, after sending what is in the write buffer; buffered plain input must have been
+ * discarded (-EPROTO if there is any). -EPROTO: *why (NULL allowed) is set to a text for the
+ * log, valid until the connection is closed. The context must outlive the connection. */
 int conn_tls_accept(struct conn *c, struct tls_server *tls, int64_t deadline, const char **why);
+/* host is asked for by SNI, is the key of the session cache, and must be in the certificate; an
+ * IP address is allowed. */
 int conn_tls_connect(struct conn *c, struct tls_client *tls, const char *host, int64_t deadline,
-		     const char **why);
+                     const char **why);
 struct conn_tls_info {
 	const char *protocol;    /* "TLSv1.3"; NULL when the connection is plain */
 	const char *cipher;      /* "TLS_AES_256_GCM_SHA384" */
 	const char *server_name; /* SNI, or NULL */
 	int bits;
 	bool resumed;
-	bool verified;           /* the peer's certificate chain and name were found good */
+	bool verified; /* the peer's certificate chain and name were found good */
 };
 /* Strings live as long as the connection. */
 struct conn_tls_info conn_tls_info(const struct conn *c);

@@ -5,7 +5,8 @@
  *
  *     open()   once: the connection is there (and encrypted on an implicit-TLS listener); greet
  *     step()   whenever there is something to do; see below
- *     close()  once: free the session's own things (not the struct nor the connection)
+ *     close()  once if open() was called: free the session's own things (not the struct nor the
+ *              connection)
  *
  * The session struct is protocol->session_size bytes, cleared, and begins with struct session. */
 #ifndef VEREDUS_NET_SERVICE_H
@@ -18,7 +19,7 @@ struct service;
 struct session;
 
 enum session_event {
-	SESSION_INPUT,   /* input is buffered or can be read without waiting long */
+	SESSION_INPUT,   /* input is buffered: a line, or the beginning of one */
 	SESSION_NOTICE,  /* session_notify() was called */
 	SESSION_IDLE,    /* the idle deadline passed: say so (421, BYE) and return SESSION_END */
 	SESSION_STOPPING /* the server stops: say so and return SESSION_END */
@@ -38,40 +39,52 @@ struct protocol {
 	enum session_verdict (*step)(struct session *s, enum session_event event);
 	void (*close)(struct session *s);
 	/* One line for a client that is one too many (with CRLF), sent before closing; the
-	 * reason is "too many connections" or the like. Static storage or NULL for silence. */
+	 * reason is "too many connections" or the like. Static storage or NULL for silence.
+	 * The function may be NULL. */
 	const char *(*refuse)(const char *reason);
 };
 
 struct session {
 	struct service *service;
 	struct conn *conn;
-	struct arena *arena;  /* lives as long as the session */
-	int64_t idle_ms;      /* how long the client may be silent between commands; the protocol
-				 may change it */
-	int64_t started_ms;   /* wall clock */
-	uint64_t id;          /* unique in this process, for the log */
-	bool always_waiting;  /* reserved for the service */
+	struct arena *arena; /* lives as long as the session */
+	int64_t idle_ms;     /* how long the client may be silent between commands (notices do not
+	                        count); the protocol may change it; negative: for ever */
+	int64_t started_ms;  /* wall clock */
+	uint64_t id;         /* unique in this process, for the log */
 };
+
+/* Commands that a client who pipelines gets done before the other sessions have a turn. */
+enum { SERVICE_SLICE_STEPS = 64 };
 
 struct service_config {
 	const struct protocol *protocol;
-	const char *name;            /* of the listener: "smtp", "submissions" */
-	struct net_address address;
-	struct tls_server *tls;      /* NULL: no TLS here */
+	const char *name;           /* of the listener: "smtp", "submissions" */
+	struct net_address address; /* "*" (AF_UNSPEC): IPv4 and IPv6; a Unix socket that is left
+	                               over from a server that has ended is replaced */
+	struct tls_server *tls;     /* NULL: no TLS here */
 	bool implicit_tls;
 	int64_t idle_ms;
-	unsigned max_sessions;       /* in total for this listener; 0: no limit */
+	int64_t handshake_ms;              /* for implicit TLS; 0: SERVICE_HANDSHAKE_MS */
+	unsigned max_sessions;             /* in total for this listener; 0: no limit */
 	unsigned max_sessions_per_address; /* 0: no limit; a /64 counts as one IPv6 address */
-	unsigned socket_mode;        /* permissions of a Unix socket */
-	void *context;               /* for the protocol: service_context() */
+	unsigned socket_mode;              /* permissions of a Unix socket; 0: the umask's */
+	unsigned workers; /* that will accept, each on a socket of its own; 0: one a core */
+	void *context;    /* for the protocol: service_context() */
 };
 
+enum { SERVICE_HANDSHAKE_MS = 30 * 1000 };
+
 /* Binds and listens at once (so that it can be done before root is dropped); accepting begins
- * with service_start() on the runtime. -EADDRINUSE, -EACCES... */
+ * with service_start() on the runtime. What config points at must live as long as the service.
+ * -EADDRINUSE, -EACCES... */
 int service_listen(const struct service_config *config, struct service **out);
+/* On a fiber. */
 void service_start(struct service *s);
-/* Stops accepting; sessions go on. */
+/* [any thread] Stops accepting; sessions go on. */
 void service_stop(struct service *s);
+/* Ends what service_listen() began; after service_stop() or after the runtime has ended. Sessions
+ * that are still open go on; what they use of the service is freed with the last of them. */
 void service_free(struct service *s);
 void *service_context(const struct service *s);
 const struct service_config *service_config(const struct service *s);

@@ -9,28 +9,32 @@ struct tls_client;
 
 struct tls_certificate_files {
 	const char *chain_path; /* PEM, leaf first */
-	const char *key_path;   /* PEM */
+	const char *key_path;   /* PEM, not encrypted */
 };
 
 /* A server with one or more certificates. The first is the default; others are chosen by SNI
  * among the names in them (subjectAltName, wildcards of one label). Session resumption by
- * tickets whose keys last as long as the process. On failure -EINVAL/-ENOENT and *why_out is a
- * text that names the file and the trouble (free() it). [any thread] */
-int tls_server_new(const struct tls_certificate_files *files, size_t count,
-		   struct tls_server **out, char **why_out);
+ * tickets whose keys last as long as the server. On failure -EINVAL, -ENOENT or -EACCES and
+ * *why_out is a text that names the file and the trouble (free() it). [any thread] */
+int tls_server_new(const struct tls_certificate_files *files, size_t count, struct tls_server **out,
+                   char **why_out);
+/* After the last of its connections was closed. NULL is allowed. */
 void tls_server_free(struct tls_server *t);
-/* Loads the files again. Sessions that run keep what they have; on failure nothing changes.
- * [any thread] */
+/* Loads the files again. Sessions that run keep what they have, and tickets given out before stay
+ * good; on failure nothing changes. [any thread] */
 int tls_server_reload(struct tls_server *t, char **why_out);
 
 enum tls_verify {
 	TLS_VERIFY_NONE, /* opportunistic: encrypt, believe any certificate, record the verdict */
 	TLS_VERIFY_NAME, /* the chain must lead to a trusted root and the name must match */
 };
+/* Hosts whose sessions a client remembers. */
+enum { TLS_CLIENT_SESSIONS_MAX = 4096 };
 /* A client. ca_path: a PEM file of roots, or NULL for the system's. Sessions are cached by host
- * for resumption. */
+ * for resumption. [any thread] */
 int tls_client_new(enum tls_verify verify, const char *ca_path, struct tls_client **out,
-		   char **why_out);
+                   char **why_out);
+/* After the last of its connections was closed. NULL is allowed. */
 void tls_client_free(struct tls_client *t);
 
 #endif

@@ -1,0 +1,270 @@
+#include "net/service.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "net/conn_internal.h"
+#include "net/service_internal.h"
+
+/* Connections that a listener accepts before the sessions have a turn. */
+enum { ACCEPT_SLICE = 64 };
+/* How long accepting rests when the process is out of descriptors or the system out of memory. */
+enum { ACCEPT_PAUSE_MS = 200 };
+/* A pause is logged at most this often. */
+enum { ACCEPT_LOG_MS = 10 * 1000 };
+
+/* A socket on a worker. Nothing but its own fiber touches it, besides watch_name. */
+struct service_listener {
+	struct service *service;
+	int fd;
+	struct watch *watch;
+	atomic_uint_fast64_t name; /* of the watch; 0 when it does not run */
+	int64_t logged_ms;
+};
+
+/* --- references and limits ----------------------------------------------------------- */
+
+void service_hold(struct service *s) { atomic_fetch_add(&s->references, 1); }
+
+void service_release(struct service *s)
+{
+	if (atomic_fetch_sub(&s->references, 1) > 1)
+		return;
+	service_unbind(s);
+	hash_free(s->per_address);
+	pthread_mutex_destroy(&s->lock);
+	free(s->sockets);
+	free(s->listeners);
+	free(s);
+}
+
+/* What counts as one client: an IPv4 address, or the /64 that a client of IPv6 has to itself. */
+static struct slice host_key(const struct net_address *peer)
+{
+	switch (peer->any.sa_family) {
+	case AF_INET:
+		return slice_of(&peer->v4.sin_addr, sizeof(peer->v4.sin_addr));
+	case AF_INET6:
+		return slice_of(&peer->v6.sin6_addr, 8);
+	default:
+		return SLICE("local");
+	}
+}
+
+/* Changes the count of a host's sessions; false if that would pass the limit. */
+static bool count_host(struct service *s, const struct net_address *peer, int by)
+{
+	struct slice key = host_key(peer);
+	intptr_t count;
+	bool fits;
+
+	if (!s->per_address)
+		return true;
+	pthread_mutex_lock(&s->lock);
+	count = (intptr_t)hash_find(s->per_address, key) + by;
+	fits = by < 0 || count <= (intptr_t)s->config.max_sessions_per_address;
+	if (count == 0)
+		hash_remove(s->per_address, key);
+	else if (fits)
+		hash_put(s->per_address, key, (void *)count);
+	pthread_mutex_unlock(&s->lock);
+	return fits;
+}
+
+const char *service_admit(struct service *s, const struct net_address *peer)
+{
+	uint64_t open = atomic_fetch_add(&s->open, 1) + 1;
+	const char *reason = NULL;
+
+	if (s->config.max_sessions > 0 && open > s->config.max_sessions)
+		reason = "too many connections";
+	else if (!count_host(s, peer, 1))
+		reason = "too many connections from your address";
+	atomic_fetch_add(reason ? &s->refused : &s->accepted, 1);
+	if (reason)
+		atomic_fetch_sub(&s->open, 1);
+	return reason;
+}
+
+void service_leave(struct service *s, const struct net_address *peer)
+{
+	count_host(s, peer, -1);
+	atomic_fetch_sub(&s->open, 1);
+}
+
+/* --- accepting ----------------------------------------------------------------------- */
+
+static void refuse(const struct service *s, int fd, const char *reason)
+{
+	const struct protocol *protocol = s->config.protocol;
+	const char *text = NULL;
+
+	/* In clear it would only be noise to a client that expects TLS. */
+	if (protocol->refuse && !s->config.implicit_tls)
+		text = protocol->refuse(reason);
+	if (text)
+		(void)conn_socket_send(fd, text, strlen(text));
+	close(fd);
+}
+
+static int accept_one(struct service_listener *l)
+{
+	struct service *s = l->service;
+	struct net_address peer = { .len = sizeof(peer.local) };
+	const char *reason;
+	int fd;
+
+	fd = accept4(l->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	reason = service_admit(s, &peer);
+	if (reason)
+		refuse(s, fd, reason);
+	else
+		service_session_start(s, fd, &peer);
+	return 0;
+}
+
+static void pause_accepting(struct service_listener *l, int error)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (l->logged_ms == 0 || now_ms - l->logged_ms > ACCEPT_LOG_MS) {
+		log_error("net.accept.paused", kv_str("listener", l->service->config.name),
+		          kv_error(error), kv_int("pause_ms", ACCEPT_PAUSE_MS));
+		l->logged_ms = now_ms;
+	}
+	(void)fiber_sleep(deadline_in(ACCEPT_PAUSE_MS));
+}
+
+/* Accepts what is there. */
+static void accept_slice(struct service_listener *l)
+{
+	for (int i = 0; i < ACCEPT_SLICE && !atomic_load(&l->service->stopped); i++) {
+		int rc = accept_one(l);
+
+		switch (rc) {
+		case 0:
+		case -EINTR:
+			break;
+		case -ECONNABORTED:
+		case -EPROTO:
+		case -EPERM:
+			/* The connection was gone before it was accepted: the next, please. */
+			break;
+		case -EAGAIN:
+			return;
+		default:
+			/* EMFILE, ENFILE, ENOBUFS, ENOMEM: trying again at once would spin. */
+			pause_accepting(l, rc);
+			return;
+		}
+	}
+}
+
+static void listener_end(struct service_listener *l)
+{
+	atomic_store(&l->name, 0);
+	watch_free(l->watch);
+	/* The kernel must send no more connections to a socket that nobody accepts from. */
+	(void)shutdown(l->fd, SHUT_RD);
+	service_release(l->service);
+}
+
+static void on_listener(void *arg, enum watch_reason why)
+{
+	struct service_listener *l = arg;
+
+	if (why == WATCH_READY)
+		accept_slice(l);
+	if (why == WATCH_STOP || atomic_load(&l->service->stopped) || runtime_stopping())
+		listener_end(l);
+	else
+		watch_idle(l->watch, "accept", on_listener, l, DEADLINE_NEVER);
+}
+
+/* The first fiber of a listener, on its worker. */
+static void listener_begin(void *arg)
+{
+	struct service_listener *l = arg;
+
+	l->watch = watch_new(l->fd);
+	if (!l->watch) {
+		log_error("net.listen.failed", kv_str("listener", l->service->config.name));
+		service_release(l->service);
+		return;
+	}
+	atomic_store(&l->name, watch_name(l->watch));
+	on_listener(l, WATCH_KICK);
+}
+
+/* --- the service --------------------------------------------------------------------- */
+
+int service_listen(const struct service_config *config, struct service **out)
+{
+	struct service *s = mem_zero(1, sizeof(*s));
+	int rc;
+
+	s->config = *config;
+	atomic_store(&s->references, 1);
+	pthread_mutex_init(&s->lock, NULL);
+	if (config->max_sessions_per_address > 0)
+		s->per_address = hash_new();
+	rc = service_bind(s);
+	if (rc < 0) {
+		service_release(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+/* Every worker accepts, and every socket is accepted from: where there are fewer sockets than
+ * workers (a Unix socket), workers share one. */
+void service_start(struct service *s)
+{
+	size_t workers = (size_t)runtime_workers();
+
+	s->listener_count = workers > s->socket_count ? workers : s->socket_count;
+	s->listeners = mem_zero(s->listener_count, sizeof(*s->listeners));
+	for (size_t i = 0; i < s->listener_count; i++) {
+		struct service_listener *l = &s->listeners[i];
+
+		l->service = s;
+		l->fd = s->sockets[i % s->socket_count];
+		service_hold(s);
+		if (fiber_start((int)(i % workers), "accept", listener_begin, l) == 0)
+			service_release(s);
+	}
+}
+
+void service_stop(struct service *s)
+{
+	atomic_store(&s->stopped, true);
+	for (size_t i = 0; i < s->listener_count; i++)
+		watch_kick(atomic_load(&s->listeners[i].name));
+}
+
+void service_free(struct service *s)
+{
+	if (!s)
+		return;
+	if (s->config.address.any.sa_family == AF_UNIX)
+		unlink(s->config.address.local.sun_path);
+	service_release(s);
+}
+
+void *service_context(const struct service *s) { return s->config.context; }
+const struct service_config *service_config(const struct service *s) { return &s->config; }
+uint16_t service_port(const struct service *s) { return s->port; }
+
+struct service_counts service_counts(const struct service *s)
+{
+	return (struct service_counts){
+		.accepted = atomic_load(&s->accepted),
+		.refused = atomic_load(&s->refused),
+		.open = atomic_load(&s->open),
+	};
+}

@@ -1,0 +1,47 @@
+/* What the files of a service share; nothing outside src/net includes this. */
+#ifndef VEREDUS_NET_SERVICE_INTERNAL_H
+#define VEREDUS_NET_SERVICE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "net/service.h"
+
+struct hash;
+
+struct service {
+	struct service_config config;
+	atomic_int references; /* the owner's, one a running listener, one a session */
+	atomic_bool stopped;
+	uint16_t port;
+	size_t socket_count;
+	int *sockets;
+	size_t listener_count;
+	struct service_listener *listeners;
+	atomic_uint_fast64_t accepted;
+	atomic_uint_fast64_t refused;
+	atomic_uint_fast64_t open;
+	pthread_mutex_t lock;     /* of the hash below */
+	struct hash *per_address; /* host -> count of its sessions; NULL: not limited */
+};
+
+/* --- service_listen.c --- */
+
+/* Makes the sockets of the address. */
+int service_bind(struct service *s);
+void service_unbind(struct service *s);
+
+/* --- service.c --- */
+
+void service_hold(struct service *s);
+void service_release(struct service *s);
+/* Counts a session in, or returns the reason why it is one too many. */
+const char *service_admit(struct service *s, const struct net_address *peer);
+void service_leave(struct service *s, const struct net_address *peer);
+
+/* --- service_session.c --- */
+
+/* Starts the session of an accepted, admitted connection; fd is taken over. */
+void service_session_start(struct service *s, int fd, const struct net_address *peer);
+
+#endif

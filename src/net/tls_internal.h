@@ -1,0 +1,26 @@
+/* What the TLS contexts and the connections over them share; nothing outside src/net includes
+ * this. */
+#ifndef VEREDUS_NET_TLS_INTERNAL_H
+#define VEREDUS_NET_TLS_INTERNAL_H
+
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+
+/* One load of a server's certificates. */
+struct tls_set;
+
+/* An SSL for an accepted connection. The handshake needs *set_out, which is the caller's until
+ * tls_set_release(). NULL when OpenSSL has no memory. */
+SSL *tls_server_open(struct tls_server *t, struct tls_set **set_out);
+void tls_set_release(struct tls_set *set);
+
+/* An SSL for a connection to host, a name or an IP address, which must live as long as it. */
+SSL *tls_client_open(struct tls_client *t, const char *host);
+
+/* The options that servers and clients have in common. */
+void tls_context_harden(SSL_CTX *context);
+/* "what: reason" for the newest error of OpenSSL in this thread, which is cleared; free() it. */
+char *tls_error_text(const char *what);
+
+#endif
