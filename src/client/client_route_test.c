@@ -1,0 +1,101 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "client/client_route.h"
+
+static uint64_t always_zero(uint64_t bound)
+{
+	(void)bound;
+	return 0;
+}
+
+static uint64_t always_last(uint64_t bound) { return bound - 1; }
+
+static void orders_by_preference(void **state)
+{
+	(void)state;
+	struct dns_mx mx[] = { { 30, "c" }, { 10, "a" }, { 20, "b" }, { 10, "d" } };
+	client_route_order(mx, 4, always_last);
+	assert_string_equal(mx[0].host, "a");
+	assert_string_equal(mx[1].host, "d");
+	assert_string_equal(mx[2].host, "b");
+	assert_string_equal(mx[3].host, "c");
+}
+
+static void shuffles_equals(void **state)
+{
+	(void)state;
+	struct dns_mx kept[] = { { 10, "a" }, { 10, "b" }, { 10, "c" } };
+	struct dns_mx moved[] = { { 10, "a" }, { 10, "b" }, { 10, "c" } };
+	client_route_order(kept, 3, always_last);
+	assert_string_equal(kept[0].host, "a");
+	client_route_order(moved, 3, always_zero);
+	assert_string_not_equal(moved[0].host, "a");
+	client_route_order(moved, 0, always_zero);
+}
+
+static void cuts_at_ourselves(void **state)
+{
+	(void)state;
+	const struct dns_mx mx[] = { { 5, "best" }, { 10, "one" }, { 10, "Own" }, { 20, "last" } };
+	assert_int_equal(client_route_cut_own(mx, 4, "own"), 1);
+	assert_int_equal(client_route_cut_own(mx, 4, "other"), 4);
+	assert_int_equal(client_route_cut_own(mx, 4, "best"), 0);
+}
+
+static void smarthosts(void **state)
+{
+	(void)state;
+	struct config_smarthost hosts[] = {
+		{ .domain = "*", .host = "out.example.test", .port = 587, .user = "me" },
+		{ .domain = "near.test", .host = "192.0.2.9", .port = 25 },
+	};
+	struct config config = { .smarthosts = hosts, .smarthost_count = 2 };
+	struct arena *arena = arena_new();
+	assert_ptr_equal(client_route_smarthost(&config, SLICE("near.test")), &hosts[1]);
+	assert_ptr_equal(client_route_smarthost(&config, SLICE("far.test")), &hosts[0]);
+	assert_true(slice_equal(client_route_key(&config, arena, SLICE("far.test")),
+	                        SLICE("smarthost:out.example.test:587:me")));
+	assert_true(slice_equal(client_route_key(&config, arena, SLICE("near.test")),
+	                        SLICE("smarthost:192.0.2.9:25:")));
+	config.smarthost_count = 0;
+	assert_null(client_route_smarthost(&config, SLICE("near.test")));
+	assert_true(slice_equal(client_route_key(&config, arena, SLICE("near.test")),
+	                        SLICE("near.test")));
+	arena_free(arena);
+}
+
+static void resolves_literals(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	struct client_hop *hops;
+	size_t count;
+	assert_int_equal(client_resolve(arena, SLICE("[::1]:2525"), 25, &hops, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(net_address_port(&hops[0].address), 2525);
+	assert_string_equal(hops[0].host, "::1");
+	assert_int_equal(client_resolve(arena, SLICE("127.0.0.1"), 25, &hops, &count), 0);
+	assert_int_equal(net_address_port(&hops[0].address), 25);
+	assert_int_equal(client_resolve(arena, SLICE("localhost:2525"), 25, &hops, &count), 0);
+	assert_in_range(count, 1, CLIENT_ROUTE_HOPS_MAX);
+	assert_int_equal(net_address_port(&hops[0].address), 2525);
+	assert_true(net_address_is_loopback(&hops[0].address));
+	assert_int_equal(client_resolve(arena, SLICE(":25"), 25, &hops, &count), -EINVAL);
+	arena_free(arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(orders_by_preference), cmocka_unit_test(shuffles_equals),
+		cmocka_unit_test(cuts_at_ourselves),    cmocka_unit_test(smarthosts),
+		cmocka_unit_test(resolves_literals),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

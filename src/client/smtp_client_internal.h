@@ -1,0 +1,44 @@
+/* What the files of the SMTP client share. */
+#ifndef VEREDUS_CLIENT_SMTP_CLIENT_INTERNAL_H
+#define VEREDUS_CLIENT_SMTP_CLIENT_INTERNAL_H
+
+#include "client/smtp_client.h"
+
+struct smtp_client {
+	const struct smtp_client_config *config;
+	const char *host;
+	struct conn *conn;
+	struct smtp_reply reply; /* the last one read */
+	unsigned extensions;     /* enum smtp_extension */
+	uint64_t max_size;
+	unsigned sent;
+	bool usable;
+	bool needs_rset; /* a transaction was left open at the server */
+};
+
+enum { SMTP_OUTCOME_TEXT_MAX = 512 };
+
+/* Writes a command line without flushing; shown: what the dialogue sees (or line.len == 0). */
+int smtp_client_put(struct smtp_client *c, struct slice line, struct slice shown);
+/* Sends what was put, waits for a reply into c->reply. 0, or a negative errno. After a failure
+ * the connection is usable no more. */
+int smtp_client_get(struct smtp_client *c, int64_t timeout_ms);
+/* Both, for a command that stands alone. */
+int smtp_client_command(struct smtp_client *c, struct slice line, struct slice shown);
+
+static inline bool smtp_client_replied(const struct smtp_client *c, int class)
+{
+	return c->reply.code / 100 == class;
+}
+
+/* The outcome that c->reply makes at a stage; not for replies that are fine. Returns -EREMOTEIO. */
+int smtp_client_refused(struct smtp_client *c, enum smtp_stage stage, struct arena *arena,
+                        struct smtp_outcome *outcome);
+/* The outcome of a broken conversation. Returns error. */
+int smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, int error, struct arena *arena,
+                       struct smtp_outcome *outcome);
+
+/* smtp_client_auth.c: AUTH by the strongest mechanism that both know. */
+int smtp_client_auth(struct smtp_client *c, struct arena *arena, struct smtp_outcome *outcome);
+
+#endif
