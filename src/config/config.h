@@ -1,9 +1,9 @@
 /* The configuration: DIR/veredus.conf, read by libConfuse through one table of options.
  *
  * Each option stands once in config_options.c with its default and one line of explanation; the
- * reference manual is printed from that table. A config is immutable once loaded; SIGHUP loads a
- * new one, sessions keep theirs. Times are milliseconds here, with units in the file ("5m").
- * Sizes are bytes here, with units in the file ("50M"). */
+ * reference manual is printed from that table. A config is immutable once loaded. Times are
+ * milliseconds here, with units in the file ("5m"). Sizes are bytes here, with units in the file
+ * ("50M"). */
 #ifndef VEREDUS_CONFIG_CONFIG_H
 #define VEREDUS_CONFIG_CONFIG_H
 
@@ -125,17 +125,18 @@ struct config {
 	struct arena *arena; /* owns all of it */
 };
 
-/* Reads and checks a configuration. On failure -EINVAL (or -ENOENT) and errors_out is a text of
+/* Reads and checks a configuration. On failure -EINVAL (or -ENOENT) and *errors_out is a text of
  * lines "file:line: what is wrong: what to do" (free() it); otherwise *errors_out is NULL, or
- * warnings. port_offset: see `veredus init`; it stands in the file too. [any thread] */
+ * warnings of the same shape. Not by two threads at once: libConfuse has one scanner. */
 int config_load(const char *dir, struct config **out, char **errors_out);
 void config_free(struct config *c);
 /* The defaults alone, as for an empty file: for units. */
 struct config *config_defaults(const char *dir);
-/* Writes the commented file that `veredus init` makes. */
+/* Writes the commented file that `veredus init` makes, mode 0600. -EEXIST if there is one. */
 struct config_init {
 	const char *dir, *domain, *hostname;
-	int port_offset; /* 0: standard ports on all addresses */
+	const char *user; /* NULL: the server stays who started it */
+	int port_offset;  /* 0: standard ports on all addresses; else 127.0.0.1 and [::1] only */
 };
 int config_write_initial(const struct config_init *init);
 /* The reference manual of all options, as mdoc, to a stream. */

@@ -1,0 +1,219 @@
+#include "config/config_check.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "message/address.h"
+
+static const uint16_t standard_ports[] = {
+	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587, [LISTENER_SUBMISSIONS] = 465,
+	[LISTENER_POP3] = 110,  [LISTENER_POP3S] = 995,      [LISTENER_IMAP] = 143,
+	[LISTENER_IMAPS] = 993,
+};
+
+__attribute__((format(printf, 2, 0))) static void say(const struct config_place *p,
+                                                      const char *format, va_list args)
+{
+	char text[1024];
+	vsnprintf(text, sizeof(text), format, args);
+	buf_printf(p->text, "%s:", p->path);
+	if (p->line)
+		buf_printf(p->text, "%d:", p->line);
+	if (p->title)
+		buf_printf(p->text, " %s \"%s\":", p->section, p->title);
+	buf_printf(p->text, " %s\n", text);
+}
+
+__attribute__((format(printf, 2, 3))) static void wrong(const struct config_place *p,
+                                                        const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	say(p, format, args);
+	va_end(args);
+	*p->failed = true;
+}
+
+__attribute__((format(printf, 2, 3))) static void warn(const struct config_place *p,
+                                                       const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	say(p, format, args);
+	va_end(args);
+}
+
+/* The protocol is the title where nothing else is said. */
+static int listener_kind(const struct config_place *p, const struct config_listen *listen)
+{
+	if (listen->kind >= 0)
+		return listen->kind;
+	const struct config_option *o = config_option_find(SLICE("listen"), SLICE("protocol"));
+	for (int i = 0; o->choices[i]; i++) {
+		if (slice_equal(slice_from_str(p->title), slice_from_str(o->choices[i])))
+			return i;
+	}
+	wrong(p, "the title is no protocol: add protocol = smtp (or another)");
+	return -1;
+}
+
+static void add_listener(struct config *c, const struct config_listener *listener)
+{
+	struct config_listener *grown = ARENA_ARRAY(c->arena, c->listener_count + 1,
+	                                            struct config_listener);
+	if (c->listener_count > 0)
+		memcpy(grown, c->listeners, c->listener_count * sizeof(*grown));
+	grown[c->listener_count++] = *listener;
+	c->listeners = grown;
+}
+
+void config_add_listen(const struct config_place *p, const struct config_listen *listen)
+{
+	int kind = listener_kind(p, listen);
+	if (kind < 0)
+		return;
+	if (listen->addresses.count == 0)
+		wrong(p, "there is no address: add address = { \"*:%u\" }",
+		      (unsigned)standard_ports[kind]);
+	for (size_t i = 0; i < listen->addresses.count; i++) {
+		const char *text = listen->addresses.items[i];
+		struct config_listener listener = {
+			.name = arena_str(p->config->arena, slice_from_str(p->title)),
+			.kind = (enum listener_kind)kind,
+			.max_sessions = listen->max_sessions,
+			.max_sessions_per_address = listen->max_sessions_per_address,
+		};
+		if (net_address_parse(slice_from_str(text), standard_ports[kind],
+		                      &listener.address) < 0)
+			wrong(p,
+			      "'%s' is no address: write \"*:25\", \"192.0.2.1:25\" or "
+			      "\"[2001:db8::1]:25\"",
+			      text);
+		else
+			add_listener(p->config, &listener);
+	}
+}
+
+void config_add_relay_networks(const struct config_place *p, const struct config_list *list)
+{
+	struct config *c = p->config;
+	c->relay_networks = ARENA_ARRAY(c->arena, list->count + 1, struct net_network);
+	for (size_t i = 0; i < list->count; i++) {
+		struct net_network *n = &c->relay_networks[c->relay_network_count];
+		if (net_network_parse(slice_from_str(list->items[i]), n) < 0) {
+			wrong(p,
+			      "relay-networks: '%s' is no network: write \"10.0.0.0/8\" or "
+			      "\"2001:db8::/32\"",
+			      list->items[i]);
+			continue;
+		}
+		if (n->bits == 0 || (n->bits <= 96 && n->base.s6_addr[0] == 0))
+			warn(p,
+			     "relay-networks: '%s' lets everybody send anywhere: this is an open "
+			     "relay",
+			     list->items[i]);
+		c->relay_network_count++;
+	}
+}
+
+static void check_readable(const struct config_place *p, const char *name, const char *path)
+{
+	if (!path)
+		wrong(p, "there is no %s: add %s = FILE", name, name);
+	else if (access(path, R_OK) < 0)
+		wrong(p, "%s: %s %s", name, path,
+		      errno == EACCES ? "may not be read by this user: see its owner and mode"
+		                      : "can't be opened: write the file, or correct the path");
+}
+
+void config_check_certificate(const struct config_place *p,
+                              const struct config_certificate *certificate)
+{
+	check_readable(p, "chain", certificate->chain_path);
+	check_readable(p, "key", certificate->key_path);
+}
+
+static const char *read_first_line(struct arena *arena, const char *path)
+{
+	char line[1024];
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	const char *got = fgets(line, sizeof(line), file);
+	fclose(file);
+	if (!got)
+		return NULL;
+	const char *password = arena_str(arena, slice_trim(slice_from_str(line)));
+	explicit_bzero(line, sizeof(line));
+	return password;
+}
+
+void config_check_smarthost(const struct config_place *p, struct config_smarthost *smarthost)
+{
+	struct arena *arena = p->config->arena;
+	struct slice domain;
+	if (slice_equal(slice_from_str(p->title), SLICE("*")))
+		smarthost->domain = "*";
+	else if (domain_canonical(arena, slice_from_str(p->title), &domain))
+		smarthost->domain = arena_str(arena, domain);
+	else
+		wrong(p, "the title is no domain: write a domain, or \"*\" for all");
+	if (!smarthost->host)
+		wrong(p, "there is no host: add host = NAME");
+	if (!smarthost->user != !smarthost->password)
+		wrong(p, "user and password-file belong together: give both or none");
+	if (!smarthost->password)
+		return;
+	const char *path = smarthost->password;
+	smarthost->password = read_first_line(arena, path);
+	if (!smarthost->password)
+		wrong(p, "password-file: %s can't be read, or is empty", path);
+	if (smarthost->user && smarthost->tls == TLS_RULE_NONE)
+		warn(p, "the password is sent in clear: use tls = verified");
+}
+
+static bool needs_certificate(enum listener_kind kind)
+{
+	return kind == LISTENER_SUBMISSIONS || kind == LISTENER_POP3S || kind == LISTENER_IMAPS;
+}
+
+static void check_tls(const struct config_place *p)
+{
+	const struct config *c = p->config;
+	if (c->certificate_count > 0)
+		return;
+	for (size_t i = 0; i < c->listener_count; i++) {
+		if (needs_certificate(c->listeners[i].kind)) {
+			wrong(p, "listen \"%s\" needs a certificate: add a certificate section",
+			      c->listeners[i].name);
+			return;
+		}
+	}
+	warn(p, "there is no certificate: nothing is encrypted, and nobody can log in unless "
+	        "auth-without-tls is set");
+}
+
+void config_check_whole(const struct config_place *p)
+{
+	struct config *c = p->config;
+	if (c->hostname) {
+		struct slice name;
+		if (domain_canonical(c->arena, slice_from_str(c->hostname), &name))
+			c->hostname = arena_str(c->arena, name);
+		else
+			wrong(p, "hostname '%s' is no host name: write one such as mx.example.org",
+			      c->hostname);
+	}
+	if (c->user && !getpwnam(c->user))
+		wrong(p, "there is no user '%s': make it, or leave the option user out", c->user);
+	if (c->listener_count == 0)
+		warn(p, "nothing listens: add a section such as listen smtp { address = { \"*:25\" "
+		        "} }");
+	if (c->queue.retry_first_ms > c->queue.retry_max_ms)
+		wrong(p, "queue: retry-first is longer than retry-max: swap them");
+	if (c->queue.retry_max_ms > c->queue.expire_ms)
+		warn(p, "queue: retry-max is longer than expire: some mail is tried only once");
+	check_tls(p);
+}

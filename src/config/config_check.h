@@ -1,0 +1,29 @@
+/* What can be wrong with a configuration beyond the single value. Each function reports to the
+ * place that it is given, as "file:line: what: what to do". */
+#ifndef VEREDUS_CONFIG_CONFIG_CHECK_H
+#define VEREDUS_CONFIG_CONFIG_CHECK_H
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "config/config_options.h"
+
+struct config_place {
+	struct config *config;
+	struct buf *text;
+	bool *failed;
+	const char *path;
+	int line; /* where the section ends; 0: no line */
+	const char *section, *title;
+};
+
+/* Turns a listen section into one listener an address. */
+void config_add_listen(const struct config_place *place, const struct config_listen *listen);
+void config_add_relay_networks(const struct config_place *place, const struct config_list *list);
+void config_check_certificate(const struct config_place *place,
+                              const struct config_certificate *certificate);
+/* Also gives the domain its canonical form and reads the password file. */
+void config_check_smarthost(const struct config_place *place, struct config_smarthost *smarthost);
+/* What sections have to do with each other. */
+void config_check_whole(const struct config_place *place);
+
+#endif

@@ -1,0 +1,382 @@
+/* From the file to struct config, by libConfuse.
+ *
+ * All options are strings (or lists of strings) for libConfuse; what they must be is checked as
+ * each is read, so that errors have the line, and stored when the whole file has been read. */
+#include <confuse.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "config/config_check.h"
+#include "config/nearest.h"
+
+/* An option in each section, by a name that can't be written, through which libConfuse's
+ * callbacks find the load that they belong to: they have no argument of their own. */
+#define LOAD_OPTION " "
+/* Put behind the file's last line. libConfuse takes the end of the file for the end of every open
+ * section; this option, known only outside of sections, shows that one was not closed. */
+#define END_OPTION "end-of-configuration"
+
+enum { OPTIONS_MAX = 32, TEXT_MAX = 64 * 1024, FILE_BYTES_MAX = 4 << 20 };
+
+struct load {
+	struct config *config;
+	struct arena *arena; /* of the config */
+	const char *path;
+	cfg_t *root;     /* knows the file that is being read, included ones too */
+	struct buf text; /* errors and warnings */
+	bool failed;
+};
+
+/* --- what went wrong -------------------------------------------------------------------- */
+
+static struct load *find_load(cfg_t *cfg)
+{
+	cfg_opt_t *o = cfg->opts;
+	while (!slice_equal(slice_from_str(o->name), SLICE(LOAD_OPTION)))
+		o++;
+	return (struct load *)(void *)o->simple_value.string;
+}
+
+static struct slice section_of(const cfg_t *cfg)
+{
+	struct slice name = slice_from_str(cfg->name);
+	return slice_equal(name, SLICE("root")) ? SLICE_EMPTY : name;
+}
+
+/* The nearest option or section by name; NULL if none is near. Sections stand outside only. */
+static const char *nearest_name(struct slice section, struct slice word)
+{
+	const char *name = NULL;
+	struct nearest best = nearest_begin(word);
+	for (size_t i = 0; i < config_option_count; i++) {
+		if (slice_equal(section, slice_from_str(config_options[i].section)) &&
+		    nearest_offer(&best, config_options[i].name))
+			name = config_options[i].name;
+	}
+	for (size_t i = 0; section.len == 0 && i < config_section_count; i++) {
+		if (nearest_offer(&best, config_sections[i].name))
+			name = config_sections[i].name;
+	}
+	return name;
+}
+
+/* In which section an option of this name is known, when it stands in the wrong one. */
+static const struct config_option *elsewhere(struct slice word)
+{
+	for (size_t i = 0; i < config_option_count; i++) {
+		if (slice_equal(word, slice_from_str(config_options[i].name)))
+			return &config_options[i];
+	}
+	return NULL;
+}
+
+static void report_unknown(struct load *l, cfg_t *cfg, const char *name)
+{
+	struct slice section = section_of(cfg), word = slice_from_str(name);
+	if (slice_equal(word, SLICE(END_OPTION))) {
+		buf_printf(&l->text, "%s:%d: section %.*s is not closed: add a }\n",
+		           l->root->filename, cfg->line - 1, SLICE_ARG(section));
+		return;
+	}
+	buf_printf(&l->text, "%s:%d: there is no option '%s'", l->root->filename, cfg->line, name);
+	if (section.len > 0)
+		buf_printf(&l->text, " in section %.*s", SLICE_ARG(section));
+	const char *near = nearest_name(section, word);
+	const struct config_option *other = elsewhere(word);
+	if (near)
+		buf_printf(&l->text, ": did you mean '%s'?\n", near);
+	else if (other && other->section[0])
+		buf_printf(&l->text, ": it belongs into section %s\n", other->section);
+	else if (other)
+		buf_printf(&l->text, ": it belongs outside of sections\n");
+	else
+		buf_printf(&l->text, ": see veredus.conf(5) or `veredus config reference`\n");
+}
+
+__attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char *format,
+                                                         va_list args)
+{
+	struct load *l = find_load(cfg);
+	char text[1024];
+	l->failed = true;
+	if (slice_starts_with(slice_from_str(format), SLICE("no such option"))) {
+		report_unknown(l, cfg, va_arg(args, const char *));
+		return;
+	}
+	vsnprintf(text, sizeof(text), format, args);
+	buf_printf(&l->text, "%s:%d: %s\n", cfg->filename ? cfg->filename : l->path, cfg->line,
+	           text);
+}
+
+/* --- while reading ---------------------------------------------------------------------- */
+
+static int check_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct load *l = find_load(cfg);
+	const struct config_option *o = config_option_find(section_of(cfg),
+	                                                   slice_from_str(opt->name));
+	unsigned count = cfg_opt_size(opt);
+	if (!o || count == 0)
+		return 0;
+	const char *text = cfg_opt_getnstr(opt, count - 1), *why;
+	if (config_value_set(o, l->arena, l->config->dir, slice_from_str(text), NULL, &why) == 0)
+		return 0;
+	cfg_error(cfg, "%s is '%s': it %s", opt->name, text, why);
+	return -1;
+}
+
+static void add_options(cfg_opt_t *out, const char *section, struct load *l)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < config_option_count && n < OPTIONS_MAX - 4; i++) {
+		const struct config_option *o = &config_options[i];
+		if (!slice_equal(slice_from_str(o->section), slice_from_str(section)))
+			continue;
+		cfg_opt_t plain = CFG_STR(o->name, NULL, CFGF_NODEFAULT);
+		cfg_opt_t list = CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT);
+		out[n] = o->kind == CONFIG_LIST ? list : plain;
+		out[n++].validcb = check_value;
+	}
+	cfg_opt_t load = CFG_SIMPLE_STR(LOAD_OPTION, (char **)(void *)l);
+	cfg_opt_t include = CFG_FUNC("include", cfg_include);
+	cfg_opt_t last = CFG_STR(END_OPTION, NULL, CFGF_NODEFAULT);
+	cfg_opt_t end = CFG_END();
+	out[n++] = load;
+	if (!section[0]) {
+		out[n++] = include;
+		out[n++] = last;
+	}
+	out[n] = end;
+}
+
+/* Sections behind the options of the outermost level. cfg_init() copies it all. */
+static cfg_t *make_parser(struct load *l, struct arena *scratch)
+{
+	size_t n = 0;
+	cfg_opt_t *root = ARENA_ARRAY(scratch, OPTIONS_MAX + config_section_count, cfg_opt_t);
+	add_options(root, "", l);
+	while (root[n].name)
+		n++;
+	for (size_t i = 0; i < config_section_count; i++) {
+		const struct config_section *s = &config_sections[i];
+		cfg_opt_t *options = ARENA_ARRAY(scratch, OPTIONS_MAX, cfg_opt_t);
+		add_options(options, s->name, l);
+		cfg_opt_t titled = CFG_SEC(s->name, options,
+		                           CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+		cfg_opt_t single = CFG_SEC(s->name, options, CFGF_NONE);
+		root[n++] = s->titled ? titled : single;
+	}
+	cfg_opt_t end = CFG_END();
+	root[n] = end;
+	cfg_t *cfg = cfg_init(root, CFGF_NONE);
+	cfg_set_error_function(cfg, report);
+	return cfg;
+}
+
+/* --- after reading ---------------------------------------------------------------------- */
+
+static void store_option(struct load *l, const struct config_option *o, cfg_opt_t *given,
+                         void *base)
+{
+	const char *why;
+	if (o->kind == CONFIG_LIST)
+		return;
+	const char *text = given && cfg_opt_size(given) ? cfg_opt_getnstr(given, 0) : o->fallback;
+	if (text)
+		config_value_set(o, l->arena, l->config->dir, slice_from_str(text), base, &why);
+}
+
+/* The options of one section, defaults where nothing was given. cfg NULL: all defaults. */
+static void store_section(struct load *l, const char *section, cfg_t *cfg, void *base)
+{
+	for (size_t i = 0; i < config_option_count; i++) {
+		const struct config_option *o = &config_options[i];
+		if (slice_equal(slice_from_str(o->section), slice_from_str(section)))
+			store_option(l, o, cfg ? cfg_getopt(cfg, o->name) : NULL, base);
+	}
+}
+
+static struct config_list get_list(struct load *l, cfg_t *cfg, const char *name)
+{
+	cfg_opt_t *opt = cfg_getopt(cfg, name);
+	struct config_list list = { .count = cfg_opt_size(opt) };
+	list.items = ARENA_ARRAY(l->arena, list.count + 1, const char *);
+	for (size_t i = 0; i < list.count; i++)
+		list.items[i] = arena_str(l->arena,
+		                          slice_from_str(cfg_opt_getnstr(opt, (unsigned)i)));
+	return list;
+}
+
+static void store_single_sections(struct load *l, cfg_t *cfg)
+{
+	store_section(l, "", cfg, l->config);
+	for (size_t i = 0; i < config_section_count; i++) {
+		const struct config_section *s = &config_sections[i];
+		if (!s->titled)
+			store_section(l, s->name, cfg ? cfg_getsec(cfg, s->name) : NULL, l->config);
+	}
+}
+
+static struct config_place place_of(struct load *l, const char *section, cfg_t *cfg)
+{
+	return (struct config_place){ .config = l->config,
+		                      .text = &l->text,
+		                      .failed = &l->failed,
+		                      .path = l->root->filename,
+		                      .line = cfg ? cfg->line : 0,
+		                      .section = section,
+		                      .title = cfg ? cfg->title : NULL };
+}
+
+static void store_listeners(struct load *l, cfg_t *cfg)
+{
+	for (unsigned i = 0; i < cfg_size(cfg, "listen"); i++) {
+		cfg_t *section = cfg_getnsec(cfg, "listen", i);
+		struct config_listen listen = { .kind = -1 };
+		store_section(l, "listen", section, &listen);
+		listen.addresses = get_list(l, section, "address");
+		struct config_place place = place_of(l, "listen", section);
+		config_add_listen(&place, &listen);
+	}
+}
+
+static void store_certificates(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	c->certificate_count = cfg_size(cfg, "certificate");
+	c->certificates = ARENA_ARRAY(l->arena, c->certificate_count + 1,
+	                              struct config_certificate);
+	for (unsigned i = 0; i < c->certificate_count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "certificate", i);
+		store_section(l, "certificate", section, &c->certificates[i]);
+		struct config_place place = place_of(l, "certificate", section);
+		config_check_certificate(&place, &c->certificates[i]);
+	}
+}
+
+static void store_smarthosts(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	c->smarthost_count = cfg_size(cfg, "smarthost");
+	c->smarthosts = ARENA_ARRAY(l->arena, c->smarthost_count + 1, struct config_smarthost);
+	for (unsigned i = 0; i < c->smarthost_count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "smarthost", i);
+		store_section(l, "smarthost", section, &c->smarthosts[i]);
+		struct config_place place = place_of(l, "smarthost", section);
+		config_check_smarthost(&place, &c->smarthosts[i]);
+	}
+}
+
+static void store_all(struct load *l, cfg_t *cfg)
+{
+	store_single_sections(l, cfg);
+	store_listeners(l, cfg);
+	store_certificates(l, cfg);
+	store_smarthosts(l, cfg);
+	struct config_place place = place_of(l, "", NULL);
+	struct config_list networks = get_list(l, cfg, "relay-networks");
+	config_add_relay_networks(&place, &networks);
+	config_check_whole(&place);
+}
+
+static struct config *new_config(const char *dir)
+{
+	struct arena *arena = arena_new();
+	struct config *c = ARENA_NEW(arena, struct config);
+	c->arena = arena;
+	c->dir = arena_str(arena, slice_from_str(dir));
+	return c;
+}
+
+static void set_hostname(struct config *c)
+{
+	char name[256] = "";
+	if (c->hostname)
+		return;
+	gethostname(name, sizeof(name) - 1);
+	c->hostname = name[0] ? arena_str(c->arena, slice_from_str(name)) : "localhost";
+}
+
+/* The whole file, with END_OPTION behind it. */
+static int read_text(const char *path, struct buf *out)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	size_t got = 1;
+	while (got > 0 && !buf_failed(out)) {
+		char *room = buf_reserve(out, 4096);
+		got = room ? fread(room, 1, 4096, file) : 0;
+		buf_commit(out, got);
+	}
+	int rc = ferror(file) ? -EISDIR : 0;
+	fclose(file);
+	buf_append(out, SLICE("\n" END_OPTION " = 1\n"));
+	return buf_failed(out) ? -EFBIG : rc;
+}
+
+static int parse_text(struct load *l, struct slice text)
+{
+	struct arena *scratch = arena_new();
+	cfg_t *cfg = l->root = make_parser(l, scratch);
+	FILE *file = fmemopen((void *)(uintptr_t)text.data, text.len, "r");
+	cfg->filename = mem_str(slice_from_str(l->path));
+	if (file && cfg_parse_fp(cfg, file) == CFG_SUCCESS)
+		store_all(l, cfg);
+	else
+		l->failed = true;
+	if (file)
+		fclose(file);
+	cfg_free(cfg);
+	arena_free(scratch);
+	return l->failed ? -EINVAL : 0;
+}
+
+static int read_file(struct load *l)
+{
+	struct buf text = buf_make(FILE_BYTES_MAX);
+	int rc = read_text(l->path, &text);
+	if (rc < 0)
+		buf_printf(&l->text, "%s: it can't be read (%s)\n", l->path,
+		           rc == -ENOENT   ? "there is no such file: `veredus init` makes one"
+		           : rc == -EACCES ? "permission denied: run as root or as its owner"
+		                           : "it is no configuration file");
+	else
+		rc = parse_text(l, buf_slice(&text));
+	buf_free(&text);
+	return rc;
+}
+
+int config_load(const char *dir, struct config **out, char **errors_out)
+{
+	struct config *c = new_config(dir);
+	struct load l = { .config = c, .arena = c->arena, .text = buf_make(TEXT_MAX) };
+	l.path = arena_printf(c->arena, "%s/veredus.conf", dir);
+	int rc = read_file(&l);
+	set_hostname(c);
+	*errors_out = l.text.len > 0 || rc < 0 ? mem_str(buf_slice(&l.text)) : NULL;
+	buf_free(&l.text);
+	if (rc < 0)
+		config_free(c);
+	else
+		*out = c;
+	return rc;
+}
+
+struct config *config_defaults(const char *dir)
+{
+	struct config *c = new_config(dir);
+	struct load l = { .config = c, .arena = c->arena };
+	store_single_sections(&l, NULL);
+	c->hostname = "localhost";
+	return c;
+}
+
+void config_free(struct config *c)
+{
+	if (c)
+		arena_free(c->arena);
+}

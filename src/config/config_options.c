@@ -1,0 +1,181 @@
+#include "config/config_options.h"
+
+#include "config/config.h"
+
+const struct config_section config_sections[] = {
+	{ "listen", true, "its name, and its protocol unless that is said otherwise",
+	  "Addresses to accept connections on. May stand several times." },
+	{ "certificate", true, "any name",
+	  "A TLS certificate. The first is the default; others are chosen by the name that the "
+	  "client asks for." },
+	{ "smarthost", true, "a domain, or \"*\" for all that are not local",
+	  "Where mail goes instead of to the MX of its domain." },
+	{ "smtp", false, NULL, "Receiving mail." },
+	{ "imap", false, NULL, "Reading mail over IMAP." },
+	{ "pop3", false, NULL, "Reading mail over POP3." },
+	{ "dns", false, NULL, "Asking the DNS." },
+	{ "queue", false, NULL, "Mail for other hosts." },
+	{ "local", false, NULL, "Mailboxes and addresses of our own." },
+	{ "log", false, NULL, "What is written to standard error." },
+};
+const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
+
+#define WHERE(type, member)  offsetof(type, member), sizeof(((type *)0)->member)
+#define AT(member)           WHERE(struct config, member)
+#define AT_LISTEN(member)    WHERE(struct config_listen, member)
+#define AT_CERT(member)      WHERE(struct config_certificate, member)
+#define AT_SMARTHOST(member) WHERE(struct config_smarthost, member)
+#define SECONDS(n)           ((n)*1000ull)
+#define DAYS(n)              ((n)*86400000ull)
+
+/* clang-format off */
+const struct config_option config_options[] = {
+	{ "", "hostname", CONFIG_TEXT, NULL, AT(hostname),
+	  "What this host calls itself in greetings and trace fields. Default: the system's name." },
+	{ "", "workers", CONFIG_NUMBER, "0", AT(workers),
+	  "Threads that serve connections; 0 is one a processor.", .max = 256 },
+	{ "", "user", CONFIG_TEXT, NULL, AT(user),
+	  "The user to become when started as root, after the ports are bound." },
+	{ "", "relay-networks", CONFIG_LIST, NULL, AT(relay_networks),
+	  "Networks such as \"10.0.0.0/8\" that may send anywhere without logging in." },
+
+	{ "listen", "protocol", CONFIG_CHOICE, NULL, AT_LISTEN(kind),
+	  "What is spoken. Default: the section's title.",
+	  .choices = { "smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps" } },
+	{ "listen", "address", CONFIG_LIST, NULL, AT_LISTEN(addresses),
+	  "Where: { \"*:25\", \"192.0.2.1:25\", \"[2001:db8::1]:25\" }; \"*\" is every address, "
+	  "IPv4 and IPv6." },
+	{ "listen", "max-sessions", CONFIG_NUMBER, "20000", AT_LISTEN(max_sessions),
+	  "Connections at a time on each address; 0 is no limit.", .max = 10000000 },
+	{ "listen", "max-sessions-per-address", CONFIG_NUMBER, "200",
+	  AT_LISTEN(max_sessions_per_address),
+	  "Connections at a time from one client address (IPv6: from one /64); 0 is no limit.",
+	  .max = 10000000 },
+
+	{ "certificate", "chain", CONFIG_PATH, NULL, AT_CERT(chain_path),
+	  "A PEM file with the certificate and those between it and the root, in this order." },
+	{ "certificate", "key", CONFIG_PATH, NULL, AT_CERT(key_path),
+	  "A PEM file with the private key." },
+
+	{ "smarthost", "host", CONFIG_TEXT, NULL, AT_SMARTHOST(host),
+	  "The name or address of the host that takes the mail." },
+	{ "smarthost", "port", CONFIG_PORT, "587", AT_SMARTHOST(port), "Its port." },
+	{ "smarthost", "tls", CONFIG_CHOICE, "verified", AT_SMARTHOST(tls),
+	  "none; opportunistic and required take any certificate; verified (STARTTLS) and "
+	  "implicit (from the start, port 465) check it.",
+	  .choices = { "none", "opportunistic", "required", "verified", "implicit" } },
+	{ "smarthost", "user", CONFIG_TEXT, NULL, AT_SMARTHOST(user), "The name to log in with." },
+	{ "smarthost", "password-file", CONFIG_PATH, NULL, AT_SMARTHOST(password),
+	  "A file whose first line is the password." },
+
+	{ "smtp", "max-message", CONFIG_SIZE, "50M", AT(smtp.max_message_bytes),
+	  "The largest message that is taken; announced by SIZE.", .min = 64 << 10,
+	  .max = 1ull << 31 },
+	{ "smtp", "max-recipients", CONFIG_NUMBER, "1000", AT(smtp.max_recipients),
+	  "Recipients of one message; RFC 5321 wants 100 at least.", .min = 100, .max = 100000 },
+	{ "smtp", "max-errors", CONFIG_NUMBER, "20", AT(smtp.max_errors),
+	  "Refused commands after which a session is ended.", .min = 1, .max = 10000 },
+	{ "smtp", "max-transactions", CONFIG_NUMBER, "1000", AT(smtp.max_transactions),
+	  "Messages in one session; 0 is no limit.", .max = 100000000 },
+	{ "smtp", "max-command", CONFIG_SIZE, "2K", AT(smtp.max_command_bytes),
+	  "Length of a command line; RFC 5321 and its extensions need 1024.", .min = 1024,
+	  .max = 32 << 10 },
+	{ "smtp", "max-received", CONFIG_NUMBER, "50", AT(smtp.max_received),
+	  "Received fields from which a message is taken to go in a loop.", .min = 10,
+	  .max = 1000 },
+	{ "smtp", "memory", CONFIG_SIZE, "256K", AT(smtp.memory_bytes),
+	  "How much of a message is kept in memory while it comes in; the rest goes to a file.",
+	  .min = 16 << 10, .max = 1 << 30 },
+	{ "smtp", "bare-newline", CONFIG_CHOICE, "refuse", AT(smtp.bare_newline),
+	  "Messages with lines that end in LF or CR alone, as in SMTP smuggling: refuse or "
+	  "normalise.",
+	  .choices = { "refuse", "normalise" } },
+	{ "smtp", "command-timeout", CONFIG_DURATION, "5m", AT(smtp.command_timeout_ms),
+	  "How long a client may be silent between commands.", .min = SECONDS(1), .max = DAYS(1) },
+	{ "smtp", "data-timeout", CONFIG_DURATION, "3m", AT(smtp.data_timeout_ms),
+	  "How long a client may pause within a message.", .min = SECONDS(1), .max = DAYS(1) },
+	{ "smtp", "auth-without-tls", CONFIG_FLAG, "no", AT(smtp.auth_without_tls),
+	  "Let clients log in over a connection that is not encrypted." },
+	{ "smtp", "vrfy", CONFIG_FLAG, "no", AT(smtp.vrfy),
+	  "Let VRFY tell whether an address is ours." },
+
+	{ "imap", "idle", CONFIG_DURATION, "30m", AT(imap.idle_ms),
+	  "How long a client may be silent; RFC 9051 wants 30 minutes at least.",
+	  .min = SECONDS(1), .max = DAYS(7) },
+	{ "imap", "max-command", CONFIG_SIZE, "64K", AT(imap.max_command_bytes),
+	  "Length of a command without its literals.", .min = 8000, .max = 1 << 20 },
+	{ "imap", "max-literal", CONFIG_SIZE, "64K", AT(imap.max_literal_bytes),
+	  "Length of a literal that is not a message.", .min = 1024, .max = 16 << 20 },
+	{ "imap", "auth-without-tls", CONFIG_FLAG, "no", AT(imap.auth_without_tls),
+	  "Let clients log in over a connection that is not encrypted." },
+
+	{ "pop3", "idle", CONFIG_DURATION, "10m", AT(pop3.idle_ms),
+	  "How long a client may be silent; RFC 1939 wants 10 minutes at least.",
+	  .min = SECONDS(1), .max = DAYS(7) },
+	{ "pop3", "auth-without-tls", CONFIG_FLAG, "no", AT(pop3.auth_without_tls),
+	  "Let clients log in over a connection that is not encrypted." },
+
+	{ "dns", "forwarder", CONFIG_TEXT, NULL, AT(dns.forwarder),
+	  "The resolver to ask, as \"127.0.0.1@53\"; \"\" asks the root servers and their like. "
+	  "Default: those of /etc/resolv.conf." },
+	{ "dns", "trust-anchor", CONFIG_PATH, NULL, AT(dns.trust_anchor),
+	  "A file with the DS or DNSKEY records that DNSSEC starts from. Default: the "
+	  "distribution's root key." },
+	{ "dns", "timeout", CONFIG_DURATION, "10s", AT(dns.timeout_ms),
+	  "How long one look-up may take, all tries included.", .min = 100, .max = SECONDS(120) },
+
+	{ "queue", "retry-first", CONFIG_DURATION, "5m", AT(queue.retry_first_ms),
+	  "The pause after the first attempt that failed for now; it doubles with each.",
+	  .min = 10, .max = DAYS(1) },
+	{ "queue", "retry-max", CONFIG_DURATION, "4h", AT(queue.retry_max_ms),
+	  "The longest pause between attempts.", .min = 10, .max = DAYS(7) },
+	{ "queue", "expire", CONFIG_DURATION, "5d", AT(queue.expire_ms),
+	  "How long delivery is tried before the message goes back to its sender.",
+	  .min = 10, .max = DAYS(60) },
+	{ "queue", "max-connections", CONFIG_NUMBER, "100", AT(queue.max_connections),
+	  "Connections to other hosts at a time.", .min = 1, .max = 100000 },
+	{ "queue", "max-connections-per-destination", CONFIG_NUMBER, "10",
+	  AT(queue.max_connections_per_destination),
+	  "Connections to one destination at a time.", .min = 1, .max = 10000 },
+	{ "queue", "max-recipients-per-transaction", CONFIG_NUMBER, "100",
+	  AT(queue.max_recipients_per_transaction),
+	  "Recipients that a message is sent to at once.", .min = 1, .max = 10000 },
+	{ "queue", "connect-timeout", CONFIG_DURATION, "30s", AT(queue.connect_timeout_ms),
+	  "How long one address is tried.", .min = 10, .max = SECONDS(300) },
+	{ "queue", "command-timeout", CONFIG_DURATION, "5m", AT(queue.command_timeout_ms),
+	  "How long a reply to a command is waited for (RFC 5321 section 4.5.3.2).",
+	  .min = 10, .max = SECONDS(3600) },
+	{ "queue", "data-timeout", CONFIG_DURATION, "10m", AT(queue.data_timeout_ms),
+	  "How long the reply to the whole message is waited for.", .min = 10,
+	  .max = SECONDS(3600) },
+	{ "queue", "smtp-port", CONFIG_PORT, "25", AT(queue.smtp_port),
+	  "The port of MX hosts; another than 25 is for tests." },
+	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),
+	  "Encrypt by STARTTLS where the other host offers it." },
+
+	{ "local", "default-quota", CONFIG_SIZE, "0", AT(local.default_quota_bytes),
+	  "What an account may hold unless told otherwise; 0 is no limit." },
+	{ "local", "plus-separator", CONFIG_LETTER, "+", AT(local.plus_separator),
+	  "alice+anything@ goes to alice@; \"\" turns it off." },
+	{ "local", "max-alias-depth", CONFIG_NUMBER, "10", AT(local.max_alias_depth),
+	  "Aliases that lead to aliases.", .min = 1, .max = 100 },
+	{ "local", "max-alias-targets", CONFIG_NUMBER, "1000", AT(local.max_alias_targets),
+	  "Addresses that one alias leads to, all levels together.", .min = 1, .max = 100000 },
+
+	{ "log", "level", CONFIG_CHOICE, "info", AT(log.level), "The least severe that is written.",
+	  .choices = { "error", "warn", "info", "debug" } },
+	{ "log", "json", CONFIG_FLAG, "no", AT(log.json), "Write lines of JSON." },
+};
+/* clang-format on */
+const size_t config_option_count = sizeof(config_options) / sizeof(config_options[0]);
+
+const struct config_option *config_option_find(struct slice section, struct slice name)
+{
+	for (size_t i = 0; i < config_option_count; i++) {
+		const struct config_option *o = &config_options[i];
+		if (slice_equal(section, slice_from_str(o->section)) &&
+		    slice_equal(name, slice_from_str(o->name)))
+			return o;
+	}
+	return NULL;
+}

@@ -1,0 +1,75 @@
+/* The manual of all options, from the table. */
+#include "config/config.h"
+#include "config/config_options.h"
+
+static const char *kind_name(enum config_kind kind)
+{
+	static const char *const names[] = {
+		[CONFIG_TEXT] = "text",     [CONFIG_PATH] = "file",
+		[CONFIG_NUMBER] = "number", [CONFIG_PORT] = "port",
+		[CONFIG_SIZE] = "size",     [CONFIG_DURATION] = "time",
+		[CONFIG_FLAG] = "yes | no", [CONFIG_CHOICE] = "choice",
+		[CONFIG_LETTER] = "letter", [CONFIG_LIST] = "{ text, ... }",
+	};
+	return names[kind];
+}
+
+/* A text line of mdoc: what would be a request or an escape is made harmless. */
+static void print_text(FILE *out, const char *text)
+{
+	if (text[0] == '.' || text[0] == '\'')
+		fputs("\\&", out);
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", out);
+		else
+			fputc(*text, out);
+	}
+}
+
+static void print_argument(FILE *out, const struct config_option *o)
+{
+	fputs(" = ", out);
+	if (o->kind != CONFIG_CHOICE) {
+		fprintf(out, "%s\n", kind_name(o->kind));
+		return;
+	}
+	for (size_t i = 0; o->choices[i]; i++)
+		fprintf(out, "%s%s", i ? " | " : "", o->choices[i]);
+	fputc('\n', out);
+}
+
+static void print_option(FILE *out, const struct config_option *o)
+{
+	fprintf(out, ".It Ic %s", o->name);
+	print_argument(out, o);
+	print_text(out, o->help);
+	fputc('\n', out);
+	if (o->fallback)
+		fprintf(out, "Default: %s.\n", o->fallback[0] ? o->fallback : "\"\"");
+}
+
+static void print_section(FILE *out, const char *section)
+{
+	fputs(".Bl -tag -width Ds\n", out);
+	for (size_t i = 0; i < config_option_count; i++) {
+		if (slice_equal(slice_from_str(config_options[i].section), slice_from_str(section)))
+			print_option(out, &config_options[i]);
+	}
+	fputs(".El\n", out);
+}
+
+void config_print_reference(FILE *out)
+{
+	fputs(".Ss Outside of sections\n", out);
+	print_section(out, "");
+	for (size_t i = 0; i < config_section_count; i++) {
+		const struct config_section *s = &config_sections[i];
+		fprintf(out, ".Ss Section %s%s\n", s->name, s->titled ? " TITLE" : "");
+		print_text(out, s->help);
+		fputc('\n', out);
+		if (s->titled)
+			fprintf(out, "The title is %s.\n", s->title);
+		print_section(out, s->name);
+	}
+}

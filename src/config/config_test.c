@@ -1,0 +1,393 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "config/config_options.h"
+
+struct fixture {
+	char dir[64];
+	char path[96];
+	struct config *config;
+	char *errors;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_zero(1, sizeof(*f));
+	snprintf(f->dir, sizeof(f->dir), "/tmp/veredus-config-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	snprintf(f->path, sizeof(f->path), "%s/veredus.conf", f->dir);
+	*state = f;
+	return 0;
+}
+
+static void forget(struct fixture *f)
+{
+	config_free(f->config);
+	f->config = NULL;
+	free(f->errors);
+	f->errors = NULL;
+}
+
+static void write_file(const struct fixture *f, const char *name, const char *text)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const names[] = { "veredus.conf", "more.conf", "c.pem", "c.key",
+		                             "password" };
+	forget(f);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[128];
+		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		unlink(path);
+	}
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static int load(struct fixture *f, const char *text)
+{
+	forget(f);
+	write_file(f, "veredus.conf", text);
+	return config_load(f->dir, &f->config, &f->errors);
+}
+
+/* Loading fails, and one line of the errors is the path and this. */
+static void assert_error(struct fixture *f, const char *text, const char *expected)
+{
+	assert_int_equal(load(f, text), -EINVAL);
+	assert_non_null(f->errors);
+	char line[512];
+	snprintf(line, sizeof(line), "%s%s\n", f->path, expected);
+	if (!strstr(f->errors, line))
+		fail_msg("expected: %sfound: %s", line, f->errors);
+}
+
+static void sizes_and_durations(void **state)
+{
+	(void)state;
+	uint64_t bytes;
+	int64_t ms;
+	assert_true(config_parse_size(SLICE("50M"), &bytes) && bytes == 50 << 20);
+	assert_true(config_parse_size(SLICE("256k"), &bytes) && bytes == 256 << 10);
+	assert_true(config_parse_size(SLICE("17"), &bytes) && bytes == 17);
+	assert_true(config_parse_size(SLICE("1T"), &bytes) && bytes == 1ull << 40);
+	assert_false(config_parse_size(SLICE(""), &bytes));
+	assert_false(config_parse_size(SLICE("M"), &bytes));
+	assert_false(config_parse_size(SLICE("5X"), &bytes));
+	assert_false(config_parse_size(SLICE("5 M"), &bytes));
+	assert_false(config_parse_size(SLICE("-5"), &bytes));
+	assert_false(config_parse_size(SLICE("99999999999T"), &bytes));
+	assert_true(config_parse_duration(SLICE("5m"), &ms) && ms == 300000);
+	assert_true(config_parse_duration(SLICE("250ms"), &ms) && ms == 250);
+	assert_true(config_parse_duration(SLICE("10"), &ms) && ms == 10000);
+	assert_true(config_parse_duration(SLICE("5d"), &ms) && ms == 5 * 86400000ll);
+	assert_false(config_parse_duration(SLICE("5y"), &ms));
+	assert_false(config_parse_duration(SLICE("99999999999999999w"), &ms));
+}
+
+/* Every default is good for its own option and fits where it is stored. */
+static void table_is_sound(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	for (size_t i = 0; i < config_option_count; i++) {
+		const struct config_option *o = &config_options[i];
+		const char *why = NULL;
+		if (o->fallback &&
+		    config_value_set(o, arena, "/", slice_from_str(o->fallback), NULL, &why) < 0)
+			fail_msg("%s %s: default %s", o->section, o->name, o->fallback);
+		switch (o->kind) {
+		case CONFIG_TEXT:
+		case CONFIG_PATH:
+			assert_int_equal(o->size, sizeof(char *));
+			break;
+		case CONFIG_NUMBER:
+		case CONFIG_CHOICE:
+			assert_int_equal(o->size, 4);
+			break;
+		case CONFIG_PORT:
+			assert_int_equal(o->size, 2);
+			break;
+		case CONFIG_SIZE:
+			assert_true(o->size == 8 || (o->max > 0 && o->max <= UINT32_MAX));
+			break;
+		case CONFIG_DURATION:
+			assert_int_equal(o->size, 8);
+			break;
+		case CONFIG_FLAG:
+		case CONFIG_LETTER:
+			assert_int_equal(o->size, 1);
+			break;
+		case CONFIG_LIST:
+			break;
+		}
+	}
+	arena_free(arena);
+}
+
+static void empty_file_gives_defaults(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(load(f, ""), 0);
+	const struct config *c = f->config;
+	assert_string_equal(c->dir, f->dir);
+	assert_non_null(c->hostname);
+	assert_int_equal(c->smtp.max_message_bytes, 50 << 20);
+	assert_int_equal(c->smtp.max_recipients, 1000);
+	assert_int_equal(c->smtp.max_errors, 20);
+	assert_int_equal(c->smtp.max_command_bytes, 2048);
+	assert_int_equal(c->smtp.command_timeout_ms, 300000);
+	assert_int_equal(c->smtp.bare_newline, BARE_NEWLINE_REFUSE);
+	assert_int_equal(c->imap.idle_ms, 1800000);
+	assert_int_equal(c->imap.max_command_bytes, 65536);
+	assert_int_equal(c->pop3.idle_ms, 600000);
+	assert_int_equal(c->queue.retry_first_ms, 300000);
+	assert_int_equal(c->queue.expire_ms, 432000000);
+	assert_int_equal(c->queue.smtp_port, 25);
+	assert_true(c->queue.tls);
+	assert_false(c->smtp.auth_without_tls);
+	assert_int_equal(c->local.plus_separator, '+');
+	assert_int_equal(c->log.level, LOG_INFO);
+	assert_null(c->user);
+	assert_null(c->dns.forwarder);
+	struct config *defaults = config_defaults("/x");
+	assert_memory_equal(&defaults->smtp, &c->smtp, sizeof(c->smtp));
+	assert_memory_equal(&defaults->queue, &c->queue, sizeof(c->queue));
+	config_free(defaults);
+}
+
+static void reads_everything(void **state)
+{
+	struct fixture *f = *state;
+	write_file(f, "c.pem", "x");
+	write_file(f, "c.key", "x");
+	write_file(f, "password", "secret\n");
+	write_file(f, "more.conf", "pop3 { idle = 11m }\n");
+	char text[2048];
+	snprintf(text, sizeof(text),
+	         "hostname = \"MX.Example.TEST\"\nworkers = 3\n"
+	         "relay-networks = { \"10.0.0.0/8\", \"::1\" }\n"
+	         "listen smtp { address = { \"127.0.0.1:2025\", \"[::1]:2025\" } max-sessions = 5 "
+	         "}\n"
+	         "listen extra { protocol = submissions address = \"*\" }\n"
+	         "certificate a { chain = c.pem key = \"%s/c.key\" }\n"
+	         "smarthost \"Example.ORG\" { host = h.example user = u password-file = password\n"
+	         "  tls = implicit port = 465 }\n"
+	         "smtp { max-message = 10M bare-newline = normalise vrfy = yes }\n"
+	         "dns { forwarder = \"127.0.0.1@5353\" }\n"
+	         "local { plus-separator = \"\" }\n"
+	         "log { level = debug }\n"
+	         "include(\"%s/more.conf\")\n",
+	         f->dir, f->dir);
+	if (load(f, text) != 0)
+		fail_msg("%s", f->errors);
+	assert_null(f->errors);
+	const struct config *c = f->config;
+	assert_string_equal(c->hostname, "mx.example.test");
+	assert_int_equal(c->workers, 3);
+	assert_int_equal(c->relay_network_count, 2);
+	assert_int_equal(c->listener_count, 3);
+	assert_string_equal(c->listeners[1].name, "smtp");
+	assert_int_equal(c->listeners[1].kind, LISTENER_SMTP);
+	assert_int_equal(net_address_port(&c->listeners[1].address), 2025);
+	assert_int_equal(c->listeners[1].max_sessions, 5);
+	assert_int_equal(c->listeners[1].max_sessions_per_address, 200);
+	assert_int_equal(c->listeners[2].kind, LISTENER_SUBMISSIONS);
+	assert_int_equal(net_address_port(&c->listeners[2].address), 465);
+	assert_int_equal(c->certificates[0].chain_path[0], '/');
+	assert_string_equal(c->smarthosts[0].domain, "example.org");
+	assert_string_equal(c->smarthosts[0].password, "secret");
+	assert_int_equal(c->smarthosts[0].tls, TLS_RULE_IMPLICIT);
+	assert_int_equal(c->smarthosts[0].port, 465);
+	assert_int_equal(c->smtp.max_message_bytes, 10 << 20);
+	assert_int_equal(c->smtp.bare_newline, BARE_NEWLINE_NORMALISE);
+	assert_true(c->smtp.vrfy);
+	assert_string_equal(c->dns.forwarder, "127.0.0.1@5353");
+	assert_int_equal(c->local.plus_separator, 0);
+	assert_int_equal(c->log.level, LOG_DEBUG);
+	assert_int_equal(c->pop3.idle_ms, 660000);
+}
+
+static void wrong_names_suggest(void **state)
+{
+	struct fixture *f = *state;
+	assert_error(f, "\nsmtp {\n\tmax-mesage = 5M\n}\n",
+	             ":3: there is no option 'max-mesage' in section smtp: did you mean "
+	             "'max-message'?");
+	assert_error(f, "hostnam = x\n",
+	             ":1: there is no option 'hostnam': did you mean 'hostname'?");
+	assert_error(f, "smpt { }\n", ":1: there is no option 'smpt': did you mean 'smtp'?");
+	assert_error(f, "max-message = 5M\n",
+	             ":1: there is no option 'max-message': it belongs into section smtp");
+	assert_error(f, "colour = blue\n",
+	             ":1: there is no option 'colour': see veredus.conf(5) or `veredus config "
+	             "reference`");
+}
+
+static void wrong_values_say_what_is_right(void **state)
+{
+	struct fixture *f = *state;
+	assert_error(f, "smtp {\n\tmax-message = lots\n}\n",
+	             ":2: max-message is 'lots': it must be a size such as 256K, 50M or 2G from "
+	             "64K to 2G");
+	assert_error(f, "smtp { vrfy = perhaps }\n", ":1: vrfy is 'perhaps': it must be yes or no");
+	assert_error(f, "log { level = loud }\n",
+	             ":1: level is 'loud': it must be error, warn, info or debug");
+	assert_error(f, "smtp { max-recipients = 5 }\n",
+	             ":1: max-recipients is '5': it must be a number from 100 to 100000");
+	assert_error(f, "queue { smtp-port = 0 }\n",
+	             ":1: smtp-port is '0': it must be a port, 1 to 65535");
+	assert_error(f, "local { plus-separator = \"--\" }\n",
+	             ":1: plus-separator is '--': it must be one character, or \"\"");
+}
+
+static void sections_are_checked(void **state)
+{
+	struct fixture *f = *state;
+	assert_error(
+		f, "listen x {\n address = \"*:25\"\n}\n",
+		":3: listen \"x\": the title is no protocol: add protocol = smtp (or another)");
+	assert_error(f, "listen imap { }\n",
+	             ":1: listen \"imap\": there is no address: add address = { \"*:143\" }");
+	assert_error(
+		f, "listen smtp { address = \"here\" }\n",
+		":1: listen \"smtp\": 'here' is no address: write \"*:25\", \"192.0.2.1:25\" or "
+		"\"[2001:db8::1]:25\"");
+	assert_error(f, "listen imaps { address = \"*\" }\n",
+	             ": listen \"imaps\" needs a certificate: add a certificate section");
+	assert_error(f, "smarthost \"*\" { user = x }\n",
+	             ":1: smarthost \"*\": there is no host: add host = NAME");
+	assert_error(f, "relay-networks = { \"all\" }\n",
+	             ": relay-networks: 'all' is no network: write \"10.0.0.0/8\" or "
+	             "\"2001:db8::/32\"");
+	assert_error(f, "user = no-such-user-here\n",
+	             ": there is no user 'no-such-user-here': make it, or leave the option user "
+	             "out");
+	assert_error(f, "queue { retry-first = 5h }\n",
+	             ": queue: retry-first is longer than retry-max: swap them");
+}
+
+static void bad_syntax_has_a_line(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(load(f, "\n\nsmtp {\n"), -EINVAL);
+	assert_non_null(strstr(f->errors, "veredus.conf:4: section smtp is not closed: add a }"));
+	assert_int_equal(load(f, "hostname = \"x\n"), -EINVAL);
+	assert_non_null(strstr(f->errors, "premature end of file"));
+	assert_int_equal(load(f, "#\n##\nhostname = \n"), -EINVAL);
+	assert_int_equal(load(f, "hostname \"x\"\n"), -EINVAL);
+	assert_non_null(strstr(f->errors, "veredus.conf:1: missing equal sign"));
+}
+
+static void missing_file_says_init(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(config_load(f->dir, &f->config, &f->errors), -ENOENT);
+	assert_non_null(strstr(f->errors, "`veredus init` makes one"));
+	assert_int_equal(load(f, "#"), 0);
+	assert_int_equal(load(f, "#\n"), 0);
+}
+
+static void warnings_do_not_fail(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(load(f, "relay-networks = { \"0.0.0.0/0\" }\n"), 0);
+	assert_non_null(strstr(f->errors, "open relay"));
+	assert_non_null(strstr(f->errors, "nothing listens"));
+}
+
+static void initial_file_loads(void **state)
+{
+	struct fixture *f = *state;
+	struct config_init init = { .dir = f->dir,
+		                    .domain = "example.test",
+		                    .hostname = "mx.example.test",
+		                    .port_offset = 2000 };
+	write_file(f, "c.pem", "x");
+	assert_int_equal(config_write_initial(&init), 0);
+	assert_int_equal(config_write_initial(&init), -EEXIST);
+	struct stat st;
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	/* The certificate is not there yet, and that is all there is to say. */
+	assert_int_equal(config_load(f->dir, &f->config, &f->errors), -EINVAL);
+	struct slice rest = slice_from_str(f->errors);
+	while (rest.len > 0)
+		assert_true(slice_find(slice_split(&rest, '\n'), SLICE("certificate \"main\"")) >
+		            0);
+	char from[160], to[160];
+	for (int i = 0; i < 2; i++) {
+		snprintf(from, sizeof(from), "%s/c.pem", f->dir);
+		snprintf(to, sizeof(to), "%s/certificate.%s", f->dir, i ? "key" : "pem");
+		assert_int_equal(link(from, to), 0);
+	}
+	forget(f);
+	int rc = config_load(f->dir, &f->config, &f->errors);
+	for (int i = 0; i < 2; i++) {
+		snprintf(to, sizeof(to), "%s/certificate.%s", f->dir, i ? "key" : "pem");
+		unlink(to);
+	}
+	if (rc != 0)
+		fail_msg("%s", f->errors);
+	static const uint16_t ports[] = { 2025, 2025, 4525, 4525, 2587, 2587, 2465, 2465,
+		                          2110, 2110, 2995, 2995, 2143, 2143, 2993, 2993 };
+	assert_int_equal(f->config->listener_count, sizeof(ports) / sizeof(ports[0]));
+	for (size_t i = 0; i < f->config->listener_count; i++) {
+		assert_int_equal(net_address_port(&f->config->listeners[i].address), ports[i]);
+		assert_true(net_address_is_loopback(&f->config->listeners[i].address));
+	}
+}
+
+static void reference_names_every_option(void **state)
+{
+	(void)state;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	config_print_reference(out);
+	fclose(out);
+	for (size_t i = 0; i < config_option_count; i++) {
+		char line[128];
+		snprintf(line, sizeof(line), ".It Ic %s = ", config_options[i].name);
+		assert_non_null(strstr(text, line));
+	}
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_and_durations),
+		cmocka_unit_test(table_is_sound),
+		cmocka_unit_test_setup_teardown(empty_file_gives_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(reads_everything, setup, teardown),
+		cmocka_unit_test_setup_teardown(wrong_names_suggest, setup, teardown),
+		cmocka_unit_test_setup_teardown(wrong_values_say_what_is_right, setup, teardown),
+		cmocka_unit_test_setup_teardown(sections_are_checked, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_syntax_has_a_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(missing_file_says_init, setup, teardown),
+		cmocka_unit_test_setup_teardown(warnings_do_not_fail, setup, teardown),
+		cmocka_unit_test_setup_teardown(initial_file_loads, setup, teardown),
+		cmocka_unit_test(reference_names_every_option),
+	};
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
