@@ -23,8 +23,8 @@
 #include "store/store.h"
 
 enum {
-	MAILBOX_NAME_MAX = 400,      /* bytes of a name */
-	MAILBOX_DEPTH_MAX = 32,      /* levels of a name */
+	MAILBOX_NAME_MAX = 400, /* bytes of a name */
+	MAILBOX_DEPTH_MAX = 32, /* levels of a name */
 	MAILBOX_PER_ACCOUNT_MAX = 10000,
 	MAILBOX_KEYWORD_MAX = 56,    /* keywords of a mailbox */
 	MAILBOX_KEYWORD_LENGTH = 64, /* bytes of a keyword */
@@ -42,22 +42,31 @@ void mailboxes_changed(struct mailboxes *m, int64_t mailbox_id);
 int mailboxes_purge(struct mailboxes *m);
 
 enum mailbox_flag {
-	FLAG_SEEN = 1, FLAG_ANSWERED = 2, FLAG_FLAGGED = 4, FLAG_DELETED = 8, FLAG_DRAFT = 16,
+	FLAG_SEEN = 1,
+	FLAG_ANSWERED = 2,
+	FLAG_FLAGGED = 4,
+	FLAG_DELETED = 8,
+	FLAG_DRAFT = 16,
 	/* bits from 8 on are keywords of the mailbox */
 };
-#define FLAG_KEYWORD_SHIFT 8
+#define FLAG_KEYWORD_SHIFT   8
 #define FLAG_KEYWORD(number) (UINT64_C(1) << (FLAG_KEYWORD_SHIFT + (number)))
 
 /* RFC 6154. */
 enum mailbox_use {
-	USE_NONE, USE_SENT, USE_DRAFTS, USE_TRASH, USE_JUNK, USE_ARCHIVE,
+	USE_NONE,
+	USE_SENT,
+	USE_DRAFTS,
+	USE_TRASH,
+	USE_JUNK,
+	USE_ARCHIVE,
 };
 
 /* A message on its way in: the fixed part of its row. */
 struct mailbox_new_message {
-	int64_t blob_id;            /* retained once by mailbox_append() */
+	int64_t blob_id; /* retained once by mailbox_append() */
 	uint64_t size_bytes;
-	int64_t internal_ms;        /* wall clock */
+	int64_t internal_ms; /* wall clock */
 	uint64_t flags;
 	struct slice envelope;      /* IMAP ENVELOPE, ready to send (message/summary.h) */
 	struct slice bodystructure; /* IMAP BODYSTRUCTURE, ready to send */
@@ -69,7 +78,7 @@ struct mailbox_info {
 	enum mailbox_use use;
 	uint32_t uid_validity;
 	uint32_t uid_next;
-	uint32_t recent_uid;   /* UIDs from here on are \Recent to who selects next */
+	uint32_t recent_uid; /* UIDs from here on are \Recent to who selects next */
 	uint64_t mod_seq;
 	uint64_t message_count, unseen_count, deleted_count, size_bytes;
 };
@@ -83,9 +92,9 @@ int mailbox_get_inbox(struct db *db, int64_t account_id, int64_t *mailbox_id_out
 int mailbox_make_folders(struct db *db, int64_t account_id, void *unused);
 /* -EEXIST, -EINVAL (name), -ENFILE (MAILBOX_PER_ACCOUNT_MAX). */
 int mailbox_create(struct db *db, int64_t account_id, struct slice name, enum mailbox_use use,
-		   int64_t *mailbox_id_out);
+                   int64_t *mailbox_id_out);
 /* Mailboxes below it stay. -ENOENT; -EPERM for INBOX. Its messages go by mailboxes_purge(). */
-int mailbox_delete(struct db *db, int64_t account_id, struct slice name, int64_t *mailbox_id_out);
+int mailbox_delete(struct db *db, int64_t account_id, struct slice name);
 /* Takes mailboxes below it along. Of INBOX the messages are moved into a new mailbox, and what is
  * below stays (RFC 3501 section 6.3.5). -ENOENT, -EEXIST, -EINVAL. */
 int mailbox_rename(struct db *db, int64_t account_id, struct slice from, struct slice to);
@@ -100,53 +109,54 @@ int mailbox_set_recent(struct db *db, int64_t mailbox_id, uint32_t recent_uid);
 
 /* Adds a message; counts it against the account's quota without judging. */
 int mailbox_append(struct db *db, int64_t mailbox_id, const struct mailbox_new_message *message,
-		   uint32_t *uid_out);
+                   uint32_t *uid_out);
 /* 0, or -EDQUOT if the account has a quota and size_bytes more would exceed it. */
 int mailbox_check_quota(struct db *db, int64_t account_id, uint64_t size_bytes);
 
 enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_SET };
 /* Of those UIDs that exist; *changed_out (NULL allowed) is how many were changed. */
 int mailbox_change_flags(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
-			 enum flag_change how, uint64_t flags, uint64_t *changed_out);
+                         enum flag_change how, uint64_t flags, uint64_t *changed_out);
 /* Removes the messages with those UIDs that exist; if only_deleted, and that have FLAG_DELETED.
  * One commit whatever their number; *count_out (NULL allowed). */
 int mailbox_expunge(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
-		    bool only_deleted, uint64_t *count_out);
+                    bool only_deleted, uint64_t *count_out);
 
 struct mailbox_copied {
-	uint32_t uid_validity;   /* of the target */
-	struct uid_set from;     /* what was copied, in the arena */
-	uint32_t first_uid;      /* new UIDs are contiguous and in the order of `from` */
+	uint32_t uid_validity; /* of the target */
+	struct uid_set from;   /* what was copied, in the arena */
+	uint32_t first_uid;    /* new UIDs are contiguous and in the order of `from` */
 	uint64_t count;
 };
 /* Flags, keywords and dates go along. Keywords that the target has no room for are dropped.
  * The target may be the source, but not for a move. -ENOENT when there is no such target,
  * -EDQUOT (copy only). */
 int mailbox_copy(struct db *db, struct arena *arena, int64_t from_id, const struct uid_set *uids,
-		 int64_t to_id, struct mailbox_copied *out);
+                 int64_t to_id, struct mailbox_copied *out);
 /* Copies, and removes from the source, in one. */
 int mailbox_move(struct db *db, struct arena *arena, int64_t from_id, const struct uid_set *uids,
-		 int64_t to_id, struct mailbox_copied *out);
+                 int64_t to_id, struct mailbox_copied *out);
 
 /* The bit of a keyword (case-insensitive), made if missing. -ENOSPC when there is no room for
  * one more, -EINVAL when it is no atom of at most MAILBOX_KEYWORD_LENGTH bytes. */
 int mailbox_get_keyword(struct db *db, int64_t mailbox_id, struct slice keyword,
-			uint64_t *flag_out);
+                        uint64_t *flag_out);
 
 /* --- Reading ------------------------------------------------------------------------- */
 
-/* 0, or -EINVAL: no name for a mailbox. *out is the name with INBOX in capitals. */
+/* 0, or -EINVAL: no name for a mailbox. *out is the name with INBOX in capitals. All other
+ * functions expect names that have come through here. */
 int mailbox_name(struct arena *arena, struct slice name, struct slice *out);
 /* -ENOENT. The name is in the arena. */
 int mailbox_find(struct db *db, struct arena *arena, int64_t account_id, struct slice name,
-		 struct mailbox_info *out);
+                 struct mailbox_info *out);
 int mailbox_get(struct db *db, struct arena *arena, int64_t mailbox_id, struct mailbox_info *out);
 /* In the order of their names, as bytes. A visit that returns non-zero ends it. The slices are
  * valid during the visit. */
 int mailbox_each(struct db *db, int64_t account_id,
-		 int (*visit)(const struct mailbox_info *info, void *arg), void *arg);
+                 int (*visit)(const struct mailbox_info *info, void *arg), void *arg);
 int mailbox_each_subscription(struct db *db, int64_t account_id,
-			      int (*visit)(struct slice name, void *arg), void *arg);
+                              int (*visit)(struct slice name, void *arg), void *arg);
 
 enum mailbox_read { READ_ENVELOPE = 1, READ_BODYSTRUCTURE = 2 };
 struct mailbox_message {
@@ -154,12 +164,12 @@ struct mailbox_message {
 	int64_t blob_id;
 	uint64_t size_bytes;
 	int64_t internal_ms;
-	struct slice envelope;      /* empty if not asked for */
+	struct slice envelope; /* empty if not asked for */
 	struct slice bodystructure;
 };
 /* The rows of those UIDs that exist, ascending; what is a set of enum mailbox_read. */
 int mailbox_each_message(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
-			 unsigned what,
-			 int (*visit)(const struct mailbox_message *message, void *arg), void *arg);
+                         unsigned what,
+                         int (*visit)(const struct mailbox_message *message, void *arg), void *arg);
 
 #endif

@@ -22,6 +22,7 @@ enum { MAILBOX_CHUNK = 256 };
 /* The messages with UIDs number * 256 + 1 to number * 256 + 256. */
 struct mailbox_chunk;
 
+/* Part of a view, and like it immutable. */
 struct mailbox_keywords {
 	struct slice names[MAILBOX_KEYWORD_MAX]; /* by number, see FLAG_KEYWORD; empty: none */
 	size_t count;                            /* the greatest number in use, plus one */
@@ -34,12 +35,13 @@ struct mailbox_view_chunk {
 
 /* Read its fields, change none. */
 struct mailbox_view {
+	_Atomic unsigned refs; /* mailbox_view_retain(), mailbox_view_release() */
 	int64_t mailbox_id;
 	uint32_t uid_validity, uid_next, recent_uid;
 	uint64_t mod_seq;
-	uint32_t count;        /* messages */
+	uint32_t count; /* messages */
 	uint32_t unseen_count;
-	const struct mailbox_keywords *keywords;
+	const struct mailbox_keywords *keywords; /* NULL: it has none */
 	size_t chunk_count;
 	struct mailbox_view_chunk *chunks;
 };
@@ -61,21 +63,29 @@ struct mailbox_view *mailbox_view_retain(struct mailbox_view *v);
 /* Messages by sequence number and by UID. False if there is none. O(log chunks). */
 bool mailbox_view_by_seq(const struct mailbox_view *v, uint32_t seq, struct mailbox_item *out);
 bool mailbox_view_by_uid(const struct mailbox_view *v, uint32_t uid, struct mailbox_item *out);
-/* The first message with a UID of at least uid; false if there is none. */
-bool mailbox_view_at_or_after(const struct mailbox_view *v, uint32_t uid, struct mailbox_item *out);
-/* A walk in order: set position to { 0 } for all or use mailbox_view_walk_from(). Cheap. */
+/* A walk in order, from its start ({ 0 } for all). Cheap. */
 struct mailbox_walk {
-	size_t chunk, index;
+	size_t chunk;
+	uint32_t index;
 };
 bool mailbox_view_next(const struct mailbox_view *v, struct mailbox_walk *walk,
-		       struct mailbox_item *out);
-/* So that the next one is the first message with a sequence number of at least seq. */
-struct mailbox_walk mailbox_view_walk_from(const struct mailbox_view *v, uint32_t seq);
+                       struct mailbox_item *out);
+/* So that the next one is the first message with a UID of at least uid. */
+struct mailbox_walk mailbox_view_walk_from(const struct mailbox_view *v, uint32_t uid);
+/* A walk over the messages whose UIDs are in a set; start with { .uids = set }. */
+struct mailbox_set_walk {
+	const struct uid_set *uids;
+	size_t range;
+	bool inside;
+	struct mailbox_walk walk;
+};
+bool mailbox_view_next_of(const struct mailbox_view *v, struct mailbox_set_walk *walk,
+                          struct mailbox_item *out);
 
-/* The UIDs of messages whose sequence numbers (or, by_uid, whose UIDs) are in the set, the
- * result in the arena. */
-struct uid_set mailbox_view_select(const struct mailbox_view *v, struct arena *arena,
-				   const struct uid_set *set, bool by_uid);
+/* Ranges of sequence numbers become ranges of UIDs, in the arena; numbers beyond the last message
+ * are left out. UIDs between may have no message. */
+struct uid_set mailbox_view_uids(const struct mailbox_view *v, struct arena *arena,
+                                 const struct uid_set *seqs);
 
 /* What changed between two views of one mailbox, in the order in which a client wants to hear
  * it: expunged messages from the last to the first with their numbers in old, then the number
@@ -88,7 +98,7 @@ struct mailbox_diff {
 	void *arg;
 };
 int mailbox_view_diff(const struct mailbox_view *old, const struct mailbox_view *now,
-		      const struct mailbox_diff *diff);
+                      const struct mailbox_diff *diff);
 /* `now`, but with the messages that were expunged since old still in it: for while a client may
  * not be told of that (RFC 3501 section 7.4.1). A reference to `now` itself if there is none. */
 struct mailbox_view *mailbox_view_keep(const struct mailbox_view *old, struct mailbox_view *now);

@@ -17,13 +17,14 @@ struct uid_set {
 };
 
 /* All UIDs there can be. */
-#define UID_SET_ALL                                                                        \
-	((struct uid_set){ .ranges = &(struct uid_range){ 1, UINT32_MAX }, .count = 1 })
+#define UID_SET_ALL ((struct uid_set){ .ranges = &(struct uid_range){ 1, UINT32_MAX }, .count = 1 })
 
 /* Adds a range (ends in any order) in O(1) if it comes in ascending order; otherwise
  * uid_set_sort() must be called before the set is used. */
 void uid_set_add(struct arena *arena, struct uid_set *set, uint32_t first, uint32_t last);
 void uid_set_sort(struct uid_set *set);
+/* The index of the first range that does not lie wholly below uid; set->count if none. */
+size_t uid_set_find(const struct uid_set *set, uint32_t uid);
 bool uid_set_has(const struct uid_set *set, uint32_t uid);
 /* How many numbers are in it. */
 uint64_t uid_set_size(const struct uid_set *set);

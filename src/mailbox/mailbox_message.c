@@ -1,0 +1,330 @@
+#include <errno.h>
+
+#include "mailbox/mailbox_rows.h"
+
+/* --- append -------------------------------------------------------------------------- */
+
+struct append_place {
+	int64_t account_id;
+	uint32_t uid;
+	uint64_t mod_seq;
+};
+
+/* Takes the next UID and MODSEQ, and counts the message. */
+static int append_place(struct db *db, int64_t mailbox_id, const struct mailbox_new_message *m,
+                        struct append_place *out)
+{
+	struct mailbox_delta delta = { 0 };
+	struct db_rows rows;
+	int64_t uid_next = 0;
+
+	mailbox_delta_flags(&delta, m->flags, 1);
+	int rc = db_query(db, &rows,
+	                  "UPDATE mailbox SET uid_next = uid_next + 1, mod_seq = mod_seq + 1,"
+	                  " message_count = message_count + 1, unseen_count = unseen_count + $2,"
+	                  " deleted_count = deleted_count + $3, size_bytes = size_bytes + $4"
+	                  " WHERE id = $1 AND account_id <> 0"
+	                  " RETURNING account_id, uid_next, mod_seq",
+	                  "iiii", mailbox_id, delta.unseen, delta.deleted, (int64_t)m->size_bytes);
+	if (rc == 0)
+		rc = db_next(&rows);
+	if (rc == 0) {
+		out->account_id = db_int(&rows, 0);
+		uid_next = db_int(&rows, 1);
+		out->mod_seq = (uint64_t)db_int(&rows, 2);
+	}
+	db_end(&rows);
+	if (rc != 0)
+		return rc == -ENODATA ? -ENOENT : rc;
+	if (uid_next > UINT32_MAX)
+		return -EOVERFLOW;
+	out->uid = (uint32_t)(uid_next - 1);
+	return 0;
+}
+
+static int append_pack(struct db *db, int64_t mailbox_id, const struct append_place *place,
+                       uint64_t flags)
+{
+	struct flag_pack pack;
+	uint32_t number = pack_number(place->uid);
+	int rc = pack_load(db, mailbox_id, number, number, &pack);
+	if (rc == -ENODATA) {
+		pack.number = number;
+		pack.count = 0;
+	} else if (rc != 0) {
+		return rc;
+	}
+	if (pack.count == PACK_UIDS)
+		return -EBADMSG;
+	pack.offsets[pack.count] = (uint8_t)((place->uid - 1) % PACK_UIDS);
+	pack.flags[pack.count] = flags;
+	pack.mod_seqs[pack.count] = place->mod_seq;
+	pack.count++;
+	return pack_save(db, mailbox_id, place->mod_seq, &pack);
+}
+
+int mailbox_append(struct db *db, int64_t mailbox_id, const struct mailbox_new_message *message,
+                   uint32_t *uid_out)
+{
+	struct append_place place;
+	int rc = append_place(db, mailbox_id, message, &place);
+	if (rc == 0)
+		rc = append_pack(db, mailbox_id, &place, message->flags);
+	if (rc == 0)
+		rc = db_run(db,
+		            "INSERT INTO message"
+		            " (id, blob_id, size_bytes, internal_ms, envelope, body_structure)"
+		            " VALUES ($1, $2, $3, $4, $5, $6)",
+		            "iiiibb", message_key(mailbox_id, place.uid), message->blob_id,
+		            (int64_t)message->size_bytes, message->internal_ms, message->envelope,
+		            message->bodystructure);
+	if (rc == 0)
+		rc = blob_retain(db, message->blob_id, 1);
+	if (rc == 0)
+		rc = db_run(db,
+		            "UPDATE account SET used_bytes = used_bytes + $2,"
+		            " used_messages = used_messages + 1 WHERE id = $1",
+		            "ii", place.account_id, (int64_t)message->size_bytes);
+	if (rc == 0)
+		*uid_out = place.uid;
+	return rc;
+}
+
+int mailbox_check_quota(struct db *db, int64_t account_id, uint64_t size_bytes)
+{
+	int64_t over;
+	int rc = db_get_int(db, &over,
+	                    "SELECT quota_bytes > 0 AND used_bytes + $2 > quota_bytes"
+	                    " FROM account WHERE id = $1",
+	                    "ii", account_id, (int64_t)size_bytes);
+	if (rc != 0)
+		return rc == -ENODATA ? -ENOENT : rc;
+	return over ? -EDQUOT : 0;
+}
+
+/* --- flags --------------------------------------------------------------------------- */
+
+static uint64_t flags_apply(uint64_t old, enum flag_change how, uint64_t flags)
+{
+	switch (how) {
+	case FLAGS_ADD:
+		return old | flags;
+	case FLAGS_REMOVE:
+		return old & ~flags;
+	case FLAGS_SET:
+		break;
+	}
+	return flags;
+}
+
+/* Changes what the set names in one record; how many were changed. */
+static uint64_t flags_change_pack(struct pack_walk *w, enum flag_change how, uint64_t flags,
+                                  uint64_t mod_seq, struct mailbox_delta *delta)
+{
+	struct flag_pack *p = &w->pack;
+	uint64_t changed = 0;
+	for (uint32_t i = 0; i < p->count; i++) {
+		uint64_t now = flags_apply(p->flags[i], how, flags);
+		if (now == p->flags[i] || !uid_set_has(w->uids, pack_uid(p, i)))
+			continue;
+		mailbox_delta_flags(delta, p->flags[i], -1);
+		mailbox_delta_flags(delta, now, 1);
+		p->flags[i] = now;
+		p->mod_seqs[i] = mod_seq;
+		changed++;
+	}
+	return changed;
+}
+
+int mailbox_change_flags(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
+                         enum flag_change how, uint64_t flags, uint64_t *changed_out)
+{
+	struct pack_walk w = { .db = db, .mailbox_id = mailbox_id, .uids = uids };
+	struct mailbox_delta delta = { 0 };
+	uint64_t mod_seq, changed = 0;
+
+	int rc = mailbox_next_mod_seq(db, mailbox_id, &mod_seq);
+	while (rc == 0 && (rc = pack_walk_next(&w)) == 0) {
+		uint64_t here = flags_change_pack(&w, how, flags, mod_seq, &delta);
+		if (here > 0)
+			rc = pack_save(db, mailbox_id, mod_seq, &w.pack);
+		changed += here;
+	}
+	if (rc != -ENODATA)
+		return rc;
+	if (changed_out)
+		*changed_out = changed;
+	return changed ? mailbox_count(db, mailbox_id, &delta) : 0;
+}
+
+/* --- expunge ------------------------------------------------------------------------- */
+
+struct expunge {
+	struct db *db;
+	int64_t mailbox_id;
+	bool only_deleted;
+	uint64_t mod_seq;
+	struct arena *arena;
+	struct uid_set gone;
+	struct mailbox_delta delta;
+};
+
+static int expunge_run(struct expunge *e, struct uid_run run)
+{
+	struct message_refs refs;
+	int rc = message_refs_load(e->db, e->mailbox_id, run, &refs);
+	for (size_t i = 0; rc == 0 && i < refs.count; i++)
+		rc = blob_release(e->db, refs.blob_ids[i], 1);
+	if (rc != 0)
+		return rc;
+	e->delta.bytes -= (int64_t)refs.bytes;
+	uid_set_add(e->arena, &e->gone, run.first, run.last);
+	return db_run(e->db, "DELETE FROM message WHERE id >= $1 AND id <= $2", "ii",
+	              message_key(e->mailbox_id, run.first), message_key(e->mailbox_id, run.last));
+}
+
+static bool expunge_takes(const struct expunge *e, const struct pack_walk *w, uint32_t i)
+{
+	if (e->only_deleted && !(w->pack.flags[i] & FLAG_DELETED))
+		return false;
+	return uid_set_has(w->uids, pack_uid(&w->pack, i));
+}
+
+/* Removes what goes from one record; messages that go and have no other between them are deleted
+ * by one statement. */
+static int expunge_pack(struct expunge *e, struct pack_walk *w)
+{
+	struct uid_run run = { 0, 0 };
+	int64_t before = e->delta.messages;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < w->pack.count && rc == 0; i++) {
+		uint32_t uid = pack_uid(&w->pack, i);
+		if (expunge_takes(e, w, i)) {
+			mailbox_delta_flags(&e->delta, w->pack.flags[i], -1);
+			run.first = run.first ? run.first : uid;
+			run.last = uid;
+		} else if (run.first) {
+			rc = expunge_run(e, run);
+			run.first = 0;
+		}
+	}
+	if (rc == 0 && run.first)
+		rc = expunge_run(e, run);
+	if (rc != 0 || e->delta.messages == before)
+		return rc;
+	return pack_remove(e->db, e->mailbox_id, e->mod_seq, &w->pack, &e->gone);
+}
+
+int mailbox_expunge(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
+                    bool only_deleted, uint64_t *count_out)
+{
+	struct expunge e = { .db = db, .mailbox_id = mailbox_id, .only_deleted = only_deleted };
+	struct pack_walk w = { .db = db, .mailbox_id = mailbox_id, .uids = uids };
+
+	int rc = mailbox_next_mod_seq(db, mailbox_id, &e.mod_seq);
+	if (rc != 0)
+		return rc;
+	e.arena = arena_new();
+	while (rc == 0 && (rc = pack_walk_next(&w)) == 0)
+		rc = expunge_pack(&e, &w);
+	if (rc == -ENODATA)
+		rc = 0;
+	if (rc == 0 && e.gone.count > 0)
+		rc = expunged_note(db, mailbox_id, e.mod_seq, &e.gone);
+	if (rc == 0 && e.gone.count > 0)
+		rc = mailbox_count(db, mailbox_id, &e.delta);
+	arena_free(e.arena);
+	if (rc == 0 && count_out)
+		*count_out = (uint64_t)-e.delta.messages;
+	return rc;
+}
+
+/* --- keywords ------------------------------------------------------------------------ */
+
+/* atom of RFC 3501 section 9. */
+static bool keyword_is_valid(struct slice keyword)
+{
+	if (keyword.len == 0 || keyword.len > MAILBOX_KEYWORD_LENGTH)
+		return false;
+	for (size_t i = 0; i < keyword.len; i++) {
+		char c = keyword.data[i];
+		if (c <= ' ' || c > '~' || strchr("(){%*\"\\]", c))
+			return false;
+	}
+	return true;
+}
+
+int mailbox_get_keyword(struct db *db, int64_t mailbox_id, struct slice keyword, uint64_t *flag_out)
+{
+	struct db_rows rows;
+	uint64_t used = 0;
+	int found = -1;
+
+	if (!keyword_is_valid(keyword))
+		return -EINVAL;
+	int rc = db_query(db, &rows, "SELECT number, name FROM keyword WHERE mailbox_id = $1", "i",
+	                  mailbox_id);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		int64_t number = db_int(&rows, 0);
+		if (number < 0 || number >= MAILBOX_KEYWORD_MAX)
+			continue;
+		used |= UINT64_C(1) << number;
+		if (slice_equal_nocase(db_text(&rows, 1), keyword))
+			found = (int)number;
+	}
+	db_end(&rows);
+	if (rc != -ENODATA)
+		return rc;
+	rc = 0;
+	if (found < 0) {
+		for (found = 0; found < MAILBOX_KEYWORD_MAX && (used >> found & 1); found++)
+			;
+		if (found == MAILBOX_KEYWORD_MAX)
+			return -ENOSPC;
+		rc = db_run(db,
+		            "INSERT INTO keyword (mailbox_id, number, name) VALUES ($1, $2, $3)",
+		            "iit", mailbox_id, (int64_t)found, keyword);
+	}
+	if (rc == 0)
+		*flag_out = FLAG_KEYWORD(found);
+	return rc;
+}
+
+/* --- reading ------------------------------------------------------------------------- */
+
+static int each_in_range(struct db *db, int64_t mailbox_id, const struct uid_range *range,
+                         unsigned what, int (*visit)(const struct mailbox_message *m, void *arg),
+                         void *arg)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT id, blob_id, size_bytes, internal_ms, envelope, body_structure"
+	                  " FROM message WHERE id >= $1 AND id <= $2 ORDER BY id",
+	                  "ii", message_key(mailbox_id, range->first),
+	                  message_key(mailbox_id, range->last));
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		struct mailbox_message m = {
+			.uid = (uint32_t)(db_int(&rows, 0) - message_key(mailbox_id, 0)),
+			.blob_id = db_int(&rows, 1),
+			.size_bytes = (uint64_t)db_int(&rows, 2),
+			.internal_ms = db_int(&rows, 3),
+			.envelope = what & READ_ENVELOPE ? db_bytes(&rows, 4) : SLICE_EMPTY,
+			.bodystructure = what & READ_BODYSTRUCTURE ? db_bytes(&rows, 5)
+			                                           : SLICE_EMPTY,
+		};
+		rc = visit(&m, arg);
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+int mailbox_each_message(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
+                         unsigned what,
+                         int (*visit)(const struct mailbox_message *message, void *arg), void *arg)
+{
+	int rc = 0;
+	for (size_t i = 0; i < uids->count && rc == 0; i++)
+		rc = each_in_range(db, mailbox_id, &uids->ranges[i], what, visit, arg);
+	return rc;
+}

@@ -1,0 +1,398 @@
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "mailbox/mailbox_chunk.h"
+#include "mailbox/mailbox_rows.h"
+#include "net/service.h"
+
+/* Views that nobody uses are kept for the next who asks, up to these numbers. */
+enum { CACHED_VIEWS_MAX = 1024, CACHED_MESSAGES_MAX = 1000 * 1000 };
+/* So many entries are looked at for one that may be dropped, each time one is added. */
+enum { CACHE_LOOK_MAX = 8 };
+/* Messages of deleted mailboxes that are freed in one commit. */
+enum { PURGE_BATCH = 500 };
+
+/* What is known of a mailbox that somebody looks at, or did lately. */
+struct view_entry {
+	int64_t mailbox_id;
+	struct list link;             /* in mailboxes.entries, the latest used first */
+	struct mailbox_view *current; /* NULL before the first load */
+	uint64_t changes;             /* mailboxes_changed() so far */
+	uint64_t loaded;              /* the value of changes when current was read, or earlier */
+	watch_id *watchers;
+	size_t watcher_count, watcher_capacity;
+};
+
+/* The mutex guards all but the store; it is not held over a wait, nor over a read. */
+struct mailboxes {
+	struct store *store;
+	pthread_mutex_t lock;
+	struct hash *by_id;
+	struct list entries;
+	uint64_t cached_messages;
+};
+
+static struct slice entry_key(const int64_t *mailbox_id)
+{
+	return slice_of(mailbox_id, sizeof(*mailbox_id));
+}
+
+static struct view_entry *entry_find(struct mailboxes *m, int64_t mailbox_id)
+{
+	return hash_find(m->by_id, entry_key(&mailbox_id));
+}
+
+static uint32_t entry_messages(const struct view_entry *e)
+{
+	return e->current ? e->current->count : 0;
+}
+
+static void entry_free(struct mailboxes *m, struct view_entry *e)
+{
+	m->cached_messages -= entry_messages(e);
+	hash_remove(m->by_id, entry_key(&e->mailbox_id));
+	list_remove(&e->link);
+	mailbox_view_release(e->current);
+	free(e->watchers);
+	free(e);
+}
+
+/* Nobody but the registry refers to it. */
+static bool entry_is_idle(const struct view_entry *e)
+{
+	return e->watcher_count == 0 &&
+	       (!e->current || atomic_load_explicit(&e->current->refs, memory_order_acquire) == 1);
+}
+
+/* A few of the longest unused go when there are too many. */
+static void entries_trim(struct mailboxes *m, const struct view_entry *keep)
+{
+	int looked = 0;
+	for (struct list *l = m->entries.prev, *before = l->prev; l != &m->entries;
+	     l = before, before = l->prev) {
+		struct view_entry *e = LIST_ENTRY(l, struct view_entry, link);
+		if (++looked > CACHE_LOOK_MAX || (hash_count(m->by_id) <= CACHED_VIEWS_MAX &&
+		                                  m->cached_messages <= CACHED_MESSAGES_MAX))
+			return;
+		if (e != keep && entry_is_idle(e)) {
+			entry_free(m, e);
+		} else {
+			/* In use: out of the way of the next look. */
+			list_remove(&e->link);
+			list_insert_before(m->entries.next, &e->link);
+		}
+	}
+}
+
+static struct view_entry *entry_get(struct mailboxes *m, int64_t mailbox_id)
+{
+	struct view_entry *e = entry_find(m, mailbox_id);
+	if (!e) {
+		e = mem_zero(1, sizeof(*e));
+		e->mailbox_id = mailbox_id;
+		list_init(&e->link);
+		hash_put(m->by_id, entry_key(&mailbox_id), e);
+	}
+	list_remove(&e->link);
+	list_insert_before(m->entries.next, &e->link);
+	return e;
+}
+
+/* --- loading ------------------------------------------------------------------------- */
+
+struct view_load {
+	int64_t mailbox_id;
+	const struct mailbox_view *old; /* chunks that did not change are taken from it */
+	struct mailbox_view *view;      /* out */
+};
+
+static int load_keywords(struct db *db, const struct view_load *load,
+                         const struct mailbox_keywords **out)
+{
+	struct arena *arena = arena_new();
+	struct mailbox_keywords *k = ARENA_NEW(arena, struct mailbox_keywords);
+	struct db_rows rows;
+	int rc = db_query(db, &rows, "SELECT number, name FROM keyword WHERE mailbox_id = $1", "i",
+	                  load->mailbox_id);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		int64_t number = db_int(&rows, 0);
+		if (number < 0 || number >= MAILBOX_KEYWORD_MAX)
+			continue;
+		k->names[number] = arena_copy(arena, db_text(&rows, 1));
+		if ((size_t)number >= k->count)
+			k->count = (size_t)number + 1;
+	}
+	db_end(&rows);
+	if (rc == -ENODATA) {
+		rc = 0;
+		*out = load->old && keywords_equal(load->old->keywords, k)
+		               ? keywords_retain(load->old->keywords)
+		               : keywords_new(k);
+	}
+	arena_free(arena);
+	return rc;
+}
+
+/* The chunk of a row: that of the old view if it is the same. *old_at walks along. NULL if the
+ * row is empty. */
+static int load_chunk(const struct db_rows *rows, const struct view_load *load, size_t *old_at,
+                      struct mailbox_chunk **out)
+{
+	const struct mailbox_view *old = load->old;
+	uint32_t number = (uint32_t)(db_int(rows, 0) - pack_key(load->mailbox_id, 0));
+	uint64_t mod_seq = (uint64_t)db_int(rows, 1);
+	struct flag_pack pack;
+
+	while (old && *old_at < old->chunk_count && old->chunks[*old_at].chunk->number < number)
+		++*old_at;
+	if (old && *old_at < old->chunk_count) {
+		struct mailbox_chunk *c = old->chunks[*old_at].chunk;
+		if (c->number == number && c->mod_seq == mod_seq) {
+			*out = chunk_retain(c);
+			return 0;
+		}
+	}
+	pack.number = number;
+	int rc = pack_decode(db_bytes(rows, 2), &pack);
+	if (rc == 0)
+		*out = pack.count > 0 ? chunk_new(&pack, mod_seq) : NULL;
+	return rc;
+}
+
+static int load_chunks(struct db *db, const struct view_load *load, struct view_builder *b)
+{
+	struct db_rows rows;
+	size_t old_at = 0;
+	int rc = db_query(db, &rows,
+	                  "SELECT id, mod_seq, data FROM flag_chunk WHERE id >= $1 AND id <= $2"
+	                  " ORDER BY id",
+	                  "ii", pack_key(load->mailbox_id, 0),
+	                  pack_key(load->mailbox_id, pack_number(UINT32_MAX)));
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		struct mailbox_chunk *chunk = NULL;
+		rc = load_chunk(&rows, load, &old_at, &chunk);
+		if (chunk)
+			view_builder_add(b, chunk);
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static int load_view(struct db *db, void *arg)
+{
+	struct view_load *load = arg;
+	struct view_builder b = { 0 };
+	struct mailbox_view fields = { .mailbox_id = load->mailbox_id };
+	struct mailbox_info info;
+	struct arena *arena = arena_new();
+
+	int rc = mailbox_get(db, arena, load->mailbox_id, &info);
+	if (rc == 0) {
+		fields.uid_validity = info.uid_validity;
+		fields.uid_next = info.uid_next;
+		fields.recent_uid = info.recent_uid;
+		fields.mod_seq = info.mod_seq;
+		rc = load_chunks(db, load, &b);
+	}
+	if (rc == 0)
+		rc = load_keywords(db, load, &fields.keywords);
+	if (rc == 0)
+		load->view = view_builder_end(&b, &fields);
+	else
+		view_builder_drop(&b);
+	arena_free(arena);
+	return rc;
+}
+
+/* --- getting ------------------------------------------------------------------------- */
+
+/* Makes a view that was read the current one, unless somebody else has brought a newer. */
+static void entry_install(struct mailboxes *m, int64_t mailbox_id, struct mailbox_view *view,
+                          uint64_t changes)
+{
+	struct view_entry *e = entry_get(m, mailbox_id);
+	if (!e->current || view->mod_seq >= e->current->mod_seq) {
+		m->cached_messages += view->count;
+		m->cached_messages -= entry_messages(e);
+		mailbox_view_release(e->current);
+		e->current = mailbox_view_retain(view);
+	}
+	if (changes > e->loaded)
+		e->loaded = changes;
+	entries_trim(m, e);
+}
+
+int mailbox_view_get(struct mailboxes *m, int64_t mailbox_id, struct mailbox_view **out)
+{
+	struct view_load load = { .mailbox_id = mailbox_id };
+	struct mailbox_view *old = NULL;
+
+	pthread_mutex_lock(&m->lock);
+	struct view_entry *e = entry_get(m, mailbox_id);
+	uint64_t changes = e->changes;
+	if (e->current)
+		old = mailbox_view_retain(e->current);
+	bool fresh = old && e->loaded == changes;
+	pthread_mutex_unlock(&m->lock);
+	if (fresh) {
+		*out = old;
+		return 0;
+	}
+
+	load.old = old;
+	int rc = store_read(m->store, load_view, &load);
+	mailbox_view_release(old);
+	pthread_mutex_lock(&m->lock);
+	if (rc == 0) {
+		entry_install(m, mailbox_id, load.view, changes);
+	} else {
+		e = entry_find(m, mailbox_id);
+		if (e && !e->current && e->watcher_count == 0)
+			entry_free(m, e);
+	}
+	pthread_mutex_unlock(&m->lock);
+	if (rc == 0)
+		*out = load.view;
+	return rc;
+}
+
+void mailboxes_changed(struct mailboxes *m, int64_t mailbox_id)
+{
+	pthread_mutex_lock(&m->lock);
+	struct view_entry *e = entry_find(m, mailbox_id);
+	if (e) {
+		e->changes++;
+		for (size_t i = 0; i < e->watcher_count; i++)
+			session_notify(e->watchers[i]);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+void mailboxes_watch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher)
+{
+	pthread_mutex_lock(&m->lock);
+	struct view_entry *e = entry_get(m, mailbox_id);
+	if (e->watcher_count == e->watcher_capacity) {
+		e->watcher_capacity = e->watcher_capacity ? e->watcher_capacity * 2 : 2;
+		e->watchers = mem_grow(e->watchers, e->watcher_capacity * sizeof(watch_id));
+	}
+	e->watchers[e->watcher_count++] = watcher;
+	pthread_mutex_unlock(&m->lock);
+}
+
+void mailboxes_unwatch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher)
+{
+	pthread_mutex_lock(&m->lock);
+	struct view_entry *e = entry_find(m, mailbox_id);
+	for (size_t i = 0; e && i < e->watcher_count; i++) {
+		if (e->watchers[i] == watcher) {
+			e->watchers[i] = e->watchers[--e->watcher_count];
+			break;
+		}
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* --- life ---------------------------------------------------------------------------- */
+
+/* A mailbox whose messages have gone. */
+static int purge_rest(struct db *db, int64_t mailbox_id)
+{
+	int rc = db_run(db, "DELETE FROM flag_chunk WHERE id >= $1 AND id <= $2", "ii",
+	                pack_key(mailbox_id, 0), pack_key(mailbox_id, pack_number(UINT32_MAX)));
+	if (rc == 0)
+		rc = db_run(db, "DELETE FROM keyword WHERE mailbox_id = $1", "i", mailbox_id);
+	if (rc == 0)
+		rc = db_run(db, "DELETE FROM expunged WHERE mailbox_id = $1", "i", mailbox_id);
+	if (rc == 0)
+		rc = db_run(db, "DELETE FROM mailbox WHERE id = $1", "i", mailbox_id);
+	return rc;
+}
+
+/* Some messages of a mailbox; *last_out is the key of the last. */
+static int purge_load(struct db *db, int64_t mailbox_id, int64_t blobs[static PURGE_BATCH],
+                      size_t *count_out, int64_t *last_out)
+{
+	struct db_rows rows;
+	size_t count = 0;
+	int rc = db_query(db, &rows,
+	                  "SELECT id, blob_id FROM message WHERE id >= $1 AND id <= $2"
+	                  " ORDER BY id LIMIT $3",
+	                  "iii", message_key(mailbox_id, 0), message_key(mailbox_id, UINT32_MAX),
+	                  (int64_t)PURGE_BATCH);
+	while (rc == 0 && count < PURGE_BATCH && (rc = db_next(&rows)) == 0) {
+		*last_out = db_int(&rows, 0);
+		blobs[count++] = db_int(&rows, 1);
+	}
+	db_end(&rows);
+	*count_out = count;
+	return rc == -ENODATA ? 0 : rc;
+}
+
+/* -ENODATA when no deleted mailbox is left. */
+static int purge_some(struct db *db, void *arg)
+{
+	int64_t mailbox_id, blobs[PURGE_BATCH], last = 0;
+	size_t count = 0;
+
+	(void)arg;
+	int rc = db_get_int(db, &mailbox_id, "SELECT id FROM mailbox WHERE account_id = 0 LIMIT 1",
+	                    "");
+	if (rc == 0)
+		rc = purge_load(db, mailbox_id, blobs, &count, &last);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = blob_release(db, blobs[i], 1);
+	if (rc == 0 && count > 0)
+		rc = db_run(db, "DELETE FROM message WHERE id >= $1 AND id <= $2", "ii",
+		            message_key(mailbox_id, 0), last);
+	if (rc == 0 && count < PURGE_BATCH)
+		rc = purge_rest(db, mailbox_id);
+	return rc;
+}
+
+int mailboxes_purge(struct mailboxes *m)
+{
+	int rc;
+	do {
+		rc = store_commit(m->store, NULL, 0, purge_some, NULL);
+	} while (rc == 0);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static int has_deleted(struct db *db, void *arg)
+{
+	(void)arg;
+	int64_t id;
+	return db_get_int(db, &id, "SELECT id FROM mailbox WHERE account_id = 0 LIMIT 1", "");
+}
+
+int mailboxes_open(struct store *store, struct mailboxes **out)
+{
+	struct mailboxes *m = mem_zero(1, sizeof(*m));
+	m->store = store;
+	m->by_id = hash_new();
+	list_init(&m->entries);
+	pthread_mutex_init(&m->lock, NULL);
+	int rc = store_read(store, has_deleted, NULL);
+	if (rc == 0)
+		rc = mailboxes_purge(m);
+	if (rc != 0 && rc != -ENODATA) {
+		mailboxes_close(m);
+		return rc;
+	}
+	*out = m;
+	return 0;
+}
+
+void mailboxes_close(struct mailboxes *m)
+{
+	if (!m)
+		return;
+	while (!list_is_empty(&m->entries))
+		entry_free(m, LIST_FIRST(&m->entries, struct view_entry, link));
+	hash_free(m->by_id);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
