@@ -1,8 +1,10 @@
 /* Who is this? SASL for servers, over GNU SASL, the same for SMTP, IMAP and POP3.
  *
- * An exchange goes step by step; each step is run on the thread pool, as password hashing is
- * slow on purpose. Texts are base64 on the wire: the protocol passes what it read, and sends what
- * it gets, without looking inside. */
+ * An exchange goes step by step. Passwords are hashed on the thread pool, as that is slow on
+ * purpose, and only so many at a time: a flood of logins waits in line, and does not eat the
+ * memory. Texts are base64 on the wire: the protocol passes what it read, and sends what it gets,
+ * without looking inside. A refusal comes after a pause of a second or two; every outcome is
+ * logged. [fiber] */
 #ifndef VEREDUS_AUTH_AUTH_H
 #define VEREDUS_AUTH_AUTH_H
 
@@ -14,8 +16,17 @@ struct auth;
 struct auth_exchange;
 struct store;
 
+/* [any thread] */
 int auth_open(struct store *store, struct auth **out);
 void auth_close(struct auth *a);
+
+struct auth_counts {
+	uint64_t accepted, refused, unavailable;
+};
+/* [any thread] */
+struct auth_counts auth_counts(const struct auth *a);
+/* How long a refusal takes; for tests. 0: none. */
+void auth_set_refusal_pause(struct auth *a, int64_t ms);
 
 /* The mechanisms to announce on a connection, separated by spaces ("PLAIN LOGIN"); empty when
  * none may be used. clear_allowed: mechanisms that show the password also without TLS. */
@@ -51,8 +62,9 @@ void auth_end(struct auth_exchange *e);
 
 /* Name and password at once (IMAP LOGIN, POP3 PASS). A name without a domain is looked for in
  * every domain of ours and must be found in one only. Costs the same time whether the account
- * exists or not. */
-enum auth_result auth_login(struct auth *a, struct arena *arena, struct slice name,
-			    struct slice password, struct auth_identity *identity_out);
+ * exists or not. c is for the log, and may be NULL. */
+enum auth_result auth_login(struct auth *a, struct arena *arena, const struct conn *c,
+			    struct slice name, struct slice password,
+			    struct auth_identity *identity_out);
 
 #endif

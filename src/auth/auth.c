@@ -1,0 +1,151 @@
+/* Names, passwords, and how many may be looked at at a time. */
+#include "auth/auth.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "auth/password.h"
+#include "auth/sasl.h"
+#include "base/codec.h"
+#include "base/log.h"
+#include "fiber/sync.h"
+#include "store/store.h"
+
+enum {
+	HASHERS_MAX = 4,         /* at a time; the thread pool has other work too */
+	WAIT_MS = 20000,         /* for a place among them */
+	REFUSAL_PAUSE_MS = 1500, /* and as much again by chance */
+	NAME_MAX_BYTES = 320,
+};
+
+struct auth {
+	struct store *store;
+	Gsasl *gsasl;
+	struct semaphore *hashers;
+	_Atomic int64_t pause_ms;
+	_Atomic uint64_t accepted, refused, unavailable;
+};
+
+Gsasl *auth_gsasl(const struct auth *a) { return a->gsasl; }
+
+int auth_open(struct store *store, struct auth **out)
+{
+	struct auth *a = mem_zero(1, sizeof(*a));
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	a->store = store;
+	a->gsasl = sasl_open();
+	a->hashers = semaphore_new(processors < 1             ? 1
+	                           : processors > HASHERS_MAX ? HASHERS_MAX
+	                                                      : processors);
+	a->pause_ms = REFUSAL_PAUSE_MS;
+	if (!a->gsasl) {
+		auth_close(a);
+		return -ENOMEM;
+	}
+	*out = a;
+	return 0;
+}
+
+void auth_close(struct auth *a)
+{
+	if (!a)
+		return;
+	if (a->gsasl)
+		gsasl_done(a->gsasl);
+	semaphore_free(a->hashers);
+	free(a);
+}
+
+struct auth_counts auth_counts(const struct auth *a)
+{
+	return (struct auth_counts){ .accepted = a->accepted,
+		                     .refused = a->refused,
+		                     .unavailable = a->unavailable };
+}
+
+void auth_set_refusal_pause(struct auth *a, int64_t ms) { a->pause_ms = ms; }
+
+/* --- one password ----------------------------------------------------------------------- */
+
+struct lookup {
+	struct arena *arena;
+	struct slice name;
+	struct account account;
+	const char *verifier; /* NULL: nobody can log in by that name */
+};
+
+static int look_up(struct db *db, void *arg)
+{
+	struct lookup *l = arg;
+	const char *verifier;
+	int rc = directory_find_login(db, l->arena, l->name, &l->account);
+	if (rc == 0)
+		rc = directory_get_verifier(db, l->arena, l->account.id, PASSWORD_KIND_ARGON2,
+		                            &verifier);
+	if (rc == 0 && l->account.enabled)
+		l->verifier = verifier;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+struct comparison {
+	const char *verifier;
+	struct slice password;
+	bool right;
+};
+
+static void compare(void *arg)
+{
+	struct comparison *c = arg;
+	c->right = password_is_right(c->verifier, c->password);
+}
+
+enum auth_result auth_check(struct auth *a, struct arena *arena, struct slice name,
+                            struct slice password, struct auth_identity *identity_out)
+{
+	struct lookup l = { .arena = arena, .name = slice_sub(name, 0, NAME_MAX_BYTES) };
+	if (store_read(a->store, look_up, &l) < 0)
+		return AUTH_UNAVAILABLE;
+	struct comparison c = { .verifier = l.verifier, .password = password };
+	if (semaphore_take(a->hashers, deadline_in(WAIT_MS)) < 0)
+		return AUTH_UNAVAILABLE;
+	fiber_offload(compare, &c);
+	semaphore_post(a->hashers);
+	if (!c.right)
+		return AUTH_REFUSED;
+	*identity_out = (struct auth_identity){ l.account.id, l.account.address };
+	return AUTH_OK;
+}
+
+enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char *mechanism,
+                               struct slice name, enum auth_result result)
+{
+	char client[NET_ADDRESS_TEXT_MAX] = "";
+	if (c)
+		net_address_ip(conn_peer(c), client);
+	struct slice shown = slice_sub(name, 0, NAME_MAX_BYTES);
+	if (result == AUTH_OK) {
+		a->accepted++;
+		log_info("auth.accepted", kv_slice("name", shown), kv_str("client", client),
+		         kv_str("mechanism", mechanism));
+	} else if (result == AUTH_REFUSED) {
+		a->refused++;
+		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", client),
+		         kv_str("mechanism", mechanism));
+		int64_t pause = a->pause_ms;
+		if (pause > 0)
+			fiber_sleep(deadline_in(pause + (int64_t)random_below((uint64_t)pause)));
+	} else if (result == AUTH_UNAVAILABLE) {
+		a->unavailable++;
+		log_error("auth.unavailable", kv_slice("name", shown), kv_str("client", client));
+	}
+	return result;
+}
+
+enum auth_result auth_login(struct auth *a, struct arena *arena, const struct conn *c,
+                            struct slice name, struct slice password,
+                            struct auth_identity *identity_out)
+{
+	enum auth_result result = auth_check(a, arena, name, password, identity_out);
+	return auth_conclude(a, c, "login", name, result);
+}

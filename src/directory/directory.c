@@ -1,0 +1,203 @@
+/* Finding. */
+#include "directory/directory.h"
+
+#include <errno.h>
+
+#include "message/address.h"
+
+#define ACCOUNT_COLUMNS "id, address, enabled, quota_bytes, used_bytes"
+
+int directory_canonical_domain(struct arena *a, struct slice text, struct slice *out)
+{
+	return !domain_is_literal(text) && domain_canonical(a, text, out) ? 0 : -EINVAL;
+}
+
+int directory_canonical_address(struct arena *a, struct slice text, struct slice *out)
+{
+	struct address given, canonical;
+	if (!address_parse(a, text, ADDRESS_ALLOW_UTF8, &given) ||
+	    !address_canonical(a, &given, &canonical))
+		return -EINVAL;
+	*out = address_text(a, &canonical);
+	return 0;
+}
+
+/* NULL stays NULL. */
+static const char *copy_text(const struct db_rows *rows, int column, struct arena *a)
+{
+	return db_is_null(rows, column) ? NULL : arena_str(a, db_text(rows, column));
+}
+
+static struct account read_account(const struct db_rows *rows, struct arena *a)
+{
+	return (struct account){ .id = db_int(rows, 0),
+		                 .address = arena_str(a, db_text(rows, 1)),
+		                 .enabled = db_int(rows, 2) != 0,
+		                 .quota_bytes = (uint64_t)db_int(rows, 3),
+		                 .used_bytes = (uint64_t)db_int(rows, 4) };
+}
+
+int directory_find_account(struct db *db, struct arena *a, struct slice address,
+                           struct account *out)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows, "SELECT " ACCOUNT_COLUMNS " FROM account WHERE address = $1",
+	                  "t", address);
+	if (rc == 0 && (rc = db_next(&rows)) == 0)
+		*out = read_account(&rows, a);
+	db_end(&rows);
+	return rc == -ENODATA ? -ENOENT : rc;
+}
+
+int directory_find_domain(struct db *db, struct arena *a, struct slice domain,
+                          const char **catch_all_out)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows, "SELECT catch_all FROM domain WHERE name = $1", "t", domain);
+	if (rc == 0 && (rc = db_next(&rows)) == 0)
+		*catch_all_out = copy_text(&rows, 0, a);
+	db_end(&rows);
+	return rc == -ENODATA ? -ENOENT : rc;
+}
+
+/* Targets lie in blocks that double, so that the array grows in the arena. */
+static const char **grow(struct arena *a, const char **old, size_t count)
+{
+	if (count & (count - 1))
+		return old;
+	const char **grown = ARENA_ARRAY(a, count ? count * 2 : 1, const char *);
+	if (count > 0)
+		memcpy(grown, old, count * sizeof(*grown));
+	return grown;
+}
+
+int directory_find_alias(struct db *db, struct arena *a, struct slice address,
+                         const char ***targets_out, size_t *count_out)
+{
+	const char **targets = NULL;
+	size_t count = 0;
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT target FROM alias WHERE address = $1 ORDER BY position", "t",
+	                  address);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		targets = grow(a, targets, count);
+		targets[count++] = arena_str(a, db_text(&rows, 0));
+	}
+	db_end(&rows);
+	if (rc != -ENODATA)
+		return rc;
+	if (count == 0)
+		return -ENOENT;
+	*targets_out = targets;
+	*count_out = count;
+	return 0;
+}
+
+static int find_by_local_part(struct db *db, struct arena *a, struct slice local,
+                              struct account *out)
+{
+	struct db_rows rows;
+	bool found = false;
+	int rc = db_query(db, &rows,
+	                  "SELECT a.id, a.address, a.enabled, a.quota_bytes, a.used_bytes"
+	                  " FROM domain d JOIN account a ON a.address = $1 || '@' || d.name"
+	                  " LIMIT 2",
+	                  "t", local);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		if (found)
+			rc = -ENOENT;
+		*out = read_account(&rows, a);
+		found = true;
+	}
+	db_end(&rows);
+	if (rc == -ENODATA)
+		return found ? 0 : -ENOENT;
+	return rc;
+}
+
+int directory_find_login(struct db *db, struct arena *a, struct slice name, struct account *out)
+{
+	struct slice address;
+	if (slice_find_byte(name, '@') < 0)
+		return find_by_local_part(db, a, arena_lower(a, name), out);
+	if (directory_canonical_address(a, name, &address) < 0)
+		return -ENOENT;
+	return directory_find_account(db, a, address, out);
+}
+
+int directory_get_verifier(struct db *db, struct arena *a, int64_t account_id, const char *kind,
+                           const char **verifier_out)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT value FROM credential"
+	                  " WHERE account_id = $1 AND kind = $2 AND name = ''",
+	                  "is", account_id, kind);
+	if (rc == 0 && (rc = db_next(&rows)) == 0)
+		*verifier_out = arena_str(a, db_text(&rows, 0));
+	db_end(&rows);
+	return rc == -ENODATA ? -ENOENT : rc;
+}
+
+int directory_each_account_after(struct db *db, struct slice after, directory_account_visit visit,
+                                 void *arg)
+{
+	struct db_rows rows;
+	struct arena *arena = arena_new();
+	int rc = db_query(db, &rows,
+	                  "SELECT " ACCOUNT_COLUMNS " FROM account WHERE address > $1"
+	                  " ORDER BY address",
+	                  "t", after);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		struct account account = read_account(&rows, arena);
+		rc = visit(&account, arg);
+		arena_reset(arena);
+	}
+	db_end(&rows);
+	arena_free(arena);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+int directory_each_account(struct db *db, directory_account_visit visit, void *arg)
+{
+	return directory_each_account_after(db, SLICE_EMPTY, visit, arg);
+}
+
+int directory_each_domain(struct db *db, directory_domain_visit visit, void *arg)
+{
+	struct db_rows rows;
+	struct arena *arena = arena_new();
+	int rc = db_query(db, &rows, "SELECT name, catch_all FROM domain ORDER BY name", "");
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		rc = visit(arena_str(arena, db_text(&rows, 0)), copy_text(&rows, 1, arena), arg);
+		arena_reset(arena);
+	}
+	db_end(&rows);
+	arena_free(arena);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+int directory_each_alias_after(struct db *db, struct slice after, directory_alias_visit visit,
+                               void *arg)
+{
+	struct db_rows rows;
+	struct arena *arena = arena_new();
+	int rc = db_query(db, &rows,
+	                  "SELECT address, target FROM alias WHERE address > $1"
+	                  " ORDER BY address, position",
+	                  "t", after);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		const char *address = arena_str(arena, db_text(&rows, 0));
+		rc = visit(address, arena_str(arena, db_text(&rows, 1)), arg);
+		arena_reset(arena);
+	}
+	db_end(&rows);
+	arena_free(arena);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+int directory_each_alias(struct db *db, directory_alias_visit visit, void *arg)
+{
+	return directory_each_alias_after(db, SLICE_EMPTY, visit, arg);
+}
