@@ -4,12 +4,14 @@
 
 #include "store/db.h"
 
+/* Kept in the database by number: new kinds go to the end. */
 enum journey_kind {
 	JOURNEY_RECEIVED,  /* detail: protocol, TLS, size */
-	JOURNEY_DELIVERED, /* into a mailbox of ours; detail: which */
+	JOURNEY_DELIVERED, /* into a mailbox of ours; address: the account; detail: which mailbox,
+	                      and ", for ADDRESS" if the message was for an alias */
 	JOURNEY_QUEUED,    /* detail: next hop */
 	JOURNEY_RELAYED,   /* the remote took it; detail: its reply and TLS */
-	JOURNEY_DEFERRED,   /* detail: the reply or the trouble */
+	JOURNEY_DEFERRED,  /* detail: the reply or the trouble */
 	JOURNEY_BOUNCED,   /* failed for good; detail: the reply */
 	JOURNEY_DROPPED,   /* by the operator */
 };
@@ -19,19 +21,24 @@ struct journey_event {
 	struct slice queue_id;   /* 16 characters: the same for all events of one message */
 	struct slice message_id; /* with <>; may be empty, in all but the first event too */
 	enum journey_kind kind;
-	struct slice address;    /* reverse-path for RECEIVED, else the recipient */
-	struct slice peer;       /* the other host, or empty */
+	struct slice address; /* reverse-path for RECEIVED, else the recipient */
+	struct slice peer;    /* the other host, or empty */
 	struct slice detail;
 };
+
+/* A visit gets slices that are valid until it returns; what it returns, if not 0, ends the walk
+ * and is handed on. */
+typedef int (*journey_visit)(const struct journey_event *event, void *arg);
 
 /* Inside a commit. */
 int journey_note(struct db *db, const struct journey_event *event);
 /* Inside a read: all events of the messages with this Message-ID or queue id, oldest first. */
-int journey_find(struct db *db, struct slice id,
-		 int (*visit)(const struct journey_event *event, void *arg), void *arg);
-/* The RECEIVED events of messages from or to an address (either may be empty), newest first. */
+int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg);
+/* The RECEIVED events of messages from or to an address (either may be empty; case does not
+ * matter), newest first, at most limit. Walks the table. */
 int journey_search(struct db *db, struct slice from, struct slice to, int64_t limit,
-		   int (*visit)(const struct journey_event *event, void *arg), void *arg);
+                   journey_visit visit, void *arg);
+/* "received", "delivered", ... */
 const char *journey_kind_name(enum journey_kind kind);
 
 #endif

@@ -27,8 +27,8 @@ void post_close(struct post *p);
 /* Who speaks, as far as it matters here. */
 struct post_client {
 	struct net_address address;
-	const char *helo;         /* as given, or "" */
-	const char *account;      /* canonical address of who logged in, or NULL */
+	const char *helo;    /* as given, or "" */
+	const char *account; /* canonical address of who logged in, or NULL */
 	int64_t account_id;
 	bool may_relay;           /* logged in, or from a relay network */
 	const char *protocol;     /* RFC 3848: "ESMTPSA" */
@@ -37,23 +37,23 @@ struct post_client {
 };
 
 enum post_verdict {
-	POST_LOCAL,        /* it will be in a mailbox of ours (or a remote one, by an alias) */
-	POST_REMOTE,       /* it will be queued for another host */
-	POST_NO_USER,      /* 550 5.1.1 */
-	POST_NO_RELAY,     /* 550 5.7.1 */
-	POST_OVER_QUOTA,   /* 452 4.2.2 */
-	POST_DISABLED,     /* 550 5.2.1 */
-	POST_ALIAS_LOOP,   /* 550 5.4.6, logged for the operator */
-	POST_TEMPORARY,    /* 451 4.3.0 */
+	POST_LOCAL,      /* it will be in a mailbox of ours (or a remote one, by an alias) */
+	POST_REMOTE,     /* it will be queued for another host */
+	POST_NO_USER,    /* 550 5.1.1 */
+	POST_NO_RELAY,   /* 550 5.7.1 */
+	POST_OVER_QUOTA, /* 452 4.2.2 */
+	POST_DISABLED,   /* 550 5.2.1 */
+	POST_ALIAS_LOOP, /* 550 5.4.6, logged for the operator */
+	POST_TEMPORARY,  /* 451 4.3.0 */
 };
 
 /* May this client send to this address? local part and domain as received, domain empty for
  * <postmaster>. size: as declared by SIZE, or 0. */
 enum post_verdict post_check_recipient(struct post *p, const struct post_client *client,
-				       struct slice local, struct slice domain, uint64_t size);
+                                       struct slice local, struct slice domain, uint64_t size);
 /* May this account send as this address? True also for the empty reverse-path. */
 bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
-		      struct slice domain);
+                      struct slice domain);
 
 struct post_recipient {
 	struct slice local, domain; /* as received */
@@ -63,27 +63,37 @@ struct post_recipient {
 enum post_notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
 struct post_envelope {
-	struct slice reverse_path;     /* without <>; empty for the null one */
+	/* Of post_new_id(), for a trace that names it; NULL: one is made. */
+	const char *queue_id;
+	struct slice reverse_path; /* without <>; empty for the null one */
 	struct post_recipient *recipients;
 	size_t recipient_count;
 	bool smtputf8, body_8bit;
 	struct slice envid;
-	char ret;                      /* 'F', 'H' or 0 */
+	char ret; /* 'F', 'H' or 0 */
 };
 
+/* [any thread] What the message will be called in replies, logs and journeys: 16 characters and
+ * a NUL; sorts by time. */
+void post_new_id(struct post *p, char out[static 17]);
+
 enum post_result {
-	POST_ACCEPTED,      /* durable: 250 2.0.0 */
-	POST_FULL,          /* disk: 452 4.3.1 */
-	POST_LOOP,          /* too many Received, or Delivered-To already: 554 5.4.6 */
-	POST_FAILED,        /* 451 4.3.0 */
+	POST_ACCEPTED, /* durable: 250 2.0.0 */
+	POST_FULL,     /* disk: 452 4.3.1 */
+	POST_LOOP,     /* too many Received, or Delivered-To already: 554 5.4.6 */
+	POST_FAILED,   /* 451 4.3.0 */
 };
 /* Takes responsibility in ONE commit: blob, mailbox rows, queue rows, journey. trace: the
- * Received field with its CRLF. message: the bytes as received, dot-unstuffed. One blob holds
- * Return-Path, trace and message, and all recipients share it; what the queue sends on begins
- * behind the Return-Path. queue_id_out: what to tell the client and the log, 16 characters
- * and a NUL. Parks the fiber. */
+ * Received field with its CRLF, or empty. message: the bytes as received, dot-unstuffed. A blob
+ * holds Return-Path, trace and message, and all recipients share it; what the queue sends on
+ * begins behind the Return-Path. (So many recipients that their note does not fit into one
+ * record become several blobs, each with a queue id of its own, in the same commit.)
+ * queue_id_out: what to tell the client and the log. Parks the fiber.
+ *
+ * A recipient that has become unknown since it was checked fails the whole: trying again will
+ * tell the client which one. Quotas were judged by then, and are not judged again. */
 enum post_result post_deliver(struct post *p, const struct post_client *client,
-			      const struct post_envelope *envelope, struct slice trace,
-			      struct slice message, char queue_id_out[static 17]);
+                              const struct post_envelope *envelope, struct slice trace,
+                              struct slice message, char queue_id_out[static 17]);
 
 #endif

@@ -1,0 +1,82 @@
+#include "route/journey.h"
+
+#include <errno.h>
+
+static const char *const kind_names[] = {
+	[JOURNEY_RECEIVED] = "received", [JOURNEY_DELIVERED] = "delivered",
+	[JOURNEY_QUEUED] = "queued",     [JOURNEY_RELAYED] = "relayed",
+	[JOURNEY_DEFERRED] = "deferred", [JOURNEY_BOUNCED] = "bounced",
+	[JOURNEY_DROPPED] = "dropped",
+};
+
+const char *journey_kind_name(enum journey_kind kind)
+{
+	return (size_t)kind < sizeof(kind_names) / sizeof(kind_names[0]) ? kind_names[kind]
+	                                                                 : "unknown";
+}
+
+int journey_note(struct db *db, const struct journey_event *e)
+{
+	return db_run(db,
+	              "INSERT INTO journey (queue_id, position, at_ms, kind, message_id, address,"
+	              " peer, detail) VALUES ($1, (SELECT COALESCE(MAX(position), -1) + 1"
+	              " FROM journey WHERE queue_id = $1), $2, $3, $4, $5, $6, $7)",
+	              "tiitttt", e->queue_id, e->at_ms, (int64_t)e->kind, e->message_id, e->address,
+	              e->peer, e->detail);
+}
+
+/* Hands out all rows of a query whose columns are those of a journey_event, in order. */
+static int journey_visit_rows(struct db_rows *rows, journey_visit visit, void *arg)
+{
+	int rc;
+	while ((rc = db_next(rows)) == 0) {
+		struct journey_event event = {
+			.at_ms = db_int(rows, 0),
+			.queue_id = db_text(rows, 1),
+			.message_id = db_text(rows, 2),
+			.kind = (enum journey_kind)db_int(rows, 3),
+			.address = db_text(rows, 4),
+			.peer = db_text(rows, 5),
+			.detail = db_text(rows, 6),
+		};
+		rc = visit(&event, arg);
+		if (rc != 0)
+			return rc;
+	}
+	return rc == -ENODATA ? 0 : rc;
+}
+
+int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
+	                  " FROM journey WHERE queue_id = $1 OR queue_id IN"
+	                  " (SELECT queue_id FROM journey WHERE message_id = $1"
+	                  " AND message_id <> '') ORDER BY queue_id, position",
+	                  "t", id);
+	if (rc == 0)
+		rc = journey_visit_rows(&rows, visit, arg);
+	db_end(&rows);
+	return rc;
+}
+
+int journey_search(struct db *db, struct slice from, struct slice to, int64_t limit,
+                   journey_visit visit, void *arg)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
+	                  " FROM journey AS r WHERE kind = 0"
+	                  " AND ($1 = '' OR lower(address) = lower($1))"
+	                  " AND ($2 = '' OR EXISTS (SELECT 1 FROM journey AS d"
+	                  " WHERE d.queue_id = r.queue_id AND d.kind <> 0"
+	                  " AND (lower(d.address) = lower($2)"
+	                  " OR lower(d.detail) LIKE '%, for ' || lower($2))))"
+	                  " ORDER BY queue_id DESC, position DESC LIMIT $3",
+	                  "tti", from, to, limit);
+	if (rc == 0)
+		rc = journey_visit_rows(&rows, visit, arg);
+	db_end(&rows);
+	return rc;
+}

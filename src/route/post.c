@@ -1,0 +1,121 @@
+#include "route/post.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "route/post_internal.h"
+#include "store/store.h"
+
+_Static_assert(QUEUE_ID_LEN == 16, "post.h says 16 characters");
+
+int post_open(const struct post_config *config, struct post **out)
+{
+	struct post *p = mem_zero(1, sizeof(*p));
+	p->config = *config;
+	p->limits = (struct route_limits){
+		.hostname = config->config->hostname,
+		.plus_separator = config->config->local.plus_separator,
+		.max_depth = config->config->local.max_alias_depth,
+		.max_targets = config->config->local.max_alias_targets,
+	};
+	queue_id_source_create(&p->ids);
+	*out = p;
+	return 0;
+}
+
+void post_close(struct post *p) { free(p); }
+
+void post_new_id(struct post *p, char out[static 17])
+{
+	queue_id_next(&p->ids, clock_wall_ms(), out);
+}
+
+/* --- asking about one address -------------------------------------------------------- */
+
+struct question {
+	struct post *post;
+	struct arena *arena;
+	struct address address;
+	uint64_t size_bytes;
+	struct route_resolution found;
+};
+
+static int post_ask(struct db *db, void *arg)
+{
+	struct question *q = arg;
+	return route_resolve(db, q->arena, &q->post->limits, &q->address, q->size_bytes, &q->found);
+}
+
+static enum post_verdict post_judge_targets(const struct route_resolution *found)
+{
+	for (const struct route_target *t = found->targets; t; t = t->next) {
+		if (!t->full)
+			return POST_LOCAL;
+	}
+	if (found->count > 0)
+		return POST_OVER_QUOTA;
+	return found->disabled > 0 ? POST_DISABLED : POST_NO_USER;
+}
+
+static enum post_verdict post_judge(const struct post_client *client, const struct question *q)
+{
+	if (q->found.loop) {
+		log_warn("route.alias.loop", kv_slice("local", q->address.local),
+		         kv_slice("domain", q->address.domain));
+		return POST_ALIAS_LOOP;
+	}
+	if (!q->found.local && q->found.count > 0)
+		return client->may_relay ? POST_REMOTE : POST_NO_RELAY;
+	enum post_verdict verdict = post_judge_targets(&q->found);
+	/* Without a single account there is nobody yet, which is to change. */
+	if (verdict != POST_LOCAL && slice_equal_nocase(q->address.local, SLICE("postmaster")))
+		return POST_TEMPORARY;
+	return verdict;
+}
+
+enum post_verdict post_check_recipient(struct post *p, const struct post_client *client,
+                                       struct slice local, struct slice domain, uint64_t size)
+{
+	struct question q = {
+		.post = p,
+		.arena = arena_new(),
+		.address = { .local = local, .domain = domain },
+		.size_bytes = size,
+	};
+	int rc = store_read(p->config.store, post_ask, &q);
+	enum post_verdict verdict = rc < 0 ? POST_TEMPORARY : post_judge(client, &q);
+	if (rc < 0)
+		log_error("route.recipient.failed", kv_error(rc));
+	arena_free(q.arena);
+	return verdict;
+}
+
+static bool post_leads_to(const struct route_resolution *found, int64_t account_id)
+{
+	for (const struct route_target *t = found->targets; t; t = t->next) {
+		if (t->account_id == account_id)
+			return true;
+	}
+	return false;
+}
+
+bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
+                      struct slice domain)
+{
+	if (local.len == 0 && domain.len == 0)
+		return true;
+	if (!client->account)
+		return false;
+	struct question q = {
+		.post = p,
+		.arena = arena_new(),
+		.address = { .local = local, .domain = domain },
+	};
+	struct slice own = slice_from_str(client->account);
+	bool owns = slice_equal_nocase(address_text(q.arena, &q.address), own);
+	if (!owns && store_read(p->config.store, post_ask, &q) == 0)
+		owns = q.found.local && post_leads_to(&q.found, client->account_id);
+	arena_free(q.arena);
+	return owns;
+}

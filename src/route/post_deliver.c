@@ -1,0 +1,394 @@
+/* The receiving commit.
+ *
+ * Before it, on the fiber: the message is summarised once and its recipients are resolved, so
+ * that the writer, which all of the server waits for, has only rows to write. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "fiber/fiber.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/note.h"
+#include "message/summary.h"
+#include "route/journey.h"
+#include "route/post_internal.h"
+#include "route/queue_rows.h"
+#include "store/store.h"
+
+/* A message that is larger is summarised on the thread pool: others wait for this worker. */
+#define OFFLOAD_BYTES (256 * 1024)
+
+#define INBOX SLICE("INBOX")
+
+/* A mailbox or another host, and for whom the message came. */
+struct drop {
+	struct route_target *target;
+	struct post_recipient *recipient;
+	struct slice asked; /* the recipient's address as text */
+	int64_t mailbox_id; /* set by the commit */
+};
+
+/* What shares one blob. */
+struct batch {
+	struct batch *next;
+	char queue_id[QUEUE_ID_LEN + 1];
+	struct buf note;
+	struct drop **drops;
+	size_t drop_count;
+	struct queue_new_recipient *remote;
+	size_t remote_count;
+};
+
+struct delivery {
+	struct post *post;
+	struct arena *arena;
+	const struct post_client *client;
+	const struct post_envelope *envelope;
+	struct slice message;
+	int64_t now_ms;
+	struct message_summary summary;
+	struct slice parts[3]; /* Return-Path, trace, message */
+	uint64_t size_bytes;   /* of all three */
+	const char *received;  /* detail of the journey's first event */
+	char peer[NET_ADDRESS_TEXT_MAX];
+
+	struct hash *seen; /* addresses that have their drop; made for the second one */
+	struct drop **drops;
+	size_t drop_count, drop_capacity;
+	struct batch *batches;
+	size_t batch_count;
+	struct store_blob *blobs; /* one a batch */
+	bool loop, lost;
+};
+
+/* --- who gets it --------------------------------------------------------------------- */
+
+static bool delivery_is_seen(struct delivery *d, const struct route_target *target)
+{
+	if (d->drop_count == 0)
+		return false;
+	if (!d->seen) {
+		d->seen = hash_new();
+		hash_put(d->seen, d->drops[0]->target->address, d);
+	}
+	return hash_put(d->seen, target->address, d) != NULL;
+}
+
+static void delivery_add(struct delivery *d, struct post_recipient *recipient, struct slice asked,
+                         struct route_target *target)
+{
+	if (delivery_is_seen(d, target))
+		return;
+	if (d->drop_count == d->drop_capacity) {
+		size_t capacity = d->drop_capacity > 0 ? d->drop_capacity * 2 : 4;
+		struct drop **grown = ARENA_ARRAY(d->arena, capacity, struct drop *);
+		if (d->drop_count > 0)
+			memcpy(grown, d->drops, d->drop_count * sizeof(*grown));
+		d->drops = grown;
+		d->drop_capacity = capacity;
+	}
+	struct drop *drop = ARENA_NEW(d->arena, struct drop);
+	*drop = (struct drop){ .target = target, .recipient = recipient, .asked = asked };
+	d->drops[d->drop_count++] = drop;
+}
+
+/* An alias that sends out what it has sent out already is a loop through another host. */
+static bool delivery_was_here(const struct delivery *d, const struct route_target *target)
+{
+	for (size_t i = 0; target->alias.len > 0 && i < d->summary.delivered_to_count; i++) {
+		if (slice_equal_nocase(d->summary.delivered_to[i], target->alias))
+			return true;
+	}
+	return false;
+}
+
+static int delivery_resolve_one(struct db *db, struct delivery *d, struct post_recipient *r)
+{
+	struct address address = { .local = r->local, .domain = r->domain };
+	struct route_resolution found;
+	int rc = route_resolve(db, d->arena, &d->post->limits, &address, 0, &found);
+	if (rc < 0)
+		return rc;
+	if (found.loop || found.count == 0 || (!found.local && !d->client->may_relay)) {
+		d->lost = true;
+		return 0;
+	}
+	struct slice asked = address_text(d->arena, &address);
+	for (struct route_target *t = found.targets; t; t = t->next) {
+		d->loop |= delivery_was_here(d, t);
+		delivery_add(d, r, asked, t);
+	}
+	return 0;
+}
+
+static int delivery_resolve(struct db *db, void *arg)
+{
+	struct delivery *d = arg;
+	for (size_t i = 0; i < d->envelope->recipient_count && !d->lost; i++) {
+		int rc = delivery_resolve_one(db, d, &d->envelope->recipients[i]);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* --- what shares a blob -------------------------------------------------------------- */
+
+static struct batch *delivery_add_batch(struct delivery *d, struct batch ***tail)
+{
+	struct batch *b = ARENA_NEW(d->arena, struct batch);
+	b->note = buf_make(STORE_NOTE_MAX);
+	b->drops = &d->drops[d->drop_count];
+	note_add_at(&b->note, d->now_ms);
+	if (d->batch_count == 0 && d->envelope->queue_id)
+		memcpy(b->queue_id, d->envelope->queue_id, sizeof(b->queue_id));
+	else
+		queue_id_next(&d->post->ids, d->now_ms, b->queue_id);
+	**tail = b;
+	*tail = &b->next;
+	d->batch_count++;
+	return b;
+}
+
+static int delivery_note(const struct delivery *d, struct batch *b, const struct drop *drop)
+{
+	if (drop->target->account_id != 0)
+		return note_add_to(&b->note, drop->target->address, INBOX);
+	return note_add_relay(&b->note, d->envelope->reverse_path, drop->target->address);
+}
+
+/* One batch for all, unless the note of their record would get too long. */
+static void delivery_make_batches(struct delivery *d)
+{
+	struct batch **tail = &d->batches;
+	struct batch *b = NULL;
+	for (size_t i = 0; i < d->drop_count; i++) {
+		if (!b || delivery_note(d, b, d->drops[i]) < 0) {
+			b = delivery_add_batch(d, &tail);
+			b->drops = &d->drops[i];
+			if (delivery_note(d, b, d->drops[i]) < 0)
+				log_warn("route.note.failed",
+				         kv_slice("to", d->drops[i]->target->address));
+		}
+		b->drop_count++;
+		b->remote_count += d->drops[i]->target->account_id == 0;
+	}
+}
+
+static struct queue_new_recipient delivery_remote(struct delivery *d, const struct drop *drop)
+{
+	const struct route_target *t = drop->target;
+	const struct slice prefix[] = { SLICE("Delivered-To: "), t->alias, SLICE("\r\n") };
+	return (struct queue_new_recipient){
+		.forward_path = t->address,
+		.domain = t->domain,
+		.notify = drop->recipient->notify,
+		.orcpt = drop->recipient->orcpt,
+		.prefix = t->alias.len > 0 ? arena_concat(d->arena, prefix, 3) : SLICE_EMPTY,
+	};
+}
+
+static void delivery_prepare_batch(struct delivery *d, struct batch *b, struct store_blob *blob)
+{
+	*blob = (struct store_blob){ .parts = d->parts,
+		                     .part_count = 3,
+		                     .note = buf_slice(&b->note) };
+	if (b->remote_count == 0)
+		return;
+	b->remote = ARENA_ARRAY(d->arena, b->remote_count, struct queue_new_recipient);
+	size_t n = 0;
+	for (size_t i = 0; i < b->drop_count; i++) {
+		if (b->drops[i]->target->account_id == 0)
+			b->remote[n++] = delivery_remote(d, b->drops[i]);
+	}
+}
+
+/* --- the commit ---------------------------------------------------------------------- */
+
+static int commit_journey(struct db *db, const struct delivery *d, const struct batch *b,
+                          enum journey_kind kind, struct slice address, struct slice detail)
+{
+	struct journey_event event = {
+		.at_ms = d->now_ms,
+		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
+		.message_id = kind == JOURNEY_RECEIVED ? d->summary.message_id : SLICE_EMPTY,
+		.kind = kind,
+		.address = address,
+		.peer = kind == JOURNEY_RECEIVED ? slice_from_str(d->peer) : SLICE_EMPTY,
+		.detail = detail,
+	};
+	return journey_note(db, &event);
+}
+
+static int commit_local(struct db *db, struct delivery *d, const struct batch *b, int64_t blob_id,
+                        struct drop *drop)
+{
+	const struct route_target *t = drop->target;
+	int rc = mailbox_get_inbox(db, t->account_id, &drop->mailbox_id);
+	if (rc < 0)
+		return rc;
+	const struct mailbox_new_message message = {
+		.blob_id = blob_id,
+		.size_bytes = d->size_bytes,
+		.internal_ms = d->now_ms,
+		.envelope = d->summary.envelope,
+		.bodystructure = d->summary.body_structure,
+	};
+	uint32_t uid;
+	rc = mailbox_append(db, drop->mailbox_id, &message, &uid);
+	if (rc < 0)
+		return rc;
+	struct slice detail = INBOX;
+	if (!slice_equal_nocase(drop->asked, t->address))
+		detail = arena_concat(d->arena,
+		                      (struct slice[]){ INBOX, SLICE(", for "), drop->asked }, 3);
+	return commit_journey(db, d, b, JOURNEY_DELIVERED, t->address, detail);
+}
+
+static int commit_remote(struct db *db, struct delivery *d, const struct batch *b, int64_t blob_id)
+{
+	const struct queue_new_message message = {
+		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
+		.message_id = d->summary.message_id,
+		.reverse_path = d->envelope->reverse_path,
+		.blob_id = blob_id,
+		.skip_bytes = d->parts[0].len,
+		.size_bytes = d->size_bytes,
+		.now_ms = d->now_ms,
+		.due_ms = d->now_ms,
+		.expires_ms = d->now_ms + d->post->config.config->queue.expire_ms,
+		.smtputf8 = d->envelope->smtputf8,
+		.body_8bit = d->envelope->body_8bit || d->summary.has_8bit_body,
+		.envid = d->envelope->envid,
+		.ret = d->envelope->ret,
+		.recipients = b->remote,
+		.recipient_count = b->remote_count,
+	};
+	int rc = queue_add_message(db, &message);
+	for (size_t i = 0; i < b->remote_count && rc == 0; i++)
+		rc = commit_journey(db, d, b, JOURNEY_QUEUED, b->remote[i].forward_path,
+		                    b->remote[i].domain);
+	return rc;
+}
+
+static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
+{
+	int rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
+	                        slice_from_str(d->received));
+	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
+		if (b->drops[i]->target->account_id != 0)
+			rc = commit_local(db, d, b, blob_id, b->drops[i]);
+	}
+	if (rc == 0 && b->remote_count > 0)
+		rc = commit_remote(db, d, b, blob_id);
+	return rc;
+}
+
+/* On the writer's thread. */
+static int delivery_commit(struct db *db, void *arg)
+{
+	struct delivery *d = arg;
+	size_t i = 0;
+	for (struct batch *b = d->batches; b; b = b->next) {
+		int rc = commit_batch(db, d, b, d->blobs[i++].id);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* --- the whole of it ----------------------------------------------------------------- */
+
+static void delivery_summarise(void *arg)
+{
+	struct delivery *d = arg;
+	message_summarise(d->message, &MESSAGE_LIMITS_DEFAULT, d->arena, &d->summary);
+}
+
+static void delivery_begin(struct delivery *d, struct slice trace)
+{
+	const struct post_client *c = d->client;
+	const struct slice return_path[] = { SLICE("Return-Path: <"), d->envelope->reverse_path,
+		                             SLICE(">\r\n") };
+	if (d->message.len > OFFLOAD_BYTES)
+		fiber_offload(delivery_summarise, d);
+	else
+		delivery_summarise(d);
+	d->parts[0] = arena_concat(d->arena, return_path, 3);
+	d->parts[1] = trace;
+	d->parts[2] = d->message;
+	d->size_bytes = d->parts[0].len + trace.len + d->message.len;
+	if (c->address.len > 0)
+		net_address_ip(&c->address, d->peer);
+	d->received = arena_printf(
+		d->arena, "%s%s%s%s%s, %zu bytes", c->protocol ? c->protocol : "local",
+		c->tls_protocol ? ", " : "", c->tls_protocol ? c->tls_protocol : "",
+		c->account ? ", as " : "", c->account ? c->account : "", d->message.len);
+}
+
+static enum post_result delivery_store(struct delivery *d)
+{
+	delivery_make_batches(d);
+	d->blobs = ARENA_ARRAY(d->arena, d->batch_count, struct store_blob);
+	size_t i = 0;
+	for (struct batch *b = d->batches; b; b = b->next)
+		delivery_prepare_batch(d, b, &d->blobs[i++]);
+	int rc = store_commit(d->post->config.store, d->blobs, d->batch_count, delivery_commit, d);
+	if (rc == -ENOSPC)
+		return POST_FULL;
+	if (rc < 0)
+		log_error("route.deliver.failed", kv_error(rc));
+	return rc < 0 ? POST_FAILED : POST_ACCEPTED;
+}
+
+static void delivery_tell(struct delivery *d)
+{
+	bool queued = false;
+	for (size_t i = 0; i < d->drop_count; i++) {
+		if (d->drops[i]->target->account_id == 0)
+			queued = true;
+		else
+			mailboxes_changed(d->post->config.mailboxes, d->drops[i]->mailbox_id);
+	}
+	if (queued && d->post->config.queued)
+		d->post->config.queued(d->post->config.queued_arg);
+}
+
+static enum post_result delivery_run(struct delivery *d, struct slice trace)
+{
+	delivery_begin(d, trace);
+	if (d->summary.received_count >= d->post->config.config->smtp.max_received)
+		return POST_LOOP;
+	int rc = store_read(d->post->config.store, delivery_resolve, d);
+	if (rc < 0 || d->lost)
+		return POST_FAILED;
+	if (d->loop)
+		return POST_LOOP;
+	enum post_result result = delivery_store(d);
+	if (result == POST_ACCEPTED)
+		delivery_tell(d);
+	return result;
+}
+
+enum post_result post_deliver(struct post *p, const struct post_client *client,
+                              const struct post_envelope *envelope, struct slice trace,
+                              struct slice message, char queue_id_out[static 17])
+{
+	struct delivery d = {
+		.post = p,
+		.arena = arena_new(),
+		.client = client,
+		.envelope = envelope,
+		.message = message,
+		.now_ms = clock_wall_ms(),
+	};
+	enum post_result result = delivery_run(&d, trace);
+	if (result == POST_ACCEPTED)
+		memcpy(queue_id_out, d.batches->queue_id, sizeof(d.batches->queue_id));
+	for (struct batch *b = d.batches; b; b = b->next)
+		buf_free(&b->note);
+	hash_free(d.seen);
+	arena_free(d.arena);
+	return result;
+}

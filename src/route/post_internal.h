@@ -1,0 +1,15 @@
+/* What the files of the post office share. */
+#ifndef VEREDUS_ROUTE_POST_INTERNAL_H
+#define VEREDUS_ROUTE_POST_INTERNAL_H
+
+#include "route/post.h"
+#include "route/queue_id.h"
+#include "route/resolve.h"
+
+struct post {
+	struct post_config config;
+	struct route_limits limits;
+	struct queue_id_source ids;
+};
+
+#endif

@@ -1,0 +1,40 @@
+#include "route/queue_rows.h"
+
+#include <errno.h>
+
+#include "store/store.h"
+
+static int queue_add_recipient(struct db *db, int64_t message, size_t position, int64_t due_ms,
+                               const struct queue_new_recipient *r)
+{
+	return db_run(db,
+	              "INSERT INTO queue_recipient (queue_message_id, position, forward_path,"
+	              " domain, notify, orcpt, prefix, due_ms)"
+	              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	              "iittitti", message, (int64_t)position, r->forward_path, r->domain,
+	              (int64_t)r->notify, r->orcpt, r->prefix, due_ms);
+}
+
+int queue_add_message(struct db *db, const struct queue_new_message *m)
+{
+	int64_t id;
+	int rc = db_get_int(
+		db, &id,
+		"INSERT INTO queue_message (queue_id, message_id, reverse_path, blob_id,"
+		" skip_bytes, size_bytes, arrived_ms, expires_ms, smtputf8, body_8bit,"
+		" ret, envid)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+		" RETURNING id",
+		"tttiiiiiiitt", m->queue_id, m->message_id, m->reverse_path, m->blob_id,
+		(int64_t)m->skip_bytes, (int64_t)m->size_bytes, m->now_ms, m->expires_ms,
+		(int64_t)m->smtputf8, (int64_t)m->body_8bit, slice_of(&m->ret, m->ret ? 1 : 0),
+		m->envid);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < m->recipient_count; i++) {
+		rc = queue_add_recipient(db, id, i, m->due_ms, &m->recipients[i]);
+		if (rc < 0)
+			return rc;
+	}
+	return blob_retain(db, m->blob_id, 1);
+}

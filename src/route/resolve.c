@@ -1,0 +1,269 @@
+#include "route/resolve.h"
+
+#include <errno.h>
+
+#include "directory/directory.h"
+
+/* An alias on the way to where we are, innermost first. */
+struct step {
+	const struct step *from;
+	struct slice key;   /* what must not come again: the alias, or "@domain" of a catch-all */
+	struct slice alias; /* the address that Delivered-To will name */
+	unsigned depth;
+};
+
+struct resolver {
+	struct db *db;
+	struct arena *arena;
+	const struct route_limits *limits;
+	uint64_t size_bytes;
+	unsigned expanded; /* targets looked at */
+	struct route_target **tail;
+	struct route_resolution *result;
+};
+
+static int resolve_address(struct resolver *r, const struct address *given,
+                           const struct step *from);
+
+static struct slice resolve_key(struct resolver *r, struct slice local, struct slice domain)
+{
+	struct address a = { .local = local, .domain = domain };
+	return address_text(r->arena, &a);
+}
+
+static bool step_has(const struct step *from, struct slice key)
+{
+	for (; from; from = from->from) {
+		if (slice_equal(from->key, key))
+			return true;
+	}
+	return false;
+}
+
+static void resolve_add(struct resolver *r, const struct route_target *target)
+{
+	for (struct route_target *t = r->result->targets; t; t = t->next) {
+		if (t->account_id == target->account_id &&
+		    (t->account_id != 0 || slice_equal(t->address, target->address)))
+			return;
+	}
+	struct route_target *copy = ARENA_NEW(r->arena, struct route_target);
+	*copy = *target;
+	*r->tail = copy;
+	r->tail = &copy->next;
+	r->result->count++;
+}
+
+static void resolve_add_account(struct resolver *r, const struct account *account,
+                                struct slice domain)
+{
+	if (!account->enabled) {
+		r->result->disabled++;
+		return;
+	}
+	uint64_t quota = account->quota_bytes;
+	struct route_target target = {
+		.account_id = account->id,
+		.address = slice_from_str(account->address),
+		.domain = domain,
+		.full = quota > 0 && (account->used_bytes >= quota ||
+		                      r->size_bytes > quota - account->used_bytes),
+	};
+	resolve_add(r, &target);
+}
+
+/* The local part keeps its spelling: only the host that it belongs to may judge it. */
+static void resolve_add_remote(struct resolver *r, const struct address *given, struct slice domain,
+                               const struct step *from)
+{
+	struct address a = { .local = given->local, .domain = domain };
+	struct route_target target = {
+		.address = address_text(r->arena, &a),
+		.domain = domain,
+		.alias = from ? from->alias : SLICE_EMPTY,
+	};
+	resolve_add(r, &target);
+}
+
+static int resolve_text(struct resolver *r, const char *text, const struct step *from)
+{
+	if (++r->expanded > r->limits->max_targets || from->depth > r->limits->max_depth) {
+		r->result->loop = true;
+		return 0;
+	}
+	struct address target;
+	if (!address_parse(r->arena, slice_from_str(text), ADDRESS_ALLOW_UTF8, &target)) {
+		r->result->dead++;
+		return 0;
+	}
+	return resolve_address(r, &target, from);
+}
+
+static int resolve_alias(struct resolver *r, const char **targets, size_t count, struct slice key,
+                         const struct step *from)
+{
+	const struct step step = {
+		.from = from, .key = key, .alias = key, .depth = from ? from->depth + 1 : 1
+	};
+	for (size_t i = 0; i < count && !r->result->loop; i++) {
+		int rc = resolve_text(r, targets[i], &step);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* One name of ours, as it is. -ENOENT if there is no such account or alias. */
+static int resolve_name(struct resolver *r, struct slice local, struct slice domain,
+                        const struct step *from)
+{
+	struct slice key = resolve_key(r, local, domain);
+	struct account account;
+	int rc = directory_find_account(r->db, r->arena, key, &account);
+	if (rc == 0)
+		resolve_add_account(r, &account, domain);
+	if (rc != -ENOENT)
+		return rc;
+	if (step_has(from, key)) {
+		r->result->loop = true;
+		return 0;
+	}
+	const char **targets;
+	size_t count;
+	rc = directory_find_alias(r->db, r->arena, key, &targets, &count);
+	return rc == 0 ? resolve_alias(r, targets, count, key, from) : rc;
+}
+
+struct first_account {
+	struct resolver *resolver;
+	struct slice domain; /* empty: any */
+	bool found;
+};
+
+static int resolve_visit_account(const struct account *account, void *arg)
+{
+	struct first_account *first = arg;
+	struct slice address = slice_from_str(account->address);
+	ptrdiff_t at = slice_find_last_byte(address, '@');
+	struct slice domain = slice_from(address, (size_t)(at + 1));
+	if (!account->enabled || (first->domain.len > 0 && !slice_equal(domain, first->domain)))
+		return 0;
+	struct account kept = *account;
+	kept.address = arena_str(first->resolver->arena, address);
+	kept.quota_bytes = 0; /* postmaster works even then */
+	resolve_add_account(first->resolver, &kept, arena_copy(first->resolver->arena, domain));
+	first->found = true;
+	return 1;
+}
+
+/* Nobody set a postmaster up: the first account of the domain has the honour, or any. */
+static int resolve_postmaster(struct resolver *r, struct slice domain)
+{
+	struct first_account first = { .resolver = r, .domain = domain };
+	int rc = directory_each_account(r->db, resolve_visit_account, &first);
+	if (rc < 0 || first.found)
+		return rc < 0 ? rc : 0;
+	first.domain = SLICE_EMPTY;
+	rc = directory_each_account(r->db, resolve_visit_account, &first);
+	if (rc < 0)
+		return rc;
+	return first.found ? 0 : -ENOENT;
+}
+
+static int resolve_catch_all(struct resolver *r, struct slice local, struct slice domain,
+                             const char *catch_all, const struct step *from)
+{
+	struct slice key = arena_concat(r->arena, (struct slice[]){ SLICE("@"), domain }, 2);
+	if (step_has(from, key)) {
+		r->result->loop = true;
+		return 0;
+	}
+	const struct step step = {
+		.from = from,
+		.key = key,
+		.alias = resolve_key(r, local, domain),
+		.depth = from ? from->depth + 1 : 1,
+	};
+	return resolve_text(r, catch_all, &step);
+}
+
+/* A name in a domain of ours; local and domain are canonical. */
+static int resolve_local(struct resolver *r, struct slice local, struct slice domain,
+                         const char *catch_all, const struct step *from)
+{
+	int rc = resolve_name(r, local, domain, from);
+	char separator = r->limits->plus_separator;
+	ptrdiff_t plus = separator ? slice_find_byte(local, separator) : -1;
+	if (rc == -ENOENT && plus > 0)
+		rc = resolve_name(r, slice_sub(local, 0, (size_t)plus), domain, from);
+	if (rc == -ENOENT && catch_all)
+		rc = resolve_catch_all(r, local, domain, catch_all, from);
+	if (!from && slice_equal(local, SLICE("postmaster")) &&
+	    (rc == -ENOENT || (rc == 0 && r->result->count == 0))) {
+		r->result->loop = false;
+		rc = resolve_postmaster(r, domain);
+	}
+	if (rc != -ENOENT)
+		return rc;
+	r->result->dead++;
+	return 0;
+}
+
+static int resolve_address(struct resolver *r, const struct address *given, const struct step *from)
+{
+	struct address a;
+	if (!address_canonical(r->arena, given, &a)) {
+		r->result->dead++;
+		return 0;
+	}
+	const char *catch_all = NULL;
+	int rc = directory_find_domain(r->db, r->arena, a.domain, &catch_all);
+	bool own_host = rc == -ENOENT && slice_equal(a.local, SLICE("postmaster")) &&
+	                slice_equal_nocase(a.domain, slice_from_str(r->limits->hostname));
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (rc == -ENOENT && !own_host) {
+		resolve_add_remote(r, given, a.domain, from);
+		return 0;
+	}
+	if (!from)
+		r->result->local = true;
+	return resolve_local(r, a.local, a.domain, catch_all, from);
+}
+
+struct copy_domain {
+	struct arena *arena;
+	struct slice domain;
+};
+
+static int resolve_copy_domain(const char *domain, const char *catch_all, void *arg)
+{
+	struct copy_domain *copy = arg;
+	(void)catch_all;
+	copy->domain = arena_copy(copy->arena, slice_from_str(domain));
+	return 1;
+}
+
+int route_resolve(struct db *db, struct arena *arena, const struct route_limits *limits,
+                  const struct address *address, uint64_t size_bytes, struct route_resolution *out)
+{
+	*out = (struct route_resolution){ 0 };
+	struct resolver r = {
+		.db = db,
+		.arena = arena,
+		.limits = limits,
+		.size_bytes = size_bytes,
+		.tail = &out->targets,
+		.result = out,
+	};
+	struct address given = *address;
+	if (given.domain.len == 0) {
+		struct copy_domain first = { .arena = arena };
+		int rc = directory_each_domain(db, resolve_copy_domain, &first);
+		if (rc < 0)
+			return rc;
+		given.domain = first.domain.len > 0 ? first.domain
+		                                    : slice_from_str(limits->hostname);
+	}
+	return resolve_address(&r, &given, NULL);
+}

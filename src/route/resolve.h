@@ -1,0 +1,44 @@
+/* Where an address leads: an account of ours, an alias (to several targets, nested), the
+ * catch-all of its domain, or another host.
+ *
+ * In this order: the address as it is (an account or an alias, never both), the same without what
+ * follows the plus separator, the catch-all of its domain, and for postmaster the first enabled
+ * account of the domain or else of all (RFC 5321 section 4.5.1: postmaster always works). */
+#ifndef VEREDUS_ROUTE_RESOLVE_H
+#define VEREDUS_ROUTE_RESOLVE_H
+
+#include "config/config.h"
+#include "message/address.h"
+#include "store/db.h"
+
+struct route_target {
+	struct route_target *next;
+	int64_t account_id;   /* 0: elsewhere */
+	struct slice address; /* of the account; elsewhere local@domain, spelt for the wire */
+	struct slice domain;  /* canonical */
+	struct slice alias;   /* the address of ours that sent it elsewhere; empty if none did */
+	bool full;            /* the account's quota has no room for the message */
+};
+
+struct route_resolution {
+	struct route_target *targets; /* no account and no address twice */
+	size_t count;
+	bool local;    /* the domain is ours */
+	bool loop;     /* an alias leads to itself, or past a limit */
+	unsigned dead; /* names of ours on the way that exist no more */
+	unsigned disabled;
+};
+
+struct route_limits {
+	const char *hostname; /* postmaster at this host is ours too */
+	char plus_separator;  /* 0: none */
+	unsigned max_depth;   /* of aliases in aliases */
+	unsigned max_targets; /* of one address, all levels together */
+};
+
+/* In a read. address as received; an empty domain is one of ours. size_bytes: of the message, if
+ * known. Everything lies in the arena. 0, or an error of the store. */
+int route_resolve(struct db *db, struct arena *arena, const struct route_limits *limits,
+                  const struct address *address, uint64_t size_bytes, struct route_resolution *out);
+
+#endif

@@ -1,0 +1,42 @@
+/* The SMTP server: RFC 5321, on the listeners for strangers (25) and for our users (587, 465).
+ *
+ *     static const struct smtp_context context = { .kind = LISTENER_SMTP, ... };
+ *     service_listen(&(struct service_config){ .protocol = &smtp_protocol,
+ *                                              .context = &context, ... }, &service);
+ *
+ * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
+ * AUTH (4954), ENHANCEDSTATUSCODES (2034).
+ *
+ * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
+ * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts
+ * who has not logged in or comes from one of the relay networks (LISTENER_SMTP only). STARTTLS is
+ * offered where the service was given a certificate.
+ *
+ *     smtp_server   the session: greeting, one command a step, good-bye, log line
+ *     smtp_command  the table of commands, and the small ones
+ *     smtp_mail     MAIL, RCPT, RSET: the transaction
+ *     smtp_data     DATA, up to the 250
+ *     smtp_spool    where the bytes of a message are while it comes
+ *     smtp_auth     AUTH; smtp_tls: STARTTLS
+ *     smtp_parse    command lines -> structs; pure
+ *     smtp_trace    the Received field; pure
+ *     smtp_reply    every reply with its codes */
+#ifndef VEREDUS_SMTP_SMTP_H
+#define VEREDUS_SMTP_SMTP_H
+
+#include "auth/auth.h"
+#include "config/config.h"
+#include "net/service.h"
+#include "route/post.h"
+
+/* One for each listener; stays as long as the service. */
+struct smtp_context {
+	struct post *post;
+	struct auth *auth; /* NULL: AUTH is not offered */
+	const struct config *config;
+	enum listener_kind kind;
+};
+
+extern const struct protocol smtp_protocol;
+
+#endif

@@ -1,0 +1,194 @@
+/* The table of commands, what it enforces, and the small ones. */
+#include "smtp/smtp_parse.h"
+#include "smtp/smtp_session.h"
+
+enum smtp_command_flags {
+	AFTER_HELLO = 1,     /* 503 before HELO or EHLO */
+	IN_MAIL = 2,         /* 503 outside of a transaction */
+	NOT_IN_MAIL = 4,     /* 503 inside of one */
+	NEEDS_LOGIN = 8,     /* 530 on a submission listener before AUTH */
+	NO_ARGUMENT = 16,    /* 501 with one */
+	NEEDS_ARGUMENT = 32, /* 501 without */
+};
+
+struct smtp_command {
+	struct slice verb;
+	smtp_handler run;
+	unsigned flags;
+	const char *help; /* NULL: not told */
+};
+
+static void smtp_hello(struct smtp_session *s, struct slice argument, bool esmtp)
+{
+	struct slice host;
+	if (!smtp_parse_hello(argument, &host)) {
+		smtp_say(s, SMTP_ANSWER_BAD_HOST);
+		return;
+	}
+	smtp_drop_transaction(s);
+	free(s->helo);
+	s->helo = mem_str(host);
+	s->esmtp = esmtp;
+	smtp_update_client(s);
+	smtp_say_hello(s);
+}
+
+static void smtp_helo(struct smtp_session *s, struct slice argument)
+{
+	smtp_hello(s, argument, false);
+}
+
+static void smtp_ehlo(struct smtp_session *s, struct slice argument)
+{
+	smtp_hello(s, argument, true);
+}
+
+static void smtp_rset(struct smtp_session *s, struct slice argument)
+{
+	(void)argument;
+	smtp_drop_transaction(s);
+	smtp_say(s, SMTP_ANSWER_RESET);
+}
+
+static void smtp_noop(struct smtp_session *s, struct slice argument)
+{
+	(void)argument;
+	smtp_say(s, SMTP_ANSWER_OK);
+}
+
+static void smtp_quit(struct smtp_session *s, struct slice argument)
+{
+	(void)argument;
+	smtp_say(s, SMTP_ANSWER_BYE);
+}
+
+static void smtp_not_implemented(struct smtp_session *s, struct slice argument)
+{
+	(void)argument;
+	smtp_say(s, SMTP_ANSWER_NOT_IMPLEMENTED);
+}
+
+static void smtp_help(struct smtp_session *s, struct slice argument);
+
+#define VERB(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
+/* clang-format off */
+static const struct smtp_command commands[] = {
+	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT, "HELO host" },
+	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT, "EHLO host" },
+	{ VERB("STARTTLS"), smtp_starttls, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, "STARTTLS" },
+	{ VERB("AUTH"), smtp_auth, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL,
+	  "AUTH mechanism [initial-response]" },
+	{ VERB("MAIL"), smtp_mail, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN,
+	  "MAIL FROM:<address> [SIZE=bytes] [BODY=7BIT|8BITMIME] [AUTH=address]" },
+	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, "RCPT TO:<address>" },
+	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN, "DATA" },
+	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, "RSET" },
+	{ VERB("NOOP"), smtp_noop, 0, "NOOP" },
+	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, "VRFY address" },
+	{ VERB("HELP"), smtp_help, 0, "HELP [command]" },
+	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, "QUIT" },
+	/* Known, and not for this server: RFC 5321 section 4.2.4 tells 502 from 500. */
+	{ VERB("EXPN"), smtp_not_implemented, 0, NULL },
+	{ VERB("ETRN"), smtp_not_implemented, 0, NULL },
+	{ VERB("ATRN"), smtp_not_implemented, 0, NULL },
+	{ VERB("TURN"), smtp_not_implemented, 0, NULL },
+	{ VERB("BDAT"), smtp_not_implemented, 0, NULL },
+	{ VERB("BURL"), smtp_not_implemented, 0, NULL },
+	{ VERB("SEND"), smtp_not_implemented, 0, NULL },
+	{ VERB("SOML"), smtp_not_implemented, 0, NULL },
+	{ VERB("SAML"), smtp_not_implemented, 0, NULL },
+	{ VERB("XCLIENT"), smtp_not_implemented, 0, NULL },
+	{ VERB("XFORWARD"), smtp_not_implemented, 0, NULL },
+	{ VERB("LHLO"), smtp_not_implemented, 0, NULL },
+};
+/* clang-format on */
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+#define ROW_OTHER     COMMAND_COUNT
+_Static_assert(COMMAND_COUNT < SMTP_VERB_MAX, "each row is counted, and the unknown ones too");
+
+static size_t smtp_find_command(struct slice verb)
+{
+	size_t row = 0;
+	while (row < COMMAND_COUNT && !slice_equal_nocase(commands[row].verb, verb))
+		row++;
+	return row;
+}
+
+const char *smtp_command_name(size_t row, char out[static 16])
+{
+	if (row > ROW_OTHER)
+		return NULL;
+	struct slice verb = row == ROW_OTHER ? SLICE("other") : commands[row].verb;
+	size_t len = 0;
+	for (; len < verb.len && len < 15; len++)
+		out[len] = byte_lower(verb.data[len]);
+	out[len] = 0;
+	return out;
+}
+
+static void smtp_help(struct smtp_session *s, struct slice argument)
+{
+	if (argument.len > 0) {
+		size_t row = smtp_find_command(argument);
+		if (row < COMMAND_COUNT && commands[row].help)
+			smtp_say_help(s, commands[row].help, true);
+		else
+			smtp_say(s, SMTP_ANSWER_NO_SUCH_HELP);
+		return;
+	}
+	smtp_say_help(s, "Veredus " VEREDUS_VERSION " knows these commands:", false);
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (commands[i].help)
+			smtp_say_help(s, commands[i].help, false);
+	}
+	smtp_say_help(s, "See RFC 5321", true);
+}
+
+static bool smtp_is_submission(const struct smtp_session *s)
+{
+	return s->context->kind != LISTENER_SMTP;
+}
+
+/* True if the command may stand here; otherwise *why says why not. */
+static bool smtp_may_run(const struct smtp_session *s, const struct smtp_command *c,
+                         struct slice argument, enum smtp_answer *why)
+{
+	if ((c->flags & NO_ARGUMENT) && argument.len > 0)
+		*why = SMTP_ANSWER_NO_ARGUMENT;
+	else if ((c->flags & NEEDS_ARGUMENT) && argument.len == 0)
+		*why = SMTP_ANSWER_NEEDS_ARGUMENT;
+	else if ((c->flags & AFTER_HELLO) && !s->helo)
+		*why = SMTP_ANSWER_HELLO_FIRST;
+	else if ((c->flags & NEEDS_LOGIN) && smtp_is_submission(s) && !s->client.account)
+		*why = SMTP_ANSWER_LOGIN_FIRST;
+	else if ((c->flags & IN_MAIL) && !s->transaction)
+		*why = SMTP_ANSWER_MAIL_FIRST;
+	else if ((c->flags & NOT_IN_MAIL) && s->transaction)
+		*why = SMTP_ANSWER_NOT_NOW;
+	else
+		return true;
+	return false;
+}
+
+void smtp_run_command(struct smtp_session *s, struct slice text)
+{
+	struct smtp_line line;
+	enum smtp_answer why = SMTP_ANSWER_UNKNOWN_COMMAND;
+	size_t row = ROW_OTHER;
+	s->last_code = 0;
+	if (!smtp_parse_line(text, &line))
+		why = SMTP_ANSWER_CONTROL_CHARACTER;
+	else
+		row = smtp_find_command(line.verb);
+	if (row == ROW_OTHER || !smtp_may_run(s, &commands[row], line.argument, &why))
+		smtp_say(s, why);
+	else
+		commands[row].run(s, line.argument);
+	s->counts[row].tried++;
+	s->counts[row].done += s->last_code >= 200 && s->last_code < 400;
+}

@@ -1,0 +1,206 @@
+/* DATA, up to the 250. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "message/dotstuff.h"
+#include "smtp/smtp_session.h"
+#include "smtp/smtp_spool.h"
+#include "smtp/smtp_trace.h"
+
+/* Bytes after which a sender that is never waited for gives way to other sessions. */
+#define TURN_BYTES (1024 * 1024)
+/* Room in memory for a message whose size was not declared. */
+#define EXPECTED_BYTES (16 * 1024)
+
+struct reception {
+	struct smtp_session *session;
+	struct smtp_spool spool;
+	struct dot_unstuffer unstuffer;
+	int64_t started_ms; /* monotonic */
+	uint64_t turn_bytes;
+	bool done; /* the final dot was read */
+};
+
+/* Each block has its time-out (RFC 5321 section 4.5.3.2.5), and all of them together have one
+ * that grows with what has come. */
+static int64_t reception_deadline(const struct reception *r)
+{
+	int64_t timeout_ms = r->session->config->smtp.data_timeout_ms;
+	int64_t for_block = deadline_in(timeout_ms);
+	if (timeout_ms < 0)
+		return for_block;
+	int64_t for_all = r->started_ms + 2 * timeout_ms +
+	                  (int64_t)(r->spool.size_bytes * 1000 / SMTP_DATA_RATE_MIN);
+	return for_block < for_all ? for_block : for_all;
+}
+
+static int reception_wait(struct reception *r)
+{
+	struct conn *conn = r->session->base.conn;
+	int64_t deadline = reception_deadline(r);
+	int rc = conn_flush(conn, deadline);
+	if (rc < 0)
+		return rc;
+	rc = conn_fill(conn, deadline);
+	return rc == 0 ? -ECONNRESET : rc;
+}
+
+static void reception_take_turn(struct reception *r, size_t used)
+{
+	r->turn_bytes += used;
+	if (r->turn_bytes < TURN_BYTES)
+		return;
+	r->turn_bytes = 0;
+	fiber_yield();
+}
+
+/* Reads up to the final dot; 0, or why not. What is too big is read on, within reason, so that
+ * the client gets to see its 552. */
+static int reception_read(struct reception *r)
+{
+	struct conn *conn = r->session->base.conn;
+	while (!r->done) {
+		struct slice chunk = conn_buffered(conn);
+		if (chunk.len == 0) {
+			int rc = reception_wait(r);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
+		size_t used;
+		int rc = dot_unstuff(&r->unstuffer, chunk, smtp_spool_add, &r->spool, &used);
+		if (rc < 0)
+			return rc;
+		conn_consume(conn, used);
+		r->done = rc == 1;
+		if (r->spool.size_bytes / 2 > r->spool.max_bytes)
+			return -EFBIG;
+		reception_take_turn(r, used);
+	}
+	return 0;
+}
+
+static void reception_fail(struct smtp_session *s, int error)
+{
+	if (error == -EFBIG)
+		smtp_say(s, SMTP_ANSWER_FAR_TOO_BIG);
+	else if (error == -ETIMEDOUT)
+		smtp_say(s, SMTP_ANSWER_TOO_SLOW);
+	else
+		smtp_end_on_error(s, error);
+}
+
+static struct slice smtp_trace_of(struct smtp_session *s, const char *queue_id)
+{
+	struct smtp_transaction *t = s->transaction;
+	struct slice for_path = SLICE_EMPTY;
+	if (t->recipient_count == 1) {
+		const struct address only = { .local = t->recipients[0].local,
+			                      .domain = t->recipients[0].domain };
+		for_path = address_path(t->arena, &only);
+	}
+	const struct smtp_trace trace = {
+		.helo = slice_from_str(s->helo),
+		.peer = &s->client.address,
+		.hostname = s->config->hostname,
+		.protocol = s->client.protocol,
+		.tls_protocol = s->client.tls_protocol,
+		.tls_cipher = s->client.tls_cipher,
+		.queue_id = queue_id,
+		.for_path = for_path,
+		.at_s = clock_wall_ms() / 1000,
+	};
+	return smtp_trace_field(t->arena, &trace);
+}
+
+static enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
+                                     char queue_id[static 17])
+{
+	struct smtp_transaction *t = s->transaction;
+	char new_id[17];
+	post_new_id(s->context->post, new_id);
+	const struct post_envelope envelope = {
+		.queue_id = new_id,
+		.reverse_path = address_text(t->arena, &t->sender),
+		.recipients = t->recipients,
+		.recipient_count = t->recipient_count,
+		.body_8bit = t->body_8bit,
+	};
+	return post_deliver(s->context->post, &s->client, &envelope, smtp_trace_of(s, new_id),
+	                    message, queue_id);
+}
+
+static void smtp_answer_result(struct smtp_session *s, enum post_result result, size_t size,
+                               const char *queue_id)
+{
+	switch (result) {
+	case POST_ACCEPTED:
+		s->accepted++;
+		s->message_bytes += size;
+		smtp_say_accepted(s, queue_id);
+		return;
+	case POST_FULL:
+		smtp_say(s, SMTP_ANSWER_DISK_FULL);
+		return;
+	case POST_LOOP:
+		smtp_say(s, SMTP_ANSWER_MAIL_LOOP);
+		return;
+	case POST_FAILED:
+		break;
+	}
+	smtp_say(s, SMTP_ANSWER_TEMPORARY);
+}
+
+/* The message is there. */
+static void reception_finish(struct reception *r)
+{
+	struct smtp_session *s = r->session;
+	struct slice message;
+	char queue_id[17];
+	if (smtp_spool_is_over(&r->spool)) {
+		smtp_say(s, SMTP_ANSWER_TOO_BIG);
+		return;
+	}
+	if (r->unstuffer.bare_seen && r->unstuffer.bare == DOT_BARE_REFUSE) {
+		smtp_say(s, SMTP_ANSWER_BARE_IN_MESSAGE);
+		return;
+	}
+	int rc = smtp_spool_view(&r->spool, &message);
+	if (rc < 0) {
+		log_error("smtp.spool.failed", kv_error(rc));
+		smtp_say(s, rc == -ENOSPC ? SMTP_ANSWER_DISK_FULL : SMTP_ANSWER_TEMPORARY);
+		return;
+	}
+	enum post_result result = smtp_deliver(s, message, queue_id);
+	smtp_answer_result(s, result, message.len, queue_id);
+}
+
+/* data = "DATA" CRLF                                                 RFC 5321, section 4.1.1.4 */
+void smtp_data(struct smtp_session *s, struct slice argument)
+{
+	(void)argument;
+	struct smtp_transaction *t = s->transaction;
+	if (t->recipient_count == 0) {
+		smtp_say(s, SMTP_ANSWER_RCPT_FIRST);
+		return;
+	}
+	const struct config *config = s->config;
+	struct reception r = {
+		.session = s,
+		.unstuffer = dot_unstuffer_make(config->smtp.bare_newline == BARE_NEWLINE_REFUSE
+		                                        ? DOT_BARE_REFUSE
+		                                        : DOT_BARE_NORMALISE),
+		.started_ms = clock_monotonic_ms(),
+	};
+	smtp_spool_create(&r.spool, config->dir, (size_t)config->smtp.memory_bytes,
+	                  config->smtp.max_message_bytes,
+	                  t->declared_bytes > 0 ? t->declared_bytes : EXPECTED_BYTES);
+	smtp_say(s, SMTP_ANSWER_SEND_DATA);
+	int rc = reception_read(&r);
+	if (rc < 0)
+		reception_fail(s, rc);
+	else
+		reception_finish(&r);
+	smtp_spool_destroy(&r.spool);
+	smtp_drop_transaction(s);
+}

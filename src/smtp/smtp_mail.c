@@ -1,0 +1,157 @@
+/* MAIL, RCPT and VRFY. */
+#include "smtp/smtp_parse.h"
+#include "smtp/smtp_session.h"
+
+enum { RECIPIENTS_AT_FIRST = 4 };
+
+/* What is said to a command line that can't be read. */
+static enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address)
+{
+	switch (parsed) {
+	case SMTP_PARSED_ADDRESS:
+		return bad_address;
+	case SMTP_PARSED_PARAMETER:
+		return SMTP_ANSWER_BAD_PARAMETER;
+	case SMTP_PARSED_UNKNOWN:
+		return SMTP_ANSWER_UNKNOWN_PARAMETER;
+	default:
+		return SMTP_ANSWER_SYNTAX;
+	}
+}
+
+/* The address as its own bytes: the line it was read from goes with the next read. */
+static struct address smtp_keep_address(struct arena *arena, const struct address *a)
+{
+	struct address kept = *a;
+	kept.local = arena_copy(arena, a->local);
+	kept.domain = arena_copy(arena, a->domain);
+	return kept;
+}
+
+static enum smtp_answer smtp_judge_sender(const struct smtp_session *s,
+                                          const struct smtp_mail_command *mail)
+{
+	if (mail->size_bytes > s->config->smtp.max_message_bytes)
+		return SMTP_ANSWER_TOO_BIG;
+	if (s->client.account && !post_owns_sender(s->context->post, &s->client, mail->sender.local,
+	                                           mail->sender.domain))
+		return SMTP_ANSWER_NOT_YOUR_SENDER;
+	return SMTP_ANSWER_SENDER_OK;
+}
+
+/* The transaction, in an arena of its own; NULL if it was refused. */
+static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
+                                   struct slice argument)
+{
+	struct smtp_mail_command mail;
+	enum smtp_parsed parsed = smtp_parse_mail(arena, argument, &mail);
+	if (parsed != SMTP_PARSED)
+		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_SENDER);
+	/* Judging may park the fiber, but reads nothing from the client: the line stays. */
+	enum smtp_answer answer = smtp_judge_sender(s, &mail);
+	if (answer != SMTP_ANSWER_SENDER_OK)
+		return answer;
+	struct smtp_transaction *t = ARENA_NEW(arena, struct smtp_transaction);
+	t->arena = arena;
+	t->sender = smtp_keep_address(arena, &mail.sender);
+	t->declared_bytes = mail.size_bytes;
+	t->body_8bit = mail.body_8bit;
+	s->transaction = t;
+	s->transactions++;
+	return answer;
+}
+
+void smtp_mail(struct smtp_session *s, struct slice argument)
+{
+	if (s->transactions >= s->config->smtp.max_transactions) {
+		smtp_say(s, SMTP_ANSWER_TOO_MANY_TRANSACTIONS);
+		return;
+	}
+	struct arena *arena = arena_new();
+	enum smtp_answer answer = smtp_begin(s, arena, argument);
+	if (answer != SMTP_ANSWER_SENDER_OK)
+		arena_free(arena);
+	smtp_say(s, answer);
+}
+
+static enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
+{
+	switch (verdict) {
+	case POST_LOCAL:
+	case POST_REMOTE:
+		return SMTP_ANSWER_RECIPIENT_OK;
+	case POST_NO_USER:
+		return SMTP_ANSWER_NO_USER;
+	case POST_NO_RELAY:
+		return SMTP_ANSWER_NO_RELAY;
+	case POST_OVER_QUOTA:
+		return SMTP_ANSWER_OVER_QUOTA;
+	case POST_DISABLED:
+		return SMTP_ANSWER_DISABLED;
+	case POST_ALIAS_LOOP:
+		return SMTP_ANSWER_ALIAS_LOOP;
+	case POST_TEMPORARY:
+		break;
+	}
+	return SMTP_ANSWER_TEMPORARY;
+}
+
+static void smtp_add_recipient(struct smtp_transaction *t, const struct address *a)
+{
+	if (t->recipient_count == t->recipient_capacity) {
+		size_t capacity = t->recipient_capacity > 0 ? t->recipient_capacity * 2
+		                                            : RECIPIENTS_AT_FIRST;
+		struct post_recipient *grown = ARENA_ARRAY(t->arena, capacity,
+		                                           struct post_recipient);
+		if (t->recipient_count > 0)
+			memcpy(grown, t->recipients, t->recipient_count * sizeof(*grown));
+		t->recipients = grown;
+		t->recipient_capacity = capacity;
+	}
+	struct address kept = smtp_keep_address(t->arena, a);
+	t->recipients[t->recipient_count++] = (struct post_recipient){ .local = kept.local,
+		                                                       .domain = kept.domain };
+}
+
+void smtp_rcpt(struct smtp_session *s, struct slice argument)
+{
+	struct smtp_transaction *t = s->transaction;
+	if (t->recipient_count >= s->config->smtp.max_recipients) {
+		smtp_say(s, SMTP_ANSWER_TOO_MANY_RECIPIENTS);
+		return;
+	}
+	struct smtp_rcpt_command rcpt;
+	enum smtp_parsed parsed = smtp_parse_rcpt(t->arena, argument, &rcpt);
+	if (parsed != SMTP_PARSED) {
+		smtp_say(s, smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT));
+		return;
+	}
+	enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
+	                                                 rcpt.recipient.local,
+	                                                 rcpt.recipient.domain, t->declared_bytes);
+	enum smtp_answer answer = smtp_verdict_answer(verdict);
+	if (answer == SMTP_ANSWER_RECIPIENT_OK)
+		smtp_add_recipient(t, &rcpt.recipient);
+	smtp_say(s, answer);
+}
+
+/* Whom a stranger may not send to he is not told about either. */
+void smtp_vrfy(struct smtp_session *s, struct slice argument)
+{
+	if (!s->config->smtp.vrfy) {
+		smtp_say(s, SMTP_ANSWER_VRFY_UNTOLD);
+		return;
+	}
+	struct arena *arena = arena_new();
+	struct address a;
+	enum smtp_answer answer = SMTP_ANSWER_BAD_RECIPIENT;
+	if (smtp_parse_vrfy(arena, argument, &a)) {
+		enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
+		                                                 a.local, a.domain, 0);
+		answer = verdict == POST_LOCAL    ? SMTP_ANSWER_USER_KNOWN
+		         : verdict == POST_REMOTE ? SMTP_ANSWER_VRFY_UNTOLD
+		                                  : smtp_verdict_answer(verdict);
+	}
+	smtp_say(s, answer);
+	arena_free(arena);
+}

@@ -1,0 +1,197 @@
+#include "smtp/smtp_parse.h"
+
+enum {
+	KEYWORD_MAX = 64,
+	VALUE_MAX = 1024,
+	MECHANISM_MAX = 20, /* RFC 4422 section 3.1 */
+};
+
+static bool is_control(char c) { return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F; }
+
+bool smtp_parse_line(struct slice line, struct smtp_line *out)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		if (is_control(line.data[i]))
+			return false;
+	}
+	struct slice rest = slice_trim(line);
+	out->verb = slice_split(&rest, ' ');
+	out->argument = slice_trim(rest);
+	return true;
+}
+
+/* --- parameters ---------------------------------------------------------------------- */
+
+static bool is_keyword_byte(char c) { return byte_is_alnum(c) || c == '-'; }
+
+/* esmtp-value = 1*(%d33-60 / %d62-126); bytes above are RFC 6531's. */
+static bool is_value_byte(char c) { return (unsigned char)c > 0x20 && c != '=' && c != 0x7F; }
+
+struct parameter {
+	struct slice keyword;
+	bool has_value;
+	struct slice value;
+};
+
+/* esmtp-param = esmtp-keyword ["=" esmtp-value]                      RFC 5321, section 4.1.2 */
+static bool take_parameter(struct cursor *c, struct parameter *out)
+{
+	struct cursor ahead = *c;
+	*out = (struct parameter){ 0 };
+	if (!take_while(&ahead, is_keyword_byte, KEYWORD_MAX, &out->keyword))
+		return false;
+	out->has_value = take_byte(&ahead, '=');
+	if (out->has_value && !take_while(&ahead, is_value_byte, VALUE_MAX, &out->value))
+		return false;
+	if (!cursor_at_end(&ahead) && cursor_peek(&ahead) != ' ')
+		return false;
+	*c = ahead;
+	return true;
+}
+
+/* A parameter of MAIL; the bits tell which have been seen. */
+typedef enum smtp_parsed (*parameter_fn)(const struct parameter *p, void *command);
+struct parameter_kind {
+	struct slice keyword;
+	parameter_fn take;
+};
+
+static enum smtp_parsed take_size(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	mail->has_size = slice_to_u64(p->value, &mail->size_bytes) && p->value.len <= 20;
+	return mail->has_size ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
+}
+
+static enum smtp_parsed take_body(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	mail->body_8bit = slice_equal_nocase(p->value, SLICE("8BITMIME"));
+	return mail->body_8bit || slice_equal_nocase(p->value, SLICE("7BIT"))
+	               ? SMTP_PARSED
+	               : SMTP_PARSED_PARAMETER;
+}
+
+/* Who submitted it first (RFC 4954 section 5): nobody here is trusted to say, so it is read and
+ * taken for <>, as that section tells. */
+static enum smtp_parsed take_auth(const struct parameter *p, void *command)
+{
+	(void)command;
+	return p->has_value ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
+}
+
+static const struct parameter_kind mail_parameters[] = {
+	{ { "SIZE", 4 }, take_size },
+	{ { "BODY", 4 }, take_body },
+	{ { "AUTH", 4 }, take_auth },
+};
+
+static enum smtp_parsed parse_parameters(struct cursor *c, const struct parameter_kind *kinds,
+                                         size_t count, void *command)
+{
+	unsigned seen = 0;
+	for (;;) {
+		skip_space(c);
+		if (cursor_at_end(c))
+			return SMTP_PARSED;
+		struct parameter p;
+		if (!take_parameter(c, &p))
+			return SMTP_PARSED_PARAMETER;
+		size_t i = 0;
+		while (i < count && !slice_equal_nocase(kinds[i].keyword, p.keyword))
+			i++;
+		if (i == count)
+			return SMTP_PARSED_UNKNOWN;
+		if (seen & 1u << i)
+			return SMTP_PARSED_PARAMETER;
+		seen |= 1u << i;
+		enum smtp_parsed parsed = kinds[i].take(&p, command);
+		if (parsed != SMTP_PARSED)
+			return parsed;
+	}
+}
+
+/* --- commands ------------------------------------------------------------------------ */
+
+/* A space behind the colon is not in the grammar, but many send it. */
+static bool take_label(struct cursor *c, struct slice label)
+{
+	if (!take_text_nocase(c, label))
+		return false;
+	skip_space(c);
+	return true;
+}
+
+/* A path must be followed by a space or nothing. */
+static bool take_whole_path(struct cursor *c, struct arena *arena, unsigned allow,
+                            struct address *out)
+{
+	return take_path(c, arena, allow, out) && (cursor_at_end(c) || cursor_peek(c) == ' ');
+}
+
+/* mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF         RFC 5321, section 4.1.1.2 */
+enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
+                                 struct smtp_mail_command *out)
+{
+	struct cursor c = cursor_of(argument);
+	*out = (struct smtp_mail_command){ 0 };
+	if (!take_label(&c, SLICE("FROM:")))
+		return SMTP_PARSED_SYNTAX;
+	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_NULL, &out->sender))
+		return SMTP_PARSED_ADDRESS;
+	return parse_parameters(&c, mail_parameters,
+	                        sizeof(mail_parameters) / sizeof(mail_parameters[0]), out);
+}
+
+/* rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path )
+ *        [SP Rcpt-parameters] CRLF                                   RFC 5321, section 4.1.1.3 */
+enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
+                                 struct smtp_rcpt_command *out)
+{
+	struct cursor c = cursor_of(argument);
+	*out = (struct smtp_rcpt_command){ 0 };
+	if (!take_label(&c, SLICE("TO:")))
+		return SMTP_PARSED_SYNTAX;
+	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_POSTMASTER, &out->recipient))
+		return SMTP_PARSED_ADDRESS;
+	return parse_parameters(&c, NULL, 0, out);
+}
+
+/* vrfy = "VRFY" SP String CRLF                                       RFC 5321, section 4.1.1.6 */
+bool smtp_parse_vrfy(struct arena *arena, struct slice argument, struct address *out)
+{
+	return address_parse(arena, argument, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_LOCAL, out);
+}
+
+bool smtp_parse_hello(struct slice argument, struct slice *host_out)
+{
+	if (argument.len == 0 || argument.len > ADDRESS_DOMAIN_MAX)
+		return false;
+	for (size_t i = 0; i < argument.len; i++) {
+		unsigned char u = (unsigned char)argument.data[i];
+		if (u <= 0x20 || u >= 0x7F)
+			return false;
+	}
+	*host_out = argument;
+	return true;
+}
+
+static bool is_mechanism_byte(char c) { return byte_is_alnum(c) || c == '-' || c == '_'; }
+
+/* auth = "AUTH" SP sasl-mech [SP initial-response] *(CRLF [base64]) [CRLF cancel-response] CRLF
+ *                                                                    RFC 4954, section 8 */
+bool smtp_parse_auth(struct slice argument, struct smtp_auth_command *out)
+{
+	struct cursor c = cursor_of(argument);
+	*out = (struct smtp_auth_command){ 0 };
+	if (!take_while(&c, is_mechanism_byte, MECHANISM_MAX, &out->mechanism))
+		return false;
+	if (cursor_at_end(&c))
+		return true;
+	if (cursor_peek(&c) != ' ')
+		return false;
+	skip_space(&c);
+	out->has_initial = true;
+	out->initial = cursor_rest(&c);
+	return slice_find_byte(out->initial, ' ') < 0;
+}

@@ -1,0 +1,53 @@
+/* From command lines to structs: RFC 5321 section 4.1. Pure: no I/O, memory only from the arena;
+ * results are slices into the line or the arena. Fuzzed by fuzz/fuzz_smtp_command.c. */
+#ifndef VEREDUS_SMTP_SMTP_PARSE_H
+#define VEREDUS_SMTP_SMTP_PARSE_H
+
+#include "message/address.h"
+
+/* A command line without its end. */
+struct smtp_line {
+	struct slice verb;
+	struct slice argument; /* without outer spaces; may be empty */
+};
+/* False if the line has a control character (HT is none here). */
+bool smtp_parse_line(struct slice line, struct smtp_line *out);
+
+enum smtp_parsed {
+	SMTP_PARSED,
+	SMTP_PARSED_SYNTAX,    /* not even FROM: or TO: */
+	SMTP_PARSED_ADDRESS,   /* no path there */
+	SMTP_PARSED_PARAMETER, /* a parameter that is known has a bad value, or stands twice */
+	SMTP_PARSED_UNKNOWN,   /* a parameter that is not known */
+};
+
+struct smtp_mail_command {
+	struct address sender; /* the null address for <> */
+	bool has_size;
+	uint64_t size_bytes; /* as declared, RFC 1870 */
+	bool body_8bit;      /* RFC 6152 */
+};
+enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
+                                 struct smtp_mail_command *out);
+
+struct smtp_rcpt_command {
+	struct address recipient; /* its domain is empty for <postmaster> */
+};
+enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
+                                 struct smtp_rcpt_command *out);
+
+/* The argument of VRFY: a path, a mailbox, or just a local part. */
+bool smtp_parse_vrfy(struct arena *arena, struct slice argument, struct address *out);
+
+/* The argument of HELO and EHLO. Should be a domain or an address literal, but what is sent is
+ * all sorts of things; one word of visible ASCII passes. */
+bool smtp_parse_hello(struct slice argument, struct slice *host_out);
+
+struct smtp_auth_command {
+	struct slice mechanism;
+	bool has_initial;
+	struct slice initial; /* base64, "=" for an empty one */
+};
+bool smtp_parse_auth(struct slice argument, struct smtp_auth_command *out);
+
+#endif

@@ -1,0 +1,199 @@
+#include "smtp/smtp_reply.h"
+
+#include "smtp/smtp_session.h"
+
+#define LINE(text)                                                                                 \
+	{                                                                                          \
+		text "\r\n", sizeof(text "\r\n") - 1                                               \
+	}
+
+static const struct slice answers[SMTP_ANSWER_COUNT] = {
+	[SMTP_ANSWER_OK] = LINE("250 2.0.0 OK"),
+	[SMTP_ANSWER_BYE] = LINE("221 2.0.0 Bye"),
+	[SMTP_ANSWER_RESET] = LINE("250 2.0.0 Reset"),
+	[SMTP_ANSWER_SENDER_OK] = LINE("250 2.1.0 Sender OK"),
+	[SMTP_ANSWER_RECIPIENT_OK] = LINE("250 2.1.5 Recipient OK"),
+	[SMTP_ANSWER_USER_KNOWN] = LINE("250 2.1.5 Known here"),
+	[SMTP_ANSWER_VRFY_UNTOLD] = LINE(
+		"252 2.0.0 Cannot VRFY, but will take mail and attempt delivery"),
+	[SMTP_ANSWER_START_TLS] = LINE("220 2.0.0 Start TLS now"),
+	[SMTP_ANSWER_AUTH_OK] = LINE("235 2.7.0 Authentication succeeded"),
+	[SMTP_ANSWER_SEND_DATA] = LINE("354 Send the message, end it with a line of one dot"),
+
+	[SMTP_ANSWER_IDLE] = LINE("421 4.4.2 Idle for too long, closing"),
+	[SMTP_ANSWER_STOPPING] = LINE("421 4.3.2 Shutting down, closing"),
+	[SMTP_ANSWER_TOO_MANY_ERRORS] = LINE("421 4.7.0 Too many errors, closing"),
+	[SMTP_ANSWER_TOO_MANY_TRANSACTIONS] = LINE(
+		"421 4.7.0 Too many messages on this connection, closing"),
+	[SMTP_ANSWER_TOO_MANY_LOGINS] = LINE("421 4.7.0 Too many failed logins, closing"),
+	[SMTP_ANSWER_TOO_SLOW] = LINE("421 4.4.2 Too slow, closing"),
+	[SMTP_ANSWER_FAR_TOO_BIG] = LINE("552 5.3.4 Message too big, closing"),
+
+	[SMTP_ANSWER_UNKNOWN_COMMAND] = LINE("500 5.5.2 Command unknown"),
+	[SMTP_ANSWER_NOT_IMPLEMENTED] = LINE("502 5.5.1 Command not implemented"),
+	[SMTP_ANSWER_LINE_TOO_LONG] = LINE("500 5.5.6 Line too long"),
+	[SMTP_ANSWER_BARE_NEWLINE] = LINE("500 5.5.2 Lines end with CR LF"),
+	[SMTP_ANSWER_CONTROL_CHARACTER] = LINE("500 5.5.2 Control character in command"),
+	[SMTP_ANSWER_NO_ARGUMENT] = LINE("501 5.5.4 This command takes no argument"),
+	[SMTP_ANSWER_NEEDS_ARGUMENT] = LINE("501 5.5.4 This command needs an argument"),
+	[SMTP_ANSWER_SYNTAX] = LINE("501 5.5.2 Syntax error in argument, see HELP"),
+	[SMTP_ANSWER_BAD_HOST] = LINE("501 5.5.2 That is no host name"),
+	[SMTP_ANSWER_BAD_SENDER] = LINE("501 5.1.7 Bad sender address"),
+	[SMTP_ANSWER_BAD_RECIPIENT] = LINE("501 5.1.3 Bad recipient address"),
+	[SMTP_ANSWER_BAD_PARAMETER] = LINE("501 5.5.4 Bad parameter"),
+	[SMTP_ANSWER_UNKNOWN_PARAMETER] = LINE("555 5.5.4 Parameter not recognised"),
+	[SMTP_ANSWER_NO_SUCH_HELP] = LINE("504 5.5.4 No help on that"),
+	[SMTP_ANSWER_HELLO_FIRST] = LINE("503 5.5.1 Say EHLO or HELO first"),
+	[SMTP_ANSWER_MAIL_FIRST] = LINE("503 5.5.1 Say MAIL first"),
+	[SMTP_ANSWER_RCPT_FIRST] = LINE("554 5.5.1 No valid recipients"),
+	[SMTP_ANSWER_NOT_NOW] = LINE("503 5.5.1 Not during a mail transaction"),
+	[SMTP_ANSWER_LOGIN_FIRST] = LINE("530 5.7.0 Authentication required"),
+
+	[SMTP_ANSWER_HAS_TLS] = LINE("503 5.5.1 TLS is in use already"),
+	[SMTP_ANSWER_NO_TLS] = LINE("502 5.5.1 TLS is not available here"),
+	[SMTP_ANSWER_HAS_LOGIN] = LINE("503 5.5.1 Authenticated already"),
+	[SMTP_ANSWER_AUTH_NOT_OFFERED] = LINE("504 5.5.4 Authentication mechanism not offered"),
+	[SMTP_ANSWER_AUTH_NEEDS_TLS] = LINE("538 5.7.11 Encryption required, use STARTTLS first"),
+	[SMTP_ANSWER_AUTH_REFUSED] = LINE("535 5.7.8 Authentication credentials invalid"),
+	[SMTP_ANSWER_AUTH_BAD_SYNTAX] = LINE("501 5.5.2 Cannot decode that"),
+	[SMTP_ANSWER_AUTH_CANCELLED] = LINE("501 5.0.0 Authentication cancelled"),
+	[SMTP_ANSWER_AUTH_UNAVAILABLE] = LINE("454 4.7.0 Authentication not possible now"),
+
+	[SMTP_ANSWER_NOT_YOUR_SENDER] = LINE("553 5.7.1 Sender address is not yours"),
+	[SMTP_ANSWER_TOO_BIG] = LINE("552 5.3.4 Message too big"),
+	[SMTP_ANSWER_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
+	[SMTP_ANSWER_NO_USER] = LINE("550 5.1.1 No such user here"),
+	[SMTP_ANSWER_NO_RELAY] = LINE("550 5.7.1 Relaying denied"),
+	[SMTP_ANSWER_OVER_QUOTA] = LINE("452 4.2.2 Mailbox full"),
+	[SMTP_ANSWER_DISABLED] = LINE("550 5.2.1 Mailbox disabled"),
+	[SMTP_ANSWER_ALIAS_LOOP] = LINE("550 5.4.6 Alias loop"),
+	[SMTP_ANSWER_TEMPORARY] = LINE("451 4.3.0 Trouble here, try again later"),
+	[SMTP_ANSWER_BARE_IN_MESSAGE] = LINE("550 5.6.0 Bare CR or LF in message"),
+	[SMTP_ANSWER_DISK_FULL] = LINE("452 4.3.1 No space left, try again later"),
+	[SMTP_ANSWER_MAIL_LOOP] = LINE("554 5.4.6 Mail loop"),
+};
+
+struct slice smtp_answer_line(enum smtp_answer answer) { return answers[answer]; }
+
+const char *smtp_answer_too_many_sessions(void)
+{
+	return "421 4.7.0 Too many connections, try again later\r\n";
+}
+
+static void smtp_send(struct smtp_session *s, struct slice text)
+{
+	if (conn_write(s->base.conn, text, smtp_command_deadline(s)) < 0)
+		smtp_end(s, "lost");
+}
+
+static int smtp_line_code(struct slice line)
+{
+	return (line.data[0] - '0') * 100 + (line.data[1] - '0') * 10 + (line.data[2] - '0');
+}
+
+/* What ends the session says so to the log, too. */
+static const char *smtp_answer_ends(enum smtp_answer answer)
+{
+	switch (answer) {
+	case SMTP_ANSWER_BYE:
+		return "quit";
+	case SMTP_ANSWER_IDLE:
+		return "idle";
+	case SMTP_ANSWER_STOPPING:
+		return "stopping";
+	case SMTP_ANSWER_TOO_MANY_ERRORS:
+		return "errors";
+	case SMTP_ANSWER_TOO_MANY_TRANSACTIONS:
+		return "transactions";
+	case SMTP_ANSWER_TOO_MANY_LOGINS:
+		return "logins";
+	case SMTP_ANSWER_TOO_SLOW:
+		return "slow";
+	case SMTP_ANSWER_FAR_TOO_BIG:
+		return "size";
+	default:
+		return NULL;
+	}
+}
+
+void smtp_say(struct smtp_session *s, enum smtp_answer answer)
+{
+	struct slice line = answers[answer];
+	if (line.data[0] == '5' && ++s->errors >= s->config->smtp.max_errors) {
+		answer = SMTP_ANSWER_TOO_MANY_ERRORS;
+		line = answers[answer];
+	}
+	s->last_code = smtp_line_code(line);
+	smtp_send(s, line);
+	const char *end = smtp_answer_ends(answer);
+	if (end)
+		smtp_end(s, end);
+}
+
+static void smtp_send_parts(struct smtp_session *s, const struct slice *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		smtp_send(s, parts[i]);
+}
+
+void smtp_say_greeting(struct smtp_session *s)
+{
+	const struct slice parts[] = { SLICE("220 "), slice_from_str(s->config->hostname),
+		                       SLICE(" ESMTP Veredus\r\n") };
+	smtp_send_parts(s, parts, 3);
+}
+
+static void smtp_say_extensions(struct smtp_session *s)
+{
+	const struct smtp_context *c = s->context;
+	struct conn *conn = s->base.conn;
+	const char *mechanisms = c->auth && !s->client.account
+	                                 ? auth_mechanisms(c->auth, conn,
+	                                                   s->config->smtp.auth_without_tls)
+	                                 : "";
+	int64_t deadline = smtp_command_deadline(s);
+	if (mechanisms[0])
+		conn_printf(conn, deadline, "250-AUTH %s\r\n", mechanisms);
+	if (service_config(s->base.service)->tls && !conn_is_tls(conn))
+		smtp_send(s, SLICE("250-STARTTLS\r\n"));
+	conn_printf(conn, deadline, "250-SIZE %llu\r\n",
+	            (unsigned long long)s->config->smtp.max_message_bytes);
+	smtp_send(s, SLICE("250-PIPELINING\r\n"
+	                   "250-8BITMIME\r\n"
+	                   "250-HELP\r\n"
+	                   "250 ENHANCEDSTATUSCODES\r\n"));
+}
+
+void smtp_say_hello(struct smtp_session *s)
+{
+	const struct slice parts[] = { s->esmtp ? SLICE("250-") : SLICE("250 "),
+		                       slice_from_str(s->config->hostname), SLICE(" greets "),
+		                       slice_from_str(s->helo), SLICE("\r\n") };
+	s->last_code = 250;
+	smtp_send_parts(s, parts, 5);
+	if (s->esmtp)
+		smtp_say_extensions(s);
+}
+
+void smtp_say_accepted(struct smtp_session *s, const char *queue_id)
+{
+	const struct slice parts[] = { SLICE("250 2.0.0 Accepted, id "), slice_from_str(queue_id),
+		                       SLICE("\r\n") };
+	s->last_code = 250;
+	smtp_send_parts(s, parts, 3);
+}
+
+void smtp_say_challenge(struct smtp_session *s, struct slice challenge)
+{
+	const struct slice parts[] = { SLICE("334 "), challenge, SLICE("\r\n") };
+	s->last_code = 334;
+	smtp_send_parts(s, parts, 3);
+}
+
+void smtp_say_help(struct smtp_session *s, const char *text, bool is_last)
+{
+	const struct slice parts[] = { is_last ? SLICE("214 2.0.0 ") : SLICE("214-2.0.0 "),
+		                       slice_from_str(text), SLICE("\r\n") };
+	s->last_code = 214;
+	smtp_send_parts(s, parts, 3);
+}

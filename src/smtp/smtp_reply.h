@@ -1,0 +1,94 @@
+/* Every reply of the SMTP server with its codes: RFC 5321 section 4.2, RFC 3463, RFC 5248.
+ *
+ * Replies go to the connection's write buffer. A 5xx counts as an error of the client's; the one
+ * that is too many is answered with 421 instead, and the session ends. */
+#ifndef VEREDUS_SMTP_SMTP_REPLY_H
+#define VEREDUS_SMTP_SMTP_REPLY_H
+
+#include "base/slice.h"
+
+struct smtp_session;
+
+enum smtp_answer {
+	/* 2xx and 3xx */
+	SMTP_ANSWER_OK,
+	SMTP_ANSWER_BYE,
+	SMTP_ANSWER_RESET,
+	SMTP_ANSWER_SENDER_OK,
+	SMTP_ANSWER_RECIPIENT_OK,
+	SMTP_ANSWER_USER_KNOWN,
+	SMTP_ANSWER_VRFY_UNTOLD,
+	SMTP_ANSWER_START_TLS,
+	SMTP_ANSWER_AUTH_OK,
+	SMTP_ANSWER_SEND_DATA,
+	/* The session ends. */
+	SMTP_ANSWER_IDLE,
+	SMTP_ANSWER_STOPPING,
+	SMTP_ANSWER_TOO_MANY_ERRORS,
+	SMTP_ANSWER_TOO_MANY_TRANSACTIONS,
+	SMTP_ANSWER_TOO_MANY_LOGINS,
+	SMTP_ANSWER_TOO_SLOW,
+	SMTP_ANSWER_FAR_TOO_BIG,
+	/* Syntax and order */
+	SMTP_ANSWER_UNKNOWN_COMMAND,
+	SMTP_ANSWER_NOT_IMPLEMENTED,
+	SMTP_ANSWER_LINE_TOO_LONG,
+	SMTP_ANSWER_BARE_NEWLINE,
+	SMTP_ANSWER_CONTROL_CHARACTER,
+	SMTP_ANSWER_NO_ARGUMENT,
+	SMTP_ANSWER_NEEDS_ARGUMENT,
+	SMTP_ANSWER_SYNTAX,
+	SMTP_ANSWER_BAD_HOST,
+	SMTP_ANSWER_BAD_SENDER,
+	SMTP_ANSWER_BAD_RECIPIENT,
+	SMTP_ANSWER_BAD_PARAMETER,
+	SMTP_ANSWER_UNKNOWN_PARAMETER,
+	SMTP_ANSWER_NO_SUCH_HELP,
+	SMTP_ANSWER_HELLO_FIRST,
+	SMTP_ANSWER_MAIL_FIRST,
+	SMTP_ANSWER_RCPT_FIRST,
+	SMTP_ANSWER_NOT_NOW,
+	SMTP_ANSWER_LOGIN_FIRST,
+	/* TLS and AUTH */
+	SMTP_ANSWER_HAS_TLS,
+	SMTP_ANSWER_NO_TLS,
+	SMTP_ANSWER_HAS_LOGIN,
+	SMTP_ANSWER_AUTH_NOT_OFFERED,
+	SMTP_ANSWER_AUTH_NEEDS_TLS,
+	SMTP_ANSWER_AUTH_REFUSED,
+	SMTP_ANSWER_AUTH_BAD_SYNTAX,
+	SMTP_ANSWER_AUTH_CANCELLED,
+	SMTP_ANSWER_AUTH_UNAVAILABLE,
+	/* Senders, recipients, messages */
+	SMTP_ANSWER_NOT_YOUR_SENDER,
+	SMTP_ANSWER_TOO_BIG,
+	SMTP_ANSWER_TOO_MANY_RECIPIENTS,
+	SMTP_ANSWER_NO_USER,
+	SMTP_ANSWER_NO_RELAY,
+	SMTP_ANSWER_OVER_QUOTA,
+	SMTP_ANSWER_DISABLED,
+	SMTP_ANSWER_ALIAS_LOOP,
+	SMTP_ANSWER_TEMPORARY,
+	SMTP_ANSWER_BARE_IN_MESSAGE,
+	SMTP_ANSWER_DISK_FULL,
+	SMTP_ANSWER_MAIL_LOOP,
+	SMTP_ANSWER_COUNT
+};
+
+void smtp_say(struct smtp_session *s, enum smtp_answer answer);
+/* The same reply as a whole line, for a session that never was. */
+const char *smtp_answer_too_many_sessions(void);
+
+void smtp_say_greeting(struct smtp_session *s);
+/* HELO, and EHLO with the extensions that this session may use. */
+void smtp_say_hello(struct smtp_session *s);
+void smtp_say_accepted(struct smtp_session *s, const char *queue_id);
+/* 334 and what the SASL mechanism says, in base64. */
+void smtp_say_challenge(struct smtp_session *s, struct slice challenge);
+/* One line of a help text; the last one ends the reply. */
+void smtp_say_help(struct smtp_session *s, const char *text, bool is_last);
+
+/* The text with its CRLF; for tests, too. */
+struct slice smtp_answer_line(enum smtp_answer answer);
+
+#endif

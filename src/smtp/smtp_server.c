@@ -1,0 +1,170 @@
+/* The session: greeting, one command a step, good-bye, log line. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "smtp/smtp_session.h"
+#include "smtp/smtp_trace.h"
+
+static struct smtp_session *smtp_of(struct session *s) { return (struct smtp_session *)s; }
+
+int64_t smtp_command_deadline(const struct smtp_session *s)
+{
+	return deadline_in(s->config->smtp.command_timeout_ms);
+}
+
+void smtp_end(struct smtp_session *s, const char *why)
+{
+	if (!s->end)
+		s->end = why;
+}
+
+void smtp_end_on_error(struct smtp_session *s, int error)
+{
+	if (error == -ETIMEDOUT)
+		smtp_say(s, SMTP_ANSWER_IDLE);
+	else if (error == -ECANCELED)
+		smtp_say(s, SMTP_ANSWER_STOPPING);
+	else
+		smtp_end(s, "lost");
+}
+
+static bool smtp_is_relay_client(const struct smtp_session *s)
+{
+	const struct config *config = s->config;
+	if (s->context->kind != LISTENER_SMTP)
+		return false;
+	for (size_t i = 0; i < config->relay_network_count; i++) {
+		if (net_network_contains(&config->relay_networks[i], &s->client.address))
+			return true;
+	}
+	return false;
+}
+
+void smtp_update_client(struct smtp_session *s)
+{
+	struct conn_tls_info tls = conn_tls_info(s->base.conn);
+	struct post_client *client = &s->client;
+	client->helo = s->helo ? s->helo : "";
+	client->tls_protocol = tls.protocol;
+	client->tls_cipher = tls.cipher;
+	client->may_relay = client->account || smtp_is_relay_client(s);
+	client->protocol = smtp_trace_protocol(s->esmtp, tls.protocol, client->account);
+}
+
+void smtp_drop_transaction(struct smtp_session *s)
+{
+	if (s->transaction)
+		arena_free(s->transaction->arena);
+	s->transaction = NULL;
+}
+
+void smtp_forget(struct smtp_session *s)
+{
+	smtp_drop_transaction(s);
+	free(s->helo);
+	s->helo = NULL;
+	s->esmtp = false;
+	s->client.account = NULL;
+	s->client.account_id = 0;
+	smtp_update_client(s);
+}
+
+static enum session_verdict smtp_open(struct session *base)
+{
+	struct smtp_session *s = smtp_of(base);
+	s->context = service_context(base->service);
+	s->config = s->context->config;
+	s->base.idle_ms = s->config->smtp.command_timeout_ms;
+	s->client.address = *conn_peer(base->conn);
+	smtp_update_client(s);
+	smtp_say_greeting(s);
+	return s->end ? SESSION_END : SESSION_CONTINUE;
+}
+
+static void smtp_read_command(struct smtp_session *s)
+{
+	struct slice line;
+	enum line_end end;
+	int rc = conn_read_line(s->base.conn, s->config->smtp.max_command_bytes, &line, &end,
+	                        smtp_command_deadline(s));
+	if (rc == -EMSGSIZE)
+		smtp_say(s, SMTP_ANSWER_LINE_TOO_LONG);
+	else if (rc <= 0)
+		smtp_end_on_error(s, rc);
+	else if (end == LINE_LF && s->config->smtp.bare_newline == BARE_NEWLINE_REFUSE)
+		smtp_say(s, SMTP_ANSWER_BARE_NEWLINE);
+	else
+		smtp_run_command(s, line);
+}
+
+static enum session_verdict smtp_step(struct session *base, enum session_event event)
+{
+	struct smtp_session *s = smtp_of(base);
+	switch (event) {
+	case SESSION_INPUT:
+		smtp_read_command(s);
+		break;
+	case SESSION_NOTICE:
+		break;
+	case SESSION_IDLE:
+		smtp_say(s, SMTP_ANSWER_IDLE);
+		break;
+	case SESSION_STOPPING:
+		smtp_say(s, SMTP_ANSWER_STOPPING);
+		break;
+	}
+	return s->end ? SESSION_END : SESSION_CONTINUE;
+}
+
+/* "ehlo=1 mail=1 rcpt=0/3 quit=1": half of all questions to support answered. */
+static void smtp_count_text(const struct smtp_session *s, struct buf *out)
+{
+	char name[16];
+	for (size_t i = 0; i < SMTP_VERB_MAX && smtp_command_name(i, name); i++) {
+		const struct smtp_verb_count *n = &s->counts[i];
+		if (n->tried == 0)
+			continue;
+		buf_printf(out, "%s%s=%u", out->len > 0 ? " " : "", name, n->done);
+		if (n->done != n->tried)
+			buf_printf(out, "/%u", n->tried);
+	}
+}
+
+static void smtp_log_end(const struct smtp_session *s)
+{
+	char peer[NET_ADDRESS_TEXT_MAX];
+	struct buf counts = buf_make(1024);
+	smtp_count_text(s, &counts);
+	log_info("smtp.session.end", kv_int("session", (int64_t)s->base.id),
+	         kv_str("listener", service_config(s->base.service)->name),
+	         kv_str("client", net_address_ip(&s->client.address, peer)),
+	         kv_str("helo", s->client.helo), kv_str("with", s->client.protocol),
+	         kv_str("account", s->client.account), kv_slice("commands", buf_slice(&counts)),
+	         kv_int("messages", s->accepted), kv_int("bytes", (int64_t)s->message_bytes),
+	         kv_int("ms", clock_wall_ms() - s->base.started_ms),
+	         kv_str("end", s->end ? s->end : "lost"));
+	buf_free(&counts);
+}
+
+static void smtp_close(struct session *base)
+{
+	struct smtp_session *s = smtp_of(base);
+	smtp_log_end(s);
+	smtp_drop_transaction(s);
+	free(s->helo);
+}
+
+static const char *smtp_refuse(const char *reason)
+{
+	(void)reason;
+	return smtp_answer_too_many_sessions();
+}
+
+const struct protocol smtp_protocol = {
+	.name = "smtp",
+	.session_size = sizeof(struct smtp_session),
+	.open = smtp_open,
+	.step = smtp_step,
+	.close = smtp_close,
+	.refuse = smtp_refuse,
+};

@@ -1,0 +1,77 @@
+/* What the files of the SMTP server share: session, transaction, recipient. Three structs, three
+ * lifetimes; RSET drops the transaction, which owns its recipients. */
+#ifndef VEREDUS_SMTP_SMTP_SESSION_H
+#define VEREDUS_SMTP_SMTP_SESSION_H
+
+#include "message/address.h"
+#include "smtp/smtp.h"
+#include "smtp/smtp_reply.h"
+
+enum {
+	SMTP_VERB_MAX = 32, /* rows of the command table, and one for what is in none */
+	/* RFC 4954 section 4.5.3.1: a base64 line of an AUTH exchange. */
+	SMTP_AUTH_LINE_MAX = 12288,
+	SMTP_AUTH_FAILURES_MAX = 3,
+	/* Who sends a message must get on: besides the time for each block it has twice that, and
+	 * what this many bytes a second take. It ends sessions that drip. */
+	SMTP_DATA_RATE_MIN = 100,
+};
+
+struct smtp_transaction {
+	struct arena *arena; /* owns all of it, itself included */
+	struct address sender;
+	uint64_t declared_bytes; /* by SIZE; 0: not told */
+	bool body_8bit;
+	struct post_recipient *recipients;
+	size_t recipient_count, recipient_capacity;
+};
+
+struct smtp_verb_count {
+	uint32_t tried, done;
+};
+
+struct smtp_session {
+	struct session base;
+	const struct smtp_context *context;
+	const struct config *config;
+	struct post_client client;            /* who speaks: address, HELO name, account, TLS */
+	char *helo;                           /* owned; NULL before HELO or EHLO */
+	bool esmtp;                           /* it was EHLO */
+	struct smtp_transaction *transaction; /* NULL outside of one */
+	unsigned errors;                      /* 5xx replies */
+	unsigned auth_failures;
+	unsigned transactions;  /* that were begun */
+	unsigned accepted;      /* messages */
+	uint64_t message_bytes; /* of those */
+	int last_code;          /* of the last reply */
+	const char *end;        /* why the session ends; NULL while it goes on */
+	struct smtp_verb_count counts[SMTP_VERB_MAX];
+};
+
+/* The session will end with the reason for the log; the first reason stays. */
+void smtp_end(struct smtp_session *s, const char *why);
+/* A wait of the session failed: says 421 where that makes sense, and ends it. */
+void smtp_end_on_error(struct smtp_session *s, int error);
+/* The client is to speak next, and is waited for. */
+int64_t smtp_command_deadline(const struct smtp_session *s);
+/* Brings session->client up to date after HELO, STARTTLS or AUTH. */
+void smtp_update_client(struct smtp_session *s);
+/* Forgets HELO, login and transaction: what STARTTLS demands (RFC 3207 section 4.2). */
+void smtp_forget(struct smtp_session *s);
+void smtp_drop_transaction(struct smtp_session *s);
+
+/* Runs one command line. */
+void smtp_run_command(struct smtp_session *s, struct slice line);
+/* The verb of a row of the table in lower case, "other" for the last, or NULL past the end. */
+const char *smtp_command_name(size_t row, char out[static 16]);
+
+/* Handlers; the table has checked where they may stand. */
+typedef void (*smtp_handler)(struct smtp_session *s, struct slice argument);
+void smtp_mail(struct smtp_session *s, struct slice argument);
+void smtp_rcpt(struct smtp_session *s, struct slice argument);
+void smtp_vrfy(struct smtp_session *s, struct slice argument);
+void smtp_data(struct smtp_session *s, struct slice argument);
+void smtp_auth(struct smtp_session *s, struct slice argument);
+void smtp_starttls(struct smtp_session *s, struct slice argument);
+
+#endif
