@@ -26,13 +26,10 @@ uint32_t checksum_add_portable(uint32_t checksum, struct slice s)
 
 #if defined(__x86_64__)
 
-static bool has_instruction(void)
-{
-	return __builtin_cpu_supports("sse4.2");
-}
+static bool has_instruction(void) { return __builtin_cpu_supports("sse4.2"); }
 
 __attribute__((target("sse4.2"))) static uint32_t add_by_instruction(uint32_t checksum,
-								     struct slice s)
+                                                                     struct slice s)
 {
 	uint64_t crc = ~checksum;
 	const char *at = s.data;
@@ -49,13 +46,10 @@ __attribute__((target("sse4.2"))) static uint32_t add_by_instruction(uint32_t ch
 
 #elif defined(__aarch64__)
 
-static bool has_instruction(void)
-{
-	return getauxval(AT_HWCAP) & HWCAP_CRC32;
-}
+static bool has_instruction(void) { return getauxval(AT_HWCAP) & HWCAP_CRC32; }
 
 __attribute__((target("+crc"))) static uint32_t add_by_instruction(uint32_t checksum,
-								   struct slice s)
+                                                                   struct slice s)
 {
 	uint32_t crc = ~checksum;
 	const char *at = s.data;
@@ -72,10 +66,7 @@ __attribute__((target("+crc"))) static uint32_t add_by_instruction(uint32_t chec
 
 #else
 
-static bool has_instruction(void)
-{
-	return false;
-}
+static bool has_instruction(void) { return false; }
 
 static uint32_t add_by_instruction(uint32_t checksum, struct slice s)
 {
@@ -86,6 +77,6 @@ static uint32_t add_by_instruction(uint32_t checksum, struct slice s)
 
 uint32_t checksum_add(uint32_t checksum, struct slice s)
 {
-	return has_instruction() ? add_by_instruction(checksum, s) :
-				   checksum_add_portable(checksum, s);
+	return has_instruction() ? add_by_instruction(checksum, s)
+	                         : checksum_add_portable(checksum, s);
 }

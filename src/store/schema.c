@@ -70,14 +70,14 @@ static const char *const schema_1[] = {
 	"CREATE TABLE mailbox ("
 	"  id            INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  account_id    INTEGER NOT NULL,"
-	"  name          TEXT NOT NULL," /* UTF-8, '/' between levels */
+	"  name          TEXT NOT NULL,"              /* UTF-8, '/' between levels */
 	"  special_use   INTEGER NOT NULL DEFAULT 0," /* enum mailbox_use */
 	"  uid_validity  INTEGER NOT NULL,"
 	"  uid_next      INTEGER NOT NULL DEFAULT 1,"
 	"  recent_uid    INTEGER NOT NULL DEFAULT 1," /* from here on: not yet seen by a client */
 	"  mod_seq       INTEGER NOT NULL DEFAULT 1,"
 	"  expunged_since INTEGER NOT NULL DEFAULT 1," /* table expunged knows all that went
-							  with a higher MODSEQ */
+	                                                  with a higher MODSEQ */
 	"  message_count INTEGER NOT NULL DEFAULT 0,"
 	"  unseen_count  INTEGER NOT NULL DEFAULT 0,"
 	"  deleted_count INTEGER NOT NULL DEFAULT 0,"
@@ -130,7 +130,8 @@ static const char *const schema_1[] = {
 
 	/* --- queue -------------------------------------------------------------------- */
 
-	/* A message with recipients elsewhere: see src/queue/queue.h for what holds at all times. */
+	/* A message with recipients elsewhere: see src/queue/queue.h for what holds at all times.
+	 */
 	"CREATE TABLE queue_message ("
 	"  id           INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  queue_id     TEXT NOT NULL," /* 16 characters, as in the log and the journey */
@@ -153,7 +154,7 @@ static const char *const schema_1[] = {
 	"  queue_message_id INTEGER NOT NULL,"
 	"  position         INTEGER NOT NULL,"
 	"  forward_path     TEXT NOT NULL,"
-	"  domain           TEXT NOT NULL," /* canonical */
+	"  domain           TEXT NOT NULL,"              /* canonical */
 	"  notify           INTEGER NOT NULL DEFAULT 0," /* bits of enum post_notify */
 	"  orcpt            TEXT NOT NULL DEFAULT '',"
 	"  prefix           TEXT NOT NULL DEFAULT ''," /* header fields for this one alone */
@@ -171,8 +172,8 @@ static const char *const schema_1[] = {
 
 	/* --- journeys ----------------------------------------------------------------- */
 
-	/* What happened to a message, one event a row. Queue ids ascend with time, so new rows go to
-	 * the end of the table and old ones go away as a range. Searching by address walks the
+	/* What happened to a message, one event a row. Queue ids ascend with time, so new rows go
+	 * to the end of the table and old ones go away as a range. Searching by address walks the
 	 * table: an index would cost every message what few ask for. */
 	"CREATE TABLE journey ("
 	"  queue_id   TEXT NOT NULL,"

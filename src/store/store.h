@@ -20,12 +20,14 @@
 #include "base/arena.h"
 
 struct store;
+struct store_io;
 struct db;
 
 struct store_config {
-	const char *dir;         /* the data directory */
-	bool create;             /* make the database if there is none */
-	uint64_t segment_bytes;  /* 0: the default (64 MiB) */
+	const char *dir;           /* the data directory */
+	bool create;               /* make it and the database if there is none */
+	uint64_t segment_bytes;    /* 0: the default (64 MiB) */
+	const struct store_io *io; /* NULL: the system's own calls */
 };
 
 /* Opens and, if the schema is older, migrates. Takes the directory's lock: -EWOULDBLOCK when
@@ -46,13 +48,21 @@ struct store_blob {
 	size_t part_count;
 	struct slice note; /* where it goes, for `veredus recover`; at most STORE_NOTE_MAX bytes */
 	int64_t id;        /* out: set before the closure runs */
+	struct {           /* the store's own; callers leave it alone */
+		uint64_t length;
+		uint64_t position;
+		uint32_t segment;
+		uint32_t bytes_checksum;
+		uint32_t note_checksum;
+		int64_t refs;
+	} own;
 };
 enum { STORE_NOTE_MAX = 16 * 1024 };
 
 /* Errors besides the closure's own: -ENOSPC (disk full: nothing was changed, later commits may
  * succeed), -EIO (the store has failed), -ECANCELED never: a commit once begun is waited for. */
 int store_commit(struct store *s, struct store_blob *blobs, size_t blob_count, store_fn fn,
-		 void *arg);
+                 void *arg);
 int store_read(struct store *s, store_fn fn, void *arg);
 
 /* --- blobs --------------------------------------------------------------------------- */
@@ -93,10 +103,10 @@ typedef int (*segment_visit_fn)(const struct segment_record *record, void *arg);
 int store_walk_segments(const char *dir, segment_visit_fn visit, void *arg);
 
 struct store_check {
-	uint64_t blobs, rows;        /* looked at */
-	uint64_t damaged;            /* checksum wrong */
-	uint64_t missing;            /* a row names a blob that is not in a segment */
-	uint64_t wrong_count;        /* references counted wrong */
+	uint64_t blobs, rows; /* looked at */
+	uint64_t damaged;     /* checksum wrong */
+	uint64_t missing;     /* a row names a blob that is not in a segment */
+	uint64_t wrong_count; /* references counted wrong */
 	void (*report)(const char *what, void *arg); /* one call a finding */
 	void *arg;
 };

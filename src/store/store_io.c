@@ -14,10 +14,7 @@ static int system_renameat(int dir_fd, const char *from, const char *to)
 	return renameat(dir_fd, from, dir_fd, to);
 }
 
-static int system_unlinkat(int dir_fd, const char *name)
-{
-	return unlinkat(dir_fd, name, 0);
-}
+static int system_unlinkat(int dir_fd, const char *name) { return unlinkat(dir_fd, name, 0); }
 
 const struct store_io store_io_system = {
 	.openat = system_openat,

@@ -1,0 +1,141 @@
+#include <errno.h>
+
+#include "store/store_testing.h"
+
+static int in_commit(void **state, store_fn fn, void *arg)
+{
+	struct store *s = testing_open(*state);
+	int rc = store_commit(s, NULL, 0, fn, arg);
+	store_close(s);
+	return rc;
+}
+
+static int binds_by_name_fn(struct db *db, void *arg)
+{
+	(void)arg;
+	struct db_rows rows;
+	assert_int_equal(db_query(db, &rows, "SELECT $3, $1, $2, $1, $4, $5", "itbsn", (int64_t)-7,
+	                          SLICE("text"), slice_of("b\0b", 3), (const char *)NULL),
+	                 0);
+	assert_int_equal(db_next(&rows), 0);
+	assert_true(slice_equal(db_bytes(&rows, 0), slice_of("b\0b", 3)));
+	assert_int_equal(db_int(&rows, 1), -7);
+	assert_true(slice_equal(db_text(&rows, 2), SLICE("text")));
+	assert_int_equal(db_int(&rows, 3), -7);
+	assert_true(db_is_null(&rows, 4));
+	assert_true(db_is_null(&rows, 5));
+	assert_int_equal(db_text(&rows, 5).len, 0);
+	assert_int_equal(db_next(&rows), -ENODATA);
+	db_end(&rows);
+	return 0;
+}
+
+static void binds_by_name(void **state)
+{
+	assert_int_equal(in_commit(state, binds_by_name_fn, NULL), 0);
+}
+
+static int empty_is_not_null_fn(struct db *db, void *arg)
+{
+	(void)arg;
+	struct slice none = { NULL, 0 };
+	struct db_rows rows;
+	assert_int_equal(db_query(db, &rows, "SELECT $1, $2, $3", "tbs", none, none, ""), 0);
+	assert_int_equal(db_next(&rows), 0);
+	for (int i = 0; i < 3; i++)
+		assert_false(db_is_null(&rows, i));
+	db_end(&rows);
+	return 0;
+}
+
+static void empty_is_not_null(void **state)
+{
+	assert_int_equal(in_commit(state, empty_is_not_null_fn, NULL), 0);
+}
+
+static int tells_errors_fn(struct db *db, void *arg)
+{
+	(void)arg;
+	int64_t value = 5;
+	assert_int_equal(db_run(db, "SELECT nonsense FROM nowhere", ""), -EINVAL);
+	assert_int_equal(db_run(db, "SELECT $1", ""), -EINVAL);
+	assert_int_equal(db_run(db, "SELECT $2", "ii", (int64_t)1, (int64_t)2), -EINVAL);
+	assert_int_equal(db_run(db, "SELECT ?", ""), -EINVAL);
+	assert_int_equal(db_get_int(db, &value, "SELECT 1 WHERE 1 = 0", ""), -ENODATA);
+	assert_int_equal(value, 5);
+	const char *insert = "INSERT INTO meta (key, value) VALUES ($1, 'x')";
+	assert_int_equal(db_run(db, insert, "s", "k"), 0);
+	assert_int_equal(db_run(db, insert, "s", "k"), -EEXIST);
+	assert_int_equal(db_run(db, insert, "n"), -EINVAL);
+	struct db_rows rows;
+	assert_int_equal(db_query(db, &rows, "SELECT nonsense", ""), -EINVAL);
+	db_end(&rows);
+	return 0;
+}
+
+static void tells_errors(void **state)
+{
+	assert_int_equal(in_commit(state, tells_errors_fn, NULL), 0);
+}
+
+static int refuses_text_that_changed_fn(struct db *db, void *arg)
+{
+	(void)arg;
+	char sql[16];
+	snprintf(sql, sizeof(sql), "SELECT 1");
+	assert_int_equal(db_run(db, sql, ""), 0);
+	snprintf(sql, sizeof(sql), "SELECT 2");
+	assert_int_equal(db_run(db, sql, ""), -EINVAL);
+	return 0;
+}
+
+static void refuses_text_that_changed(void **state)
+{
+	assert_int_equal(in_commit(state, refuses_text_that_changed_fn, NULL), 0);
+}
+
+static int changes_fn(struct db *db, void *arg)
+{
+	(void)arg;
+	int64_t changed;
+	assert_int_equal(
+		db_run(db, "INSERT INTO meta (key, value) VALUES ('a', '1'), ('b', '2')", ""), 0);
+	assert_int_equal(db_change(db, &changed, "UPDATE meta SET value = $1 WHERE key >= $2", "ts",
+	                           SLICE("9"), "a"),
+	                 0);
+	assert_true(changed >= 2);
+	int64_t back;
+	assert_int_equal(db_get_int(db, &back,
+	                            "UPDATE meta SET value = 12 WHERE key = 'b' RETURNING value",
+	                            ""),
+	                 0);
+	assert_int_equal(back, 12);
+	return 0;
+}
+
+static void changes(void **state) { assert_int_equal(in_commit(state, changes_fn, NULL), 0); }
+
+static int writes_fn(struct db *db, void *arg)
+{
+	(void)arg;
+	return db_run(db, "INSERT INTO meta (key, value) VALUES ('a', '1')", "");
+}
+
+static void a_read_can_not_write(void **state)
+{
+	struct store *s = testing_open(*state);
+	assert_int_equal(store_read(s, writes_fn, NULL), -EINVAL);
+	assert_int_equal(testing_count(s, "SELECT count(*) FROM meta WHERE key = 'a'"), 0);
+	store_close(s);
+}
+
+#define UNIT(fn) cmocka_unit_test_setup_teardown(fn, testing_make_dir, testing_remove_dir)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT(binds_by_name), UNIT(empty_is_not_null),         UNIT(tells_errors),
+		UNIT(changes),       UNIT(refuses_text_that_changed), UNIT(a_read_can_not_write),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

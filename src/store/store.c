@@ -1,0 +1,231 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/schema.h"
+#include "store/store_internal.h"
+
+bool store_failed(const struct store *s) { return atomic_load(&s->failed); }
+
+void store_fail(struct store *s, const char *what, int error)
+{
+	if (!atomic_exchange(&s->failed, true))
+		log_error("store.failed", kv_str("what", what), kv_error(error),
+		          kv_str("dir", s->dir), kv_str("remedy", "mend the disk, then restart"));
+}
+
+struct store_counts store_counts(const struct store *s)
+{
+	return (struct store_counts){
+		.commits = atomic_load(&s->commits),
+		.groups = atomic_load(&s->groups),
+		.syncs = atomic_load(&s->syncs),
+		.blob_bytes = atomic_load(&s->blob_bytes),
+		.reads = atomic_load(&s->reads),
+		.failed = atomic_load(&s->commits_failed),
+	};
+}
+
+/* --- the directory ------------------------------------------------------------------- */
+
+static int sync_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int rc = fsync(fd) != 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+static int make_dir(const char *path)
+{
+	return mkdir(path, 0700) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int make_place(struct store *s, struct arena *arena)
+{
+	int rc = make_dir(s->dir);
+	if (rc == 0)
+		rc = make_dir(arena_printf(arena, "%s/" SEGMENT_DIR, s->dir));
+	if (rc != 0)
+		return rc;
+	/* Made before SQLite does, since mail is nobody else's to read. */
+	int fd = open(s->database, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return sync_dir(s->dir);
+}
+
+static int open_lock(struct store *s, struct arena *arena)
+{
+	const char *path = arena_printf(arena, "%s/" STORE_LOCK, s->dir);
+	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock_fd < 0)
+		return -errno;
+	return flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0 ? -errno : 0;
+}
+
+static int open_place(struct store *s, bool create, struct arena *arena)
+{
+	int rc = create ? make_place(s, arena) : 0;
+	if (rc != 0)
+		return rc;
+	if (access(s->database, F_OK) != 0)
+		return -errno;
+	rc = open_lock(s, arena);
+	if (rc != 0)
+		return rc;
+	s->segments_fd = open(arena_printf(arena, "%s/" SEGMENT_DIR, s->dir),
+	                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->segments_fd < 0 ? -errno : 0;
+}
+
+/* --- the schema ---------------------------------------------------------------------- */
+
+static int schema_version(struct db *db, int64_t *version_out)
+{
+	int64_t tables;
+	int rc = db_get_int(db, &tables, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'",
+	                    "");
+	if (rc != 0)
+		return rc;
+	*version_out = 0;
+	return tables == 0 ? 0
+	                   : db_get_int(db, version_out,
+	                                "SELECT value FROM meta WHERE key = 'schema_version'", "");
+}
+
+static int migrate_one(struct db *db, const struct schema_migration *m)
+{
+	int rc = db_execute(db, "BEGIN IMMEDIATE");
+	for (size_t i = 0; rc == 0 && m->statements[i]; i++)
+		rc = db_execute_once(db, m->statements[i]);
+	if (rc == 0)
+		rc = db_run(db,
+		            "INSERT INTO meta (key, value) VALUES ('schema_version', $1)"
+		            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+		            "i", (int64_t)m->version);
+	if (rc == 0)
+		rc = db_execute(db, "COMMIT");
+	if (rc != 0 && db_in_transaction(db))
+		db_execute(db, "ROLLBACK");
+	return rc;
+}
+
+static int migrate(struct db *db)
+{
+	int64_t version;
+	int rc = schema_version(db, &version);
+	if (rc != 0)
+		return rc;
+	if (version > schema_migrations[schema_migration_count - 1].version)
+		return -EPROTO;
+	for (size_t i = 0; rc == 0 && i < schema_migration_count; i++) {
+		if (schema_migrations[i].version > version)
+			rc = migrate_one(db, &schema_migrations[i]);
+	}
+	return rc;
+}
+
+/* --- opening and closing ------------------------------------------------------------- */
+
+static int open_log(struct store *s, uint64_t segment_bytes)
+{
+	int64_t largest;
+	int rc = db_get_int(s->writer, &largest, "SELECT coalesce(max(id), 0) FROM blob", "");
+	if (rc != 0)
+		return rc;
+	s->next_blob_id = (uint64_t)largest + 1;
+	return segment_log_open(s->segments_fd, s->io,
+	                        segment_bytes ? segment_bytes : SEGMENT_BYTES, &s->next_blob_id,
+	                        &s->log);
+}
+
+static int open_all(struct store *s, const struct store_config *config, struct arena *arena)
+{
+	int rc = open_place(s, config->create, arena);
+	if (rc == 0)
+		rc = db_open(s->database, DB_WRITE, &s->writer);
+	if (rc == 0)
+		rc = migrate(s->writer);
+	if (rc == 0)
+		rc = db_open(s->database, DB_WRITE, &s->checkpoint_db);
+	if (rc == 0)
+		rc = open_log(s, config->segment_bytes);
+	if (rc != 0)
+		return rc;
+	s->files = segment_files_new(s->segments_fd);
+	rc = store_start_keepers(s);
+	return rc == 0 ? store_start_writers(s) : rc;
+}
+
+int store_open(const struct store_config *config, struct store **out)
+{
+	/* Without this every allocation of SQLite takes a lock. Refused after the first time. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	struct store *s = mem_zero(1, sizeof(*s));
+	struct arena *arena = arena_new();
+	s->dir = mem_str(slice_from_str(config->dir));
+	s->database = mem_str(slice_from_str(arena_printf(arena, "%s/" STORE_DATABASE, s->dir)));
+	s->io = config->io ? config->io : &store_io_system;
+	s->lock_fd = s->segments_fd = -1;
+	s->queue_end = &s->queue;
+	s->checkpoint_due = STORE_CHECKPOINT_PAGES;
+	pthread_mutex_init(&s->queue_lock, NULL);
+	pthread_cond_init(&s->queue_filled, NULL);
+	pthread_mutex_init(&s->append_turn, NULL);
+	pthread_mutex_init(&s->commit_turn, NULL);
+	pthread_mutex_init(&s->done_lock, NULL);
+	pthread_cond_init(&s->done_some, NULL);
+	pthread_mutex_init(&s->readers_lock, NULL);
+	int rc = open_all(s, config, arena);
+	arena_free(arena);
+	if (rc != 0)
+		store_close(s);
+	else
+		*out = s;
+	return rc;
+}
+
+static void close_readers(struct store *s)
+{
+	while (s->readers) {
+		struct db *db = s->readers;
+		s->readers = db->next_free;
+		db_close(db);
+	}
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	store_stop_writers(s);
+	store_stop_keepers(s);
+	close_readers(s);
+	segment_files_free(s->files);
+	segment_log_close(s->log);
+	db_close(s->checkpoint_db);
+	db_close(s->writer);
+	if (s->segments_fd >= 0)
+		close(s->segments_fd);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	pthread_mutex_destroy(&s->readers_lock);
+	pthread_cond_destroy(&s->done_some);
+	pthread_mutex_destroy(&s->done_lock);
+	pthread_mutex_destroy(&s->commit_turn);
+	pthread_mutex_destroy(&s->append_turn);
+	pthread_cond_destroy(&s->queue_filled);
+	pthread_mutex_destroy(&s->queue_lock);
+	free(s->database);
+	free(s->dir);
+	free(s);
+}

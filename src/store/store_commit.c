@@ -1,0 +1,359 @@
+/* The writers: how commits become durable, many at a time.
+ *
+ * Two threads do the same. Each takes all commits that wait (a group), appends their blobs to the
+ * segment and syncs it, then runs the closures in one transaction and commits that. The two steps
+ * have a turn each, so while one group's rows are committed the blobs of the next are synced, and
+ * a group that comes alone goes through without changing threads. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "store/checksum.h"
+#include "store/store_internal.h"
+
+enum {
+	GROUP_COMMITS_MAX = 1024,
+	GROUP_BYTES_MAX = 16 << 20, /* of blobs; a larger one is a group of its own */
+	WRITER_STACK_BYTES = 1 << 20,
+};
+
+/* --- a caller ------------------------------------------------------------------------ */
+
+static void summarize_blob(struct store_blob *blob, bool moves)
+{
+	uint64_t length = 0;
+	uint32_t checksum = 0;
+	for (size_t i = 0; i < blob->part_count; i++) {
+		checksum = checksum_add(checksum, blob->parts[i]);
+		length += blob->parts[i].len;
+	}
+	if (!moves)
+		blob->id = 0;
+	memset(&blob->own, 0, sizeof(blob->own));
+	blob->own.length = length;
+	blob->own.bytes_checksum = checksum;
+	blob->own.note_checksum = checksum_add(0, blob->note);
+}
+
+static void enqueue(struct store *s, struct commit *c)
+{
+	pthread_mutex_lock(&s->queue_lock);
+	*s->queue_end = c;
+	s->queue_end = &c->next;
+	pthread_cond_signal(&s->queue_filled);
+	pthread_mutex_unlock(&s->queue_lock);
+}
+
+static void block(struct store *s, struct commit *c)
+{
+	pthread_mutex_lock(&s->done_lock);
+	s->blocked++;
+	while (!atomic_load(&c->done))
+		pthread_cond_wait(&s->done_some, &s->done_lock);
+	s->blocked--;
+	pthread_mutex_unlock(&s->done_lock);
+}
+
+/* A commit that was begun is waited for even by a fiber that has been cancelled. Once its grace
+ * is over it can't park any more; then its thread blocks, for the milliseconds that are left. */
+static void wait_until_done(struct store *s, struct commit *c)
+{
+	int cancelled = 0;
+	while (c->fiber && cancelled < 2 && !atomic_load(&c->done)) {
+		if (fiber_park("store.commit", DEADLINE_NEVER) == -ECANCELED)
+			cancelled++;
+	}
+	if (!atomic_load(&c->done))
+		block(s, c);
+}
+
+static int commit(struct store *s, struct commit *c)
+{
+	if (store_failed(s))
+		return -EIO;
+	for (size_t i = 0; i < c->blob_count; i++) {
+		if (c->blobs[i].note.len > STORE_NOTE_MAX)
+			return -EINVAL;
+		summarize_blob(&c->blobs[i], c->moves);
+		if (c->blobs[i].own.length > SEGMENT_RECORD_MAX)
+			return -EFBIG;
+	}
+	c->fiber = fiber_self();
+	enqueue(s, c);
+	wait_until_done(s, c);
+	return c->rc;
+}
+
+int store_commit(struct store *s, struct store_blob *blobs, size_t blob_count, store_fn fn,
+                 void *arg)
+{
+	struct commit c = { .fn = fn, .arg = arg, .blobs = blobs, .blob_count = blob_count };
+	return commit(s, &c);
+}
+
+int store_commit_moved(struct store *s, struct store_blob *blobs, size_t blob_count, store_fn fn,
+                       void *arg)
+{
+	struct commit c = {
+		.fn = fn, .arg = arg, .blobs = blobs, .blob_count = blob_count, .moves = true
+	};
+	return commit(s, &c);
+}
+
+/* --- a group ------------------------------------------------------------------------- */
+
+static uint64_t commit_bytes(const struct commit *c)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < c->blob_count; i++)
+		bytes += c->blobs[i].own.length;
+	return bytes;
+}
+
+/* Waits for commits and takes them, in the order in which they came; NULL: the store closes. */
+static struct commit *take_group(struct store *s)
+{
+	pthread_mutex_lock(&s->queue_lock);
+	while (!s->queue && !s->stopping)
+		pthread_cond_wait(&s->queue_filled, &s->queue_lock);
+	struct commit *group = s->queue;
+	struct commit **end = &s->queue;
+	uint64_t bytes = 0;
+	for (int count = 0; *end && count < GROUP_COMMITS_MAX; count++) {
+		bytes += commit_bytes(*end);
+		if (count > 0 && bytes > GROUP_BYTES_MAX)
+			break;
+		end = &(*end)->next;
+	}
+	struct commit *rest = *end;
+	*end = NULL;
+	s->queue = rest;
+	if (!rest)
+		s->queue_end = &s->queue;
+	pthread_mutex_unlock(&s->queue_lock);
+	return group;
+}
+
+static void fail_those_with_blobs(struct commit *group, int error)
+{
+	for (struct commit *c = group; c; c = c->next) {
+		if (c->blob_count > 0)
+			c->rc = error;
+	}
+}
+
+static int append_blob(struct store *s, struct store_blob *blob, bool moves)
+{
+	struct segment_place place;
+	if (!moves)
+		blob->id = (int64_t)s->next_blob_id++;
+	struct record_header header = {
+		.blob_id = (uint64_t)blob->id,
+		.length = blob->own.length,
+		.note_length = (uint32_t)blob->note.len,
+		.bytes_checksum = blob->own.bytes_checksum,
+		.note_checksum = blob->own.note_checksum,
+	};
+	int rc = segment_log_add(s->log, header, blob->parts, blob->part_count, blob->note,
+	                         s->next_blob_id, &place);
+	if (rc != 0)
+		return rc;
+	blob->own.segment = place.segment;
+	blob->own.position = place.position;
+	return 0;
+}
+
+static int append_commit(struct store *s, struct commit *c)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < c->blob_count; i++)
+		rc = append_blob(s, &c->blobs[i], c->moves);
+	return rc;
+}
+
+/* Makes the group's blobs durable. A commit that there was no room for has its rc set. */
+static void append_group(struct store *s, struct commit *group)
+{
+	uint64_t bytes = 0;
+	bool any = false;
+	int rc = 0;
+	segment_log_begin(s->log);
+	for (struct commit *c = group; c && (rc == 0 || rc == -ENOSPC); c = c->next) {
+		if (c->blob_count == 0)
+			continue;
+		rc = c->rc = append_commit(s, c);
+		bytes += commit_bytes(c);
+		any = true;
+	}
+	if (!any)
+		return;
+	if (rc == 0 || rc == -ENOSPC)
+		rc = segment_log_end(s->log);
+	if (rc != 0)
+		fail_those_with_blobs(group, rc);
+	if (rc != 0 && rc != -ENOSPC)
+		store_fail(s, "segment", rc);
+	atomic_fetch_add(&s->syncs, 1);
+	atomic_fetch_add(&s->blob_bytes, bytes);
+	if (segment_log_wants_file(s->log))
+		keeper_ask(&s->filler);
+}
+
+/* --- its transaction ----------------------------------------------------------------- */
+
+static int run_closure(struct db *db, struct commit *c)
+{
+	db->broken = 0;
+	db->blobs = c->blobs;
+	db->blob_count = c->blob_count;
+	int rc = c->fn ? c->fn(db, c->arg) : 0;
+	db->blob_count = 0;
+	if (rc == 0)
+		rc = store_write_blob_rows(db, c->blobs, c->blob_count, c->moves);
+	return db->broken ? db->broken : rc;
+}
+
+static void run_in_savepoint(struct db *db, struct commit *c)
+{
+	c->rc = db_execute(db, "SAVEPOINT one");
+	if (c->rc == 0)
+		c->rc = run_closure(db, c);
+	if (!db_in_transaction(db))
+		return;
+	int rc = c->rc != 0 ? db_execute(db, "ROLLBACK TO one") : 0;
+	if (rc == 0)
+		rc = db_execute(db, "RELEASE one");
+	if (rc != 0 && c->rc == 0)
+		c->rc = rc;
+}
+
+/* Runs what can be run of a group; *kept_out tells how many closures are to be committed. Not 0:
+ * the transaction is lost as a whole. */
+static int run_group(struct db *db, struct commit *group, size_t *kept_out)
+{
+	bool alone = !group->next;
+	size_t kept = 0;
+	for (struct commit *c = group; c; c = c->next) {
+		if (c->rc != 0)
+			continue;
+		if (alone)
+			c->rc = run_closure(db, c);
+		else
+			run_in_savepoint(db, c);
+		if (!db_in_transaction(db))
+			return db->broken ? db->broken : -EIO;
+		kept += c->rc == 0;
+	}
+	*kept_out = kept;
+	return 0;
+}
+
+static int transact(struct store *s, struct commit *group)
+{
+	struct db *db = s->writer;
+	size_t kept;
+	int rc = db_execute(db, "BEGIN IMMEDIATE");
+	if (rc == 0)
+		rc = run_group(db, group, &kept);
+	if (rc == 0)
+		rc = db_execute(db, kept > 0 ? "COMMIT" : "ROLLBACK");
+	if (rc != 0 && db_in_transaction(db))
+		db_execute(db, "ROLLBACK");
+	return rc;
+}
+
+static void commit_group(struct store *s, struct commit *group)
+{
+	int rc = store_failed(s) ? -EIO : transact(s, group);
+	if (rc == -EIO)
+		store_fail(s, "database", rc);
+	for (struct commit *c = group; c; c = c->next) {
+		if (rc != 0)
+			c->rc = rc;
+		if (c->rc != 0)
+			atomic_fetch_add(&s->commits_failed, 1);
+	}
+	atomic_fetch_add(&s->groups, 1);
+	if (rc == 0)
+		store_after_commit(s);
+}
+
+/* --- the end of it ------------------------------------------------------------------- */
+
+static void note_fiber(struct store_writer *w, size_t count, fiber_id fiber)
+{
+	if (count == w->fiber_capacity) {
+		w->fiber_capacity = count ? count * 2 : 128;
+		w->fibers = mem_grow(w->fibers, w->fiber_capacity * sizeof(*w->fibers));
+	}
+	w->fibers[count] = fiber;
+}
+
+/* A commit lies on the stack of its caller, and is gone as soon as it is done. */
+static void wake_group(struct store_writer *w, struct commit *group)
+{
+	struct store *s = w->store;
+	size_t fibers = 0, commits = 0;
+	for (struct commit *c = group, *next; c; c = next) {
+		next = c->next;
+		commits++;
+		if (c->fiber)
+			note_fiber(w, fibers++, c->fiber);
+		atomic_store(&c->done, true);
+	}
+	atomic_fetch_add(&s->commits, commits);
+	pthread_mutex_lock(&s->done_lock);
+	if (s->blocked > 0)
+		pthread_cond_broadcast(&s->done_some);
+	pthread_mutex_unlock(&s->done_lock);
+	if (fibers > 0)
+		fiber_wake_all(w->fibers, fibers);
+}
+
+static void *run_writer(void *arg)
+{
+	struct store_writer *w = arg;
+	struct store *s = w->store;
+	for (;;) {
+		pthread_mutex_lock(&s->append_turn);
+		struct commit *group = take_group(s);
+		if (!group)
+			break;
+		append_group(s, group);
+		pthread_mutex_lock(&s->commit_turn);
+		pthread_mutex_unlock(&s->append_turn);
+		commit_group(s, group);
+		pthread_mutex_unlock(&s->commit_turn);
+		wake_group(w, group);
+	}
+	pthread_mutex_unlock(&s->append_turn);
+	return NULL;
+}
+
+int store_start_writers(struct store *s)
+{
+	pthread_attr_t attr;
+	int rc = 0;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WRITER_STACK_BYTES);
+	for (int i = 0; rc == 0 && i < STORE_WRITERS; i++) {
+		struct store_writer *w = &s->writers[i];
+		w->store = s;
+		rc = pthread_create(&w->thread, &attr, run_writer, w);
+		w->started = rc == 0;
+	}
+	pthread_attr_destroy(&attr);
+	return -rc;
+}
+
+void store_stop_writers(struct store *s)
+{
+	pthread_mutex_lock(&s->queue_lock);
+	s->stopping = true;
+	pthread_cond_broadcast(&s->queue_filled);
+	pthread_mutex_unlock(&s->queue_lock);
+	for (int i = 0; i < STORE_WRITERS; i++) {
+		if (s->writers[i].started)
+			pthread_join(s->writers[i].thread, NULL);
+		free(s->writers[i].fibers);
+	}
+}
