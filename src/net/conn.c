@@ -225,10 +225,16 @@ int conn_fill(struct conn *c, int64_t deadline)
 	for (;;) {
 		int rc = conn_try_fill(c);
 
+		int wants = c->wants;
+
 		if (rc != -EAGAIN)
 			return rc;
+		/* The peer may be waiting for just that before it says more. */
+		rc = conn_flush(c, deadline);
+		if (rc < 0)
+			return rc;
 		conn_rest(c);
-		rc = watch_wait(c->watch, c->wants, deadline);
+		rc = watch_wait(c->watch, wants, deadline);
 		if (rc < 0)
 			return rc;
 	}

@@ -35,7 +35,9 @@ struct watch *conn_watch(struct conn *c);
 /* What has been received and not consumed; valid until the next call that reads. */
 struct slice conn_buffered(const struct conn *c);
 /* Receives at least one byte more. 1, or 0 at the end of the stream, or an error. -ENOBUFS if
- * the buffer already holds CONN_BUFFER_MAX unconsumed bytes. */
+ * the buffer already holds CONN_BUFFER_MAX unconsumed bytes. What is in the write buffer is sent
+ * before it waits (here and in conn_read_line()), so no reply is ever kept from a peer that we
+ * wait for. */
 int conn_fill(struct conn *c, int64_t deadline);
 /* The bytes stay where they are until the next call that reads. */
 void conn_consume(struct conn *c, size_t len);

@@ -35,7 +35,7 @@ struct protocol {
 	size_t session_size;
 	enum session_verdict (*open)(struct session *s);
 	/* Handles one command (or one notice). Flushing is done by the service when no more
-	 * input is buffered; a handler that waits for its client must flush before. */
+	 * input is buffered, and by the connection before it waits for input. */
 	enum session_verdict (*step)(struct session *s, enum session_event event);
 	void (*close)(struct session *s);
 	/* One line for a client that is one too many (with CRLF), sent before closing; the
