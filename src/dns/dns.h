@@ -1,4 +1,7 @@
-/* DNS over libunbound, with DNSSEC status. Answers are cached by libunbound for their TTL. */
+/* DNS over libunbound, with DNSSEC status. Answers are cached by libunbound for their TTL.
+ *
+ * One resolver serves all workers. A lookup parks the fiber; the answer is worked out in threads
+ * of the resolver, so that validating it delays no session. */
 #ifndef VEREDUS_DNS_DNS_H
 #define VEREDUS_DNS_DNS_H
 
@@ -9,14 +12,18 @@ struct dns;
 
 struct dns_config {
 	const char *forwarder;    /* "127.0.0.1@5353"; NULL: /etc/resolv.conf; "" : resolve from the
-				     root ourselves */
+	                             root ourselves */
 	const char *trust_anchor; /* a file with DS or DNSKEY records; NULL: the distribution's root
-				     key if it is there, else no validation */
-	int64_t timeout_ms;       /* for one lookup, tries included */
+	                             key if it is there, else no validation; "": no validation */
+	int64_t timeout_ms;       /* for one lookup, tries included; 0: DNS_TIMEOUT_MS */
 };
 
-/* [any thread] */
+enum { DNS_TIMEOUT_MS = 30 * 1000 };
+
+/* -EINVAL for a forwarder or a trust anchor that can't be understood, -ENOENT for a file that is
+ * not there. [any thread] */
 int dns_open(const struct dns_config *config, struct dns **out);
+/* When no lookup is under way any more. NULL is allowed. */
 void dns_close(struct dns *d);
 
 /* What an answer is worth. Lookups return 0 when there are records, or:
@@ -25,7 +32,7 @@ void dns_close(struct dns *d);
  *   -EAGAIN     no answer now (time-out, SERVFAIL): try later
  *   -EBADMSG    DNSSEC says that the answer is forged: treat like -EAGAIN, never as an answer
  *   -EINVAL     no valid name
- * Besides, the usual results of a wait. */
+ * Besides, the usual results of a wait. *out is written for 0, -ENOENT and -ENODATA. */
 enum dns_security {
 	DNS_INSECURE, /* not signed, or not validated */
 	DNS_SECURE,   /* validated */
@@ -37,21 +44,35 @@ struct dns_answer {
 	const char *canonical_name; /* after CNAMEs; equals the question if there were none */
 	size_t count;
 	union {
-		struct dns_mx { uint16_t preference; const char *host; } *mx; /* by preference */
-		struct net_address *addresses;                                /* port 0 */
-		struct slice *texts;                                          /* TXT, strings joined */
-		const char **names;                                           /* PTR, CNAME */
-		struct dns_tlsa { uint8_t usage, selector, matching; struct slice data; } *tlsa;
+		struct dns_mx {
+			uint16_t preference;
+			const char *host;
+		} * mx;                        /* by preference */
+		struct net_address *addresses; /* port 0 */
+		struct slice *texts;           /* TXT, strings joined */
+		const char **names;            /* PTR, CNAME */
+		struct dns_tlsa {
+			uint8_t usage, selector, matching;
+			struct slice data;
+		} * tlsa;
 	};
 };
 
 /* Everything returned lies in the arena. Names are ASCII (A-labels), with or without the final
- * dot; returned names have none ("" is the root, as in a Null MX) and are in lower case. */
-int dns_mx(struct dns *d, struct arena *a, const char *name, int64_t deadline, struct dns_answer *out);
-/* A and AAAA, both asked at once; IPv6 first. */
-int dns_addresses(struct dns *d, struct arena *a, const char *name, int64_t deadline, struct dns_answer *out);
-int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline, struct dns_answer *out);
-int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline, struct dns_answer *out);
-int dns_ptr(struct dns *d, struct arena *a, const struct net_address *address, int64_t deadline, struct dns_answer *out);
+ * dot; returned names have none ("" is the root, as in a Null MX) and are in lower case; bytes
+ * that no host name has are written \DDD, which no lookup accepts. */
+int dns_mx(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+           struct dns_answer *out);
+/* A and AAAA, both asked at once; IPv6 first. If only one of both is answered, that is the answer;
+ * it is secure if all that was found is. */
+int dns_addresses(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+                  struct dns_answer *out);
+int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+            struct dns_answer *out);
+int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+             struct dns_answer *out);
+/* The names of an IP address; -EINVAL for a Unix socket. */
+int dns_ptr(struct dns *d, struct arena *a, const struct net_address *address, int64_t deadline,
+            struct dns_answer *out);
 
 #endif

@@ -11,7 +11,8 @@
 /* Tries to find a port that is free in both families. */
 enum { ANY_PORT_TRIES = 16 };
 
-static int socket_new(int family, int *fd_out)
+/* A socket, or -errno. */
+static int socket_new(int family)
 {
 	int one = 1;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -19,17 +20,18 @@ static int socket_new(int family, int *fd_out)
 	if (fd < 0)
 		return -errno;
 	if (family != AF_UNIX) {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		/* What is accepted inherits it. */
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	}
 	if (family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) {
+		int error = errno;
+
 		close(fd);
-		return -errno;
+		return -error;
 	}
-	*fd_out = fd;
-	return 0;
+	return fd;
 }
 
 /* Makes, binds and remembers a socket. The first of an address is bound before SO_REUSEPORT is
@@ -37,12 +39,10 @@ static int socket_new(int family, int *fd_out)
 static int add_socket(struct service *s, struct net_address *address, bool is_first)
 {
 	int one = 1;
-	int fd;
-	int rc;
+	int fd = socket_new(address->any.sa_family);
 
-	rc = socket_new(address->any.sa_family, &fd);
-	if (rc < 0)
-		return rc;
+	if (fd < 0)
+		return fd;
 	s->sockets[s->socket_count++] = fd;
 	if (!is_first)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
@@ -80,10 +80,10 @@ static struct net_address any_v6(uint16_t port)
 static bool has_ipv6(void)
 {
 	struct net_address a = any_v6(0);
-	int fd;
+	int fd = socket_new(AF_INET6);
 	bool works;
 
-	if (socket_new(AF_INET6, &fd) < 0)
+	if (fd < 0)
 		return false;
 	works = bind(fd, &a.any, a.len) == 0;
 	close(fd);
@@ -120,10 +120,10 @@ static int bind_any(struct service *s)
 /* A socket that nobody listens on any more is in the way of bind(). */
 static void remove_stale(const struct net_address *address)
 {
-	int fd;
+	int fd = socket_new(AF_UNIX);
 	bool refused;
 
-	if (socket_new(AF_UNIX, &fd) < 0)
+	if (fd < 0)
 		return;
 	refused = connect(fd, &address->any, address->len) < 0 && errno == ECONNREFUSED;
 	close(fd);
