@@ -13,7 +13,8 @@
  * Waits return 0, -ETIMEDOUT when the deadline passed, or -ECANCELED when the fiber was
  * cancelled. After a cancellation the first wait returns -ECANCELED; then the fiber has until
  * the end of the grace to say good-bye, with waits that work again; when the grace is over every
- * wait returns -ECANCELED at once. No mutex may be held across a wait (asserted in debug builds).
+ * wait returns -ECANCELED. errno survives a wait. No mutex of the thread library may be held
+ * across one: see sync.h for a lock that may.
  *
  * Functions marked [any thread] may be called from anywhere; all others only on a fiber, and
  * those marked [loop] also from a loop callback of the worker. */
@@ -53,11 +54,14 @@ fiber_id fiber_start(int worker, const char *name, fiber_fn fn, void *arg);
 fiber_id fiber_self(void);
 /* Waits until the fiber has ended. */
 int fiber_join(fiber_id id, int64_t deadline);
-/* [any thread] */
+/* [any thread] Cancels one fiber, with a grace of FIBER_CANCEL_GRACE_MS. */
 void fiber_cancel(fiber_id id);
 int fiber_sleep(int64_t deadline);
 /* Lets other fibers and events of this worker have a turn. */
 void fiber_yield(void);
+
+/* How long a fiber that was cancelled alone may take for its good-bye. */
+#define FIBER_CANCEL_GRACE_MS 5000
 
 #define FIBER_READ  1
 #define FIBER_WRITE 2
