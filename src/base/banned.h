@@ -7,6 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+/* With clang, glibc's fortified ones are macros, which can't be poisoned. */
+#undef sprintf
+#undef vsprintf
 /* No bounds. */
 #pragma GCC poison strcpy strcat strncpy strncat stpcpy sprintf vsprintf gets
 /* Hidden state that threads and fibers would share. */
