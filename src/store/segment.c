@@ -13,7 +13,12 @@
 #include "store/checksum.h"
 #include "store/store.h"
 
-enum { RECORD_ALIGN = 8, RECORD_CHECKED_FROM = 8, SEGMENT_CHECKED = 56 };
+enum {
+	RECORD_ALIGN = 8,
+	RECORD_CHECKED_FROM = 8,
+	SEGMENT_CHECKED = 56,
+	DROP_BYTES = 1 << 20,
+};
 
 static const char segment_magic[8] = "VRDSSEG1";
 static const char record_magic[4] = "VRDr";
@@ -165,7 +170,7 @@ int segment_list(int dir_fd, uint32_t **numbers_out, size_t *count_out)
 /* --- walking ------------------------------------------------------------------------- */
 
 /* When the header is damaged: the salt of the first thing that is a record under its own. */
-static bool find_salt(struct segment_map *map)
+static void find_salt(struct segment_map *map)
 {
 	struct record_header ignored;
 	for (uint64_t at = SEGMENT_HEADER_LEN; at + RECORD_HEADER_LEN <= map->bytes.len;
@@ -174,10 +179,9 @@ static bool find_salt(struct segment_map *map)
 		uint64_t salt = get64(bytes.data + 8);
 		if (record_header_decode(bytes, salt, &ignored)) {
 			map->header.salt = salt;
-			return true;
+			return;
 		}
 	}
-	return false;
 }
 
 int segment_map(int dir_fd, uint32_t number, struct segment_map *out)
@@ -198,7 +202,8 @@ int segment_map(int dir_fd, uint32_t number, struct segment_map *out)
 	close(fd);
 	if (rc != 0)
 		return rc;
-	*out = (struct segment_map){ .bytes = slice_of(data, (size_t)st.st_size) };
+	*out = (struct segment_map){ .number = number,
+		                     .bytes = slice_of(data, (size_t)st.st_size) };
 	out->header_good = segment_header_decode(out->bytes, &out->header);
 	if (!out->header_good) {
 		out->header = (struct segment_header){ .number = number };
@@ -214,10 +219,22 @@ void segment_unmap(struct segment_map *map)
 	map->bytes = SLICE_EMPTY;
 }
 
-bool segment_next(const struct segment_map *map, uint64_t *position, struct record_header *out)
+/* So that a walk through gigabytes takes no memory. Who looks back only finds it slower. */
+static void drop_behind(struct segment_map *map, uint64_t position)
+{
+	uint64_t until = position / SEGMENT_PAGE * SEGMENT_PAGE;
+	if (until < map->dropped + DROP_BYTES)
+		return;
+	madvise((char *)(uintptr_t)map->bytes.data + map->dropped, until - map->dropped,
+	        MADV_DONTNEED);
+	map->dropped = until;
+}
+
+bool segment_next(struct segment_map *map, uint64_t *position, struct record_header *out)
 {
 	uint64_t at = *position;
 	for (; at + RECORD_HEADER_LEN <= map->bytes.len; at += RECORD_ALIGN) {
+		drop_behind(map, at);
 		if (!record_header_decode(slice_from(map->bytes, at), map->header.salt, out) ||
 		    record_size(out->length, out->note_length) > map->bytes.len - at)
 			continue;

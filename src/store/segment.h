@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "base/slice.h"
+#include "store/store.h"
 #include "store/store_io.h"
 
 #define SEGMENT_DIR        "segments"
@@ -55,15 +56,19 @@ int segment_list(int dir_fd, uint32_t **numbers_out, size_t *count_out);
 
 /* One mapped segment, for walking. */
 struct segment_map {
+	uint32_t number;
 	struct slice bytes;
 	struct segment_header header;
 	bool header_good; /* else the salt was taken from the first record that has one */
+	uint64_t dropped; /* up to here the pages were given back */
 };
 /* -ENOENT, -EIO. */
 int segment_map(int dir_fd, uint32_t number, struct segment_map *out);
 void segment_unmap(struct segment_map *map);
 /* The first good record header at or behind *position, which becomes where it stands; false when
  * there is no more. */
-bool segment_next(const struct segment_map *map, uint64_t *position, struct record_header *out);
+bool segment_next(struct segment_map *map, uint64_t *position, struct record_header *out);
+/* Visits the records of one segment, as store_walk_segments() does those of all. */
+int segment_walk(struct segment_map *map, segment_visit_fn visit, void *arg);
 
 #endif

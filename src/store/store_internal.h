@@ -85,6 +85,7 @@ struct store {
 	struct db *readers; /* idle connections */
 	struct segment_files *files;
 
+	atomic_bool collecting;
 	struct keeper filler, checkpointer;
 	struct db *checkpoint_db;
 	_Atomic int checkpoint_due; /* pages in the log that call the checkpointer */

@@ -1,0 +1,247 @@
+/* Giving space back: segments that hold mostly garbage are rewritten.
+ *
+ * A blob that lives is copied to the end of the newest segment, then its row names the new place,
+ * and only then the old segment goes away. Readers that have it open keep it; one that has just
+ * looked up the old place looks again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/store_internal.h"
+
+enum {
+	ROWS_AT_ONCE = 5000,
+	MOVE_BLOBS = 64,
+	MOVE_BYTES = 1 << 20,
+	LIVE_PERCENT_MAX = 50, /* of a segment that is rewritten */
+};
+
+struct usage {
+	uint32_t number;
+	uint64_t rows, live; /* live: bytes */
+};
+
+struct collection {
+	struct store *store;
+	struct usage *segments; /* ascending by number; all but the newest */
+	size_t segment_count;
+	int64_t after; /* blob id up to which rows have been added up */
+	int rows;
+};
+
+/* --- what is garbage ----------------------------------------------------------------- */
+
+static int forget_garbage(struct db *db, void *arg)
+{
+	return db_change(db, arg,
+	                 "DELETE FROM blob WHERE id IN"
+	                 " (SELECT id FROM blob WHERE refs = 0 ORDER BY id LIMIT 5000)",
+	                 "");
+}
+
+static struct usage *find_usage(struct collection *c, uint32_t number)
+{
+	size_t low = 0, high = c->segment_count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (c->segments[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < c->segment_count && c->segments[low].number == number ? &c->segments[low]
+	                                                                   : NULL;
+}
+
+/* Some rows at a time, since a long read keeps the write-ahead log from starting over. */
+static int add_up_some(struct db *db, void *arg)
+{
+	struct collection *c = arg;
+	struct db_rows rows;
+	c->rows = 0;
+	int rc = db_query(db, &rows,
+	                  "SELECT id, segment, length FROM blob WHERE id > $1 ORDER BY id LIMIT $2",
+	                  "ii", c->after, (int64_t)ROWS_AT_ONCE);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		struct usage *u = find_usage(c, (uint32_t)db_int(&rows, 1));
+		if (u) {
+			u->rows++;
+			u->live += record_size((uint64_t)db_int(&rows, 2), 0);
+		}
+		c->after = db_int(&rows, 0);
+		c->rows++;
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+/* Segments that were full before every commit that this one waited for. Without it a segment
+ * whose rows are about to be committed would look like garbage. */
+static int list_full_segments(struct collection *c)
+{
+	uint32_t newest = segment_log_number(c->store->log);
+	uint32_t *numbers;
+	size_t count;
+	int rc = store_commit(c->store, NULL, 0, NULL, NULL);
+	if (rc == 0)
+		rc = segment_list(c->store->segments_fd, &numbers, &count);
+	if (rc != 0)
+		return rc;
+	c->segments = mem_zero(count + 1, sizeof(*c->segments));
+	for (size_t i = 0; i < count; i++) {
+		if (numbers[i] < newest)
+			c->segments[c->segment_count++].number = numbers[i];
+	}
+	free(numbers);
+	return 0;
+}
+
+/* --- moving what lives --------------------------------------------------------------- */
+
+struct move {
+	struct collection *collection;
+	struct segment_record records[MOVE_BLOBS];
+	int count;      /* gathered */
+	uint64_t bytes; /* of them */
+	uint64_t found; /* records whose row names them */
+	bool live;      /* the one that was just looked up */
+};
+
+static int look_up(struct db *db, void *arg)
+{
+	struct move *m = arg;
+	const struct segment_record *r = &m->records[m->count];
+	int64_t found;
+	int rc = db_get_int(db, &found,
+	                    "SELECT count(*) FROM blob WHERE id = $1 AND segment = $2"
+	                    " AND position = $3",
+	                    "iii", r->blob_id, (int64_t)r->segment, (int64_t)r->offset);
+	m->live = rc == 0 && found == 1;
+	return rc;
+}
+
+static int move_gathered(struct move *m)
+{
+	struct store_blob blobs[MOVE_BLOBS];
+	for (int i = 0; i < m->count; i++) {
+		blobs[i] = (struct store_blob){ .parts = &m->records[i].bytes,
+			                        .part_count = 1,
+			                        .note = m->records[i].note,
+			                        .id = m->records[i].blob_id };
+	}
+	int rc = m->count == 0 ? 0
+	                       : store_commit_moved(m->collection->store, blobs, (size_t)m->count,
+	                                            NULL, NULL);
+	m->count = 0;
+	m->bytes = 0;
+	return rc;
+}
+
+static int gather_live(const struct segment_record *record, void *arg)
+{
+	struct move *m = arg;
+	m->records[m->count] = *record;
+	int rc = store_read(m->collection->store, look_up, m);
+	if (rc != 0 || !m->live)
+		return rc;
+	if (record->bad)
+		return -EBADMSG;
+	m->found++;
+	m->count++;
+	m->bytes += record->bytes.len;
+	return m->count == MOVE_BLOBS || m->bytes >= MOVE_BYTES ? move_gathered(m) : 0;
+}
+
+/* -EBADMSG: not every row has its record. */
+static int rewrite(struct collection *c, const struct usage *u)
+{
+	struct move m = { .collection = c };
+	struct segment_map map;
+	int rc = segment_map(c->store->segments_fd, u->number, &map);
+	if (rc != 0)
+		return rc;
+	rc = segment_walk(&map, gather_live, &m);
+	if (rc == 0)
+		rc = move_gathered(&m);
+	segment_unmap(&map);
+	return rc == 0 && m.found < u->rows ? -EBADMSG : rc;
+}
+
+static uint64_t file_size(const struct store *s, uint32_t number)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct stat st;
+	segment_name(number, name);
+	return fstatat(s->segments_fd, name, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static int remove_segment(struct store *s, uint32_t number)
+{
+	char name[SEGMENT_NAME_LEN];
+	segment_name(number, name);
+	if (s->io->unlinkat(s->segments_fd, name) != 0)
+		return -errno;
+	segment_files_forget(s->files, number);
+	return 0;
+}
+
+/* A damaged blob keeps its segment, for whoever may want to mend it. */
+static int collect_segment(struct collection *c, const struct usage *u, uint64_t *freed)
+{
+	uint64_t size = file_size(c->store, u->number);
+	if (u->live * 100 > size * LIVE_PERCENT_MAX)
+		return 0;
+	int rc = rewrite(c, u);
+	if (rc == 0)
+		rc = remove_segment(c->store, u->number);
+	if (rc == 0)
+		*freed += size - u->live;
+	else
+		log_warn("store.collect", kv_int("segment", u->number), kv_error(rc));
+	return rc == -EBADMSG ? 0 : rc;
+}
+
+static int collect(struct collection *c, uint64_t *freed)
+{
+	int64_t forgotten;
+	int rc;
+	do {
+		rc = store_commit(c->store, NULL, 0, forget_garbage, &forgotten);
+	} while (rc == 0 && forgotten > 0);
+	if (rc == 0)
+		rc = list_full_segments(c);
+	do {
+		if (rc == 0)
+			rc = store_read(c->store, add_up_some, c);
+	} while (rc == 0 && c->rows > 0);
+	for (size_t i = 0; rc == 0 && i < c->segment_count; i++)
+		rc = collect_segment(c, &c->segments[i], freed);
+	return rc;
+}
+
+struct collecting {
+	struct store *store;
+	uint64_t freed;
+	int rc;
+};
+
+static void run(void *arg)
+{
+	struct collecting *g = arg;
+	struct collection c = { .store = g->store };
+	g->rc = collect(&c, &g->freed);
+	free(c.segments);
+}
+
+int store_collect(struct store *s, uint64_t *freed_out)
+{
+	struct collecting g = { .store = s };
+	if (atomic_exchange(&s->collecting, true))
+		return -EALREADY;
+	fiber_offload(run, &g);
+	atomic_store(&s->collecting, false);
+	*freed_out = g.freed;
+	return g.rc;
+}
