@@ -34,9 +34,10 @@ struct address_list {
  * value). At most max_entries are made. */
 struct address_list address_list_parse(struct arena *arena, struct slice value, size_t max_entries);
 
-/* Writes one mailbox for a header: the (UTF-8) name quoted or as encoded words, then
- * <local@domain>; the bare address if name is empty. No folding. 0 or -ENOBUFS. */
-int address_list_format(struct buf *out, struct slice name, struct slice local,
-                        struct slice domain);
+/* Appends one mailbox for a header: the (UTF-8) name quoted or as encoded words, then
+ * <local@domain>; the bare address if name is empty. U-labels become A-labels when the local part
+ * is ASCII, so that it takes no SMTPUTF8. No folding. 0 or -ENOBUFS. */
+int address_list_format(struct arena *arena, struct slice name, struct slice local,
+                        struct slice domain, struct buf *out);
 
 #endif

@@ -18,7 +18,7 @@ struct message_limits {
 	size_t parts;         /* in one message, containers included */
 	size_t addresses;     /* in all fields of one envelope */
 	size_t parameters;    /* of one Content-Type or Content-Disposition */
-	size_t summary_bytes; /* of ENVELOPE, and of BODYSTRUCTURE; both then leave out the rest */
+	size_t summary_bytes; /* of ENVELOPE, and of BODYSTRUCTURE; larger ones are cut */
 };
 
 #define MESSAGE_LIMITS_DEFAULT                                                                     \

@@ -25,6 +25,16 @@ enum mime_encoding {
 	MIME_UNKNOWN,  /* handed out undecoded */
 };
 
+/* The fields of a message's header that IMAP and threading ask for: their values as they stand,
+ * folds included; the first one where there are several. data is NULL where there is none. */
+struct mime_fields {
+	struct slice date, subject, from, sender, reply_to, to, cc, bcc;
+	struct slice in_reply_to, message_id, references;
+	size_t received_count;
+	struct slice *delivered_to; /* all of them, trimmed */
+	size_t delivered_to_count;
+};
+
 struct mime_part {
 	enum mime_kind kind;
 	enum mime_encoding encoding;
@@ -50,6 +60,9 @@ struct mime_part {
 	struct slice language; /* as written: "en, de" */
 	struct slice location;
 	struct slice md5;
+
+	/* Of a message (the whole one, or the child of a MIME_MESSAGE), else NULL. */
+	struct mime_fields *fields;
 
 	struct mime_part *parent; /* NULL for the message */
 	struct mime_part *first;  /* first child */
@@ -93,20 +106,22 @@ void mime_decoder_destroy(struct mime_decoder *d);
 int mime_decode(struct mime_decoder *d, struct slice chunk, struct buf *out);
 /* Appends what was held back at the end. */
 int mime_decode_end(struct mime_decoder *d, struct buf *out);
-/* All at once: at most max bytes of the decoded body. */
+/* All at once: at most max bytes of the decoded body. A body that needs no decoding is not
+ * copied. */
 struct slice mime_decode_all(struct arena *arena, enum mime_encoding encoding, struct slice body,
                              size_t max);
 
-/* Encoding of text with CRLF or LF lines, and of bytes. Lines come out with CRLF, at most 76
- * octets long. */
-struct mime_encoder {
-	unsigned char held[3];
-	unsigned char held_count;
-	unsigned char column;
+/* Base64 in lines of 76 octets that end in CRLF. */
+#define MIME_BASE64_LINE 57 /* bytes that make one */
+struct mime_base64_encoder {
+	char held[MIME_BASE64_LINE];
+	size_t held_count;
 };
 
-int mime_encode_base64(struct mime_encoder *e, struct slice chunk, struct buf *out);
-int mime_encode_base64_end(struct mime_encoder *e, struct buf *out);
+/* Start with all zero. 0 or -ENOBUFS. */
+int mime_encode_base64(struct mime_base64_encoder *e, struct slice chunk, struct buf *out);
+int mime_encode_base64_end(struct mime_base64_encoder *e, struct buf *out);
+/* Text with CRLF or LF lines, as lines of at most 76 octets that end in CRLF. 0 or -ENOBUFS. */
 int mime_encode_quoted_printable(struct slice text, struct buf *out);
 /* 7bit if the text may go as it is, else what is shorter: quoted-printable or base64. */
 enum mime_encoding mime_encoding_for(struct slice text);

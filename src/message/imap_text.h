@@ -1,0 +1,17 @@
+/* Writing what the summary holds in IMAP's syntax. Only this folder uses it. */
+#ifndef VEREDUS_MESSAGE_IMAP_TEXT_H
+#define VEREDUS_MESSAGE_IMAP_TEXT_H
+
+#include "message/mime.h"
+
+/* string of RFC 3501: quoted if that is allowed, else a literal. */
+void imap_put_string(struct buf *out, struct slice s);
+void imap_put_number(struct buf *out, uint64_t number);
+/* The envelope of a message, parentheses included; each field's value is cut at value_bytes. */
+void imap_put_envelope(struct buf *out, struct arena *arena, const struct mime_fields *fields,
+                       const struct message_limits *limits, size_t value_bytes);
+/* BODYSTRUCTURE of the tree, parentheses included. */
+void imap_put_structure(struct buf *out, struct arena *arena, const struct mime_part *part,
+                        const struct message_limits *limits);
+
+#endif
