@@ -26,7 +26,7 @@ struct drop {
 	struct route_target *target;
 	struct post_recipient *recipient;
 	struct slice asked; /* the recipient's address as text */
-	int64_t mailbox_id; /* set by the commit */
+	int64_t mailbox_id; /* 0: not there yet, the commit makes it */
 };
 
 /* What shares one blob. */
@@ -75,11 +75,21 @@ static bool delivery_is_seen(struct delivery *d, const struct route_target *targ
 	return hash_put(d->seen, target->address, d) != NULL;
 }
 
-static void delivery_add(struct delivery *d, struct post_recipient *recipient, struct slice asked,
-                         struct route_target *target)
+/* Looked up here and not by the commit, which then fails if the account is gone by that time. */
+static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *drop)
+{
+	struct mailbox_info info;
+	int rc = mailbox_find(db, d->arena, drop->target->account_id, INBOX, &info);
+	if (rc == 0)
+		drop->mailbox_id = info.id;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int delivery_add(struct db *db, struct delivery *d, struct post_recipient *recipient,
+                        struct slice asked, struct route_target *target)
 {
 	if (delivery_is_seen(d, target))
-		return;
+		return 0;
 	if (d->drop_count == d->drop_capacity) {
 		size_t capacity = d->drop_capacity > 0 ? d->drop_capacity * 2 : 4;
 		struct drop **grown = ARENA_ARRAY(d->arena, capacity, struct drop *);
@@ -91,6 +101,7 @@ static void delivery_add(struct delivery *d, struct post_recipient *recipient, s
 	struct drop *drop = ARENA_NEW(d->arena, struct drop);
 	*drop = (struct drop){ .target = target, .recipient = recipient, .asked = asked };
 	d->drops[d->drop_count++] = drop;
+	return target->account_id != 0 ? delivery_find_inbox(db, d, drop) : 0;
 }
 
 /* An alias that sends out what it has sent out already is a loop through another host. */
@@ -115,11 +126,11 @@ static int delivery_resolve_one(struct db *db, struct delivery *d, struct post_r
 		return 0;
 	}
 	struct slice asked = address_text(d->arena, &address);
-	for (struct route_target *t = found.targets; t; t = t->next) {
+	for (struct route_target *t = found.targets; t && rc == 0; t = t->next) {
 		d->loop |= delivery_was_here(d, t);
-		delivery_add(d, r, asked, t);
+		rc = delivery_add(db, d, r, asked, t);
 	}
-	return 0;
+	return rc;
 }
 
 static int delivery_resolve(struct db *db, void *arg)
@@ -225,7 +236,9 @@ static int commit_local(struct db *db, struct delivery *d, const struct batch *b
                         struct drop *drop)
 {
 	const struct route_target *t = drop->target;
-	int rc = mailbox_get_inbox(db, t->account_id, &drop->mailbox_id);
+	int rc = 0;
+	if (drop->mailbox_id == 0)
+		rc = mailbox_get_inbox(db, t->account_id, &drop->mailbox_id);
 	if (rc < 0)
 		return rc;
 	const struct mailbox_new_message message = {

@@ -8,6 +8,8 @@
 
 #include "fiber/fiber.h"
 
+enum { SPOOL_PATH_MAX = 2048 };
+
 void smtp_spool_create(struct smtp_spool *spool, const char *dir, size_t memory_bytes,
                        uint64_t max_bytes, uint64_t expected_bytes)
 {
@@ -33,7 +35,7 @@ void smtp_spool_destroy(struct smtp_spool *spool)
 /* A file system that can't make files without a name gets one whose name is taken away. */
 static int spool_open_named(const char *dir)
 {
-	char path[4096];
+	char path[SPOOL_PATH_MAX];
 	if (snprintf(path, sizeof(path), "%s/tmp/smtp-XXXXXX", dir) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	int fd = mkostemp(path, O_CLOEXEC);
@@ -45,7 +47,7 @@ static int spool_open_named(const char *dir)
 
 static int spool_open(const char *dir)
 {
-	char path[4096];
+	char path[SPOOL_PATH_MAX];
 	if (snprintf(path, sizeof(path), "%s/tmp", dir) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)

@@ -1,0 +1,48 @@
+/* Command lines of SMTP: every parser gets every line. */
+#include "smtp/smtp_parse.h"
+
+static void check_inside(struct slice whole, struct slice part)
+{
+	if (part.len > 0 &&
+	    (part.data < whole.data || part.data + part.len > whole.data + whole.len))
+		abort();
+}
+
+static void check_path(struct arena *arena, const struct address *a, unsigned allow)
+{
+	/* What was read can be written and read again, and means the same. */
+	struct address again;
+	if (!address_parse(arena, address_path(arena, a), allow, &again) ||
+	    !slice_equal(a->local, again.local) || !slice_equal(a->domain, again.domain))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice input = slice_of(data, size);
+	struct smtp_line line;
+	if (!smtp_parse_line(input, &line))
+		return 0;
+	check_inside(input, line.verb);
+	check_inside(input, line.argument);
+	struct arena *arena = arena_new();
+	struct smtp_mail_command mail;
+	if (smtp_parse_mail(arena, line.argument, &mail) == SMTP_PARSED)
+		check_path(arena, &mail.sender, ADDRESS_ALLOW_NULL);
+	struct smtp_rcpt_command rcpt;
+	if (smtp_parse_rcpt(arena, line.argument, &rcpt) == SMTP_PARSED)
+		check_path(arena, &rcpt.recipient, ADDRESS_ALLOW_POSTMASTER);
+	struct address vrfy;
+	if (smtp_parse_vrfy(arena, line.argument, &vrfy))
+		check_path(arena, &vrfy, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_LOCAL);
+	struct smtp_auth_command auth;
+	if (smtp_parse_auth(line.argument, &auth))
+		check_inside(line.argument, auth.initial);
+	struct slice host;
+	if (smtp_parse_hello(line.argument, &host))
+		check_inside(line.argument, host);
+	arena_free(arena);
+	return 0;
+}

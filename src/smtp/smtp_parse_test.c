@@ -1,0 +1,186 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "smtp/smtp_parse.h"
+
+static int setup(void **state)
+{
+	*state = arena_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	arena_free(*state);
+	return 0;
+}
+
+static void assert_text(struct slice got, const char *want)
+{
+	if (!slice_equal(got, slice_from_str(want)))
+		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
+}
+
+static void test_line(void **state)
+{
+	(void)state;
+	struct smtp_line line;
+	assert_true(smtp_parse_line(SLICE("NOOP"), &line));
+	assert_text(line.verb, "NOOP");
+	assert_int_equal(line.argument.len, 0);
+	assert_true(smtp_parse_line(SLICE("  mail  FROM:<a@b>  "), &line));
+	assert_text(line.verb, "mail");
+	assert_text(line.argument, "FROM:<a@b>");
+	assert_true(smtp_parse_line(SLICE(""), &line));
+	assert_int_equal(line.verb.len, 0);
+	assert_true(smtp_parse_line(SLICE("NOOP \xC3\xA9"), &line));
+	assert_false(smtp_parse_line(slice_of("NO\0OP", 5), &line));
+	assert_false(smtp_parse_line(SLICE("NOOP\rRSET"), &line));
+	assert_false(smtp_parse_line(SLICE("NOOP \x7F"), &line));
+}
+
+static const struct {
+	const char *argument;
+	enum smtp_parsed parsed;
+	const char *path;
+	uint64_t size_bytes;
+	bool body_8bit;
+} mails[] = {
+	{ "FROM:<alice@example.test>", SMTP_PARSED, "<alice@example.test>", 0, false },
+	{ "from:<>", SMTP_PARSED, "<>", 0, false },
+	{ "FROM: <a@b>", SMTP_PARSED, "<a@b>", 0, false },
+	{ "FROM:<a@b> SIZE=100 BODY=8BITMIME", SMTP_PARSED, "<a@b>", 100, true },
+	{ "FROM:<a@b> body=7bit size=0", SMTP_PARSED, "<a@b>", 0, false },
+	{ "FROM:<a@b> AUTH=<>", SMTP_PARSED, "<a@b>", 0, false },
+	{ "FROM:<a@b> AUTH=e+3Dmc2@example.test SIZE=18446744073709551615", SMTP_PARSED, "<a@b>",
+	  UINT64_MAX, false },
+	{ "FROM:<@r.test,@s.test:a@b>", SMTP_PARSED, "<a@b>", 0, false },
+	{ "FROM:<\"a b\"@c> SIZE=7", SMTP_PARSED, "<\"a b\"@c>", 7, false },
+	{ "FROM:<a@b> SIZE=18446744073709551616", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> SIZE", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> SIZE=", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> SIZE=-1", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> SIZE=1 SIZE=2", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> BODY=BINARYMIME", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> BODY", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> AUTH", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> =x", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> RET=FULL", SMTP_PARSED_UNKNOWN, NULL, 0, false },
+	{ "FROM:<a@b> SMTPUTF8", SMTP_PARSED_UNKNOWN, NULL, 0, false },
+	{ "FROM:<a@b>SIZE=1", SMTP_PARSED_ADDRESS, NULL, 0, false },
+	{ "FROM:a@b", SMTP_PARSED_ADDRESS, NULL, 0, false },
+	{ "FROM:<a@b", SMTP_PARSED_ADDRESS, NULL, 0, false },
+	{ "FROM:<a>", SMTP_PARSED_ADDRESS, NULL, 0, false },
+	{ "FROM:<a@b@c>", SMTP_PARSED_ADDRESS, NULL, 0, false },
+	{ "FROM:", SMTP_PARSED_ADDRESS, NULL, 0, false },
+	{ "FROM <a@b>", SMTP_PARSED_SYNTAX, NULL, 0, false },
+	{ "TO:<a@b>", SMTP_PARSED_SYNTAX, NULL, 0, false },
+	{ "", SMTP_PARSED_SYNTAX, NULL, 0, false },
+};
+
+static void test_mail(void **state)
+{
+	for (size_t i = 0; i < sizeof(mails) / sizeof(mails[0]); i++) {
+		struct smtp_mail_command mail;
+		enum smtp_parsed parsed = smtp_parse_mail(*state, slice_from_str(mails[i].argument),
+		                                          &mail);
+		if (parsed != mails[i].parsed)
+			fail_msg("%s: %d, want %d", mails[i].argument, parsed, mails[i].parsed);
+		if (parsed != SMTP_PARSED)
+			continue;
+		assert_text(address_path(*state, &mail.sender), mails[i].path);
+		assert_true(mail.size_bytes == mails[i].size_bytes);
+		assert_int_equal(mail.body_8bit, mails[i].body_8bit);
+	}
+}
+
+static const struct {
+	const char *argument;
+	enum smtp_parsed parsed;
+	const char *path;
+} rcpts[] = {
+	{ "TO:<bob@example.test>", SMTP_PARSED, "<bob@example.test>" },
+	{ "to: <postmaster>", SMTP_PARSED, "<postmaster>" },
+	{ "TO:<Postmaster@example.test>", SMTP_PARSED, "<Postmaster@example.test>" },
+	{ "TO:<bob@[192.0.2.1]>", SMTP_PARSED, "<bob@[192.0.2.1]>" },
+	{ "TO:<>", SMTP_PARSED_ADDRESS, NULL },
+	{ "TO:<bob>", SMTP_PARSED_ADDRESS, NULL },
+	{ "TO:<bob@example.test> NOTIFY=NEVER", SMTP_PARSED_UNKNOWN, NULL },
+	{ "FROM:<bob@example.test>", SMTP_PARSED_SYNTAX, NULL },
+};
+
+static void test_rcpt(void **state)
+{
+	for (size_t i = 0; i < sizeof(rcpts) / sizeof(rcpts[0]); i++) {
+		struct smtp_rcpt_command rcpt;
+		enum smtp_parsed parsed = smtp_parse_rcpt(*state, slice_from_str(rcpts[i].argument),
+		                                          &rcpt);
+		if (parsed != rcpts[i].parsed)
+			fail_msg("%s: %d, want %d", rcpts[i].argument, parsed, rcpts[i].parsed);
+		if (parsed == SMTP_PARSED)
+			assert_text(address_path(*state, &rcpt.recipient), rcpts[i].path);
+	}
+}
+
+static void test_hello(void **state)
+{
+	(void)state;
+	struct slice host;
+	char longest[ADDRESS_DOMAIN_MAX + 1];
+	memset(longest, 'a', sizeof(longest));
+	assert_true(smtp_parse_hello(SLICE("mx.example.test"), &host));
+	assert_true(smtp_parse_hello(SLICE("[IPv6:2001:db8::1]"), &host));
+	assert_true(smtp_parse_hello(SLICE("my_pc"), &host));
+	assert_text(host, "my_pc");
+	assert_true(smtp_parse_hello(slice_of(longest, ADDRESS_DOMAIN_MAX), &host));
+	assert_false(smtp_parse_hello(slice_of(longest, ADDRESS_DOMAIN_MAX + 1), &host));
+	assert_false(smtp_parse_hello(SLICE(""), &host));
+	assert_false(smtp_parse_hello(SLICE("two words"), &host));
+	assert_false(smtp_parse_hello(SLICE("caf\xC3\xA9"), &host));
+}
+
+static void test_auth(void **state)
+{
+	(void)state;
+	struct smtp_auth_command auth;
+	assert_true(smtp_parse_auth(SLICE("PLAIN"), &auth));
+	assert_text(auth.mechanism, "PLAIN");
+	assert_false(auth.has_initial);
+	assert_true(smtp_parse_auth(SLICE("SCRAM-SHA-256 bixhPQ=="), &auth));
+	assert_text(auth.mechanism, "SCRAM-SHA-256");
+	assert_true(auth.has_initial);
+	assert_text(auth.initial, "bixhPQ==");
+	assert_true(smtp_parse_auth(SLICE("EXTERNAL ="), &auth));
+	assert_text(auth.initial, "=");
+	assert_false(smtp_parse_auth(SLICE("PLAIN a b"), &auth));
+	assert_false(smtp_parse_auth(SLICE("PL@IN"), &auth));
+	assert_false(smtp_parse_auth(SLICE("ABCDEFGHIJKLMNOPQRSTU"), &auth));
+	assert_false(smtp_parse_auth(SLICE(""), &auth));
+}
+
+static void test_vrfy(void **state)
+{
+	struct address a;
+	assert_true(smtp_parse_vrfy(*state, SLICE("<bob@example.test>"), &a));
+	assert_true(smtp_parse_vrfy(*state, SLICE("bob@example.test"), &a));
+	assert_text(a.domain, "example.test");
+	assert_true(smtp_parse_vrfy(*state, SLICE("bob"), &a));
+	assert_int_equal(a.domain.len, 0);
+	assert_false(smtp_parse_vrfy(*state, SLICE("bob smith@"), &a));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_line),
+		cmocka_unit_test_setup_teardown(test_mail, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rcpt, setup, teardown),
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_auth),
+		cmocka_unit_test_setup_teardown(test_vrfy, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
