@@ -5,7 +5,7 @@
 #include "store/segment.h"
 #include "store/store_testing.h"
 
-enum { COUNT = 60, LEN = 5000 };
+enum { COUNT = 60, LEN = 2500 };
 
 static struct slice fill(char *bytes, int64_t i)
 {
@@ -163,7 +163,7 @@ static void goes_on_behind_what_a_crash_left(void **state)
 	assert_int_equal(store_walk_segments(*state, note_record, &w), 0);
 	store_close(s);
 	/* The record before the last is torn: the end is still behind the last. */
-	char zeros[LEN] = { 0 };
+	static const char zeros[LEN];
 	overwrite(*state, 1, w.offset_of[ids[3]], slice_of(zeros, LEN));
 	s = testing_open(*state);
 	assert_int_equal(testing_put(s, 9, SLICE("new"), &next), 0);
@@ -207,7 +207,7 @@ static void collects_what_is_mostly_garbage(void **state)
 			assert_int_equal(testing_remove(s, i, ids[i]), 0);
 	}
 	assert_int_equal(store_collect(s, &freed), 0);
-	assert_true(freed > 100000);
+	assert_true(freed > 50000);
 	assert_true(slice_equal(view.bytes, fill(bytes, 1)));
 	blob_close(&view);
 	for (int64_t i = 0; i < COUNT; i += 10)
