@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "base/log.h"
+#include "directory/directory.h"
 
 const struct sasl_mechanism sasl_mechanisms[] = {
 	{ .name = "PLAIN", .shows_password = true },

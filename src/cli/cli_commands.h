@@ -4,7 +4,16 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_command cmd_alias;
+extern const struct cli_command cmd_check;
+extern const struct cli_command cmd_config;
+extern const struct cli_command cmd_domain;
+extern const struct cli_command cmd_fsck;
 extern const struct cli_command cmd_help;
+extern const struct cli_command cmd_init;
+extern const struct cli_command cmd_status;
+extern const struct cli_command cmd_trace;
+extern const struct cli_command cmd_user;
 extern const struct cli_command cmd_version;
 
 #endif

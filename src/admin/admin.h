@@ -1,0 +1,90 @@
+/* What the operator asks of the system, whether it runs or not.
+ *
+ * A request is a JSON object with the name of a command; a reply is any number of items and an
+ * end. The same handlers serve both roads:
+ *
+ *     server runs:  the command line writes one line to DIR/control.sock and reads lines
+ *                       {"command":"user.list"}
+ *                       {"item":{"address":"alice@example.test", ...}}
+ *                       {"item":{...}}
+ *                       {"ok":true}            or   {"ok":false,"error":"..."}
+ *     it does not:  the command line opens the store and calls admin_call() itself
+ *
+ * Who may open the socket (mode 0600) may do everything. A request is one line of at most
+ * ADMIN_LINE_MAX bytes, and there may be several on one connection. `GET /metrics` in HTTP is
+ * answered too, with Prometheus text, so that
+ *     curl --unix-socket DIR/control.sock http://x/metrics
+ * works.
+ *
+ * A new command is one row in a table of admin_commands.c, and one handler. */
+#ifndef VEREDUS_ADMIN_ADMIN_H
+#define VEREDUS_ADMIN_ADMIN_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "config/config.h"
+#include "net/service.h"
+
+struct store;
+struct mailboxes;
+struct auth;
+struct queue;
+
+enum { ADMIN_LINE_MAX = 60 * 1024 };
+#define ADMIN_SOCKET "control.sock"
+
+/* What handlers work on. Only config and store are there when the server does not run. */
+struct admin {
+	const struct config *config;
+	struct store *store;
+	struct mailboxes *mailboxes;
+	struct auth *auth;
+	struct queue *queue;
+	struct service **services;
+	size_t service_count;
+	int64_t started_ms; /* wall clock; 0 when the server does not run */
+};
+
+/* Where a handler's answer goes. */
+struct admin_reply {
+	/* Takes the reference of item. A negative return ends the command. */
+	int (*item)(void *arg, json_t *item);
+	void *arg;
+	char error[512]; /* why it failed, for people; "" to have the errno's text */
+};
+
+typedef int (*admin_fn)(struct admin *admin, const json_t *request, struct admin_reply *reply);
+struct admin_command {
+	const char *name; /* "user.add" */
+	admin_fn run;     /* 0 or a negative errno. Parks the fiber, if on one. */
+};
+
+/* Runs a request. 0, or a negative errno and reply->error. */
+int admin_call(struct admin *admin, const json_t *request, struct admin_reply *reply);
+
+/* The control socket; its context is a struct admin. */
+extern const struct protocol admin_protocol;
+
+/* Prometheus text, exposition format 0.0.4. */
+int admin_print_metrics(const struct admin *admin, struct buf *out);
+
+/* --- for handlers ---------------------------------------------------------------------- */
+
+/* Sets reply->error and returns rc. */
+int admin_fail(struct admin_reply *reply, int rc, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* A text of the request; NULL if there is none. */
+const char *admin_text(const json_t *request, const char *key);
+/* A text that must be there: NULL after admin_fail(). */
+const char *admin_need(const json_t *request, const char *key, struct admin_reply *reply);
+int64_t admin_number(const json_t *request, const char *key, int64_t otherwise);
+/* Hands one item on. */
+int admin_item(struct admin_reply *reply, json_t *item);
+/* Items of an array, which is freed. */
+int admin_items(struct admin_reply *reply, json_t *array);
+/* A JSON string of any bytes: what is no UTF-8 is taken for Latin-1. */
+json_t *admin_json_text(struct slice text);
+
+#endif

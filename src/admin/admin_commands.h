@@ -1,0 +1,13 @@
+/* The tables of handlers, by what they are about. Each ends with a cleared row, stands in its own
+ * admin_NAME.c, and is listed in admin.c. */
+#ifndef VEREDUS_ADMIN_ADMIN_COMMANDS_H
+#define VEREDUS_ADMIN_ADMIN_COMMANDS_H
+
+#include "admin/admin.h"
+
+extern const struct admin_command admin_user_commands[];
+extern const struct admin_command admin_domain_commands[];
+extern const struct admin_command admin_alias_commands[];
+extern const struct admin_command admin_server_commands[];
+
+#endif

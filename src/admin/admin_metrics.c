@@ -1,0 +1,157 @@
+/* Prometheus text. Names are veredus_WHAT_UNIT; counters end in _total. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "auth/auth.h"
+#include "base/clock.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP veredus_%s %s\n# TYPE veredus_%s %s\n", name, help, name, type);
+}
+
+static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	head(out, name, "counter", help);
+	buf_printf(out, "veredus_%s %llu\n", name, (unsigned long long)value);
+}
+
+static void gauge(struct buf *out, const char *name, const char *help, double value)
+{
+	head(out, name, "gauge", help);
+	buf_printf(out, "veredus_%s %.15g\n", name, value);
+}
+
+/* --- the process ------------------------------------------------------------------------ */
+
+static double resident_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+	if (file) {
+		if (fscanf(file, "%*s %lu", &pages) != 1)
+			pages = 0;
+		fclose(file);
+	}
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_files(void)
+{
+	double count = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count > 3 ? count - 3 : 0; /* ".", ".." and the directory itself */
+}
+
+static void print_process(const struct admin *admin, struct buf *out)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	head(out, "build_info", "gauge", "The version that runs.");
+	buf_printf(out, "veredus_build_info{version=\"%s\"} 1\n", VEREDUS_VERSION);
+	gauge(out, "start_time_seconds", "When the server was started.",
+	      (double)admin->started_ms / 1000);
+	head(out, "cpu_seconds_total", "counter", "Processor time used.");
+	buf_printf(out, "veredus_cpu_seconds_total{mode=\"user\"} %.3f\n",
+	           (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6);
+	buf_printf(out, "veredus_cpu_seconds_total{mode=\"system\"} %.3f\n",
+	           (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6);
+	gauge(out, "resident_memory_bytes", "Memory in use.", resident_bytes());
+	gauge(out, "open_files", "File descriptors in use.", open_files());
+}
+
+/* --- its parts -------------------------------------------------------------------------- */
+
+/* One family over all listeners. */
+static void print_services(const struct admin *admin, struct buf *out, const char *name,
+                           const char *type, const char *help, size_t offset)
+{
+	head(out, name, type, help);
+	for (size_t i = 0; i < admin->service_count; i++) {
+		struct service_counts counts = service_counts(admin->services[i]);
+		const struct service_config *config = service_config(admin->services[i]);
+		struct net_address address = config->address;
+		char text[NET_ADDRESS_TEXT_MAX];
+		uint64_t value;
+		if (service_port(admin->services[i]))
+			net_address_set_port(&address, service_port(admin->services[i]));
+		memcpy(&value, (const char *)&counts + offset, sizeof(value));
+		buf_printf(out, "veredus_%s{listener=\"%s\",address=\"%s\"} %llu\n", name,
+		           config->name, net_address_text(&address, text),
+		           (unsigned long long)value);
+	}
+}
+
+static void print_sessions(const struct admin *admin, struct buf *out)
+{
+	print_services(admin, out, "sessions_accepted_total", "counter", "Connections taken.",
+	               offsetof(struct service_counts, accepted));
+	print_services(admin, out, "sessions_refused_total", "counter",
+	               "Connections turned away by a limit.",
+	               offsetof(struct service_counts, refused));
+	print_services(admin, out, "sessions_open", "gauge", "Connections now.",
+	               offsetof(struct service_counts, open));
+}
+
+static void print_store(const struct store *store, struct buf *out)
+{
+	struct store_counts c = store_counts(store);
+	counter(out, "store_commits_total", "Changes made durable.", c.commits);
+	counter(out, "store_groups_total", "Transactions that they shared.", c.groups);
+	counter(out, "store_syncs_total", "Syncs of segments.", c.syncs);
+	counter(out, "store_blob_bytes_total", "Bytes written to segments.", c.blob_bytes);
+	counter(out, "store_reads_total", "Reads of rows.", c.reads);
+	counter(out, "store_failed_commits_total", "Changes that could not be made.", c.failed);
+	gauge(out, "store_failed", "1 once a sync failed: nothing is accepted any more.",
+	      store_failed(store));
+}
+
+static void print_auth(const struct auth *auth, struct buf *out)
+{
+	struct auth_counts c = auth_counts(auth);
+	head(out, "logins_total", "counter", "Attempts to log in.");
+	buf_printf(out, "veredus_logins_total{result=\"accepted\"} %llu\n",
+	           (unsigned long long)c.accepted);
+	buf_printf(out, "veredus_logins_total{result=\"refused\"} %llu\n",
+	           (unsigned long long)c.refused);
+	buf_printf(out, "veredus_logins_total{result=\"unavailable\"} %llu\n",
+	           (unsigned long long)c.unavailable);
+}
+
+static void print_queue(const struct queue *queue, struct buf *out)
+{
+	struct queue_counts c = queue_counts(queue);
+	head(out, "queue_recipients_total", "counter", "What became of recipients elsewhere.");
+	buf_printf(out, "veredus_queue_recipients_total{result=\"relayed\"} %llu\n",
+	           (unsigned long long)c.relayed);
+	buf_printf(out, "veredus_queue_recipients_total{result=\"deferred\"} %llu\n",
+	           (unsigned long long)c.deferred);
+	buf_printf(out, "veredus_queue_recipients_total{result=\"bounced\"} %llu\n",
+	           (unsigned long long)c.bounced);
+	gauge(out, "queue_ready", "Recipients in memory, about to be sent.", (double)c.ready);
+	gauge(out, "queue_connections", "Connections to other hosts now.", (double)c.connections);
+	counter(out, "queue_connects_total", "Connections made to other hosts.", c.connects);
+	counter(out, "queue_records_total", "Commits of outcomes.", c.records);
+}
+
+int admin_print_metrics(const struct admin *admin, struct buf *out)
+{
+	print_process(admin, out);
+	print_sessions(admin, out);
+	print_store(admin->store, out);
+	if (admin->auth)
+		print_auth(admin->auth, out);
+	if (admin->queue)
+		print_queue(admin->queue, out);
+	return buf_failed(out) ? -ENOBUFS : 0;
+}

@@ -1,0 +1,215 @@
+/* user.add, user.passwd, user.list, user.remove, user.quota, user.enable, user.disable
+ *
+ * Passwords do not come here: the command line makes verifiers of them. */
+#include <errno.h>
+
+#include "admin/admin_commands.h"
+#include "directory/directory.h"
+#include "mailbox/mailbox.h"
+
+enum { VERIFIERS_MAX = 4, PAGE = 200 };
+
+/* One change of one account. */
+struct change {
+	struct arena *arena;
+	const char *given;    /* as the operator wrote it */
+	struct slice address; /* canonical */
+	uint64_t quota_bytes;
+	bool enabled;
+	struct directory_verifier verifiers[VERIFIERS_MAX];
+	size_t verifier_count;
+};
+
+static int read_verifiers(const json_t *request, struct change *c, struct admin_reply *reply)
+{
+	size_t index;
+	json_t *value;
+	json_array_foreach(json_object_get(request, "verifiers"), index, value)
+	{
+		const char *kind = admin_text(value, "kind");
+		const char *text = admin_text(value, "value");
+		if (!kind || !text || c->verifier_count == VERIFIERS_MAX)
+			return admin_fail(reply, -EINVAL, "the verifiers are wrong");
+		c->verifiers[c->verifier_count++] = (struct directory_verifier){ kind, text };
+	}
+	return 0;
+}
+
+/* The error of a change in words. */
+static int explain(struct admin_reply *reply, const struct change *c, int rc)
+{
+	int domain = 0;
+	const char *at = strrchr(c->given, '@');
+	if (at)
+		domain = (int)(at - c->given) + 1;
+	switch (rc) {
+	case -EEXIST:
+		return admin_fail(reply, rc, "%s is there already", c->given);
+	case -ENOTDIR:
+		return admin_fail(reply, rc, "the domain %s is not ours: `veredus domain add %s`",
+		                  c->given + domain, c->given + domain);
+	case -ENOENT:
+		return admin_fail(reply, rc, "there is no user %s", c->given);
+	case -EINVAL:
+		return admin_fail(reply, rc, "'%s' is no address", c->given);
+	default:
+		return rc;
+	}
+}
+
+static int prepare(struct change *c, const json_t *request, struct admin_reply *reply)
+{
+	c->given = admin_need(request, "address", reply);
+	if (!c->given)
+		return -EINVAL;
+	int rc = directory_canonical_address(c->arena, slice_from_str(c->given), &c->address);
+	return rc < 0 ? explain(reply, c, rc) : 0;
+}
+
+/* The life of a change: its arena, its address, one commit, its error in words. */
+static int commit(struct admin *admin, const json_t *request, struct admin_reply *reply,
+                  struct change *c, store_fn fn)
+{
+	c->arena = arena_new();
+	int rc = prepare(c, request, reply);
+	if (rc == 0) {
+		rc = store_commit(admin->store, NULL, 0, fn, c);
+		if (rc < 0)
+			rc = explain(reply, c, rc);
+	}
+	arena_free(c->arena);
+	return rc;
+}
+
+static int add_in_commit(struct db *db, void *arg)
+{
+	struct change *c = arg;
+	struct account_new account = { .address = c->address,
+		                       .quota_bytes = c->quota_bytes,
+		                       .verifiers = c->verifiers,
+		                       .verifier_count = c->verifier_count,
+		                       .made = mailbox_make_folders };
+	int rc = directory_add_account(db, &account, NULL);
+	return rc == -ENOENT ? -ENOTDIR : rc;
+}
+
+static int user_add(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { .quota_bytes = (uint64_t)admin_number(
+				    request, "quota",
+				    (int64_t)admin->config->local.default_quota_bytes) };
+	int rc = read_verifiers(request, &c, reply);
+	return rc < 0 ? rc : commit(admin, request, reply, &c, add_in_commit);
+}
+
+static int passwd_in_commit(struct db *db, void *arg)
+{
+	struct change *c = arg;
+	return directory_set_verifiers(db, c->address, c->verifiers, c->verifier_count);
+}
+
+static int user_passwd(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { 0 };
+	int rc = read_verifiers(request, &c, reply);
+	return rc < 0 ? rc : commit(admin, request, reply, &c, passwd_in_commit);
+}
+
+static int quota_in_commit(struct db *db, void *arg)
+{
+	struct change *c = arg;
+	return directory_set_quota(db, c->address, c->quota_bytes);
+}
+
+static int user_quota(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { .quota_bytes = (uint64_t)admin_number(request, "quota", 0) };
+	return commit(admin, request, reply, &c, quota_in_commit);
+}
+
+static int enable_in_commit(struct db *db, void *arg)
+{
+	struct change *c = arg;
+	return directory_set_enabled(db, c->address, c->enabled);
+}
+
+static int user_enable(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { .enabled = true };
+	return commit(admin, request, reply, &c, enable_in_commit);
+}
+
+static int user_disable(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { .enabled = false };
+	return commit(admin, request, reply, &c, enable_in_commit);
+}
+
+static int remove_in_commit(struct db *db, void *arg)
+{
+	struct change *c = arg;
+	struct account account;
+	int rc = directory_find_account(db, c->arena, c->address, &account);
+	if (rc == 0)
+		rc = mailbox_remove_account(db, account.id);
+	if (rc == 0)
+		rc = directory_remove_account(db, c->address);
+	return rc;
+}
+
+static int user_remove(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { 0 };
+	int rc = commit(admin, request, reply, &c, remove_in_commit);
+	if (rc == 0 && admin->mailboxes)
+		mailboxes_purge(admin->mailboxes);
+	return rc;
+}
+
+/* A page of the list: items are handed on between closures, which must not wait. */
+struct page {
+	struct arena *arena;
+	struct slice after;
+	json_t *items;
+};
+
+static int visit_account(const struct account *account, void *arg)
+{
+	struct page *p = arg;
+	p->after = arena_copy(p->arena, slice_from_str(account->address));
+	json_array_append_new(p->items,
+	                      json_pack("{s:o, s:b, s:I, s:I}", "address",
+	                                admin_json_text(p->after), "enabled", account->enabled,
+	                                "quota", (json_int_t)account->quota_bytes, "used",
+	                                (json_int_t)account->used_bytes));
+	return json_array_size(p->items) == PAGE;
+}
+
+static int read_page(struct db *db, void *arg)
+{
+	struct page *p = arg;
+	return directory_each_account_after(db, p->after, visit_account, p);
+}
+
+static int user_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	(void)request;
+	struct page p = { .arena = arena_new(), .after = SLICE_EMPTY };
+	int rc = 1;
+	while (rc > 0) {
+		p.items = json_array();
+		rc = store_read(admin->store, read_page, &p);
+		int sent = admin_items(reply, p.items);
+		if (sent < 0)
+			rc = sent;
+	}
+	arena_free(p.arena);
+	return rc;
+}
+
+const struct admin_command admin_user_commands[] = {
+	{ "user.add", user_add },         { "user.passwd", user_passwd },
+	{ "user.list", user_list },       { "user.remove", user_remove },
+	{ "user.quota", user_quota },     { "user.enable", user_enable },
+	{ "user.disable", user_disable }, { 0 },
+};

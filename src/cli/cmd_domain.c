@@ -1,0 +1,114 @@
+/* veredus domain, veredus alias */
+#include "cli/cli_admin.h"
+#include "cli/cli_commands.h"
+
+static json_t *domain_request(struct cli *cli)
+{
+	return json_pack("{s:s}", "domain", cli->words[0]);
+}
+
+static int domain_add(struct cli *cli)
+{
+	return cli_request(cli, "domain.add", domain_request(cli), NULL, NULL);
+}
+
+static int domain_remove(struct cli *cli)
+{
+	return cli_request(cli, "domain.remove", domain_request(cli), NULL, NULL);
+}
+
+static int domain_catch_all(struct cli *cli)
+{
+	json_t *request = domain_request(cli);
+	if (cli->word_count > 1)
+		json_object_set_new(request, "address", json_string(cli->words[1]));
+	return cli_request(cli, "domain.catch-all", request, NULL, NULL);
+}
+
+static void print_domain(const json_t *item, void *unused)
+{
+	(void)unused;
+	const char *catch_all = cli_item_text(item, "catch_all");
+	printf("%s%s%s\n", cli_item_text(item, "domain"), catch_all[0] ? "  catch-all " : "",
+	       catch_all);
+}
+
+static int domain_list(struct cli *cli)
+{
+	return cli_request(cli, "domain.list", json_object(),
+	                   cli_has(cli, "json") ? cli_print_json : print_domain, NULL);
+}
+
+static const struct cli_option options[] = {
+	{ "json", 0, NULL, "with list: one JSON object a line" },
+	{ 0 },
+};
+
+static const struct cli_verb domain_verbs[] = {
+	{ "add", "DOMAIN", "Take mail for a domain.", 1, 1, domain_add },
+	{ "remove", "DOMAIN", "Stop; it must have no users and aliases.", 1, 1, domain_remove },
+	{ "catch-all", "DOMAIN [ADDRESS]",
+	  "Who gets what is for nobody; without ADDRESS it is refused.", 1, 2, domain_catch_all },
+	{ "list", "", "List all domains.", 0, 0, domain_list },
+	{ 0 },
+};
+
+const struct cli_command cmd_domain = {
+	.name = "domain",
+	.summary = "Domains of ours: add, remove, catch-all, list.",
+	.options = options,
+	.verbs = domain_verbs,
+};
+
+static json_t *alias_request(struct cli *cli)
+{
+	json_t *targets = json_array();
+	for (size_t i = 1; i < cli->word_count; i++)
+		json_array_append_new(targets, json_string(cli->words[i]));
+	return json_pack("{s:s, s:o}", "address", cli->words[0], "targets", targets);
+}
+
+static int alias_add(struct cli *cli)
+{
+	return cli_request(cli, "alias.add", alias_request(cli), NULL, NULL);
+}
+
+static int alias_remove(struct cli *cli)
+{
+	return cli_request(cli, "alias.remove", alias_request(cli), NULL, NULL);
+}
+
+static void print_alias(const json_t *item, void *unused)
+{
+	size_t index;
+	json_t *target;
+	(void)unused;
+	printf("%s ->", cli_item_text(item, "address"));
+	json_array_foreach(json_object_get(item, "targets"), index, target)
+		printf(" %s", json_string_value(target));
+	putchar('\n');
+}
+
+static int alias_list(struct cli *cli)
+{
+	return cli_request(cli, "alias.list", json_object(),
+	                   cli_has(cli, "json") ? cli_print_json : print_alias, NULL);
+}
+
+static const struct cli_verb alias_verbs[] = {
+	{ "add", "ADDRESS TARGET...", "Send what is for ADDRESS to each TARGET (too).", 2,
+	  CLI_ANY_WORDS, alias_add },
+	{ "remove", "ADDRESS [TARGET...]", "Take targets away, or the whole alias.", 1,
+	  CLI_ANY_WORDS, alias_remove },
+	{ "list", "", "List all aliases.", 0, 0, alias_list },
+	{ 0 },
+};
+
+const struct cli_command cmd_alias = {
+	.name = "alias",
+	.summary = "Addresses that lead to others: add, remove, list.",
+	.text = "Targets may be users, other aliases, or addresses anywhere. Loops are found when "
+		"mail\ncomes.\n",
+	.options = options,
+	.verbs = alias_verbs,
+};

@@ -1,0 +1,139 @@
+/* veredus user */
+#include <errno.h>
+
+#include "auth/password.h"
+#include "cli/cli_admin.h"
+#include "cli/cli_commands.h"
+#include "config/config_options.h"
+
+static bool read_quota(struct cli *cli, const char *text, json_t *request)
+{
+	uint64_t bytes;
+	if (!config_parse_size(slice_from_str(text), &bytes) || bytes > INT64_MAX) {
+		cli_usage(cli, "'%s' is no size: write 500M or 10G; 0 is no limit", text);
+		return false;
+	}
+	json_object_set_new(request, "quota", json_integer((json_int_t)bytes));
+	return true;
+}
+
+/* Asks for the password and puts its verifiers into the request: it goes no further. */
+static bool read_verifiers(struct cli *cli, json_t *request)
+{
+	struct directory_verifier verifiers[PASSWORD_VERIFIERS];
+	char *prompt = arena_printf(cli->arena, "Password for %s", cli->words[0]);
+	char *password = cli_read_password(prompt);
+	if (!password)
+		return false;
+	int rc = password_make(cli->arena, slice_from_str(password), verifiers);
+	explicit_bzero(password, strlen(password));
+	free(password);
+	if (rc < 0) {
+		cli_fail("this password can't be used: it may have %d bytes at most", PASSWORD_MAX);
+		return false;
+	}
+	json_t *list = json_array();
+	for (size_t i = 0; i < PASSWORD_VERIFIERS; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "kind", verifiers[i].kind,
+		                                      "value", verifiers[i].value));
+	json_object_set_new(request, "verifiers", list);
+	return true;
+}
+
+static json_t *new_request(struct cli *cli) { return json_pack("{s:s}", "address", cli->words[0]); }
+
+static int send_request(struct cli *cli, const char *command, json_t *request)
+{
+	return cli_request(cli, command, request, NULL, NULL);
+}
+
+static int user_add(struct cli *cli)
+{
+	json_t *request = new_request(cli);
+	const char *quota = cli_text(cli, "quota");
+	if ((quota && !read_quota(cli, quota, request)) ||
+	    (!cli_has(cli, "no-password") && !read_verifiers(cli, request))) {
+		json_decref(request);
+		return CLI_FAILED;
+	}
+	return send_request(cli, "user.add", request);
+}
+
+static int user_passwd(struct cli *cli)
+{
+	json_t *request = new_request(cli);
+	if (!read_verifiers(cli, request)) {
+		json_decref(request);
+		return CLI_FAILED;
+	}
+	return send_request(cli, "user.passwd", request);
+}
+
+static int user_quota(struct cli *cli)
+{
+	json_t *request = new_request(cli);
+	if (!read_quota(cli, cli->words[1], request)) {
+		json_decref(request);
+		return CLI_USAGE;
+	}
+	return send_request(cli, "user.quota", request);
+}
+
+static int user_remove(struct cli *cli)
+{
+	return send_request(cli, "user.remove", new_request(cli));
+}
+
+static int user_disable(struct cli *cli)
+{
+	return send_request(cli, "user.disable", new_request(cli));
+}
+
+static int user_enable(struct cli *cli)
+{
+	return send_request(cli, "user.enable", new_request(cli));
+}
+
+static void print_user(const json_t *item, void *unused)
+{
+	char used[32], quota[32];
+	(void)unused;
+	printf("%-40s %10s of %-10s%s\n", cli_item_text(item, "address"),
+	       cli_bytes(cli_item_number(item, "used"), used),
+	       cli_item_number(item, "quota") ? cli_bytes(cli_item_number(item, "quota"), quota)
+	                                      : "no limit",
+	       json_is_true(json_object_get(item, "enabled")) ? "" : "  disabled");
+}
+
+static int user_list(struct cli *cli)
+{
+	return cli_request(cli, "user.list", json_object(),
+	                   cli_has(cli, "json") ? cli_print_json : print_user, NULL);
+}
+
+static const struct cli_option options[] = {
+	{ "quota", 0, "SIZE", "with add: what the mailboxes may hold, as 500M or 10G" },
+	{ "no-password", 0, NULL, "with add: nobody can log in until `user passwd`" },
+	{ "json", 0, NULL, "with list: one JSON object a line" },
+	{ 0 },
+};
+
+static const struct cli_verb verbs[] = {
+	{ "add", "ADDRESS", "Make an account with its folders.", 1, 1, user_add },
+	{ "passwd", "ADDRESS", "Change the password.", 1, 1, user_passwd },
+	{ "quota", "ADDRESS SIZE", "Change what it may hold; 0 is no limit.", 2, 2, user_quota },
+	{ "disable", "ADDRESS", "No logins, no mail, but nothing is lost.", 1, 1, user_disable },
+	{ "enable", "ADDRESS", "Undo that.", 1, 1, user_enable },
+	{ "remove", "ADDRESS", "Remove the account and all its mail.", 1, 1, user_remove },
+	{ "list", "", "List all accounts.", 0, 0, user_list },
+	{ 0 },
+};
+
+const struct cli_command cmd_user = {
+	.name = "user",
+	.summary = "Accounts: add, passwd, quota, disable, enable, remove, list.",
+	.text = "The password is asked for without echo, or is one line of standard input. Only\n"
+		"verifiers of it are kept (Argon2id, SCRAM-SHA-256).\n",
+	.options = options,
+	.verbs = verbs,
+};
