@@ -340,13 +340,27 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 		c->account ? ", as " : "", c->account ? c->account : "", d->message.len);
 }
 
-static enum post_result delivery_store(struct delivery *d)
+/* All that can be done before the commit. */
+static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 {
+	delivery_begin(d, trace);
+	if (d->summary.received_count >= d->post->config.config->smtp.max_received)
+		return POST_LOOP;
+	int rc = store_read(d->post->config.store, delivery_resolve, d);
+	if (rc < 0 || d->lost)
+		return POST_FAILED;
+	if (d->loop)
+		return POST_LOOP;
 	delivery_make_batches(d);
 	d->blobs = ARENA_ARRAY(d->arena, d->batch_count, struct store_blob);
 	size_t i = 0;
 	for (struct batch *b = d->batches; b; b = b->next)
 		delivery_prepare_batch(d, b, &d->blobs[i++]);
+	return POST_ACCEPTED;
+}
+
+static enum post_result delivery_store(struct delivery *d)
+{
 	int rc = store_commit(d->post->config.store, d->blobs, d->batch_count, delivery_commit, d);
 	if (rc == -ENOSPC)
 		return POST_FULL;
@@ -368,20 +382,12 @@ static void delivery_tell(struct delivery *d)
 		d->post->config.queued(d->post->config.queued_arg);
 }
 
-static enum post_result delivery_run(struct delivery *d, struct slice trace)
+static void delivery_end(struct delivery *d)
 {
-	delivery_begin(d, trace);
-	if (d->summary.received_count >= d->post->config.config->smtp.max_received)
-		return POST_LOOP;
-	int rc = store_read(d->post->config.store, delivery_resolve, d);
-	if (rc < 0 || d->lost)
-		return POST_FAILED;
-	if (d->loop)
-		return POST_LOOP;
-	enum post_result result = delivery_store(d);
-	if (result == POST_ACCEPTED)
-		delivery_tell(d);
-	return result;
+	for (struct batch *b = d->batches; b; b = b->next)
+		buf_free(&b->note);
+	hash_free(d->seen);
+	arena_free(d->arena);
 }
 
 enum post_result post_deliver(struct post *p, const struct post_client *client,
@@ -396,12 +402,75 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
 		.message = message,
 		.now_ms = clock_wall_ms(),
 	};
-	enum post_result result = delivery_run(&d, trace);
+	enum post_result result = delivery_prepare(&d, trace);
 	if (result == POST_ACCEPTED)
+		result = delivery_store(&d);
+	if (result == POST_ACCEPTED) {
+		delivery_tell(&d);
 		memcpy(queue_id_out, d.batches->queue_id, sizeof(d.batches->queue_id));
-	for (struct batch *b = d.batches; b; b = b->next)
-		buf_free(&b->note);
-	hash_free(d.seen);
-	arena_free(d.arena);
+	}
+	delivery_end(&d);
 	return result;
+}
+
+/* --- in steps ------------------------------------------------------------------------ */
+
+struct post_parcel {
+	struct delivery delivery;
+};
+
+int post_parcel_new(struct post *p, const struct post_client *client,
+                    const struct post_envelope *envelope, struct slice message,
+                    struct post_parcel **out)
+{
+	struct post_parcel *parcel = mem_alloc(sizeof(*parcel));
+	struct delivery *d = &parcel->delivery;
+	*d = (struct delivery){
+		.post = p,
+		.arena = arena_new(),
+		.client = client,
+		.envelope = envelope,
+		.message = message,
+		.now_ms = clock_wall_ms(),
+	};
+	enum post_result result = delivery_prepare(d, SLICE_EMPTY);
+	int rc = -EAGAIN;
+	if (result == POST_ACCEPTED)
+		rc = 0;
+	else if (result == POST_LOOP)
+		rc = -ELOOP;
+	else if (d->lost)
+		rc = -ENOENT;
+	if (rc < 0)
+		post_parcel_end(parcel, false);
+	else
+		*out = parcel;
+	return rc;
+}
+
+size_t post_parcel_blob_count(const struct post_parcel *parcel)
+{
+	return parcel->delivery.batch_count;
+}
+
+void post_parcel_blobs(const struct post_parcel *parcel, struct store_blob *out)
+{
+	const struct delivery *d = &parcel->delivery;
+	memcpy(out, d->blobs, d->batch_count * sizeof(*out));
+}
+
+int post_parcel_commit(struct db *db, struct post_parcel *parcel, const struct store_blob *blobs)
+{
+	struct delivery *d = &parcel->delivery;
+	for (size_t i = 0; i < d->batch_count; i++)
+		d->blobs[i].id = blobs[i].id;
+	return delivery_commit(db, d);
+}
+
+void post_parcel_end(struct post_parcel *parcel, bool committed)
+{
+	if (committed)
+		delivery_tell(&parcel->delivery);
+	delivery_end(&parcel->delivery);
+	free(parcel);
 }

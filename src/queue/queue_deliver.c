@@ -1,0 +1,280 @@
+/* A delivery fiber: one connection to one destination, message after message. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "client/client_route.h"
+#include "queue/queue_internal.h"
+
+/* An open connection waits so long for the next message. */
+#define IDLE_MS 1000
+/* Then it is closed, so that an MX that came back, or a better one, is found. */
+#define CONNECTION_MAX_MS       (5 * 60 * 1000)
+#define CONNECTION_MAX_MESSAGES 1000
+/* All look-ups of a route together; each has the time that the configuration gives it. */
+#define ROUTE_MS  (60 * 1000)
+#define BEHIND_MS 20
+
+struct delivery {
+	struct queue *queue;
+	struct queue_destination *destination;
+	struct smtp_client *client; /* NULL: not connected */
+	struct smtp_client_config config;
+	/* Of the connection. */
+	struct arena *arena;
+	const char *host;
+	struct slice peer, tls;
+	int64_t opened_ms; /* monotonic */
+	bool was_idle;
+};
+
+/* --- connecting ----------------------------------------------------------------------- */
+
+static void configure(struct delivery *d, const struct client_route *route)
+{
+	const struct config *c = d->queue->config.config;
+	const struct config_smarthost *s = route->smarthost;
+	enum config_tls_rule by_mx = c->queue.tls ? TLS_RULE_OPPORTUNISTIC : TLS_RULE_NONE;
+	d->config = (struct smtp_client_config){
+		.helo = c->hostname,
+		.tls = s ? s->tls : by_mx,
+		.tls_any = d->queue->tls_any,
+		.tls_verified = d->queue->tls_verified,
+		.user = s ? s->user : NULL,
+		.password = s ? s->password : NULL,
+		/* The operator said so by `tls = none`. */
+		.auth_in_clear = s && s->tls == TLS_RULE_NONE,
+		.timeouts = { .connect_ms = c->queue.connect_timeout_ms,
+		              .command_ms = c->queue.command_timeout_ms,
+		              .block_ms = c->queue.command_timeout_ms,
+		              .data_end_ms = c->queue.data_timeout_ms },
+	};
+}
+
+/* A host that offers TLS and then can't is spoken to without, if nobody asked for TLS: mail that
+ * went in clear anyway must not stop for it. */
+static int open_hop(struct delivery *d, const struct client_hop *hop, struct smtp_outcome *outcome)
+{
+	int rc = smtp_client_open(&d->config, &hop->address, hop->host, d->arena, &d->client,
+	                          outcome);
+	if (rc == 0 || outcome->stage != SMTP_STAGE_TLS || rc == -ECANCELED ||
+	    d->config.tls != TLS_RULE_OPPORTUNISTIC)
+		return rc;
+	log_info("queue.tls.failed", kv_str("host", hop->host), kv_slice("why", outcome->text));
+	d->config.tls = TLS_RULE_NONE;
+	rc = smtp_client_open(&d->config, &hop->address, hop->host, d->arena, &d->client, outcome);
+	if (rc < 0)
+		d->config.tls = TLS_RULE_OPPORTUNISTIC;
+	return rc;
+}
+
+static void connected(struct delivery *d, const struct client_hop *hop)
+{
+	char address[NET_ADDRESS_TEXT_MAX];
+	struct conn_tls_info tls = smtp_client_tls(d->client);
+	net_address_text(&hop->address, address);
+	d->host = hop->host;
+	d->peer = slice_from_str(arena_printf(d->arena, "%s (%s)", hop->host, address));
+	d->tls = SLICE_EMPTY;
+	if (tls.protocol)
+		d->tls = slice_from_str(arena_printf(d->arena, "%s %s%s", tls.protocol, tls.cipher,
+		                                     tls.verified ? ", verified" : ""));
+	d->opened_ms = clock_monotonic_ms();
+	d->was_idle = false;
+	atomic_fetch_add(&d->queue->connects, 1);
+}
+
+static int connect_to(struct delivery *d, const struct queue_job *job, struct smtp_outcome *outcome)
+{
+	const struct queue_config *c = &d->queue->config;
+	struct client_route route;
+	arena_reset(d->arena);
+	d->host = NULL;
+	d->peer = d->tls = SLICE_EMPTY;
+	int rc = client_route_find(c->dns, c->config, d->arena, job->domain, deadline_in(ROUTE_MS),
+	                           &route, outcome);
+	if (rc < 0)
+		return rc;
+	configure(d, &route);
+	for (size_t i = 0; i < route.count; i++) {
+		rc = open_hop(d, &route.hops[i], outcome);
+		if (rc == 0) {
+			connected(d, &route.hops[i]);
+			return 0;
+		}
+		if (rc == -ECANCELED)
+			return rc;
+		d->host = route.hops[i].host;
+	}
+	return rc;
+}
+
+static void disconnect(struct delivery *d)
+{
+	smtp_client_quit(d->client);
+	d->client = NULL;
+}
+
+/* --- one message ---------------------------------------------------------------------- */
+
+static void set_all(struct queue_job *job, const struct smtp_outcome *o)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		job->wire[i].outcome = *o;
+		job->wire[i].outcome.text = arena_copy(job->arena, o->text);
+	}
+}
+
+static int send_bytes(struct delivery *d, struct queue_job *job, struct slice bytes,
+                      struct smtp_outcome *outcome)
+{
+	struct slice parts[] = { job->prefix, slice_from(bytes, job->skip_bytes) };
+	struct smtp_client_mail mail = {
+		.reverse_path = job->reverse_path,
+		.recipients = job->wire,
+		.recipient_count = job->count,
+		.body_8bit = job->body_8bit,
+		.smtputf8 = job->smtputf8,
+		.envid = job->envid,
+		.ret = job->ret,
+		.size_bytes = parts[0].len + parts[1].len,
+		.parts = parts,
+		.part_count = 2,
+	};
+	int rc = smtp_client_send(d->client, &mail, job->arena, outcome);
+	job->peer = arena_copy(job->arena, d->peer);
+	job->tls = arena_copy(job->arena, d->tls);
+	job->remote_does_dsn = smtp_client_extensions(d->client) & SMTP_EXT_DSN;
+	return rc;
+}
+
+static int send_job(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	struct blob_view view;
+	int rc = blob_open(d->queue->config.store, job->blob_id, &view);
+	if (rc < 0) {
+		log_error("queue.blob", kv_str("queue_id", job->queue_id), kv_error(rc));
+		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",
+		                                "our copy of the message");
+		outcome->host = false;
+		set_all(job, outcome);
+		return rc;
+	}
+	rc = send_bytes(d, job, view.bytes, outcome);
+	blob_close(&view);
+	return rc;
+}
+
+/* A connection that was used before may have been closed by the other side just now: that is no
+ * failed attempt, as long as no byte of the message was sent. */
+static bool was_stale(const struct delivery *d, const struct queue_job *job,
+                      const struct smtp_outcome *outcome)
+{
+	return !job->retried && (d->was_idle || smtp_client_sent(d->client) > 0) &&
+	       !smtp_client_is_usable(d->client) && outcome->stage <= SMTP_STAGE_MAIL &&
+	       outcome->error != -ECANCELED && outcome->error != -ETIMEDOUT;
+}
+
+static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	if (d->client && d->was_idle && smtp_client_has_input(d->client))
+		disconnect(d);
+	for (;;) {
+		int rc = d->client ? 0 : connect_to(d, job, outcome);
+		if (rc < 0) {
+			set_all(job, outcome);
+			if (d->host)
+				job->peer = arena_copy(job->arena, slice_from_str(d->host));
+			return rc;
+		}
+		rc = send_job(d, job, outcome);
+		if (rc == 0 || !was_stale(d, job, outcome))
+			return rc;
+		job->retried = true;
+		disconnect(d);
+	}
+}
+
+/* --- what follows from it ------------------------------------------------------------- */
+
+static int64_t begin_pause(struct delivery *d, const struct queue_job *job, int64_t now_ms,
+                           const struct smtp_outcome *outcome)
+{
+	struct queue *q = d->queue;
+	struct list returned;
+	unsigned attempts = 0;
+	list_init(&returned);
+	for (size_t i = 0; i < job->count; i++) {
+		if (job->targets[i].attempts > attempts)
+			attempts = job->targets[i].attempts;
+	}
+	int64_t until_ms = queue_ready_pause(q->ready, d->destination, now_ms, attempts,
+	                                     outcome->text, &returned);
+	LIST_EACH (&returned, link, following) {
+		struct queue_job *other = LIST_ENTRY(link, struct queue_job, link);
+		list_remove(&other->link);
+		queue_job_return(other, now_ms, until_ms, outcome);
+		queue_record_put(q, other);
+	}
+	return until_ms;
+}
+
+static void finish(struct delivery *d, struct queue_job *job, int rc,
+                   const struct smtp_outcome *outcome)
+{
+	struct queue *q = d->queue;
+	int64_t now_ms = clock_wall_ms();
+	int64_t host_due_ms = 0;
+	bool cancelled = rc < 0 && outcome->error == -ECANCELED;
+	bool trouble = rc < 0 && outcome->host && outcome->verdict == SMTP_TEMPORARY;
+	if (trouble && !cancelled)
+		host_due_ms = begin_pause(d, job, now_ms, outcome);
+	else if (!cancelled)
+		queue_ready_works(q->ready, d->destination);
+	queue_job_judge(job, &q->schedule, now_ms, host_due_ms);
+	queue_record_put(q, job);
+}
+
+static bool is_worn(const struct delivery *d)
+{
+	return !smtp_client_is_usable(d->client) ||
+	       smtp_client_sent(d->client) >= CONNECTION_MAX_MESSAGES ||
+	       clock_monotonic_ms() - d->opened_ms > CONNECTION_MAX_MS;
+}
+
+static struct queue_job *next_job(struct delivery *d)
+{
+	struct queue *q = d->queue;
+	while (queue_record_is_behind(q)) {
+		if (fiber_sleep(deadline_in(BEHIND_MS)) == -ECANCELED)
+			return NULL;
+	}
+	struct queue_job *job = queue_ready_take(q->ready, d->destination);
+	if (job || !d->client)
+		return job;
+	d->was_idle = true;
+	return queue_ready_wait(q->ready, d->destination, IDLE_MS);
+}
+
+void queue_deliver(void *arg)
+{
+	struct queue_carrier *carrier = arg;
+	struct delivery d = { .queue = carrier->queue, .destination = carrier->destination };
+	struct queue_job *job;
+	free(carrier);
+	d.arena = arena_new();
+	while ((job = next_job(&d))) {
+		struct smtp_outcome outcome = { .verdict = SMTP_OK };
+		int rc = carry(&d, job, &outcome);
+		finish(&d, job, rc, &outcome);
+		if (d.client && is_worn(&d))
+			disconnect(&d);
+		if (rc < 0 && outcome.error == -ECANCELED)
+			break;
+	}
+	disconnect(&d);
+	arena_free(d.arena);
+	queue_ready_leave(d.queue->ready, d.destination);
+	queue_dispatch(d.queue);
+	atomic_fetch_sub(&d.queue->carriers, 1);
+	fiber_wake(d.queue->recorder.fiber);
+}

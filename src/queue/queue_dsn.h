@@ -1,0 +1,41 @@
+/* Delivery status notifications: what the sender is told. Pure text; RFC 3461, 3462 and 3464, and
+ * RFC 6533 where an address needs it. */
+#ifndef VEREDUS_QUEUE_QUEUE_DSN_H
+#define VEREDUS_QUEUE_QUEUE_DSN_H
+
+#include "base/arena.h"
+#include "client/smtp_reply.h"
+
+enum queue_dsn_action { DSN_FAILED, DSN_DELAYED, DSN_RELAYED };
+
+struct queue_dsn_recipient {
+	struct slice address; /* the final recipient */
+	struct slice orcpt;   /* xtext with its type, as given with RCPT, or empty */
+	struct smtp_enhanced status;
+	struct slice remote; /* the host that spoke last, or empty */
+	struct slice reply;  /* what it said ("550 5.1.1 ..."), or empty */
+	struct slice text;   /* for people: the reply, or our own words */
+};
+
+struct queue_dsn {
+	enum queue_dsn_action action;
+	const char *hostname;      /* ours */
+	struct slice reverse_path; /* who is told */
+	struct slice queue_id;
+	struct slice envid;       /* xtext, or empty */
+	struct slice original_id; /* Message-ID with <>, or empty */
+	struct slice message;     /* the bytes that were to be sent */
+	bool smtputf8;
+	char ret; /* 'F' all of the message, 'H' its header, 0 as we like */
+	int64_t arrived_ms, now_ms, expires_ms;
+	const struct queue_dsn_recipient *recipients;
+	size_t recipient_count;
+};
+
+/* A longer message is returned as its header only, unless RET=FULL asked for all of it. */
+enum { QUEUE_DSN_RETURN_MAX = 64 * 1024 };
+
+/* The whole message, lines ended by CRLF, in the arena. *is_8bit_out: it needs 8BITMIME. */
+struct slice queue_dsn_compose(struct arena *arena, const struct queue_dsn *dsn, bool *is_8bit_out);
+
+#endif

@@ -1,0 +1,65 @@
+/* What the files of the queue share. */
+#ifndef VEREDUS_QUEUE_QUEUE_INTERNAL_H
+#define VEREDUS_QUEUE_QUEUE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fiber/fiber.h"
+#include "queue/queue.h"
+#include "queue/queue_ready.h"
+#include "queue/queue_table.h"
+
+/* Jobs that ended and wait to be recorded; see queue_record.c. */
+struct queue_recorder {
+	pthread_mutex_t lock;
+	struct list jobs;
+	fiber_id fiber;
+	atomic_uint waiting; /* jobs not recorded yet */
+	atomic_bool ended;
+};
+
+struct queue {
+	struct queue_config config;
+	struct queue_schedule schedule;
+	struct queue_ready *ready;
+	struct queue_recorder recorder;
+	struct tls_client *tls_any, *tls_verified;
+	char owner[QUEUE_OWNER_MAX];
+	_Atomic fiber_id feeder;
+	atomic_uint next_worker;
+	atomic_int carriers; /* delivery fibers that run */
+	_Atomic uint64_t relayed, deferred, bounced, connects, records;
+};
+
+/* Starts delivery fibers for destinations that want them. Any worker. */
+void queue_dispatch(struct queue *q);
+
+/* queue_deliver.c: the fiber of a connection. */
+struct queue_carrier {
+	struct queue *queue;
+	struct queue_destination *destination;
+};
+/* Takes the carrier, from mem_alloc(). */
+void queue_deliver(void *carrier);
+
+/* queue_record.c: hands a job over, with its ends judged. Any worker. */
+void queue_record_put(struct queue *q, struct queue_job *job);
+/* True while so many jobs wait to be recorded that no new one should be carried: if records can't
+ * be written, mail must not go out either (invariant 4). */
+bool queue_record_is_behind(struct queue *q);
+void queue_record_run(void *queue);
+
+/* queue_report.c: DSNs of a job that is about to be recorded. */
+struct queue_report;
+/* Prepares what the sender must be told, on a fiber; *out is NULL if nothing. -EAGAIN: not now. */
+int queue_report_prepare(struct queue *q, struct queue_job *job, struct queue_report **out);
+/* The blobs that it brings to the commit. */
+size_t queue_report_blob_count(const struct queue_report *r);
+void queue_report_blobs(const struct queue_report *r, struct store_blob *out);
+/* Inside the commit, with its blobs now named. */
+int queue_report_commit(struct db *db, struct queue_report *r, const struct store_blob *blobs);
+/* Tells who must know, if it was committed, and frees it. */
+void queue_report_end(struct queue_report *r, bool committed);
+
+#endif

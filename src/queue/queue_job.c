@@ -1,0 +1,94 @@
+#include "queue/queue_job.h"
+
+#include <errno.h>
+
+#include "base/codec.h"
+#include "queue/queue_schedule.h"
+
+struct queue_job *queue_job_new(void)
+{
+	struct arena *arena = arena_new();
+	struct queue_job *job = ARENA_NEW(arena, struct queue_job);
+	job->arena = arena;
+	list_init(&job->link);
+	return job;
+}
+
+void queue_job_free(struct queue_job *job)
+{
+	if (job)
+		arena_free(job->arena);
+}
+
+size_t queue_job_add(struct queue_job *job)
+{
+	if (job->count == job->capacity) {
+		size_t capacity = job->capacity > 0 ? job->capacity * 4 : 1;
+		struct smtp_client_recipient *wire = ARENA_ARRAY(job->arena, capacity,
+		                                                 struct smtp_client_recipient);
+		struct queue_target *targets = ARENA_ARRAY(job->arena, capacity,
+		                                           struct queue_target);
+		if (job->count > 0) {
+			memcpy(wire, job->wire, job->count * sizeof(*wire));
+			memcpy(targets, job->targets, job->count * sizeof(*targets));
+		}
+		job->wire = wire;
+		job->targets = targets;
+		job->capacity = capacity;
+	}
+	return job->count++;
+}
+
+static void defer(struct queue_job *job, size_t i, const struct queue_schedule *schedule,
+                  int64_t now_ms, int64_t host_due_ms)
+{
+	struct queue_target *t = &job->targets[i];
+	if (now_ms >= job->expires_ms) {
+		t->end = QUEUE_END_EXPIRED;
+		return;
+	}
+	int64_t pause = queue_schedule_pause(schedule, t->attempts + 1, random_u64());
+	t->end = QUEUE_END_DEFERRED;
+	t->due_ms = queue_schedule_due(now_ms, host_due_ms > 0 ? host_due_ms - now_ms : pause,
+	                               job->expires_ms);
+}
+
+/* The server stopped before an answer was there. */
+static void give_back(struct queue_target *t, int64_t now_ms)
+{
+	t->end = QUEUE_END_RETURNED;
+	t->due_ms = now_ms;
+}
+
+void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedule, int64_t now_ms,
+                     int64_t host_due_ms)
+{
+	job->ended_ms = now_ms;
+	for (size_t i = 0; i < job->count; i++) {
+		struct queue_target *t = &job->targets[i];
+		const struct smtp_outcome *o = &job->wire[i].outcome;
+		if (o->verdict == SMTP_OK)
+			t->end = QUEUE_END_RELAYED;
+		else if (o->verdict == SMTP_PERMANENT)
+			t->end = QUEUE_END_FAILED;
+		else if (o->error == -ECANCELED)
+			give_back(t, now_ms);
+		else
+			defer(job, i, schedule, now_ms, host_due_ms);
+	}
+}
+
+void queue_job_return(struct queue_job *job, int64_t now_ms, int64_t due_ms,
+                      const struct smtp_outcome *why)
+{
+	job->ended_ms = now_ms;
+	for (size_t i = 0; i < job->count; i++) {
+		struct queue_target *t = &job->targets[i];
+		t->end = now_ms >= job->expires_ms ? QUEUE_END_EXPIRED : QUEUE_END_RETURNED;
+		t->due_ms = queue_schedule_due(now_ms, due_ms - now_ms, job->expires_ms);
+		if (!why)
+			continue;
+		job->wire[i].outcome = *why;
+		job->wire[i].outcome.text = arena_copy(job->arena, why->text);
+	}
+}

@@ -1,0 +1,79 @@
+/* Jobs: what is leased and lies in memory.
+ *
+ * A job is a message with those of its recipients that can go in one transaction: the same
+ * destination, the same header fields put before. It is made when its lease is taken, waits in
+ * its destination's ready list, is carried by a delivery fiber, and ends with the recorder. It
+ * has one owner at a time, and with it all that its arena holds. */
+#ifndef VEREDUS_QUEUE_QUEUE_JOB_H
+#define VEREDUS_QUEUE_QUEUE_JOB_H
+
+#include "base/list.h"
+#include "client/smtp_client.h"
+
+/* What is to be recorded of a recipient. */
+enum queue_end {
+	QUEUE_END_RETURNED, /* not tried: due again at due_ms, nothing else changes */
+	QUEUE_END_RELAYED,  /* the remote has it */
+	QUEUE_END_DEFERRED, /* tried, due again at due_ms */
+	QUEUE_END_FAILED,   /* tried, never again: a DSN */
+	QUEUE_END_EXPIRED,  /* its time is over: a DSN */
+};
+
+/* What a recipient has besides what goes over the wire. */
+struct queue_target {
+	int64_t position;  /* of its row */
+	unsigned attempts; /* before this one */
+	bool asked;        /* the operator wants it now */
+	bool delay_told;   /* of a delay, before */
+	bool tell_delay;   /* a report about it goes with this record */
+	enum queue_end end;
+	int64_t due_ms;
+};
+
+struct queue_job {
+	struct list link;
+	struct arena *arena;
+
+	int64_t message; /* queue_message.id */
+	char queue_id[17];
+	struct slice message_id;
+	struct slice reverse_path;
+	int64_t blob_id;
+	uint64_t skip_bytes, size_bytes;
+	int64_t arrived_ms, expires_ms;
+	bool smtputf8, body_8bit;
+	char ret;
+	struct slice envid;
+	struct slice prefix;
+	struct slice domain; /* of the recipients, for finding the MX */
+	struct slice key;    /* of the destination: client_route_key() */
+	bool is_expired;     /* not to be tried: its destination pauses, and its time is over */
+
+	struct smtp_client_recipient *wire; /* one a recipient */
+	struct queue_target *targets;       /* likewise */
+	size_t count, capacity;
+
+	/* Of the attempt. */
+	int64_t ended_ms;
+	struct slice peer; /* "mx.example.test (192.0.2.1:25)", or empty */
+	struct slice tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
+	bool remote_does_dsn;
+	bool retried; /* on a second connection, since the first was stale */
+};
+
+/* An empty job with its arena. */
+struct queue_job *queue_job_new(void);
+void queue_job_free(struct queue_job *job);
+/* Room for one more recipient; wire and target are cleared. Returns its index. */
+size_t queue_job_add(struct queue_job *job);
+
+/* Sets the ends of all recipients from their outcomes. Those that failed for a while are due by
+ * their own schedule (pause_ms of how often it was tried), or at host_due_ms if that is not 0. */
+struct queue_schedule;
+void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedule, int64_t now_ms,
+                     int64_t host_due_ms);
+/* None was tried: all are due at due_ms, or expired if their time is over. */
+void queue_job_return(struct queue_job *job, int64_t now_ms, int64_t due_ms,
+                      const struct smtp_outcome *why);
+
+#endif

@@ -1,0 +1,387 @@
+#include "queue/queue_ready.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/codec.h"
+#include "base/hash.h"
+
+/* Recipients for which there is no room in memory are looked at again after this, and then one
+ * after the other, as they would have come. */
+#define LATER_MS      1000
+#define LATER_STEP_US 100
+#define SWEEP_MS      (60 * 1000)
+#define WHY_MAX_BYTES 200
+
+struct queue_destination {
+	struct list link;  /* in hungry: it has jobs and could do with a connection */
+	struct list ready; /* struct queue_job */
+	struct list idle;  /* struct waiter */
+	struct list page;  /* in touched: this page asked for it */
+	char *key;
+	size_t ready_jobs;
+	size_t recipients; /* in ready */
+	size_t admitted;   /* in this page, not put yet */
+	unsigned connections;
+	unsigned idle_connections;
+	unsigned failures;       /* of its host, in a row */
+	int64_t pause_until_ms;  /* wall clock; 0: none */
+	int64_t pushed_until_us; /* see LATER_MS */
+	char why[WHY_MAX_BYTES];
+};
+
+struct waiter {
+	struct list link;
+	fiber_id fiber;
+	bool woken;
+};
+
+struct queue_ready {
+	pthread_mutex_t lock;
+	struct queue_limits limits;
+	struct queue_schedule schedule;
+	struct hash *destinations;
+	struct list hungry;
+	struct list touched;
+	size_t recipients, admitted;
+	int64_t swept_ms;
+	unsigned connections;
+	bool stopped;
+};
+
+struct queue_ready *queue_ready_new(const struct queue_limits *limits,
+                                    const struct queue_schedule *schedule)
+{
+	struct queue_ready *r = mem_zero(1, sizeof(*r));
+	*r = (struct queue_ready){ .limits = *limits, .schedule = *schedule };
+	pthread_mutex_init(&r->lock, NULL);
+	r->destinations = hash_new();
+	list_init(&r->hungry);
+	list_init(&r->touched);
+	return r;
+}
+
+static void destination_free(struct queue_destination *d)
+{
+	LIST_EACH (&d->ready, link, following) {
+		queue_job_free(LIST_ENTRY(link, struct queue_job, link));
+	}
+	free(d->key);
+	free(d);
+}
+
+void queue_ready_free(struct queue_ready *r)
+{
+	if (!r)
+		return;
+	size_t position = 0;
+	struct slice key;
+	void *value;
+	while (hash_next(r->destinations, &position, &key, &value))
+		destination_free(value);
+	hash_free(r->destinations);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static struct queue_destination *get_destination(struct queue_ready *r, struct slice key)
+{
+	struct queue_destination *d = hash_find(r->destinations, key);
+	if (d)
+		return d;
+	d = mem_zero(1, sizeof(*d));
+	d->key = mem_str(key);
+	list_init(&d->link);
+	list_init(&d->ready);
+	list_init(&d->idle);
+	list_init(&d->page);
+	hash_put(r->destinations, key, d);
+	return d;
+}
+
+/* A destination is forgotten when nothing is there, nothing is open and there is nothing to
+ * remember. After a pause its failures are remembered until a step later than the next attempt
+ * could be, so that the probe goes on where the last one was. */
+static void forget_if_unused(struct queue_ready *r, struct queue_destination *d, int64_t now_ms)
+{
+	bool remembers = d->failures > 0 && now_ms < d->pause_until_ms + r->schedule.max_ms;
+	if (d->ready_jobs > 0 || d->connections > 0 || d->admitted > 0 || remembers)
+		return;
+	list_remove(&d->link);
+	list_remove(&d->page);
+	hash_remove(r->destinations, slice_from_str(d->key));
+	destination_free(d);
+}
+
+/* --- the feeder ----------------------------------------------------------------------- */
+
+static bool is_paused(const struct queue_destination *d, int64_t now_ms)
+{
+	return now_ms < d->pause_until_ms;
+}
+
+/* A destination may have as many as there is room left for all others: one alone fills half of
+ * the memory, and a slow one never starves the rest. */
+static bool has_room(const struct queue_ready *r, const struct queue_destination *d)
+{
+	size_t all = r->recipients + r->admitted;
+	size_t own = d->recipients + d->admitted;
+	return all < r->limits.max_recipients && own < r->limits.max_recipients - all;
+}
+
+static int64_t push_back(struct queue_destination *d, int64_t now_ms)
+{
+	if (d->pushed_until_us < (now_ms + LATER_MS) * 1000)
+		d->pushed_until_us = (now_ms + LATER_MS) * 1000;
+	d->pushed_until_us += LATER_STEP_US;
+	return d->pushed_until_us / 1000;
+}
+
+static enum queue_admission admit(struct queue_ready *r, struct queue_destination *d, bool asked,
+                                  int64_t now_ms, int64_t expires_ms, int64_t *due_ms_out)
+{
+	if (asked && is_paused(d, now_ms))
+		d->pause_until_ms = 0;
+	if (is_paused(d, now_ms) && now_ms >= expires_ms)
+		return QUEUE_REFUSE;
+	if (is_paused(d, now_ms)) {
+		*due_ms_out = queue_schedule_due(now_ms, d->pause_until_ms - now_ms, expires_ms);
+		return QUEUE_LATER;
+	}
+	if (!has_room(r, d)) {
+		*due_ms_out = push_back(d, now_ms);
+		return QUEUE_LATER;
+	}
+	d->admitted++;
+	r->admitted++;
+	return QUEUE_ADMIT;
+}
+
+enum queue_admission queue_ready_admit(struct queue_ready *r, struct arena *arena, struct slice key,
+                                       bool asked, int64_t now_ms, int64_t expires_ms,
+                                       int64_t *due_ms_out, struct slice *why_out)
+{
+	pthread_mutex_lock(&r->lock);
+	struct queue_destination *d = get_destination(r, key);
+	bool paused = is_paused(d, now_ms);
+	if (list_is_empty(&d->page))
+		list_append(&r->touched, &d->page);
+	enum queue_admission a = admit(r, d, asked, now_ms, expires_ms, due_ms_out);
+	*why_out = SLICE_EMPTY;
+	if (a != QUEUE_ADMIT && paused)
+		*why_out = arena_copy(arena, slice_from_str(d->why));
+	pthread_mutex_unlock(&r->lock);
+	return a;
+}
+
+/* Destinations that are only remembered, and that nothing asks for any more. */
+static void sweep(struct queue_ready *r, int64_t now_ms)
+{
+	size_t position = 0;
+	struct slice key;
+	void *value;
+	if (now_ms - r->swept_ms < SWEEP_MS)
+		return;
+	r->swept_ms = now_ms;
+	while (hash_next(r->destinations, &position, &key, &value))
+		forget_if_unused(r, value, now_ms);
+}
+
+void queue_ready_end_page(struct queue_ready *r)
+{
+	int64_t now_ms = clock_wall_ms();
+	pthread_mutex_lock(&r->lock);
+	r->admitted = 0;
+	LIST_EACH (&r->touched, link, following) {
+		struct queue_destination *d = LIST_ENTRY(link, struct queue_destination, page);
+		list_remove(&d->page);
+		d->admitted = 0;
+		forget_if_unused(r, d, now_ms);
+	}
+	sweep(r, now_ms);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Does it want one more connection? One at a time while its host is in doubt. The second is had
+ * for the asking, so that one large message does not hold up the next; further ones when there is
+ * a job waiting for each that is open, as few connections with many messages are cheapest for
+ * both sides. */
+static bool is_hungry(const struct queue_ready *r, const struct queue_destination *d)
+{
+	unsigned most = d->failures > 0 ? 1 : r->limits.max_connections_per_destination;
+	size_t enough = d->connections < 2 ? d->idle_connections : d->connections;
+	return d->ready_jobs > enough && d->connections < most;
+}
+
+static void note_hunger(struct queue_ready *r, struct queue_destination *d)
+{
+	bool listed = !list_is_empty(&d->link);
+	bool hungry = is_hungry(r, d);
+	if (hungry && !listed)
+		list_append(&r->hungry, &d->link);
+	else if (!hungry && listed)
+		list_remove(&d->link);
+}
+
+static void wake_one(struct queue_destination *d)
+{
+	LIST_EACH (&d->idle, link, following) {
+		struct waiter *w = LIST_ENTRY(link, struct waiter, link);
+		if (w->woken)
+			continue;
+		w->woken = true;
+		fiber_wake(w->fiber);
+		return;
+	}
+}
+
+void queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job)
+{
+	pthread_mutex_lock(&r->lock);
+	struct queue_destination *d = get_destination(r, key);
+	list_append(&d->ready, &job->link);
+	d->ready_jobs++;
+	d->recipients += job->count;
+	r->recipients += job->count;
+	wake_one(d);
+	note_hunger(r, d);
+	pthread_mutex_unlock(&r->lock);
+}
+
+struct queue_destination *queue_ready_next_connection(struct queue_ready *r)
+{
+	struct queue_destination *d = NULL;
+	pthread_mutex_lock(&r->lock);
+	if (!r->stopped && r->connections < r->limits.max_connections)
+		d = LIST_FIRST(&r->hungry, struct queue_destination, link);
+	if (d) {
+		/* To the end of the line, if it wants another. */
+		list_remove(&d->link);
+		d->connections++;
+		r->connections++;
+		note_hunger(r, d);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return d;
+}
+
+/* --- a delivery fiber ----------------------------------------------------------------- */
+
+static struct queue_job *take(struct queue_ready *r, struct queue_destination *d)
+{
+	struct queue_job *job = LIST_FIRST(&d->ready, struct queue_job, link);
+	if (!job)
+		return NULL;
+	list_remove(&job->link);
+	d->ready_jobs--;
+	d->recipients -= job->count;
+	r->recipients -= job->count;
+	note_hunger(r, d);
+	return job;
+}
+
+struct queue_job *queue_ready_take(struct queue_ready *r, struct queue_destination *d)
+{
+	pthread_mutex_lock(&r->lock);
+	struct queue_job *job = r->stopped ? NULL : take(r, d);
+	pthread_mutex_unlock(&r->lock);
+	return job;
+}
+
+/* Others have jobs and no connection, and there are no more to be had. */
+static bool is_wanted_elsewhere(const struct queue_ready *r)
+{
+	return r->connections >= r->limits.max_connections && !list_is_empty(&r->hungry);
+}
+
+struct queue_job *queue_ready_wait(struct queue_ready *r, struct queue_destination *d,
+                                   int64_t idle_ms)
+{
+	struct waiter w = { .fiber = fiber_self() };
+	int64_t deadline = deadline_in(idle_ms);
+	int rc = 0;
+	pthread_mutex_lock(&r->lock);
+	struct queue_job *job = r->stopped ? NULL : take(r, d);
+	if (job || r->stopped || is_wanted_elsewhere(r)) {
+		pthread_mutex_unlock(&r->lock);
+		return job;
+	}
+	list_append(&d->idle, &w.link);
+	d->idle_connections++;
+	while (!job && rc == 0 && !r->stopped) {
+		pthread_mutex_unlock(&r->lock);
+		rc = fiber_park("queue idle connection", deadline);
+		pthread_mutex_lock(&r->lock);
+		w.woken = false;
+		job = r->stopped ? NULL : take(r, d);
+	}
+	list_remove(&w.link);
+	d->idle_connections--;
+	note_hunger(r, d);
+	pthread_mutex_unlock(&r->lock);
+	return job;
+}
+
+void queue_ready_works(struct queue_ready *r, struct queue_destination *d)
+{
+	pthread_mutex_lock(&r->lock);
+	if (d->failures > 0) {
+		d->failures = 0;
+		d->pause_until_ms = 0;
+		note_hunger(r, d);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d, int64_t now_ms,
+                          unsigned attempts, struct slice why, struct list *returned)
+{
+	struct queue_job *job;
+	pthread_mutex_lock(&r->lock);
+	/* Several connections that fail together are one failure. */
+	if (!is_paused(d, now_ms)) {
+		d->failures = (d->failures > attempts ? d->failures : attempts) + 1;
+		int64_t pause = queue_schedule_pause(&r->schedule, d->failures, random_u64());
+		d->pause_until_ms = now_ms + pause;
+	}
+	snprintf(d->why, sizeof(d->why), "%.*s", SLICE_ARG(why));
+	while ((job = take(r, d)))
+		list_append(returned, &job->link);
+	int64_t until = d->pause_until_ms;
+	pthread_mutex_unlock(&r->lock);
+	return until;
+}
+
+void queue_ready_leave(struct queue_ready *r, struct queue_destination *d)
+{
+	pthread_mutex_lock(&r->lock);
+	d->connections--;
+	r->connections--;
+	note_hunger(r, d);
+	forget_if_unused(r, d, clock_wall_ms());
+	pthread_mutex_unlock(&r->lock);
+}
+
+struct queue_ready_counts queue_ready_counts(struct queue_ready *r)
+{
+	pthread_mutex_lock(&r->lock);
+	struct queue_ready_counts counts = { r->recipients, r->connections };
+	pthread_mutex_unlock(&r->lock);
+	return counts;
+}
+
+void queue_ready_stop(struct queue_ready *r)
+{
+	size_t position = 0;
+	struct slice key;
+	void *value;
+	pthread_mutex_lock(&r->lock);
+	r->stopped = true;
+	while (hash_next(r->destinations, &position, &key, &value)) {
+		struct queue_destination *d = value;
+		LIST_EACH (&d->idle, link, following) {
+			fiber_wake(LIST_ENTRY(link, struct waiter, link)->fiber);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+}

@@ -1,0 +1,77 @@
+/* What waits in memory, by destination; who carries it; which destinations are given a rest.
+ *
+ * Shared by the feeder, the delivery fibers and the recorder, which may be on different workers:
+ * a mutex inside, held for a few instructions and never across a wait.
+ *
+ * A destination has a list of ready jobs and a number of connections. New jobs wake one of its
+ * idle connections, or the caller is told to start a fiber. A destination whose host was found to
+ * be in trouble pauses: its ready jobs are handed back, and until the pause is over new ones are
+ * turned away before they are leased; then ONE connection tries, and only when it gets through
+ * are there more. So a dead host costs one attempt a step, and not one a message. */
+#ifndef VEREDUS_QUEUE_QUEUE_READY_H
+#define VEREDUS_QUEUE_QUEUE_READY_H
+
+#include "fiber/fiber.h"
+#include "queue/queue_job.h"
+#include "queue/queue_schedule.h"
+
+struct queue_ready;
+struct queue_destination;
+
+struct queue_limits {
+	unsigned max_connections;
+	unsigned max_connections_per_destination;
+	size_t max_recipients; /* ready in memory */
+};
+
+struct queue_ready *queue_ready_new(const struct queue_limits *limits,
+                                    const struct queue_schedule *schedule);
+/* Frees it with the jobs that wait; they stay in the table. */
+void queue_ready_free(struct queue_ready *r);
+
+/* --- the feeder ----------------------------------------------------------------------- */
+
+enum queue_admission {
+	QUEUE_ADMIT,  /* lease it and put() it */
+	QUEUE_LATER,  /* not now: due again at *due_ms_out */
+	QUEUE_REFUSE, /* paused, and its time is over: it has expired */
+};
+/* What to do with a recipient that is due. asked: the operator wants it tried now, which ends a
+ * pause. *why_out (for LATER and REFUSE; in the arena): what is wrong with the destination, empty
+ * if there are only too many in memory. Each ADMIT counts against the limits until put. */
+enum queue_admission queue_ready_admit(struct queue_ready *r, struct arena *arena, struct slice key,
+                                       bool asked, int64_t now_ms, int64_t expires_ms,
+                                       int64_t *due_ms_out, struct slice *why_out);
+/* The page was read: what was admitted and not put counts no more. */
+void queue_ready_end_page(struct queue_ready *r);
+void queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job);
+
+/* A destination with ready jobs for which one more connection may be opened; counted as open
+ * until queue_ready_leave(). NULL if there is none. */
+struct queue_destination *queue_ready_next_connection(struct queue_ready *r);
+
+/* --- a delivery fiber ----------------------------------------------------------------- */
+
+/* The next job of the destination, or NULL. */
+struct queue_job *queue_ready_take(struct queue_ready *r, struct queue_destination *d);
+/* The same, but waits up to idle_ms for one, unless others want the connection's place. */
+struct queue_job *queue_ready_wait(struct queue_ready *r, struct queue_destination *d,
+                                   int64_t idle_ms);
+/* The host works: an end to its failures, and to a pause. */
+void queue_ready_works(struct queue_ready *r, struct queue_destination *d);
+/* The host is in trouble. Begins a pause (or finds one begun by another connection) and returns
+ * its end, wall clock; jobs that wait are moved to *returned. attempts: how often the job that
+ * found it was tried before, as after a restart that is all that is known. */
+int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d, int64_t now_ms,
+                          unsigned attempts, struct slice why, struct list *returned);
+/* The fiber ends. */
+void queue_ready_leave(struct queue_ready *r, struct queue_destination *d);
+
+struct queue_ready_counts {
+	uint64_t recipients, connections;
+};
+struct queue_ready_counts queue_ready_counts(struct queue_ready *r);
+/* Wakes all that wait in queue_ready_wait(), for good: it never waits again. */
+void queue_ready_stop(struct queue_ready *r);
+
+#endif

@@ -1,0 +1,230 @@
+/* Who is told what about a job that is about to be recorded.
+ *
+ * A report is a message like any other: it enters by the post office, in the same commit that
+ * records what it reports (invariant 1), and goes to a mailbox of ours or into the queue again,
+ * with the null reverse-path, so that nothing ever answers it (invariant 5). */
+#include <errno.h>
+
+#include "base/log.h"
+#include "message/address.h"
+#include "queue/queue_dsn.h"
+#include "queue/queue_internal.h"
+
+/* How old a message must be before its sender is told, if asked for, that it takes long. */
+#define DELAY_NOTICE_MS (4 * 60 * 60 * 1000LL)
+
+struct queue_report {
+	struct queue_report *next; /* of another action */
+	struct arena *arena;
+	struct post_client client;
+	struct post_envelope envelope;
+	struct post_parcel *parcel;
+};
+
+/* NOTIFY says when the sender wants to hear; without it, of failures (RFC 3461 section 4.1). */
+static bool wants(const struct queue_job *job, size_t i, enum queue_dsn_action action)
+{
+	unsigned notify = job->wire[i].notify;
+	const struct queue_target *t = &job->targets[i];
+	switch (action) {
+	case DSN_FAILED:
+		return (t->end == QUEUE_END_FAILED || t->end == QUEUE_END_EXPIRED) &&
+		       (notify == 0 || (notify & NOTIFY_FAILURE));
+	case DSN_DELAYED:
+		return t->end == QUEUE_END_DEFERRED && !t->delay_told && (notify & NOTIFY_DELAY) &&
+		       job->ended_ms - job->arrived_ms >= DELAY_NOTICE_MS;
+	default:
+		/* A remote that knows DSN tells by itself. */
+		return t->end == QUEUE_END_RELAYED && (notify & NOTIFY_SUCCESS) &&
+		       !job->remote_does_dsn;
+	}
+}
+
+static struct queue_dsn_recipient describe(struct queue_report *r, const struct queue_job *job,
+                                           size_t i, const char *remote)
+{
+	const struct smtp_outcome *o = &job->wire[i].outcome;
+	struct queue_dsn_recipient out = {
+		.address = job->wire[i].path,
+		.orcpt = job->wire[i].orcpt,
+		.status = o->enhanced,
+		.remote = slice_from_str(remote),
+		.reply = o->code ? o->text : SLICE_EMPTY,
+		.text = o->text,
+	};
+	if (job->targets[i].end == QUEUE_END_EXPIRED) {
+		out.status = (struct smtp_enhanced){ 4, 4, 7 };
+		out.text = slice_from_str(
+			arena_printf(r->arena, "It was tried until its time was over. Last: %.*s",
+		                     SLICE_ARG(o->text)));
+	}
+	if (out.status.class == 0)
+		out.status.class = job->targets[i].end == QUEUE_END_RELAYED ? 2 : 5;
+	return out;
+}
+
+/* The name in front of "mx.example.test (192.0.2.1:25)". */
+static const char *remote_name(struct arena *arena, const struct queue_job *job)
+{
+	struct slice rest = job->peer;
+	return arena_str(arena, slice_split(&rest, ' '));
+}
+
+static struct slice compose(struct queue *q, struct queue_report *r, const struct queue_job *job,
+                            enum queue_dsn_action action, struct slice message, bool *is_8bit)
+{
+	struct queue_dsn dsn = {
+		.action = action,
+		.hostname = q->config.config->hostname,
+		.reverse_path = job->reverse_path,
+		.queue_id = slice_from_str(job->queue_id),
+		.envid = job->envid,
+		.original_id = job->message_id,
+		.message = message,
+		.smtputf8 = job->smtputf8,
+		.ret = job->ret,
+		.arrived_ms = job->arrived_ms,
+		.now_ms = job->ended_ms,
+		.expires_ms = job->expires_ms,
+	};
+	const char *remote = remote_name(r->arena, job);
+	struct queue_dsn_recipient *recipients = ARENA_ARRAY(r->arena, job->count,
+	                                                     struct queue_dsn_recipient);
+	for (size_t i = 0; i < job->count; i++) {
+		if (wants(job, i, action))
+			recipients[dsn.recipient_count++] = describe(r, job, i, remote);
+	}
+	dsn.recipients = recipients;
+	return queue_dsn_compose(r->arena, &dsn, is_8bit);
+}
+
+static void report_free(struct queue_report *r) { arena_free(r->arena); }
+
+/* The report is lost if nobody is there to get it: a double bounce, which the operator sees. */
+static int give_up(struct queue_report *r, const struct queue_job *job, int rc)
+{
+	if (rc == -ENOENT || rc == -ELOOP || rc == -EINVAL) {
+		log_warn("queue.dsn.undeliverable", kv_str("queue_id", job->queue_id),
+		         kv_slice("to", job->reverse_path), kv_error(rc));
+		rc = 0;
+	}
+	arena_free(r->arena);
+	return rc;
+}
+
+static int address_report(struct queue_report *r, const struct queue_job *job, bool is_8bit)
+{
+	struct address to;
+	unsigned allow = ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LOCAL;
+	if (!address_parse(r->arena, job->reverse_path, allow, &to))
+		return -EINVAL;
+	struct post_recipient *recipient = ARENA_NEW(r->arena, struct post_recipient);
+	*recipient = (struct post_recipient){ .local = to.local,
+		                              .domain = to.domain,
+		                              .notify = NOTIFY_NEVER };
+	r->client = (struct post_client){ .helo = "", .may_relay = true };
+	r->envelope = (struct post_envelope){ .reverse_path = SLICE_EMPTY,
+		                              .recipients = recipient,
+		                              .recipient_count = 1,
+		                              .smtputf8 = job->smtputf8,
+		                              .body_8bit = is_8bit };
+	return 0;
+}
+
+static int prepare_one(struct queue *q, const struct queue_job *job, enum queue_dsn_action action,
+                       struct slice message, struct queue_report **out)
+{
+	struct arena *arena = arena_new();
+	struct queue_report *r = ARENA_NEW(arena, struct queue_report);
+	bool is_8bit = false;
+	r->arena = arena;
+	struct slice text = compose(q, r, job, action, message, &is_8bit);
+	int rc = address_report(r, job, is_8bit);
+	if (rc == 0)
+		rc = post_parcel_new(q->config.post, &r->client, &r->envelope, text, &r->parcel);
+	if (rc < 0)
+		return give_up(r, job, rc);
+	r->next = *out;
+	*out = r;
+	return 0;
+}
+
+static unsigned wanted_actions(struct queue_job *job)
+{
+	unsigned actions = 0;
+	for (size_t i = 0; i < job->count; i++) {
+		for (int action = DSN_FAILED; action <= DSN_RELAYED; action++) {
+			if (wants(job, i, action))
+				actions |= 1U << action;
+		}
+	}
+	return actions;
+}
+
+static void note_told(struct queue_job *job)
+{
+	for (size_t i = 0; i < job->count; i++)
+		job->targets[i].tell_delay = wants(job, i, DSN_DELAYED);
+}
+
+int queue_report_prepare(struct queue *q, struct queue_job *job, struct queue_report **out)
+{
+	*out = NULL;
+	unsigned actions = wanted_actions(job);
+	if (actions == 0 || job->reverse_path.len == 0)
+		return 0;
+	struct blob_view view = { .bytes = SLICE_EMPTY };
+	/* A report without the message is better than none. */
+	bool has_bytes = blob_open(q->config.store, job->blob_id, &view) == 0;
+	struct slice message = has_bytes ? slice_from(view.bytes, job->skip_bytes) : SLICE_EMPTY;
+	int rc = 0;
+	for (int action = DSN_FAILED; action <= DSN_RELAYED && rc == 0; action++) {
+		if (actions & 1U << action)
+			rc = prepare_one(q, job, action, message, out);
+	}
+	if (has_bytes)
+		blob_close(&view);
+	if (rc < 0) {
+		queue_report_end(*out, false);
+		*out = NULL;
+		return -EAGAIN;
+	}
+	note_told(job);
+	return 0;
+}
+
+size_t queue_report_blob_count(const struct queue_report *r)
+{
+	size_t count = 0;
+	for (; r; r = r->next)
+		count += post_parcel_blob_count(r->parcel);
+	return count;
+}
+
+void queue_report_blobs(const struct queue_report *r, struct store_blob *out)
+{
+	for (; r; r = r->next) {
+		post_parcel_blobs(r->parcel, out);
+		out += post_parcel_blob_count(r->parcel);
+	}
+}
+
+int queue_report_commit(struct db *db, struct queue_report *r, const struct store_blob *blobs)
+{
+	int rc = 0;
+	for (; r && rc == 0; r = r->next) {
+		rc = post_parcel_commit(db, r->parcel, blobs);
+		blobs += post_parcel_blob_count(r->parcel);
+	}
+	return rc;
+}
+
+void queue_report_end(struct queue_report *r, bool committed)
+{
+	while (r) {
+		struct queue_report *next = r->next;
+		post_parcel_end(r->parcel, committed);
+		arena_free(r->arena);
+		r = next;
+	}
+}

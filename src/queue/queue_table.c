@@ -1,0 +1,381 @@
+#include "queue/queue_table.h"
+
+#include <errno.h>
+
+#include "client/client_route.h"
+#include "route/journey.h"
+
+#define QUEUE_NEVER_MS INT64_MAX
+
+/* --- taking leases -------------------------------------------------------------------- */
+
+/* A due row that is not leased: it was put off by its destination, or it is in our memory
+ * already and only its lease ran out. */
+struct put_off {
+	int64_t message, position, due_ms;
+	struct slice why;
+	bool is_ours;
+};
+
+struct reading {
+	struct queue_page *page;
+	struct arena *arena;
+	struct put_off *put_off;
+	size_t put_off_count;
+	struct queue_job **jobs; /* made so far, newest last */
+	size_t job_count;
+	unsigned rows;
+};
+
+/* Columns of the page's query. */
+enum column {
+	COL_MESSAGE,
+	COL_POSITION,
+	COL_PATH,
+	COL_DOMAIN,
+	COL_NOTIFY,
+	COL_ORCPT,
+	COL_PREFIX,
+	COL_ATTEMPTS,
+	COL_ASKED,
+	COL_DELAY_TOLD,
+	COL_QUEUE_ID,
+	COL_MESSAGE_ID,
+	COL_REVERSE_PATH,
+	COL_BLOB,
+	COL_SKIP,
+	COL_SIZE,
+	COL_ARRIVED,
+	COL_EXPIRES,
+	COL_UTF8,
+	COL_8BIT,
+	COL_RET,
+	COL_ENVID,
+	COL_OWNER,
+};
+
+static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
+{
+	struct queue_job *job = queue_job_new();
+	struct arena *a = job->arena;
+	struct slice queue_id = slice_sub(db_text(rows, COL_QUEUE_ID), 0,
+	                                  sizeof(job->queue_id) - 1);
+	struct slice ret = db_text(rows, COL_RET);
+	job->message = db_int(rows, COL_MESSAGE);
+	memcpy(job->queue_id, queue_id.data, queue_id.len);
+	job->message_id = arena_copy(a, db_text(rows, COL_MESSAGE_ID));
+	job->reverse_path = arena_copy(a, db_text(rows, COL_REVERSE_PATH));
+	job->blob_id = db_int(rows, COL_BLOB);
+	job->skip_bytes = (uint64_t)db_int(rows, COL_SKIP);
+	job->size_bytes = (uint64_t)db_int(rows, COL_SIZE);
+	job->arrived_ms = db_int(rows, COL_ARRIVED);
+	job->expires_ms = db_int(rows, COL_EXPIRES);
+	job->smtputf8 = db_int(rows, COL_UTF8) != 0;
+	job->body_8bit = db_int(rows, COL_8BIT) != 0;
+	job->ret = ret.len > 0 ? ret.data[0] : 0;
+	job->envid = arena_copy(a, db_text(rows, COL_ENVID));
+	job->prefix = arena_copy(a, db_text(rows, COL_PREFIX));
+	job->domain = arena_copy(a, db_text(rows, COL_DOMAIN));
+	job->key = arena_copy(a, key);
+	return job;
+}
+
+static void add_target(struct queue_job *job, const struct db_rows *rows)
+{
+	size_t i = queue_job_add(job);
+	job->wire[i].path = arena_copy(job->arena, db_text(rows, COL_PATH));
+	job->wire[i].notify = (unsigned)db_int(rows, COL_NOTIFY);
+	job->wire[i].orcpt = arena_copy(job->arena, db_text(rows, COL_ORCPT));
+	job->targets[i] = (struct queue_target){
+		.position = db_int(rows, COL_POSITION),
+		.attempts = (unsigned)db_int(rows, COL_ATTEMPTS),
+		.asked = db_int(rows, COL_ASKED) != 0,
+		.delay_told = db_int(rows, COL_DELAY_TOLD) != 0,
+	};
+}
+
+/* One of the jobs of this page that the row's recipient can go with. */
+static struct queue_job *find_job(const struct reading *r, const struct db_rows *rows,
+                                  struct slice key, bool expired)
+{
+	int64_t message = db_int(rows, COL_MESSAGE);
+	size_t most = r->page->config->queue.max_recipients_per_transaction;
+	for (size_t i = r->job_count; i > 0; i--) {
+		struct queue_job *job = r->jobs[i - 1];
+		if (job->message != message)
+			return NULL;
+		if (slice_equal(job->key, key) && job->is_expired == expired &&
+		    (most == 0 || job->count < most) &&
+		    slice_equal(job->prefix, db_text(rows, COL_PREFIX)))
+			return job;
+	}
+	return NULL;
+}
+
+static void lease(struct reading *r, const struct db_rows *rows, struct slice key,
+                  const struct slice *expired_why)
+{
+	struct queue_job *job = find_job(r, rows, key, expired_why != NULL);
+	if (!job) {
+		job = make_job(rows, key);
+		job->is_expired = expired_why != NULL;
+		r->jobs[r->job_count++] = job;
+		list_append(expired_why ? &r->page->expired : &r->page->jobs, &job->link);
+	}
+	add_target(job, rows);
+	if (!expired_why)
+		return;
+	job->wire[job->count - 1].outcome = (struct smtp_outcome){
+		.verdict = SMTP_TEMPORARY,
+		.stage = SMTP_STAGE_CONNECT,
+		.enhanced = { 4, 4, 7 },
+		.text = arena_copy(job->arena, *expired_why),
+	};
+}
+
+static void put_off(struct reading *r, const struct db_rows *rows, struct put_off p)
+{
+	p.message = db_int(rows, COL_MESSAGE);
+	p.position = db_int(rows, COL_POSITION);
+	r->put_off[r->put_off_count++] = p;
+}
+
+static void judge_row(struct reading *r, const struct db_rows *rows)
+{
+	struct queue_page *p = r->page;
+	if (slice_equal(db_text(rows, COL_OWNER), slice_from_str(p->owner))) {
+		put_off(r, rows,
+		        (struct put_off){ .due_ms = p->now_ms + p->lease_ms, .is_ours = true });
+		return;
+	}
+	struct slice key = client_route_key(p->config, r->arena, db_text(rows, COL_DOMAIN));
+	struct slice why;
+	int64_t due_ms = 0;
+	switch (queue_ready_admit(p->ready, r->arena, key, db_int(rows, COL_ASKED) != 0, p->now_ms,
+	                          db_int(rows, COL_EXPIRES), &due_ms, &why)) {
+	case QUEUE_ADMIT:
+		lease(r, rows, key, NULL);
+		break;
+	case QUEUE_REFUSE:
+		lease(r, rows, key, &why);
+		break;
+	case QUEUE_LATER:
+		put_off(r, rows, (struct put_off){ .due_ms = due_ms, .why = why });
+		break;
+	}
+}
+
+static int read_due(struct db *db, struct reading *r)
+{
+	struct db_rows rows;
+	int rc = db_query(
+		db, &rows,
+		"SELECT r.queue_message_id, r.position, r.forward_path, r.domain, r.notify,"
+		" r.orcpt, r.prefix, r.attempts, r.asked, r.delay_told, m.queue_id,"
+		" m.message_id, m.reverse_path, m.blob_id, m.skip_bytes, m.size_bytes,"
+		" m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret, m.envid,"
+		" r.lease_owner"
+		" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"
+		" WHERE r.due_ms <= $1"
+		" ORDER BY r.due_ms, r.queue_message_id, r.position LIMIT $2",
+		"ii", r->page->now_ms, (int64_t)r->page->max_rows);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		r->rows++;
+		judge_row(r, &rows);
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static int write_lease(struct db *db, const struct queue_page *p, const struct queue_job *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		int rc = db_run(db,
+		                "UPDATE queue_recipient SET due_ms = $3, lease_owner = $4"
+		                " WHERE queue_message_id = $1 AND position = $2",
+		                "iiis", job->message, job->targets[i].position,
+		                p->now_ms + p->lease_ms, p->owner);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int write_put_off(struct db *db, const struct put_off *p)
+{
+	if (p->is_ours)
+		return db_run(db,
+		              "UPDATE queue_recipient SET due_ms = $3"
+		              " WHERE queue_message_id = $1 AND position = $2",
+		              "iii", p->message, p->position, p->due_ms);
+	return db_run(db,
+	              "UPDATE queue_recipient SET due_ms = $3, lease_owner = NULL,"
+	              " last_text = CASE WHEN $4 = '' THEN last_text ELSE $4 END"
+	              " WHERE queue_message_id = $1 AND position = $2",
+	              "iiit", p->message, p->position, p->due_ms, p->why);
+}
+
+static int write_page(struct db *db, struct reading *r)
+{
+	int rc = 0;
+	for (size_t i = 0; i < r->job_count && rc == 0; i++)
+		rc = write_lease(db, r->page, r->jobs[i]);
+	for (size_t i = 0; i < r->put_off_count && rc == 0; i++)
+		rc = write_put_off(db, &r->put_off[i]);
+	return rc;
+}
+
+static int read_next_due(struct db *db, struct queue_page *p)
+{
+	int rc = db_get_int(db, &p->next_due_ms,
+	                    "SELECT due_ms FROM queue_recipient WHERE due_ms > $1"
+	                    " ORDER BY due_ms LIMIT 1",
+	                    "i", p->now_ms);
+	if (rc == -ENODATA)
+		p->next_due_ms = QUEUE_NEVER_MS;
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static void drop_jobs(struct reading *r)
+{
+	for (size_t i = 0; i < r->job_count; i++)
+		queue_job_free(r->jobs[i]);
+	r->job_count = r->put_off_count = r->rows = 0;
+	list_init(&r->page->jobs);
+	list_init(&r->page->expired);
+}
+
+/* May be run again if the group of commits that it was in failed: begins anew each time. */
+static int page_commit(struct db *db, void *arg)
+{
+	struct reading *r = arg;
+	queue_ready_end_page(r->page->ready);
+	drop_jobs(r);
+	int rc = read_due(db, r);
+	if (rc == 0)
+		rc = write_page(db, r);
+	r->page->full = r->rows == r->page->max_rows;
+	return rc < 0 ? rc : read_next_due(db, r->page);
+}
+
+int queue_table_page(struct store *store, struct queue_page *page)
+{
+	struct reading r = { .page = page, .arena = arena_new() };
+	list_init(&page->jobs);
+	list_init(&page->expired);
+	r.put_off = ARENA_ARRAY(r.arena, page->max_rows, struct put_off);
+	r.jobs = ARENA_ARRAY(r.arena, page->max_rows, struct queue_job *);
+	int rc = store_commit(store, NULL, 0, page_commit, &r);
+	if (rc < 0)
+		drop_jobs(&r);
+	arena_free(r.arena);
+	return rc;
+}
+
+int queue_table_take_over(struct db *db, const char *owner, int64_t now_ms)
+{
+	return db_run(db,
+	              "UPDATE queue_recipient SET lease_owner = NULL,"
+	              " due_ms = CASE held WHEN 1 THEN due_ms ELSE $2 END"
+	              " WHERE lease_owner IS NOT NULL AND lease_owner <> $1",
+	              "si", owner, now_ms);
+}
+
+/* --- recording ------------------------------------------------------------------------ */
+
+static int note_event(struct db *db, const struct queue_job *job, size_t i, enum journey_kind kind)
+{
+	const struct smtp_outcome *o = &job->wire[i].outcome;
+	struct slice detail = o->text;
+	if (kind == JOURNEY_RELAYED && job->tls.len > 0)
+		detail = arena_concat(
+			job->arena, (struct slice[]){ o->text, SLICE(" ("), job->tls, SLICE(")") },
+			4);
+	struct journey_event event = {
+		.at_ms = job->ended_ms,
+		.queue_id = slice_from_str(job->queue_id),
+		.kind = kind,
+		.address = job->wire[i].path,
+		.peer = job->peer,
+		.detail = detail,
+	};
+	return journey_note(db, &event);
+}
+
+static int record_gone(struct db *db, const struct queue_job *job, size_t i, size_t *gone)
+{
+	int64_t changed;
+	int rc = db_change(db, &changed,
+	                   "DELETE FROM queue_recipient"
+	                   " WHERE queue_message_id = $1 AND position = $2",
+	                   "ii", job->message, job->targets[i].position);
+	if (rc < 0)
+		return rc;
+	*gone += (size_t)changed;
+	bool relayed = job->targets[i].end == QUEUE_END_RELAYED;
+	return note_event(db, job, i, relayed ? JOURNEY_RELAYED : JOURNEY_BOUNCED);
+}
+
+static int record_deferred(struct db *db, const struct queue_job *job, size_t i)
+{
+	const struct queue_target *t = &job->targets[i];
+	int rc = db_run(db,
+	                "UPDATE queue_recipient SET lease_owner = NULL, asked = 0,"
+	                " due_ms = CASE held WHEN 1 THEN $7 ELSE $3 END,"
+	                " attempts = $4, last_ms = $5, last_text = $6, delay_told = $8"
+	                " WHERE queue_message_id = $1 AND position = $2",
+	                "iiiiitii", job->message, t->position, t->due_ms, (int64_t)t->attempts + 1,
+	                job->ended_ms, job->wire[i].outcome.text, QUEUE_NEVER_MS,
+	                (int64_t)t->delay_told);
+	return rc < 0 ? rc : note_event(db, job, i, JOURNEY_DEFERRED);
+}
+
+static int record_returned(struct db *db, const struct queue_job *job, size_t i)
+{
+	const struct queue_target *t = &job->targets[i];
+	return db_run(db,
+	              "UPDATE queue_recipient SET lease_owner = NULL,"
+	              " due_ms = CASE held WHEN 1 THEN $5 ELSE $3 END,"
+	              " last_text = CASE WHEN $4 = '' THEN last_text ELSE $4 END"
+	              " WHERE queue_message_id = $1 AND position = $2",
+	              "iiiti", job->message, t->position, t->due_ms, job->wire[i].outcome.text,
+	              QUEUE_NEVER_MS);
+}
+
+static int record_one(struct db *db, const struct queue_job *job, size_t i, size_t *gone)
+{
+	switch (job->targets[i].end) {
+	case QUEUE_END_RELAYED:
+	case QUEUE_END_FAILED:
+	case QUEUE_END_EXPIRED:
+		return record_gone(db, job, i, gone);
+	case QUEUE_END_DEFERRED:
+		return record_deferred(db, job, i);
+	default:
+		return record_returned(db, job, i);
+	}
+}
+
+int queue_table_clean(struct db *db, int64_t message)
+{
+	int64_t blob_id;
+	int rc = db_get_int(db, &blob_id,
+	                    "DELETE FROM queue_message WHERE id = $1 AND NOT EXISTS"
+	                    " (SELECT 1 FROM queue_recipient WHERE queue_message_id = $1)"
+	                    " RETURNING blob_id",
+	                    "i", message);
+	if (rc == -ENODATA)
+		return 0;
+	return rc < 0 ? rc : blob_release(db, blob_id, 1);
+}
+
+int queue_table_record(struct db *db, const struct queue_job *job, size_t *gone_out)
+{
+	*gone_out = 0;
+	for (size_t i = 0; i < job->count; i++) {
+		int rc = record_one(db, job, i, gone_out);
+		if (rc < 0)
+			return rc;
+	}
+	return *gone_out > 0 ? queue_table_clean(db, job->message) : 0;
+}

@@ -1,0 +1,46 @@
+/* The queue's rows: taking leases and recording ends. All functions run inside a commit, but
+ * queue_table_page(), which makes one. Invariants: queue.h. */
+#ifndef VEREDUS_QUEUE_QUEUE_TABLE_H
+#define VEREDUS_QUEUE_QUEUE_TABLE_H
+
+#include "config/config.h"
+#include "queue/queue_ready.h"
+#include "store/db.h"
+#include "store/store.h"
+
+enum { QUEUE_OWNER_MAX = 32 };
+
+/* One page of rows that are due. */
+struct queue_page {
+	/* in */
+	struct queue_ready *ready;
+	const struct config *config; /* for client_route_key() */
+	const char *owner;           /* of leases: random, one a process */
+	int64_t now_ms;
+	int64_t lease_ms;
+	unsigned max_rows;
+	/* out */
+	struct list jobs;    /* leased; the key of their destination is job->key */
+	struct list expired; /* leased; to be recorded as QUEUE_END_EXPIRED */
+	bool full;           /* there may be more at once */
+	int64_t next_due_ms; /* of the earliest row not due yet; INT64_MAX: none */
+};
+
+/* Takes leases on what is due, as far as the destinations admit it; puts off the rest. Makes a
+ * commit. On failure nothing was leased and both lists are empty. A row whose lease ran out but
+ * is ours is in our memory still (a slow remote, or the clock jumped): the lease goes on. */
+int queue_table_page(struct store *store, struct queue_page *page);
+
+/* Gives leases of other owners back: they are of processes that died, since a store has one
+ * process at a time. */
+int queue_table_take_over(struct db *db, const char *owner, int64_t now_ms);
+
+/* Records the ends of a job's recipients: rows, the message row and blob with the last of them
+ * (invariants 1 and 2), journeys. *gone_out: how many rows of recipients that end were there; one
+ * that the operator dropped meanwhile isn't. The DSN is the caller's. */
+int queue_table_record(struct db *db, const struct queue_job *job, size_t *gone_out);
+
+/* Deletes a message without recipients and gives up its blob. */
+int queue_table_clean(struct db *db, int64_t message);
+
+#endif
