@@ -11,6 +11,7 @@ static const struct admin_command *const tables[] = {
 	admin_domain_commands,
 	admin_alias_commands,
 	admin_server_commands,
+	admin_queue_commands,
 };
 
 static const struct admin_command *find_command(const char *name)

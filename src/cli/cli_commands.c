@@ -2,6 +2,6 @@
 #include "cli/cli_commands.h"
 
 const struct cli_command *const cli_commands[] = {
-	&cmd_init,  &cmd_user,   &cmd_domain, &cmd_alias, &cmd_trace,   &cmd_status,
+	&cmd_init,  &cmd_user,   &cmd_domain, &cmd_alias, &cmd_queue,   &cmd_trace, &cmd_status,
 	&cmd_check, &cmd_config, &cmd_fsck,   &cmd_help,  &cmd_version, NULL,
 };

@@ -63,6 +63,8 @@ enum queue_state { QUEUE_WAITING, QUEUE_ACTIVE, QUEUE_HELD };
 struct queue_entry {
 	const char *queue_id;
 	struct slice message_id, reverse_path, forward_path;
+	int64_t blob_id;
+	uint64_t skip_bytes; /* of the blob, before the message */
 	uint64_t size_bytes;
 	int64_t arrived_ms, due_ms, expires_ms; /* wall clock */
 	unsigned attempts;

@@ -49,7 +49,8 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 		db, &rows,
 		"SELECT m.queue_id, m.message_id, m.reverse_path, r.forward_path,"
 		" m.size_bytes, m.arrived_ms, r.due_ms, r.held, r.lease_owner,"
-		" m.expires_ms, r.attempts, r.last_text"
+		" m.expires_ms, r.attempts, r.last_text,"
+	                  " m.blob_id, m.skip_bytes"
 		" FROM queue_message m JOIN queue_recipient r ON r.queue_message_id = m.id"
 		" WHERE" FILTER_SQL " ORDER BY m.id, r.position LIMIT $6",
 		FILTER_TYPES "i", f.queue_id, f.path, f.domain, f.from, f.has_from,
@@ -70,6 +71,8 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 			.attempts = (unsigned)db_int(&rows, 10),
 			.state = state_of(&rows),
 			.last = db_text(&rows, 11),
+			.blob_id = db_int(&rows, 12),
+			.skip_bytes = (uint64_t)db_int(&rows, 13),
 		};
 		rc = visit(&entry, arg);
 	}

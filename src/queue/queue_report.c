@@ -98,8 +98,6 @@ static struct slice compose(struct queue *q, struct queue_report *r, const struc
 	return queue_dsn_compose(r->arena, &dsn, is_8bit);
 }
 
-static void report_free(struct queue_report *r) { arena_free(r->arena); }
-
 /* The report is lost if nobody is there to get it: a double bounce, which the operator sees. */
 static int give_up(struct queue_report *r, const struct queue_job *job, int rc)
 {
