@@ -38,7 +38,7 @@ format:
 
 ## make fuzz     each fuzz target for SECONDS (default 600)
 fuzz: test-packages
-	@scripts/fuzz $(or $(SECONDS),600)
+	@scripts/fuzz-run $(or $(SECONDS),600)
 
 ## make soak     the crash test without end (interrupt it)
 soak: test-packages
