@@ -1,7 +1,21 @@
 /* The table of all commands, in the order in which the help shows them. */
 #include "cli/cli_commands.h"
 
+/* clang-format off */
 const struct cli_command *const cli_commands[] = {
-	&cmd_init,  &cmd_user,   &cmd_domain, &cmd_alias, &cmd_queue,   &cmd_trace, &cmd_status,
-	&cmd_check, &cmd_config, &cmd_fsck,   &cmd_help,  &cmd_version, NULL,
+	&cmd_init,
+	&cmd_serve,
+	&cmd_user,
+	&cmd_domain,
+	&cmd_alias,
+	&cmd_queue,
+	&cmd_trace,
+	&cmd_status,
+	&cmd_check,
+	&cmd_config,
+	&cmd_fsck,
+	&cmd_help,
+	&cmd_version,
+	NULL,
 };
+/* clang-format on */

@@ -12,6 +12,7 @@ extern const struct cli_command cmd_fsck;
 extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_init;
 extern const struct cli_command cmd_queue;
+extern const struct cli_command cmd_serve;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_trace;
 extern const struct cli_command cmd_user;

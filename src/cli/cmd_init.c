@@ -77,16 +77,18 @@ static int make_certificate(struct cli *cli, const char *hostname)
 static int make_store(struct cli *cli)
 {
 	struct store *store;
-	const struct store_config config = { .dir = cli->dir, .create = true };
+	struct store_config config = { .dir = cli->dir };
 	int rc = store_open(&config, &store);
-	if (rc == -EWOULDBLOCK) { /* the server runs, so there is one */
-		say("store", cli->dir, false);
-		return CLI_OK;
+	bool missing = rc == -ENOENT;
+	if (missing) {
+		config.create = true;
+		rc = store_open(&config, &store);
 	}
-	if (rc < 0)
+	if (rc < 0 && rc != -EWOULDBLOCK) /* that is a server which runs, so there is one */
 		return cli_fail("%s: the store can't be made: %s", cli->dir, strerrordesc_np(-rc));
-	store_close(store);
-	say("store", cli->dir, true);
+	if (rc == 0)
+		store_close(store);
+	say("store", cli->dir, missing);
 	return CLI_OK;
 }
 
@@ -189,7 +191,7 @@ const struct cli_command cmd_init = {
 	.summary = "Make a data directory: configuration, certificate, store.",
 	.usage = "--domain DOMAIN [--hostname NAME] [--port-offset N] [--user NAME]",
 	.text = "What is there already is kept, so it can be run again. postmaster@DOMAIN goes to "
-	        "the "
+		"the "
 		"\nfirst account of the domain until there is a user or an alias of this name.\n",
 	.options = options,
 	.run = init,

@@ -115,11 +115,12 @@ static void print_count(const json_t *item, void *arg)
 	printf("%s: %lld recipient%s\n", (const char *)arg, count, count == 1 ? "" : "s");
 }
 
-static int act(struct cli *cli, const char *command, char *done)
+static int act(struct cli *cli, const char *command, const char *done)
 {
 	json_t *request = selection(cli, cli->word_count > 0 ? cli->words[0] : NULL);
 	return cli_request(cli, command, request,
-	                   cli_has(cli, "json") ? cli_print_json : print_count, done);
+	                   cli_has(cli, "json") ? cli_print_json : print_count,
+	                   (void *)(uintptr_t)done);
 }
 
 static int queue_retry(struct cli *cli) { return act(cli, "queue.retry", "due now"); }

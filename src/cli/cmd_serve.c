@@ -1,0 +1,55 @@
+/* veredus serve */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli_admin.h"
+#include "cli/cli_commands.h"
+#include "cli/server.h"
+
+/* Taken by a fiber through a descriptor: blocked before there is a second thread, so in all. */
+static int block_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int serve(struct cli *cli)
+{
+	struct server server = { .arena = cli->arena,
+		                 .control_dir_fd = -1,
+		                 .began_ms = clock_monotonic_ms() };
+	server.signal_fd = block_signals();
+	server.config = cli_load_config(cli);
+	if (!server.config)
+		return CLI_FAILED;
+	log_setup((enum log_level)server.config->log.level, server.config->log.json, 2);
+	int rc = server_bind(&server);
+	if (rc == 0)
+		rc = server_drop(&server);
+	if (rc == 0)
+		rc = server_open(&server);
+	if (rc == 0)
+		rc = server_run(&server);
+	server_close(&server);
+	config_free(server.config);
+	return rc == 0 ? CLI_OK : CLI_FAILED;
+}
+
+const struct cli_command cmd_serve = {
+	.name = "serve",
+	.summary = "Run the mail system, in the foreground.",
+	.usage = "",
+	.text = "One line is logged when it is ready, with the ports. SIGTERM and SIGINT end it: "
+		"clients\nare told, and get ten seconds. SIGHUP loads the certificates again. "
+	        "Started "
+		"by root it\nbecomes the configured user once the ports are bound.\n",
+	.run = serve,
+};

@@ -1,0 +1,47 @@
+/* The server: all parts, opened in order and closed in the opposite one.
+ *
+ *     server_bind()    the parts that may need root: certificates, ports, the control socket
+ *     server_drop()    become the configured user, for good
+ *     server_open()    store, mailboxes, accounts, DNS, post office, queue
+ *     server_run()     workers and sessions, until a signal ends them
+ *     server_close()   whatever was opened */
+#ifndef VEREDUS_CLI_SERVER_H
+#define VEREDUS_CLI_SERVER_H
+
+#include "admin/admin.h"
+#include "auth/auth.h"
+#include "dns/dns.h"
+#include "mailbox/mailbox.h"
+#include "queue/queue.h"
+#include "smtp/smtp.h"
+
+struct server {
+	struct config *config;
+	struct arena *arena;
+	struct tls_server *tls; /* NULL without certificates */
+	struct service **services;
+	size_t service_count;
+	struct store *store;
+	struct mailboxes *mailboxes;
+	struct auth *auth;
+	struct dns *dns;
+	struct post *post;
+	struct queue *queue;
+	struct smtp_context smtp[LISTENER_SUBMISSIONS + 1]; /* by enum listener_kind */
+	struct admin admin;
+	int control_dir_fd; /* see server_bind_control() */
+	int signal_fd;
+	int64_t began_ms; /* monotonic */
+};
+
+/* Each returns 0, or a negative errno after it logged what is wrong. */
+int server_bind(struct server *s);
+int server_drop(struct server *s);
+int server_open(struct server *s);
+int server_run(struct server *s);
+void server_close(struct server *s);
+
+/* Tells the service manager, if there is one: "READY=1" (sd_notify(3)). */
+void server_notify(const char *state);
+
+#endif

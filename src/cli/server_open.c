@@ -1,0 +1,124 @@
+/* The parts of a server that are neither ports nor sessions. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/server.h"
+
+static int failed(const char *part, int rc, const char *remedy)
+{
+	log_error("server.open", kv_str("part", part), kv_error(rc), kv_str("remedy", remedy));
+	return rc;
+}
+
+static int open_store(struct server *s)
+{
+	const struct store_config config = { .dir = s->config->dir };
+	int rc = store_open(&config, &s->store);
+	switch (rc) {
+	case 0:
+		return 0;
+	case -ENOENT:
+		return failed("store", rc, "run `veredus init`");
+	case -EWOULDBLOCK:
+		return failed("store", rc, "another process has it open: end that");
+	case -EPROTO:
+		return failed("store", rc, "a newer version wrote it: run that");
+	case -EACCES:
+		return failed("store", rc, "the data directory must belong to the user");
+	default:
+		return failed("store", rc, "see what is logged before this");
+	}
+}
+
+static int open_dns(struct server *s)
+{
+	const struct dns_config config = { .forwarder = s->config->dns.forwarder,
+		                           .trust_anchor = s->config->dns.trust_anchor,
+		                           .timeout_ms = s->config->dns.timeout_ms };
+	int rc = dns_open(&config, &s->dns);
+	return rc < 0 ? failed("dns", rc, "see section dns of veredus.conf") : 0;
+}
+
+static void kick_queue(void *arg)
+{
+	const struct server *s = arg;
+	queue_kick(s->queue);
+}
+
+static int open_post(struct server *s)
+{
+	const struct post_config config = { .store = s->store,
+		                            .mailboxes = s->mailboxes,
+		                            .config = s->config,
+		                            .queued = kick_queue,
+		                            .queued_arg = s };
+	int rc = post_open(&config, &s->post);
+	return rc < 0 ? failed("post", rc, "") : 0;
+}
+
+static int open_queue(struct server *s)
+{
+	const struct queue_config config = {
+		.store = s->store, .post = s->post, .dns = s->dns, .config = s->config
+	};
+	int rc = queue_open(&config, &s->queue);
+	return rc < 0 ? failed("queue", rc, "") : 0;
+}
+
+static void set_contexts(struct server *s)
+{
+	for (size_t i = 0; i < sizeof(s->smtp) / sizeof(s->smtp[0]); i++)
+		s->smtp[i] = (struct smtp_context){ .post = s->post,
+			                            .auth = s->auth,
+			                            .config = s->config,
+			                            .kind = (enum listener_kind)i };
+	s->admin = (struct admin){ .config = s->config,
+		                   .store = s->store,
+		                   .mailboxes = s->mailboxes,
+		                   .auth = s->auth,
+		                   .queue = s->queue,
+		                   .services = s->services,
+		                   .service_count = s->service_count,
+		                   .started_ms = clock_wall_ms() };
+}
+
+int server_open(struct server *s)
+{
+	int rc = open_store(s);
+	if (rc == 0 && (rc = mailboxes_open(s->store, &s->mailboxes)) < 0)
+		failed("mailboxes", rc, "");
+	if (rc == 0 && (rc = auth_open(s->store, &s->auth)) < 0)
+		failed("auth", rc, "");
+	if (rc == 0)
+		rc = open_dns(s);
+	if (rc == 0)
+		rc = open_post(s);
+	if (rc == 0)
+		rc = open_queue(s);
+	if (rc == 0)
+		set_contexts(s);
+	return rc;
+}
+
+void server_close(struct server *s)
+{
+	for (size_t i = 0; i < s->service_count; i++)
+		service_free(s->services[i]);
+	if (s->queue)
+		queue_close(s->queue);
+	if (s->post)
+		post_close(s->post);
+	dns_close(s->dns);
+	auth_close(s->auth);
+	if (s->mailboxes)
+		mailboxes_close(s->mailboxes);
+	if (s->store)
+		store_close(s->store);
+	tls_server_free(s->tls);
+	if (s->control_dir_fd >= 0)
+		close(s->control_dir_fd);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+}

@@ -1,0 +1,156 @@
+/* The life of the server: ready, signals, the end. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/server.h"
+#include "fiber/fiber.h"
+
+enum { GRACE_MS = 10000, PORTS_MAX = 128, NAMES_MAX = 24 };
+
+void server_notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	size_t len = path ? strlen(path) : 0;
+	if (len == 0 || len >= sizeof(name.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(name.sun_path, path, len);
+	if (path[0] == '@') /* the abstract namespace */
+		name.sun_path[0] = '\0';
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&name,
+	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(fd);
+}
+
+/* --- ready ------------------------------------------------------------------------------ */
+
+/* The ports of all services of one name, once each: "2025 4525". */
+static const char *ports_of(const struct server *s, size_t first)
+{
+	const char *name = service_config(s->services[first])->name, *text = "";
+	uint16_t seen[PORTS_MAX];
+	size_t count = 0;
+	for (size_t i = first; i < s->service_count && count < PORTS_MAX; i++) {
+		uint16_t port = service_port(s->services[i]);
+		bool again = !slice_equal(slice_from_str(service_config(s->services[i])->name),
+		                          slice_from_str(name));
+		for (size_t j = 0; j < count && !again; j++)
+			again = seen[j] == port;
+		if (again)
+			continue;
+		seen[count++] = port;
+		text = arena_printf(s->arena, "%s%s%u", text, text[0] ? " " : "", (unsigned)port);
+	}
+	return text;
+}
+
+static bool is_first_of_name(const struct server *s, size_t index)
+{
+	struct slice name = slice_from_str(service_config(s->services[index])->name);
+	for (size_t i = 0; i < index; i++) {
+		if (slice_equal(slice_from_str(service_config(s->services[i])->name), name))
+			return false;
+	}
+	return true;
+}
+
+/* server.ready hostname=... smtp="2025 4525" imap=2143 ... */
+static void tell_ready(const struct server *s)
+{
+	struct log_kv kv[NAMES_MAX] = { kv_str("version", VEREDUS_VERSION),
+		                        kv_str("dir", s->config->dir),
+		                        kv_str("hostname", s->config->hostname),
+		                        kv_int("ms", clock_monotonic_ms() - s->began_ms) };
+	size_t count = 4;
+	for (size_t i = 0; i < s->service_count && count < NAMES_MAX; i++) {
+		const struct service_config *config = service_config(s->services[i]);
+		if (config->address.any.sa_family != AF_UNIX && is_first_of_name(s, i))
+			kv[count++] = kv_str(config->name, ports_of(s, i));
+	}
+	log_write(LOG_INFO, "server.ready", kv, count);
+	server_notify("READY=1");
+}
+
+/* --- signals ---------------------------------------------------------------------------- */
+
+static void reload(struct server *s)
+{
+	char *why = NULL;
+	int rc = s->tls ? tls_server_reload(s->tls, &why) : 0;
+	if (rc < 0)
+		log_error("server.reload", kv_str("why", why ? why : ""), kv_error(rc),
+		          kv_str("remedy", "mend the files and send SIGHUP again; the old ones "
+		                           "stay in use"));
+	else
+		log_info("server.reload", kv_str("what", "certificates"));
+	free(why);
+}
+
+static void stop(struct server *s, int signal)
+{
+	log_info("server.stopping", kv_int("signal", signal));
+	server_notify("STOPPING=1");
+	for (size_t i = 0; i < s->service_count; i++)
+		service_stop(s->services[i]);
+	/* A second signal ends the process at once, by its default action in this thread: nothing
+	 * that was accepted is lost. */
+	sigset_t again;
+	sigemptyset(&again);
+	sigaddset(&again, SIGTERM);
+	sigaddset(&again, SIGINT);
+	pthread_sigmask(SIG_UNBLOCK, &again, NULL);
+	runtime_stop(GRACE_MS);
+}
+
+static void watch_signals(struct server *s)
+{
+	struct signalfd_siginfo info;
+	while (fiber_wait_fd(s->signal_fd, FIBER_READ, DEADLINE_NEVER) == 0) {
+		if (read(s->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+			continue;
+		if (info.ssi_signo == SIGHUP) {
+			reload(s);
+			continue;
+		}
+		stop(s, (int)info.ssi_signo);
+		return;
+	}
+}
+
+/* The first fiber. */
+static void begin(void *arg)
+{
+	struct server *s = arg;
+	int rc = queue_start(s->queue);
+	if (rc < 0) {
+		log_error("server.queue", kv_error(rc));
+		runtime_stop(0);
+		return;
+	}
+	for (size_t i = 0; i < s->service_count; i++)
+		service_start(s->services[i]);
+	tell_ready(s);
+	watch_signals(s);
+}
+
+int server_run(struct server *s)
+{
+	const struct runtime_config config = { .workers = s->config->workers };
+	int rc = runtime_run(&config, begin, s);
+	if (rc < 0)
+		log_error("server.runtime", kv_error(rc));
+	else
+		log_info("server.stopped", kv_int("ms", clock_monotonic_ms() - s->began_ms));
+	return rc;
+}
