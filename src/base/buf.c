@@ -57,13 +57,11 @@ int buf_append_byte(struct buf *b, char c)
 	return 0;
 }
 
-int buf_printf(struct buf *b, const char *format, ...)
+int buf_vprintf(struct buf *b, const char *format, va_list args)
 {
-	va_list args, again;
-	va_start(args, format);
+	va_list again;
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, format, args);
-	va_end(args);
 	int status = -ENOBUFS;
 	if (len >= 0 && buf_make_room(b, (size_t)len)) {
 		vsnprintf(b->data + b->len, (size_t)len + 1, format, again);
@@ -71,6 +69,15 @@ int buf_printf(struct buf *b, const char *format, ...)
 		status = 0;
 	}
 	va_end(again);
+	return status;
+}
+
+int buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int status = buf_vprintf(b, format, args);
+	va_end(args);
 	return status;
 }
 

@@ -6,6 +6,8 @@
 #ifndef VEREDUS_BASE_BUF_H
 #define VEREDUS_BASE_BUF_H
 
+#include <stdarg.h>
+
 #include "base/slice.h"
 
 struct buf {
@@ -29,6 +31,8 @@ void buf_clear(struct buf *b);
 int buf_append(struct buf *b, struct slice s);
 int buf_append_byte(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
+int buf_vprintf(struct buf *b, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0), nonnull(2)));
 /* Makes room for len more bytes and returns where they go, or NULL; buf_commit() counts them in
  * once they have been written. */
 char *buf_reserve(struct buf *b, size_t len);

@@ -22,9 +22,10 @@ struct slice {
 /* The arguments of a "%.*s" conversion. */
 #define SLICE_ARG(s) (int)(s).len, (s).data
 
+/* NULL with a length of 0 gives the empty slice. */
 static inline struct slice slice_of(const void *data, size_t len)
 {
-	return (struct slice){ data, len };
+	return (struct slice){ data ? data : "", len };
 }
 
 /* A NULL string gives the empty slice. */

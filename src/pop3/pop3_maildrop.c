@@ -1,0 +1,173 @@
+#include "pop3/pop3_maildrop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pop3/pop3_locks.h"
+
+/* --- opening -------------------------------------------------------------------------- */
+
+static int keep_message(const struct mailbox_message *message, void *arg)
+{
+	struct pop3_maildrop *d = arg;
+	if (d->count == d->capacity) {
+		d->capacity = d->capacity > 0 ? d->capacity * 2 : 16;
+		d->messages = mem_grow(d->messages, d->capacity * sizeof(struct pop3_message));
+	}
+	d->messages[d->count++] = (struct pop3_message){
+		.size_bytes = message->size_bytes,
+		.uid = message->uid,
+	};
+	return 0;
+}
+
+static int read_maildrop(struct db *db, void *arg)
+{
+	struct pop3_maildrop *d = arg;
+	struct arena *scratch = arena_new();
+	struct mailbox_info inbox;
+	const struct uid_set all = UID_SET_ALL;
+	d->count = 0;
+	int rc = mailbox_find(db, scratch, d->account_id, SLICE("INBOX"), &inbox);
+	if (rc == 0) {
+		d->mailbox_id = inbox.id;
+		d->uid_validity = inbox.uid_validity;
+		rc = mailbox_each_message(db, inbox.id, &all, 0, keep_message, d);
+	}
+	arena_free(scratch);
+	return rc;
+}
+
+static int make_inbox(struct db *db, void *arg)
+{
+	struct pop3_maildrop *d = arg;
+	return mailbox_get_inbox(db, d->account_id, &d->mailbox_id);
+}
+
+static int snapshot(struct pop3_maildrop *d, const struct pop3_context *context)
+{
+	int rc = store_read(context->store, read_maildrop, d);
+	if (rc != -ENOENT)
+		return rc;
+	rc = store_commit(context->store, NULL, 0, make_inbox, d);
+	return rc < 0 ? rc : store_read(context->store, read_maildrop, d);
+}
+
+int pop3_maildrop_open(struct pop3_maildrop *d, const struct pop3_context *context,
+                       int64_t account_id)
+{
+	if (!pop3_lock(context->locks, account_id))
+		return -EBUSY;
+	*d = (struct pop3_maildrop){ .account_id = account_id, .opened = true };
+	int rc = snapshot(d, context);
+	if (rc < 0)
+		pop3_maildrop_close(d, context);
+	else
+		pop3_maildrop_reset(d);
+	return rc;
+}
+
+void pop3_maildrop_close(struct pop3_maildrop *d, const struct pop3_context *context)
+{
+	if (!d->opened)
+		return;
+	pop3_unlock(context->locks, d->account_id);
+	free(d->messages);
+	*d = (struct pop3_maildrop){ 0 };
+}
+
+/* --- messages ------------------------------------------------------------------------- */
+
+struct pop3_message *pop3_maildrop_find(struct pop3_maildrop *d, uint32_t number)
+{
+	if (number == 0 || number > d->count || d->messages[number - 1].deleted)
+		return NULL;
+	return &d->messages[number - 1];
+}
+
+void pop3_maildrop_delete(struct pop3_maildrop *d, struct pop3_message *message)
+{
+	message->deleted = true;
+	d->left_count--;
+	d->left_bytes -= message->size_bytes;
+}
+
+void pop3_maildrop_reset(struct pop3_maildrop *d)
+{
+	d->left_count = d->count;
+	d->left_bytes = 0;
+	for (uint32_t i = 0; i < d->count; i++) {
+		d->messages[i].deleted = false;
+		d->left_bytes += d->messages[i].size_bytes;
+	}
+}
+
+struct find_blob {
+	int64_t mailbox_id;
+	uint32_t uid;
+	int64_t blob_id; /* 0: there is no such message */
+};
+
+static int keep_blob(const struct mailbox_message *message, void *arg)
+{
+	struct find_blob *find = arg;
+	find->blob_id = message->blob_id;
+	return 0;
+}
+
+static int find_blob(struct db *db, void *arg)
+{
+	struct find_blob *find = arg;
+	struct uid_range one = { find->uid, find->uid };
+	struct uid_set uids = { .ranges = &one, .count = 1 };
+	return mailbox_each_message(db, find->mailbox_id, &uids, 0, keep_blob, find);
+}
+
+int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context *context,
+                       const struct pop3_message *message, struct blob_view *out)
+{
+	struct find_blob find = { .mailbox_id = d->mailbox_id, .uid = message->uid };
+	int rc = store_read(context->store, find_blob, &find);
+	if (rc < 0)
+		return rc;
+	return find.blob_id == 0 ? -ENOENT : blob_open(context->store, find.blob_id, out);
+}
+
+/* --- the end -------------------------------------------------------------------------- */
+
+struct update {
+	int64_t mailbox_id;
+	struct uid_set deleted, seen;
+};
+
+static int update(struct db *db, void *arg)
+{
+	struct update *u = arg;
+	int rc = 0;
+	if (u->seen.count > 0)
+		rc = mailbox_change_flags(db, u->mailbox_id, &u->seen, FLAGS_ADD, FLAG_SEEN, NULL);
+	if (rc == 0 && u->deleted.count > 0)
+		rc = mailbox_expunge(db, u->mailbox_id, &u->deleted, false, NULL);
+	return rc;
+}
+
+int pop3_maildrop_update(struct pop3_maildrop *d, const struct pop3_context *context)
+{
+	struct arena *arena = arena_new();
+	struct update u = { .mailbox_id = d->mailbox_id };
+	for (uint32_t i = 0; i < d->count; i++) {
+		const struct pop3_message *message = &d->messages[i];
+		if (message->deleted)
+			uid_set_add(arena, &u.deleted, message->uid, message->uid);
+		else if (message->retrieved)
+			uid_set_add(arena, &u.seen, message->uid, message->uid);
+	}
+	int rc = 0;
+	if (u.deleted.count + u.seen.count > 0) {
+		rc = store_commit(context->store, NULL, 0, update, &u);
+		if (rc == 0)
+			mailboxes_changed(context->mailboxes, d->mailbox_id);
+	}
+	arena_free(arena);
+	return rc;
+}

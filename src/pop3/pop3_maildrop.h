@@ -1,0 +1,43 @@
+/* The maildrop: the INBOX as it was at login, and what the session means to do with it. */
+#ifndef VEREDUS_POP3_POP3_MAILDROP_H
+#define VEREDUS_POP3_POP3_MAILDROP_H
+
+#include "pop3/pop3.h"
+
+struct pop3_message {
+	uint64_t size_bytes;
+	uint32_t uid;
+	bool deleted;   /* by DELE */
+	bool retrieved; /* by RETR */
+};
+
+struct pop3_maildrop {
+	int64_t account_id;
+	int64_t mailbox_id;
+	uint32_t uid_validity;
+	struct pop3_message *messages; /* number 1 is at 0 */
+	uint32_t count, capacity;
+	uint32_t left_count; /* that are not deleted */
+	uint64_t left_bytes;
+	bool opened;
+};
+
+/* Locks it and takes the snapshot. -EBUSY: another session has it; other errors are the store's. */
+int pop3_maildrop_open(struct pop3_maildrop *d, const struct pop3_context *context,
+                       int64_t account_id);
+/* Unlocks it; may be called for one that was not opened. */
+void pop3_maildrop_close(struct pop3_maildrop *d, const struct pop3_context *context);
+
+/* The message with a number; NULL if there is none or it is deleted. */
+struct pop3_message *pop3_maildrop_find(struct pop3_maildrop *d, uint32_t number);
+void pop3_maildrop_delete(struct pop3_maildrop *d, struct pop3_message *message);
+/* RSET: nothing is deleted. */
+void pop3_maildrop_reset(struct pop3_maildrop *d);
+/* The UPDATE state: removes what is deleted and flags what was retrieved, durably, in one commit;
+ * none if there is nothing to do. */
+int pop3_maildrop_update(struct pop3_maildrop *d, const struct pop3_context *context);
+/* The bytes of a message. -ENOENT: it has been removed by another session. */
+int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context *context,
+                       const struct pop3_message *message, struct blob_view *out);
+
+#endif
