@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "store/db_sqlite.h"
+#include "store/db_vfs.h"
 
 enum {
 	PARAMETERS_MAX = 32, /* $1 to $32 */
@@ -79,10 +80,9 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 int db_open(const char *path, enum db_mode mode, struct db **out)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	if (mode == DB_CREATE)
-		flags |= SQLITE_OPEN_CREATE;
 	struct db *db = mem_zero(1, sizeof(*db));
-	int rc = sqlite3_open_v2(path, &db->sqlite, flags, NULL);
+	const char *vfs = mode == DB_WRITE ? db_vfs_gathering() : NULL;
+	int rc = sqlite3_open_v2(path, &db->sqlite, flags, vfs);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
 	if (rc == SQLITE_OK)

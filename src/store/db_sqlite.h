@@ -10,11 +10,7 @@
 #include "store/db.h"
 #include "store/store.h"
 
-enum db_mode {
-	DB_CREATE, /* read and write; made if there is none */
-	DB_WRITE,
-	DB_READ,
-};
+enum db_mode { DB_WRITE, DB_READ };
 
 struct db_statement;
 

@@ -340,6 +340,8 @@ int store_start_writers(struct store *s)
 		w->store = s;
 		rc = pthread_create(&w->thread, &attr, run_writer, w);
 		w->started = rc == 0;
+		if (w->started)
+			pthread_setname_np(w->thread, "store-writer");
 	}
 	pthread_attr_destroy(&attr);
 	return -rc;

@@ -62,7 +62,8 @@ static void *run_keeper(void *arg)
 	return NULL;
 }
 
-static int start_keeper(struct keeper *k, struct store *s, int64_t (*work)(struct store *s))
+static int start_keeper(struct keeper *k, struct store *s, const char *name,
+                        int64_t (*work)(struct store *s))
 {
 	pthread_condattr_t monotonic;
 	pthread_attr_t attr;
@@ -78,6 +79,8 @@ static int start_keeper(struct keeper *k, struct store *s, int64_t (*work)(struc
 	int rc = pthread_create(&k->thread, &attr, run_keeper, k);
 	pthread_attr_destroy(&attr);
 	k->started = rc == 0;
+	if (k->started)
+		pthread_setname_np(k->thread, name);
 	return -rc;
 }
 
@@ -164,8 +167,8 @@ void store_after_commit(struct store *s)
 int store_start_keepers(struct store *s)
 {
 	sqlite3_wal_hook(s->writer->sqlite, count_pages, s);
-	int rc = start_keeper(&s->filler, s, fill);
-	return rc == 0 ? start_keeper(&s->checkpointer, s, carry_over) : rc;
+	int rc = start_keeper(&s->filler, s, "store-fill", fill);
+	return rc == 0 ? start_keeper(&s->checkpointer, s, "store-carry", carry_over) : rc;
 }
 
 void store_stop_keepers(struct store *s)
