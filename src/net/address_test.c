@@ -40,6 +40,8 @@ static void parse_and_print(void **state)
 	}
 }
 
+#define TEN "0123456789"
+
 static void parse_refuses(void **state)
 {
 	static const char *const bad[] = {
@@ -59,8 +61,7 @@ static void parse_refuses(void **state)
 		"192.0.2.1 ",
 		"fe80::1%eth0",
 		"[::1]:",
-		"unix:/0123456789012345678901234567890123456789012345678901234567890123456789"
-		"01234567890123456789012345678901234567890",
+		"unix:/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN,
 	};
 	struct net_address a;
 
