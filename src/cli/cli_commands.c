@@ -11,6 +11,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_queue,
 	&cmd_trace,
 	&cmd_status,
+	&cmd_bench,
 	&cmd_check,
 	&cmd_config,
 	&cmd_fsck,

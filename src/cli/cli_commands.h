@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 extern const struct cli_command cmd_alias;
+extern const struct cli_command cmd_bench;
 extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_config;
 extern const struct cli_command cmd_domain;
