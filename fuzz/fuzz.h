@@ -10,6 +10,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* libFuzzer's empty input is a NULL pointer. */
+static inline struct slice fuzz_input(const uint8_t *data, size_t size)
+{
+	return size > 0 ? slice_of(data, size) : SLICE_EMPTY;
+}
+
 /* What must hold for every input. */
 #define FUZZ_CHECK(condition)                                                                      \
 	do {                                                                                       \

@@ -53,7 +53,7 @@ static void check_list(struct arena *arena, struct slice text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new();
-	struct slice text = slice_of(data, size);
+	struct slice text = fuzz_input(data, size);
 	check_path(arena, text);
 	check_domain(arena, text);
 	check_list(arena, text);

@@ -74,7 +74,7 @@ static void check_dates(struct slice text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new();
-	struct slice bytes = slice_of(data, size);
+	struct slice bytes = fuzz_input(data, size);
 	check_walk(arena, bytes);
 	check_values(arena, bytes);
 	check_writing(bytes);

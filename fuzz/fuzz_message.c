@@ -76,7 +76,7 @@ static void check_sections(struct arena *arena, struct slice bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new();
-	struct slice bytes = slice_of(data, size), body;
+	struct slice bytes = fuzz_input(data, size), body;
 	struct message_limits small = { .header_bytes = 200,
 		                        .value_bytes = 50,
 		                        .depth = 3,

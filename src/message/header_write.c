@@ -32,8 +32,11 @@ int header_put_raw(struct buf *out, const char *name, struct slice value)
 	buf_append_byte(out, ':');
 	while (value.len > 0) {
 		struct slice word = slice_split(&value, ' ');
-		if (word.len > 0)
+		/* Spaces beyond the first are kept as they are: they may stand in quotes. */
+		if (word.len > 0 || column == 0)
 			put_word(out, word, &column);
+		else if (column++ > 0)
+			buf_append_byte(out, ' ');
 	}
 	return buf_append(out, SLICE("\r\n"));
 }

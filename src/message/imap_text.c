@@ -102,10 +102,10 @@ struct envelope {
 
 static bool put_addresses(struct envelope *e, struct slice value)
 {
-	value = slice_sub(value, 0, e->value_bytes);
 	struct address_list list = { 0 };
 	if (value.len > 0)
-		list = address_list_parse(e->arena, value, e->addresses);
+		list = address_list_parse(e->arena, slice_sub(value, 0, e->value_bytes),
+		                          e->addresses);
 	if (list.count == 0)
 		return false;
 	e->addresses -= list.count;

@@ -94,10 +94,12 @@ static void add_child(struct open_part *parent, struct mime_part *child)
 }
 
 /* The part's body ends in front of `at`; if a boundary is there, the line end before it belongs
- * to the boundary. */
+ * to the boundary, unless it is the end of a header. */
 static void end_body(struct pass *p, struct open_part *o, bool boundary)
 {
 	size_t start = o->part->body_offset, end = p->at;
+	if (o->last)
+		start = o->last->body_offset + o->last->body_size;
 	o->part->body_lines = p->lines - o->first_line;
 	if (boundary && end > start && p->bytes.data[end - 1] == '\n') {
 		end--;
@@ -105,7 +107,7 @@ static void end_body(struct pass *p, struct open_part *o, bool boundary)
 		if (end > start && p->bytes.data[end - 1] == '\r')
 			end--;
 	}
-	o->part->body_size = end - start;
+	o->part->body_size = end - o->part->body_offset;
 }
 
 /* A multipart in which no boundary was found still gets a child, as IMAP's grammar wants one:
