@@ -294,7 +294,7 @@ static int lookup(struct dns *d, struct arena *a, const char *name, enum dns_typ
                   int64_t deadline, struct dns_answer *out)
 {
 	struct dns_answer answer;
-	int result;
+	int result = -EAGAIN;
 	int rc;
 
 	rc = ask(d, a, name, &type, 1, deadline, &answer, &result);
@@ -369,7 +369,7 @@ int dns_addresses(struct dns *d, struct arena *a, const char *name, int64_t dead
 {
 	static const enum dns_type types[2] = { DNS_TYPE_AAAA, DNS_TYPE_A };
 	struct dns_answer answers[2];
-	int results[2];
+	int results[2] = { -EAGAIN, -EAGAIN };
 	int rc;
 
 	rc = ask(d, a, name, types, 2, deadline, answers, results);

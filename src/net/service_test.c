@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/net_test_tls.h"
 #include "net/service.h"
 
 /* A protocol to test with: it answers each line. */
@@ -21,6 +22,8 @@ struct echo_log {
 	atomic_int closed;
 	atomic_int last_worker_mask; /* a bit for each worker that ran a session */
 	atomic_uint_fast64_t name;   /* of the session that said NAME */
+	atomic_int lines;            /* of all sessions */
+	atomic_int marked_at;        /* lines when one of them was MARK */
 };
 
 static enum session_verdict echo_open(struct session *s)
@@ -44,6 +47,10 @@ static enum session_verdict echo_line(struct echo *e, struct slice line)
 		(void)conn_write(s->conn, SLICE("221 bye\r\n"), SOON);
 		return SESSION_END;
 	}
+	int lines = atomic_fetch_add(&log->lines, 1) + 1;
+
+	if (slice_equal(line, SLICE("MARK")))
+		atomic_store(&log->marked_at, lines);
 	if (slice_equal(line, SLICE("NAME")))
 		atomic_store(&log->name, session_name(s));
 	if (slice_equal(line, SLICE("SHORT")))
@@ -232,6 +239,37 @@ static void pipelined(void **state)
 {
 	(void)state;
 	net_test_run(1, pipelined_body);
+}
+
+/* One session has thousands of commands waiting, another has one: it must not wait for all of the
+ * first's. */
+static void fairness_body(struct net_test *t)
+{
+	enum { LINES = 5000 };
+	struct echo_log log = { 0 };
+	struct service *s = serve("127.0.0.1:0", &log, &(struct service_config){ 0 });
+	struct conn *flood = dial("127.0.0.1", service_port(s));
+	struct conn *modest = dial("127.0.0.1", service_port(s));
+
+	(void)t;
+	CHECK(hears(flood, "220 hello"));
+	CHECK(hears(modest, "220 hello"));
+	for (int i = 0; i < LINES; i++)
+		CHECK(conn_write(flood, SLICE("N\r\n"), SOON) == 0);
+	CHECK(conn_flush(flood, SOON) == 0);
+	say(modest, "MARK\r\n");
+	CHECK(hears(modest, "250 MARK 1"));
+	CHECK(log.marked_at <= 2 * SERVICE_SLICE_STEPS + 1);
+	CHECK(log.lines < LINES);
+	conn_close(flood);
+	conn_close(modest);
+	finish(s);
+}
+
+static void fairness(void **state)
+{
+	(void)state;
+	net_test_run(1, fairness_body);
 }
 
 static void idle_body(struct net_test *t)
@@ -473,6 +511,72 @@ static void every_worker_accepts(void **state)
 	net_test_run(2, workers_body);
 }
 
+/* --- implicit TLS --------------------------------------------------------------------- */
+
+static struct test_authority authority;
+static struct test_certificate certificate;
+
+static void tls_body(struct net_test *t)
+{
+	enum { LINES = 5000 };
+	const struct tls_certificate_files files = test_files(&certificate);
+	struct echo_log log = { 0 };
+	struct tls_server *server = NULL;
+	struct tls_client *client = NULL;
+	struct service *s;
+	struct conn *c;
+	struct slice line;
+	char *why = NULL;
+	bool fine = true;
+
+	(void)t;
+	CHECK(tls_server_new(&files, 1, &server, &why) == 0);
+	CHECK(tls_client_new(TLS_VERIFY_NAME, authority.path, &client, &why) == 0);
+	s = serve("[::1]:0", &log,
+	          &(struct service_config){
+			  .tls = server, .implicit_tls = true, .handshake_ms = 100 });
+	c = dial("::1", service_port(s));
+	CHECK(conn_tls_connect(c, client, "tls.test", SOON, NULL) == 0);
+	CHECK(hears(c, "220 hello"));
+	say(c, "a\r\n");
+	CHECK(hears(c, "250 a 1"));
+	/* Several records at once: what OpenSSL holds back makes the socket readable no more. */
+	for (int i = 0; i < LINES; i++)
+		CHECK(conn_write(c, SLICE("NOOP\r\n"), SOON) == 0);
+	CHECK(conn_flush(c, SOON) == 0);
+	for (int i = 0; i < LINES && fine; i++)
+		fine = conn_read_line(c, 512, &line, NULL, SOON) == 1;
+	CHECK(fine);
+	say(c, "QUIT\r\n");
+	CHECK(hears(c, "221 bye"));
+	CHECK(hears_end(c));
+	conn_close(c);
+	/* One who does not handshake, and one who does it wrong, get nothing. */
+	c = dial("::1", service_port(s));
+	CHECK(hears_end(c));
+	conn_close(c);
+	c = dial("::1", service_port(s));
+	say(c, "EHLO in.clear\r\n");
+	while (conn_fill(c, SOON) == 1)
+		continue;
+	conn_close(c);
+	finish(s);
+	CHECK(log.opened == 1 && log.closed == 1);
+	tls_client_free(client);
+	tls_server_free(server);
+}
+
+static void implicit_tls(void **state)
+{
+	(void)state;
+	test_authority_make(&authority);
+	certificate = test_certificate_make(&authority, "tls", "DNS:tls.test", NULL);
+	net_test_run(1, tls_body);
+	net_test_run(2, tls_body);
+	test_certificate_remove(&certificate);
+	test_authority_remove(&authority);
+}
+
 /* --- stopping ------------------------------------------------------------------------ */
 
 static void stop_body(struct net_test *t)
@@ -517,11 +621,18 @@ static void stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(talk),          cmocka_unit_test(pipelined),
-		cmocka_unit_test(idle),          cmocka_unit_test(notices),
-		cmocka_unit_test(limits),        cmocka_unit_test(descriptors),
-		cmocka_unit_test(unix_socket),   cmocka_unit_test(stale_unix_socket),
-		cmocka_unit_test(port_is_taken), cmocka_unit_test(every_worker_accepts),
+		cmocka_unit_test(talk),
+		cmocka_unit_test(pipelined),
+		cmocka_unit_test(fairness),
+		cmocka_unit_test(idle),
+		cmocka_unit_test(notices),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(descriptors),
+		cmocka_unit_test(unix_socket),
+		cmocka_unit_test(stale_unix_socket),
+		cmocka_unit_test(port_is_taken),
+		cmocka_unit_test(every_worker_accepts),
+		cmocka_unit_test(implicit_tls),
 		cmocka_unit_test(stop),
 	};
 
