@@ -11,7 +11,9 @@
 #include "admin/admin.h"
 #include "auth/auth.h"
 #include "dns/dns.h"
+#include "imap/imap.h"
 #include "mailbox/mailbox.h"
+#include "pop3/pop3.h"
 #include "queue/queue.h"
 #include "smtp/smtp.h"
 
@@ -28,6 +30,8 @@ struct server {
 	struct post *post;
 	struct queue *queue;
 	struct smtp_context smtp[LISTENER_SUBMISSIONS + 1]; /* by enum listener_kind */
+	struct pop3_context pop3;
+	struct imap_context imap;
 	struct admin admin;
 	int control_dir_fd; /* see server_bind_control() */
 	int signal_fd;

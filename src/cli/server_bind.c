@@ -45,6 +45,8 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 		break;
 	case LISTENER_POP3:
 	case LISTENER_POP3S:
+		out->protocol = &pop3_protocol;
+		out->context = &s->pop3;
 		out->idle_ms = c->pop3.idle_ms;
 		break;
 	case LISTENER_IMAP:

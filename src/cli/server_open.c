@@ -74,6 +74,15 @@ static void set_contexts(struct server *s)
 			                            .auth = s->auth,
 			                            .config = s->config,
 			                            .kind = (enum listener_kind)i };
+	s->pop3 = (struct pop3_context){ .store = s->store,
+					 .auth = s->auth,
+					 .mailboxes = s->mailboxes,
+					 .locks = pop3_locks_new(),
+					 .config = s->config };
+	s->imap = (struct imap_context){ .store = s->store,
+					 .mailboxes = s->mailboxes,
+					 .auth = s->auth,
+					 .config = s->config };
 	s->admin = (struct admin){ .config = s->config,
 		                   .store = s->store,
 		                   .mailboxes = s->mailboxes,
@@ -106,6 +115,7 @@ void server_close(struct server *s)
 {
 	for (size_t i = 0; i < s->service_count; i++)
 		service_free(s->services[i]);
+	pop3_locks_free(s->pop3.locks);
 	if (s->queue)
 		queue_close(s->queue);
 	if (s->post)
