@@ -19,10 +19,7 @@ struct buf {
 };
 
 /* Nothing is allocated before the first append. */
-static inline struct buf buf_make(size_t max)
-{
-	return (struct buf){ .max = max };
-}
+static inline struct buf buf_make(size_t max) { return (struct buf){ .max = max }; }
 
 void buf_free(struct buf *b);
 /* Empties it and keeps its memory. */
@@ -30,7 +27,8 @@ void buf_clear(struct buf *b);
 
 int buf_append(struct buf *b, struct slice s);
 int buf_append_byte(struct buf *b, char c);
-int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
+int buf_printf(struct buf *b, const char *format, ...)
+	__attribute__((format(printf, 2, 3), nonnull(2)));
 int buf_vprintf(struct buf *b, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0), nonnull(2)));
 /* Makes room for len more bytes and returns where they go, or NULL; buf_commit() counts them in
@@ -48,9 +46,6 @@ static inline struct slice buf_slice(const struct buf *b)
 }
 
 /* True if an append was refused since the buffer was made or cleared. */
-static inline bool buf_failed(const struct buf *b)
-{
-	return b->failed;
-}
+static inline bool buf_failed(const struct buf *b) { return b->failed; }
 
 #endif

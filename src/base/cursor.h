@@ -18,15 +18,9 @@ static inline struct cursor cursor_of(struct slice s)
 	return (struct cursor){ s.data, s.data + s.len };
 }
 
-static inline bool cursor_at_end(const struct cursor *c)
-{
-	return c->at == c->end;
-}
+static inline bool cursor_at_end(const struct cursor *c) { return c->at == c->end; }
 
-static inline size_t cursor_left(const struct cursor *c)
-{
-	return (size_t)(c->end - c->at);
-}
+static inline size_t cursor_left(const struct cursor *c) { return (size_t)(c->end - c->at); }
 
 /* What has not been taken yet. */
 static inline struct slice cursor_rest(const struct cursor *c)

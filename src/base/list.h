@@ -13,15 +13,9 @@ struct list {
 	struct list *prev;
 };
 
-static inline void list_init(struct list *l)
-{
-	l->next = l->prev = l;
-}
+static inline void list_init(struct list *l) { l->next = l->prev = l; }
 
-static inline bool list_is_empty(const struct list *l)
-{
-	return l->next == l;
-}
+static inline bool list_is_empty(const struct list *l) { return l->next == l; }
 
 static inline void list_insert_before(struct list *position, struct list *link)
 {
@@ -44,16 +38,15 @@ static inline void list_remove(struct list *link)
 	list_init(link);
 }
 
-#define LIST_ENTRY(link, type, member) \
-	((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LIST_ENTRY(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 /* The member at the front, or NULL. */
-#define LIST_FIRST(head, type, member) \
+#define LIST_FIRST(head, type, member)                                                             \
 	(list_is_empty(head) ? NULL : LIST_ENTRY((head)->next, type, member))
 
 /* The current member may be removed inside the loop. */
-#define LIST_EACH(head, link, following)                                             \
-	for (struct list *link = (head)->next, *following = link->next; link != (head); \
+#define LIST_EACH(head, link, following)                                                           \
+	for (struct list *link = (head)->next, *following = link->next; link != (head);            \
 	     link = following, following = link->next)
 
 #endif

@@ -41,9 +41,9 @@ struct log_kv kv_error(int error);
 
 void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t count);
 
-#define LOG_AT(level, event, ...)                                          \
-	log_write((level), (event), (struct log_kv[]){ __VA_ARGS__ },      \
-		  sizeof((struct log_kv[]){ __VA_ARGS__ }) / sizeof(struct log_kv))
+#define LOG_AT(level, event, ...)                                                                  \
+	log_write((level), (event), (struct log_kv[]){ __VA_ARGS__ },                              \
+	          sizeof((struct log_kv[]){ __VA_ARGS__ }) / sizeof(struct log_kv))
 #define log_error(event, ...) LOG_AT(LOG_ERROR, event, __VA_ARGS__)
 #define log_warn(event, ...)  LOG_AT(LOG_WARN, event, __VA_ARGS__)
 #define log_info(event, ...)  LOG_AT(LOG_INFO, event, __VA_ARGS__)

@@ -30,9 +30,9 @@ typedef uint64_t fiber_id;
 typedef void (*fiber_fn)(void *arg);
 
 struct runtime_config {
-	int workers;            /* 0: one a core */
-	size_t stack_bytes;     /* 0: a default that fits all our code, larger under sanitizers */
-	int offload_threads;    /* 0: a default */
+	int workers;         /* 0: one a core */
+	size_t stack_bytes;  /* 0: a default that fits all our code, larger under sanitizers */
+	int offload_threads; /* 0: a default */
 };
 
 /* Runs until runtime_stop() was called and every fiber has ended or its grace has. The first

@@ -86,7 +86,7 @@ static inline void sanitize_end(struct sanitize_stack *s)
 
 /* Right before the switch; from_ends: the stack that we leave will not be come back to. */
 static inline void sanitize_switch(struct sanitize_stack *from, struct sanitize_stack *to,
-				   int from_ends)
+                                   int from_ends)
 {
 	(void)from, (void)to, (void)from_ends;
 #if FIBER_ASAN
@@ -103,7 +103,7 @@ static inline void sanitize_switched(struct sanitize_stack *self, struct sanitiz
 	(void)self, (void)from;
 #if FIBER_ASAN
 	__sanitizer_finish_switch_fiber(self->fake, from ? &from->bottom : NULL,
-					from ? &from->size : NULL);
+	                                from ? &from->size : NULL);
 #endif
 }
 

@@ -24,9 +24,9 @@ struct stack {
 struct stack_slab;
 
 struct stack_pool {
-	size_t stack_bytes;      /* guard included */
-	struct list warm;        /* free, with memory; the last used at the front */
-	struct list cold;        /* free, without */
+	size_t stack_bytes; /* guard included */
+	struct list warm;   /* free, with memory; the last used at the front */
+	struct list cold;   /* free, without */
 	struct stack_slab *slabs;
 	size_t warm_count;
 	size_t warm_lowest; /* since the last trim: so many were never needed */

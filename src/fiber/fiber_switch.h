@@ -21,7 +21,7 @@ struct fiber_context {
 
 /* Prepares a context that will call entry(arg), which must never return, on the given stack. */
 void fiber_context_make(struct fiber_context *context, void *stack, size_t stack_bytes,
-			void (*entry)(void *arg), void *arg);
+                        void (*entry)(void *arg), void *arg);
 /* Saves where we are in *from, goes on where *to was saved. */
 void fiber_context_switch(struct fiber_context *from, struct fiber_context *to);
 

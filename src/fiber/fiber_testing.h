@@ -15,13 +15,13 @@
 
 #include "fiber/fiber.h"
 
-#define CHECK(condition)                                                                         \
-	do {                                                                                     \
-		if (!(condition)) {                                                              \
-			fprintf(stderr, "%s:%d: %s: CHECK(%s) failed\n", __FILE__, __LINE__,     \
-				__func__, #condition);                                           \
-			abort();                                                                 \
-		}                                                                                \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: %s: CHECK(%s) failed\n", __FILE__, __LINE__,       \
+			        __func__, #condition);                                             \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 struct fiber_testing {
