@@ -108,25 +108,36 @@ static int trace_in_read(struct db *db, void *arg)
 	return journey_search(db, t->from, t->to, t->limit, visit_event, t->events);
 }
 
+/* A Message-ID may be written without its brackets. */
+static struct slice message_id(struct arena *arena, struct slice id)
+{
+	if (slice_find_byte(id, '@') < 0 || slice_starts_with(id, SLICE("<")))
+		return id;
+	return slice_from_str(arena_printf(arena, "<%.*s>", SLICE_ARG(id)));
+}
+
 static int trace(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
+	struct arena *arena = arena_new();
 	struct trace t = {
-		.id = slice_from_str(admin_text(request, "id")),
+		.id = message_id(arena, slice_from_str(admin_text(request, "id"))),
 		.from = slice_from_str(admin_text(request, "from")),
 		.to = slice_from_str(admin_text(request, "to")),
 		.limit = admin_number(request, "limit", TRACE_LIMIT),
 	};
-	if (t.limit < 1 || t.limit > TRACE_LIMIT_MAX)
-		return admin_fail(reply, -EINVAL, "the limit must be 1 to %d", TRACE_LIMIT_MAX);
-	t.events = json_array();
-	int rc = store_read(admin->store, trace_in_read, &t);
-	bool none = json_array_size(t.events) == 0;
-	int sent = admin_items(reply, t.events);
-	if (rc < 0)
-		return rc;
-	if (none && t.id.len > 0)
-		return admin_fail(reply, -ENOENT, "nothing is known of %.*s", SLICE_ARG(t.id));
-	return sent;
+	int rc = -EINVAL, sent = 0;
+	if (t.limit < 1 || t.limit > TRACE_LIMIT_MAX) {
+		admin_fail(reply, rc, "the limit must be 1 to %d", TRACE_LIMIT_MAX);
+	} else {
+		t.events = json_array();
+		rc = store_read(admin->store, trace_in_read, &t);
+		if (rc == 0 && t.id.len > 0 && json_array_size(t.events) == 0)
+			rc = admin_fail(reply, -ENOENT, "nothing is known of %.*s",
+			                SLICE_ARG(t.id));
+		sent = admin_items(reply, t.events);
+	}
+	arena_free(arena);
+	return rc < 0 ? rc : sent;
 }
 
 /* --- fsck ------------------------------------------------------------------------------- */

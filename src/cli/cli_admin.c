@@ -183,3 +183,23 @@ int cli_request(const struct cli *cli, const char *command, json_t *request, cli
 	json_decref(request);
 	return status;
 }
+
+static void add_to_array(const json_t *item, void *arg)
+{
+	size_t *count = arg;
+	fputs((*count)++ ? ",\n " : "[", stdout);
+	json_dumpf(item, stdout, JSON_COMPACT);
+}
+
+int cli_list(const struct cli *cli, const char *command, json_t *request, cli_item item, void *arg)
+{
+	size_t count = 0;
+	if (!cli_has(cli, "json"))
+		return cli_request(cli, command, request, item, arg);
+	int status = cli_request(cli, command, request, add_to_array, &count);
+	if (count > 0)
+		puts("]");
+	else if (status == CLI_OK)
+		puts("[]");
+	return status;
+}

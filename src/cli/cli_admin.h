@@ -15,7 +15,9 @@ typedef void (*cli_item)(const json_t *item, void *arg);
  * wrong. An enum cli_exit. */
 int cli_request(const struct cli *cli, const char *command, json_t *request, cli_item item,
                 void *arg);
-/* As a cli_item: one line of JSON on standard output. */
+/* The same for a list: with --json the items go to standard output as one JSON array. */
+int cli_list(const struct cli *cli, const char *command, json_t *request, cli_item item, void *arg);
+/* As a cli_item: one line of JSON. */
 void cli_print_json(const json_t *item, void *unused);
 
 /* The configuration, or NULL after its errors were printed. Warnings are printed too. */

@@ -35,12 +35,11 @@ static void print_domain(const json_t *item, void *unused)
 
 static int domain_list(struct cli *cli)
 {
-	return cli_request(cli, "domain.list", json_object(),
-	                   cli_has(cli, "json") ? cli_print_json : print_domain, NULL);
+	return cli_list(cli, "domain.list", json_object(), print_domain, NULL);
 }
 
 static const struct cli_option options[] = {
-	{ "json", 0, NULL, "with list: one JSON object a line" },
+	{ "json", 0, NULL, "with list: as JSON" },
 	{ 0 },
 };
 
@@ -91,8 +90,7 @@ static void print_alias(const json_t *item, void *unused)
 
 static int alias_list(struct cli *cli)
 {
-	return cli_request(cli, "alias.list", json_object(),
-	                   cli_has(cli, "json") ? cli_print_json : print_alias, NULL);
+	return cli_list(cli, "alias.list", json_object(), print_alias, NULL);
 }
 
 static const struct cli_verb alias_verbs[] = {

@@ -95,6 +95,7 @@ static int make_store(struct cli *cli)
 struct domains {
 	const char *wanted;
 	bool found;
+	size_t others;
 };
 
 static void look_at_domain(const json_t *item, void *arg)
@@ -102,12 +103,20 @@ static void look_at_domain(const json_t *item, void *arg)
 	struct domains *d = arg;
 	if (slice_equal(slice_from_str(cli_item_text(item, "domain")), slice_from_str(d->wanted)))
 		d->found = true;
+	else
+		d->others++;
 }
 
+/* A second run with another domain is more likely a mistake than a wish. */
 static int make_domain(struct cli *cli, const char *domain)
 {
 	struct domains d = { .wanted = domain };
 	int status = cli_request(cli, "domain.list", json_object(), look_at_domain, &d);
+	if (status == CLI_OK && !d.found && d.others > 0)
+		return cli_fail(
+			"%s is a mail system already, without %s: `veredus -d %s domain add "
+			"%s` adds it",
+			cli->dir, domain, cli->dir, domain);
 	if (status == CLI_OK && !d.found)
 		status = cli_request(cli, "domain.add", json_pack("{s:s}", "domain", domain), NULL,
 		                     NULL);

@@ -69,7 +69,7 @@ static int queue_list(struct cli *cli)
 	json_t *request = selection(cli, cli->word_count > 0 ? cli->words[0] : NULL);
 	json_object_set_new(request, "limit", json_integer(limit));
 	if (cli_has(cli, "json"))
-		return cli_request(cli, "queue.list", request, cli_print_json, NULL);
+		return cli_list(cli, "queue.list", request, NULL, NULL);
 	int status = cli_request(cli, "queue.list", request, print_item, &t);
 	if (status == CLI_OK && t.recipients == 0)
 		printf("The queue is empty.\n");
@@ -103,8 +103,7 @@ static int queue_show(struct cli *cli)
 {
 	bool first = true;
 	json_t *request = json_pack("{s:s}", "id", cli->words[0]);
-	return cli_request(cli, "queue.show", request,
-	                   cli_has(cli, "json") ? cli_print_json : print_shown, &first);
+	return cli_list(cli, "queue.show", request, print_shown, &first);
 }
 
 /* --- acting ----------------------------------------------------------------------------- */
@@ -118,9 +117,7 @@ static void print_count(const json_t *item, void *arg)
 static int act(struct cli *cli, const char *command, const char *done)
 {
 	json_t *request = selection(cli, cli->word_count > 0 ? cli->words[0] : NULL);
-	return cli_request(cli, command, request,
-	                   cli_has(cli, "json") ? cli_print_json : print_count,
-	                   (void *)(uintptr_t)done);
+	return cli_list(cli, command, request, print_count, (void *)(uintptr_t)done);
 }
 
 static int queue_retry(struct cli *cli) { return act(cli, "queue.retry", "due now"); }
@@ -129,7 +126,7 @@ static int queue_release(struct cli *cli) { return act(cli, "queue.release", "re
 static int queue_drop(struct cli *cli) { return act(cli, "queue.drop", "dropped"); }
 
 static const struct cli_option options[] = {
-	{ "json", 0, NULL, "one JSON object a line" },
+	{ "json", 0, NULL, "as JSON" },
 	{ "from", 0, "ADDRESS", "only messages with this reverse-path; <> for reports" },
 	{ "limit", 0, "COUNT", "with list: at most so many recipients" },
 	{ 0 },

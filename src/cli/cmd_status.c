@@ -44,7 +44,7 @@ static int status(struct cli *cli)
 }
 
 static const struct cli_option json_option[] = {
-	{ "json", 0, NULL, "one JSON object a line" },
+	{ "json", 0, NULL, "as JSON" },
 	{ 0 },
 };
 
@@ -97,15 +97,14 @@ static int trace(struct cli *cli)
 	if (to)
 		json_object_set_new(request, "to", json_string(to));
 	json_object_set_new(request, "limit", json_integer(limit));
-	return cli_request(cli, "trace", request,
-	                   cli_has(cli, "json") ? cli_print_json : print_event, &print);
+	return cli_list(cli, "trace", request, print_event, &print);
 }
 
 static const struct cli_option trace_options[] = {
 	{ "from", 0, "ADDRESS", "find messages from this address" },
 	{ "to", 0, "ADDRESS", "find messages to this address" },
 	{ "limit", 0, "N", "show at most N messages found (20)" },
-	{ "json", 0, NULL, "one JSON object a line" },
+	{ "json", 0, NULL, "as JSON" },
 	{ 0 },
 };
 
@@ -125,7 +124,16 @@ const struct cli_command cmd_trace = {
 
 struct fsck_print {
 	bool json, found;
+	json_t *findings; /* with json */
 };
+
+static void print_summary_json(const struct fsck_print *p, const json_t *item)
+{
+	json_t *summary = json_deep_copy(item);
+	json_object_set(summary, "findings", p->findings);
+	cli_print_json(summary, NULL);
+	json_decref(summary);
+}
 
 static void print_finding(const json_t *item, void *arg)
 {
@@ -136,8 +144,10 @@ static void print_finding(const json_t *item, void *arg)
 	if (cli_item_number(item, "damaged") || cli_item_number(item, "missing") ||
 	    cli_item_number(item, "wrong_count"))
 		p->found = true;
-	if (p->json)
-		cli_print_json(item, NULL);
+	if (p->json && finding[0])
+		json_array_append_new(p->findings, json_string(finding));
+	else if (p->json)
+		print_summary_json(p, item);
 	else if (finding[0])
 		puts(finding);
 	else
@@ -150,8 +160,9 @@ static void print_finding(const json_t *item, void *arg)
 
 static int fsck(struct cli *cli)
 {
-	struct fsck_print print = { .json = cli_has(cli, "json") };
+	struct fsck_print print = { .json = cli_has(cli, "json"), .findings = json_array() };
 	int result = cli_request(cli, "fsck", json_object(), print_finding, &print);
+	json_decref(print.findings);
 	return result == CLI_OK && print.found ? CLI_FOUND : result;
 }
 

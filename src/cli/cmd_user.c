@@ -107,14 +107,13 @@ static void print_user(const json_t *item, void *unused)
 
 static int user_list(struct cli *cli)
 {
-	return cli_request(cli, "user.list", json_object(),
-	                   cli_has(cli, "json") ? cli_print_json : print_user, NULL);
+	return cli_list(cli, "user.list", json_object(), print_user, NULL);
 }
 
 static const struct cli_option options[] = {
 	{ "quota", 0, "SIZE", "with add: what the mailboxes may hold, as 500M or 10G" },
 	{ "no-password", 0, NULL, "with add: nobody can log in until `user passwd`" },
-	{ "json", 0, NULL, "with list: one JSON object a line" },
+	{ "json", 0, NULL, "with list: as JSON" },
 	{ 0 },
 };
 

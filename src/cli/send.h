@@ -1,0 +1,49 @@
+/* veredus send: what its files share. */
+#ifndef VEREDUS_CLI_SEND_H
+#define VEREDUS_CLI_SEND_H
+
+#include "cli/cli.h"
+#include "client/client_route.h"
+#include "client/smtp_client.h"
+
+/* One message on its way. */
+struct send {
+	struct cli *cli;
+	struct arena *arena;
+
+	/* The envelope, send_envelope.c */
+	struct slice reverse_path;
+	struct smtp_client_recipient *recipients;
+	size_t recipient_count;
+	bool smtputf8; /* an address needs it */
+
+	/* The message, send_message.c: the head, then the body, both with any line ends. */
+	struct slice head;
+	struct slice body;
+	bool has_8bit;
+
+	/* The server, send_session.c */
+	const char *server;
+	struct smtp_client_config client;
+	struct client_hop *hops;
+	size_t hop_count;
+	struct slice body_left; /* not read yet */
+	int64_t shown_ms;       /* when progress was shown last; 0: not yet */
+	int status;             /* an enum cli_exit */
+};
+
+/* Composes the message from the options, or reads FILE, into a file without a name that is mapped
+ * until the process ends. These return an enum cli_exit, after a message on failure. */
+int send_compose(struct send *s);
+int send_read_file(struct send *s, const char *path);
+
+/* Sender and recipients from --from, --to, --cc and --bcc; when there is no recipient among them
+ * from the message's own fields, as sendmail -t has it. */
+int send_make_envelope(struct send *s);
+
+/* Finds the server, and out how to talk to it. */
+int send_prepare(struct send *s);
+/* Runs the session; tells of the outcome. */
+int send_run(struct send *s);
+
+#endif
