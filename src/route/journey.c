@@ -25,6 +25,15 @@ int journey_note(struct db *db, const struct journey_event *e)
 	              e->peer, e->detail);
 }
 
+int journey_begin(struct db *db, const struct journey_event *e, int64_t position)
+{
+	return db_run(db,
+	              "INSERT INTO journey (queue_id, position, at_ms, kind, message_id, address,"
+	              " peer, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	              "tiiitttt", e->queue_id, position, e->at_ms, (int64_t)e->kind, e->message_id,
+	              e->address, e->peer, e->detail);
+}
+
 /* Hands out all rows of a query whose columns are those of a journey_event, in order. */
 static int journey_visit_rows(struct db_rows *rows, journey_visit visit, void *arg)
 {

@@ -30,8 +30,11 @@ struct journey_event {
  * and is handed on. */
 typedef int (*journey_visit)(const struct journey_event *event, void *arg);
 
-/* Inside a commit. */
+/* Inside a commit: what comes next in a journey. */
 int journey_note(struct db *db, const struct journey_event *event);
+/* The same for a journey that has none yet, which needs no look at what is there: position counts
+ * its events from 0. */
+int journey_begin(struct db *db, const struct journey_event *event, int64_t position);
 /* Inside a read: all events of the messages with this Message-ID or queue id, oldest first. */
 int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg);
 /* The RECEIVED events of messages from or to an address (either may be empty; case does not

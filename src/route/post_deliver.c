@@ -38,6 +38,7 @@ struct batch {
 	size_t drop_count;
 	struct queue_new_recipient *remote;
 	size_t remote_count;
+	int64_t events; /* of the journey, by now */
 };
 
 struct delivery {
@@ -217,7 +218,7 @@ static void delivery_prepare_batch(struct delivery *d, struct batch *b, struct s
 
 /* --- the commit ---------------------------------------------------------------------- */
 
-static int commit_journey(struct db *db, const struct delivery *d, const struct batch *b,
+static int commit_journey(struct db *db, const struct delivery *d, struct batch *b,
                           enum journey_kind kind, struct slice address, struct slice detail)
 {
 	struct journey_event event = {
@@ -229,10 +230,10 @@ static int commit_journey(struct db *db, const struct delivery *d, const struct 
 		.peer = kind == JOURNEY_RECEIVED ? slice_from_str(d->peer) : SLICE_EMPTY,
 		.detail = detail,
 	};
-	return journey_note(db, &event);
+	return journey_begin(db, &event, b->events++);
 }
 
-static int commit_local(struct db *db, struct delivery *d, const struct batch *b, int64_t blob_id,
+static int commit_local(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id,
                         struct drop *drop)
 {
 	const struct route_target *t = drop->target;
@@ -259,7 +260,7 @@ static int commit_local(struct db *db, struct delivery *d, const struct batch *b
 	return commit_journey(db, d, b, JOURNEY_DELIVERED, t->address, detail);
 }
 
-static int commit_remote(struct db *db, struct delivery *d, const struct batch *b, int64_t blob_id)
+static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
 	const struct queue_new_message message = {
 		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
@@ -287,6 +288,7 @@ static int commit_remote(struct db *db, struct delivery *d, const struct batch *
 
 static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
+	b->events = 0;
 	int rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
 	                        slice_from_str(d->received));
 	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {

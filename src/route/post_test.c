@@ -17,6 +17,7 @@
 /* A post office with a store of its own: example.test has alice, bob and carol, a number of
  * aliases, and the catch-all of other.test is bob. */
 struct office {
+	void *dir;
 	struct config *config;
 	struct store *store;
 	struct mailboxes *mailboxes;
@@ -70,15 +71,14 @@ static void count_queued(void *arg) { (*(int *)arg)++; }
 
 static int setup(void **state)
 {
-	void *dir;
-	if (testing_make_dir(&dir) != 0)
-		return -1;
 	struct office *o = mem_zero(1, sizeof(*o));
+	if (testing_make_dir(&o->dir) != 0)
+		return -1;
 	o->arena = arena_new();
-	o->config = config_defaults(dir);
+	o->config = config_defaults(o->dir);
 	o->config->hostname = "mx.example.test";
 	o->config->local.plus_separator = '+';
-	o->store = testing_open(dir);
+	o->store = testing_open(o->dir);
 	assert_int_equal(store_commit(o->store, NULL, 0, make_accounts, NULL), 0);
 	assert_int_equal(mailboxes_open(o->store, &o->mailboxes), 0);
 	const struct post_config config = {
@@ -96,15 +96,13 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct office *o = *state;
-	void *dir = mem_str(slice_from_str(o->config->dir));
 	post_close(o->post);
 	mailboxes_close(o->mailboxes);
 	store_close(o->store);
 	config_free(o->config);
 	arena_free(o->arena);
+	testing_remove_dir(&o->dir);
 	free(o);
-	testing_remove_tree(dir);
-	free(dir);
 	return 0;
 }
 

@@ -99,8 +99,8 @@ static int resolve_text(struct resolver *r, const char *text, const struct step 
 	return resolve_address(r, &target, from);
 }
 
-static int resolve_alias(struct resolver *r, const char **targets, size_t count, struct slice key,
-                         const struct step *from)
+static int resolve_targets(struct resolver *r, const char **targets, size_t count, struct slice key,
+                           const struct step *from)
 {
 	const struct step step = {
 		.from = from, .key = key, .alias = key, .depth = from ? from->depth + 1 : 1
@@ -113,25 +113,29 @@ static int resolve_alias(struct resolver *r, const char **targets, size_t count,
 	return 0;
 }
 
-/* One name of ours, as it is. -ENOENT if there is no such account or alias. */
-static int resolve_name(struct resolver *r, struct slice local, struct slice domain,
-                        const struct step *from)
+/* -ENOENT if there is no such account. */
+static int resolve_account(struct resolver *r, struct slice local, struct slice domain)
 {
-	struct slice key = resolve_key(r, local, domain);
 	struct account account;
-	int rc = directory_find_account(r->db, r->arena, key, &account);
+	int rc = directory_find_account(r->db, r->arena, resolve_key(r, local, domain), &account);
 	if (rc == 0)
 		resolve_add_account(r, &account, domain);
-	if (rc != -ENOENT)
-		return rc;
+	return rc;
+}
+
+/* -ENOENT if there is no such alias. */
+static int resolve_alias(struct resolver *r, struct slice local, struct slice domain,
+                         const struct step *from)
+{
+	struct slice key = resolve_key(r, local, domain);
 	if (step_has(from, key)) {
 		r->result->loop = true;
 		return 0;
 	}
 	const char **targets;
 	size_t count;
-	rc = directory_find_alias(r->db, r->arena, key, &targets, &count);
-	return rc == 0 ? resolve_alias(r, targets, count, key, from) : rc;
+	int rc = directory_find_alias(r->db, r->arena, key, &targets, &count);
+	return rc == 0 ? resolve_targets(r, targets, count, key, from) : rc;
 }
 
 struct first_account {
@@ -187,22 +191,46 @@ static int resolve_catch_all(struct resolver *r, struct slice local, struct slic
 	return resolve_text(r, catch_all, &step);
 }
 
-/* A name in a domain of ours; local and domain are canonical. */
+/* A name in a domain of ours that is no account as it is. -ENOENT if it is nothing else either;
+ * local and domain are canonical. */
 static int resolve_local(struct resolver *r, struct slice local, struct slice domain,
                          const char *catch_all, const struct step *from)
 {
-	int rc = resolve_name(r, local, domain, from);
+	int rc = resolve_alias(r, local, domain, from);
 	char separator = r->limits->plus_separator;
 	ptrdiff_t plus = separator ? slice_find_byte(local, separator) : -1;
-	if (rc == -ENOENT && plus > 0)
-		rc = resolve_name(r, slice_sub(local, 0, (size_t)plus), domain, from);
+	if (rc == -ENOENT && plus > 0) {
+		struct slice base = slice_sub(local, 0, (size_t)plus);
+		rc = resolve_account(r, base, domain);
+		if (rc == -ENOENT)
+			rc = resolve_alias(r, base, domain, from);
+	}
 	if (rc == -ENOENT && catch_all)
 		rc = resolve_catch_all(r, local, domain, catch_all, from);
-	if (!from && slice_equal(local, SLICE("postmaster")) &&
-	    (rc == -ENOENT || (rc == 0 && r->result->count == 0))) {
-		r->result->loop = false;
-		rc = resolve_postmaster(r, domain);
+	return rc;
+}
+
+static bool resolve_is_postmaster(struct slice local)
+{
+	return slice_equal(local, SLICE("postmaster"));
+}
+
+/* given is what was asked for, a its canonical form, which is no account. */
+static int resolve_domain(struct resolver *r, const struct address *given, const struct address *a,
+                          const struct step *from, bool *ours)
+{
+	const char *catch_all = NULL;
+	int rc = directory_find_domain(r->db, r->arena, a->domain, &catch_all);
+	bool own_host = rc == -ENOENT && resolve_is_postmaster(a->local) &&
+	                slice_equal_nocase(a->domain, slice_from_str(r->limits->hostname));
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*ours = rc == 0 || own_host;
+	if (!*ours) {
+		resolve_add_remote(r, given, a->domain, from);
+		return 0;
 	}
+	rc = resolve_local(r, a->local, a->domain, catch_all, from);
 	if (rc != -ENOENT)
 		return rc;
 	r->result->dead++;
@@ -216,19 +244,19 @@ static int resolve_address(struct resolver *r, const struct address *given, cons
 		r->result->dead++;
 		return 0;
 	}
-	const char *catch_all = NULL;
-	int rc = directory_find_domain(r->db, r->arena, a.domain, &catch_all);
-	bool own_host = rc == -ENOENT && slice_equal(a.local, SLICE("postmaster")) &&
-	                slice_equal_nocase(a.domain, slice_from_str(r->limits->hostname));
-	if (rc < 0 && rc != -ENOENT)
+	/* Nearly all that comes is for an account, whose domain is ours then: one look-up. */
+	int rc = resolve_account(r, a.local, a.domain);
+	bool ours = rc == 0;
+	if (rc == -ENOENT)
+		rc = resolve_domain(r, given, &a, from, &ours);
+	if (rc < 0 || from)
 		return rc;
-	if (rc == -ENOENT && !own_host) {
-		resolve_add_remote(r, given, a.domain, from);
+	r->result->local = ours;
+	if (!ours || r->result->count > 0 || !resolve_is_postmaster(a.local))
 		return 0;
-	}
-	if (!from)
-		r->result->local = true;
-	return resolve_local(r, a.local, a.domain, catch_all, from);
+	r->result->loop = false;
+	rc = resolve_postmaster(r, a.domain);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 struct copy_domain {
