@@ -4,13 +4,14 @@
  * what it did is durable; store_read() runs it on a snapshot. A closure touches the database only
  * through db_* calls (db.h), does not wait, and does not know which engine is below.
  *
- * On SQLite one writer thread takes every commit that is waiting, appends their blobs to the
+ * On SQLite a writer thread takes every commit that is waiting, appends their blobs to the
  * segment and syncs it once, runs each closure in a savepoint, and commits them together. A
  * closure that fails is rolled back alone. The calling fiber is parked meanwhile; outside a fiber
- * (command line) the calling thread blocks.
+ * (command line) the calling thread blocks. Reads run on the calling thread.
  *
  *   1. When store_commit() returns 0 the change survives power loss.
- *   2. When it returns an error nothing of the change is there, now or after a crash.
+ *   2. When it returns an error nothing of the change is there, now or after a crash. (After
+ *      the -EIO of 4 alone a restart may find the change: whole, never half.)
  *   3. A row never names a blob that is not durable.
  *   4. After a failed sync nothing is committed any more: store_failed() is true, every commit
  *      returns -EIO, and the operator is told. Reads go on. */
@@ -85,12 +86,15 @@ void blob_close(struct blob_view *v);
 /* --- upkeep -------------------------------------------------------------------------- */
 
 /* Rewrites segments that are mostly garbage and removes those that are all garbage. *freed_out:
- * bytes given back. Runs beside commits. */
+ * bytes given back. Runs beside commits, on a thread of the pool if called on a fiber, and may
+ * take minutes. -EALREADY: somebody else is at it. */
 int store_collect(struct store *s, uint64_t *freed_out);
 
 /* Walks every record of every segment in a data directory, in the order of writing, without a
  * database: what `veredus recover` and `veredus fsck` stand on. bad tells a record whose checksum
- * is wrong (its bytes are then not to be trusted). Stops at a non-zero return. */
+ * is wrong (its bytes are then not to be trusted). A segment also holds blobs whose commit was
+ * refused or that were deleted since, and one that was moved is there twice until its old segment
+ * has gone. Slices are valid during the visit. Stops at a non-zero return. */
 struct segment_record {
 	int64_t blob_id;
 	uint32_t segment;
