@@ -12,6 +12,8 @@
 enum { ACCEPT_SLICE = 64 };
 /* How long accepting rests when the process is out of descriptors or the system out of memory. */
 enum { ACCEPT_PAUSE_MS = 200 };
+/* Fewer sessions than this hold too little memory to care for. */
+enum { PEAK_MIN = 1000 };
 /* A pause is logged at most this often. */
 enum { ACCEPT_LOG_MS = 10 * 1000 };
 
@@ -85,13 +87,21 @@ const char *service_admit(struct service *s, const struct net_address *peer)
 	atomic_fetch_add(reason ? &s->refused : &s->accepted, 1);
 	if (reason)
 		atomic_fetch_sub(&s->open, 1);
+	/* Two workers may lose a peak of one to each other, which is no harm. */
+	else if (open > atomic_load(&s->peak))
+		atomic_store(&s->peak, open);
 	return reason;
 }
 
-void service_leave(struct service *s, const struct net_address *peer)
+bool service_leave(struct service *s, const struct net_address *peer)
 {
+	uint64_t open = atomic_fetch_sub(&s->open, 1) - 1;
+	uint64_t peak = atomic_load(&s->peak);
+
 	count_host(s, peer, -1);
-	atomic_fetch_sub(&s->open, 1);
+	if (peak < PEAK_MIN || open > peak / 4)
+		return false;
+	return atomic_compare_exchange_strong(&s->peak, &peak, open);
 }
 
 /* --- accepting ----------------------------------------------------------------------- */

@@ -21,8 +21,9 @@ struct service {
 	atomic_uint_fast64_t accepted;
 	atomic_uint_fast64_t refused;
 	atomic_uint_fast64_t open;
-	pthread_mutex_t lock;     /* of the hash below */
-	struct hash *per_address; /* host -> count of its sessions; NULL: not limited */
+	atomic_uint_fast64_t peak; /* of open, since memory was last given back */
+	pthread_mutex_t lock;      /* of the hash below */
+	struct hash *per_address;  /* host -> count of its sessions; NULL: not limited */
 };
 
 /* --- service_listen.c --- */
@@ -37,7 +38,8 @@ void service_hold(struct service *s);
 void service_release(struct service *s);
 /* Counts a session in, or returns the reason why it is one too many. */
 const char *service_admit(struct service *s, const struct net_address *peer);
-void service_leave(struct service *s, const struct net_address *peer);
+/* True if so many have left since the peak that their memory is worth giving back. */
+bool service_leave(struct service *s, const struct net_address *peer);
 
 /* --- service_session.c --- */
 

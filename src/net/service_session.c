@@ -1,6 +1,7 @@
 /* The life of a session: from the accepted descriptor, through steps on pooled fibers and waits
  * without one, to its end. */
 #include <errno.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -31,10 +32,17 @@ static int64_t idle_deadline(const struct live *l)
 /* How long the client may take to read what we say. */
 static int64_t flush_deadline(const struct session *s) { return deadline_in(s->idle_ms); }
 
+static void give_memory_back(void *arg)
+{
+	(void)arg;
+	(void)malloc_trim(0);
+}
+
 static void session_end(struct session *s)
 {
 	struct live *l = live_of(s);
 	struct service *service = s->service;
+	bool many_left;
 
 	if (l->opened) {
 		(void)conn_flush(s->conn, flush_deadline(s));
@@ -42,9 +50,12 @@ static void session_end(struct session *s)
 	}
 	conn_close(s->conn);
 	arena_free(s->arena);
-	service_leave(service, &l->peer);
+	many_left = service_leave(service, &l->peer);
 	service_release(service);
 	free(l);
+	/* The allocator keeps what thousands of sessions had, unless it is told. */
+	if (many_left)
+		fiber_offload(give_memory_back, NULL);
 }
 
 /* Back to the loop, holding neither stack nor buffers. */
