@@ -1,0 +1,222 @@
+/* CAPABILITY, STARTTLS, LOGIN, AUTHENTICATE, and the small commands that need no mailbox. */
+#include "base/log.h"
+#include "imap/imap_input.h"
+#include "imap/imap_reply.h"
+
+/* --- what is offered ----------------------------------------------------------------- */
+
+#define CAPABILITIES_ALWAYS "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
+#define CAPABILITIES_USER                                                                          \
+	"NAMESPACE IDLE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS "     \
+	"STATUS=SIZE ESEARCH"
+
+static bool may_start_tls(const struct imap_session *s)
+{
+	return service_config(s->session.service)->tls && !conn_is_tls(s->session.conn);
+}
+
+static bool may_login(const struct imap_session *s)
+{
+	return conn_is_tls(s->session.conn) || imap_context(s)->config->imap.auth_without_tls;
+}
+
+const char *imap_capabilities(struct imap_session *s, struct arena *arena)
+{
+	const struct imap_context *context = imap_context(s);
+	struct buf text = buf_make(2000);
+	buf_printf(&text, "%s", CAPABILITIES_ALWAYS);
+	if (s->state != IMAP_STRANGER) {
+		buf_printf(&text, " %s APPENDLIMIT=%llu", CAPABILITIES_USER,
+		           (unsigned long long)context->config->smtp.max_message_bytes);
+	} else {
+		struct slice rest = slice_from_str(auth_mechanisms(
+			context->auth, s->session.conn, context->config->imap.auth_without_tls));
+		if (may_start_tls(s))
+			buf_append(&text, SLICE(" STARTTLS"));
+		if (!may_login(s))
+			buf_append(&text, SLICE(" LOGINDISABLED"));
+		while (rest.len > 0)
+			buf_printf(&text, " AUTH=%.*s", SLICE_ARG(slice_split(&rest, ' ')));
+	}
+	const char *out = arena_str(arena, buf_slice(&text));
+	buf_free(&text);
+	return out;
+}
+
+void imap_capability(struct imap_command *c)
+{
+	imap_printf(c->s, "* CAPABILITY %s\r\n", imap_capabilities(c->s, c->arena));
+}
+
+/* --- STARTTLS ------------------------------------------------------------------------ */
+
+/* RFC 3501 section 6.2.1; RFC 9051 section 11.1 for the input that is thrown away. */
+void imap_starttls(struct imap_command *c)
+{
+	struct imap_session *s = c->s;
+	const char *why = NULL;
+	if (!may_start_tls(s)) {
+		imap_bad(c, "TLS is not to be had here, or there already.");
+		return;
+	}
+	imap_write_tagged(s, c->tag, IMAP_OK, NULL, "Begin TLS now.");
+	imap_flush(s);
+	c->status = IMAP_ANSWERED;
+	conn_discard(s->session.conn);
+	int rc = conn_tls_accept(s->session.conn, service_config(s->session.service)->tls,
+	                         deadline_in(s->session.idle_ms), &why);
+	if (rc < 0) {
+		log_debug("imap.starttls.failed", kv_int("session", (int64_t)s->session.id),
+		          kv_error(rc), kv_str("why", why));
+		s->ending = true;
+	}
+}
+
+/* --- login --------------------------------------------------------------------------- */
+
+static void logged_in(struct imap_command *c, const struct auth_identity *identity)
+{
+	struct imap_session *s = c->s;
+	s->state = IMAP_USER;
+	s->account_id = identity->account_id;
+	s->address = arena_str(s->session.arena, slice_from_str(identity->address));
+	s->session.idle_ms = imap_context(s)->config->imap.idle_ms;
+	log_info("imap.login", kv_int("session", (int64_t)s->session.id),
+	         kv_str("account", s->address));
+	imap_ok(c, arena_printf(c->arena, "CAPABILITY %s", imap_capabilities(s, c->arena)),
+	        "Logged in.");
+}
+
+static void not_logged_in(struct imap_command *c, enum auth_result result)
+{
+	switch (result) {
+	case AUTH_NEEDS_TLS:
+		imap_no(c, "PRIVACYREQUIRED", "Please use TLS first.");
+		return;
+	case AUTH_NOT_OFFERED:
+		imap_no(c, "CANNOT", "That mechanism is not offered.");
+		return;
+	case AUTH_UNAVAILABLE:
+		imap_no(c, "UNAVAILABLE", "Not possible right now; please try again later.");
+		return;
+	case AUTH_BAD_SYNTAX:
+		imap_bad(c, "That is not what the mechanism expects.");
+		return;
+	case AUTH_CANCELLED:
+		imap_bad(c, "Cancelled.");
+		return;
+	case AUTH_CONTINUE:
+	case AUTH_OK:
+	case AUTH_REFUSED:
+		break;
+	}
+	imap_no(c, "AUTHENTICATIONFAILED", "Wrong name or password.");
+	if (++c->s->login_failures >= IMAP_LOGIN_FAILURES_MAX)
+		imap_bye(c->s, "Too many failures.");
+}
+
+/* login = "LOGIN" SP userid SP password */
+void imap_login(struct imap_command *c)
+{
+	struct imap_session *s = c->s;
+	struct auth_identity identity;
+	struct slice name, password;
+
+	if (!imap_take_space(&c->args) || !imap_take_astring(&c->args, c->arena, &name) ||
+	    !imap_take_space(&c->args) || !imap_take_astring(&c->args, c->arena, &password)) {
+		imap_bad(c, "LOGIN needs a name and a password.");
+		return;
+	}
+	if (!imap_at_end(c))
+		return;
+	if (!may_login(s)) {
+		imap_no(c, "PRIVACYREQUIRED", "Please use TLS first.");
+		return;
+	}
+	enum auth_result result = auth_login(imap_context(s)->auth, c->arena, s->session.conn, name,
+	                                     password, &identity);
+	if (result == AUTH_OK)
+		logged_in(c, &identity);
+	else
+		not_logged_in(c, result);
+}
+
+/* Challenges and answers until it is decided. False if the connection is gone. */
+static bool exchange(struct imap_command *c, struct auth_exchange *e, enum auth_result *result,
+                     struct slice challenge)
+{
+	struct imap_session *s = c->s;
+	struct slice line;
+	while (*result == AUTH_CONTINUE) {
+		imap_continue(s, challenge);
+		if (s->write_error || !imap_input_line(s, c->arena, &line))
+			return false;
+		*result = auth_step(e, line, &challenge);
+	}
+	if (*result != AUTH_OK || challenge.len == 0)
+		return true;
+	/* The server's last word, to which the client says nothing (RFC 4959 section 3). */
+	imap_continue(s, challenge);
+	return s->write_error == 0 && imap_input_line(s, c->arena, &line);
+}
+
+/* authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] *(CRLF base64) */
+void imap_authenticate(struct imap_command *c)
+{
+	struct imap_session *s = c->s;
+	const struct imap_context *context = imap_context(s);
+	struct slice mechanism, initial = SLICE_EMPTY, challenge = SLICE_EMPTY;
+	struct auth_exchange *e = NULL;
+
+	if (!imap_take_space(&c->args) || !imap_take_atom(&c->args, &mechanism)) {
+		imap_bad(c, "AUTHENTICATE needs a mechanism.");
+		return;
+	}
+	bool has_initial = imap_take_space(&c->args);
+	if (has_initial)
+		initial = cursor_rest(&c->args);
+	else if (!imap_at_end(c))
+		return;
+	enum auth_result result = auth_begin(context->auth, c->arena, s->session.conn,
+	                                     context->config->imap.auth_without_tls, mechanism,
+	                                     has_initial ? &initial : NULL, &e, &challenge);
+	if (!exchange(c, e, &result, challenge))
+		s->ending = true;
+	else if (result == AUTH_OK)
+		logged_in(c, auth_identity(e));
+	else
+		not_logged_in(c, result);
+	auth_end(e);
+}
+
+/* --- small commands ------------------------------------------------------------------ */
+
+void imap_noop(struct imap_command *c) { (void)c; }
+
+void imap_logout(struct imap_command *c) { imap_bye(c->s, "Good-bye."); }
+
+/* RFC 2971. What the client says is for nobody here. */
+void imap_id(struct imap_command *c)
+{
+	imap_write(c->s,
+	           SLICE("* ID (\"name\" \"Veredus\" \"version\" \"" VEREDUS_VERSION "\")\r\n"));
+}
+
+/* RFC 5161: extensions that change the protocol; so far there is none. */
+void imap_enable(struct imap_command *c)
+{
+	struct slice name;
+	unsigned count = 0;
+	while (imap_take_space(&c->args) && imap_take_atom(&c->args, &name))
+		count++;
+	if (count == 0)
+		imap_bad(c, "ENABLE needs the name of an extension.");
+	else if (imap_at_end(c))
+		imap_write(c->s, SLICE("* ENABLED\r\n"));
+}
+
+/* RFC 2342: mailboxes of one's own, and nobody else's. */
+void imap_namespace(struct imap_command *c)
+{
+	imap_write(c->s, SLICE("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
+}

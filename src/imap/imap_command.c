@@ -1,0 +1,245 @@
+#include <errno.h>
+
+#include "base/log.h"
+#include "imap/imap_input.h"
+#include "imap/imap_reply.h"
+#include "imap/imap_utf7.h"
+
+enum {
+	ANY_STATE = IMAP_STRANGER | IMAP_USER | IMAP_SELECTED,
+	LOGGED_IN = IMAP_USER | IMAP_SELECTED,
+	/* The states above are the low bits; what else cuts across commands: */
+	NO_ARGUMENT = 1 << 4,
+	HAS_UID_FORM = 1 << 5,   /* may stand behind UID */
+	HOLDS_EXPUNGES = 1 << 6, /* without UID: RFC 3501 section 7.4.1 */
+	CHANGES = 1 << 7,        /* not in a mailbox that was opened by EXAMINE */
+	TAKES_MESSAGE = 1 << 8,  /* ends with a literal that is read by the handler */
+};
+
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
+static const struct imap_command_entry imap_commands[] = {
+	/* name                   handler           where and how it may stand */
+	{ NAME("CAPABILITY"), imap_capability, ANY_STATE | NO_ARGUMENT },
+	{ NAME("NOOP"), imap_noop, ANY_STATE | NO_ARGUMENT },
+	{ NAME("LOGOUT"), imap_logout, ANY_STATE | NO_ARGUMENT },
+	{ NAME("ID"), imap_id, ANY_STATE },
+	{ NAME("STARTTLS"), imap_starttls, IMAP_STRANGER | NO_ARGUMENT },
+	{ NAME("LOGIN"), imap_login, IMAP_STRANGER },
+	{ NAME("AUTHENTICATE"), imap_authenticate, IMAP_STRANGER },
+	{ NAME("ENABLE"), imap_enable, LOGGED_IN },
+	{ NAME("NAMESPACE"), imap_namespace, LOGGED_IN | NO_ARGUMENT },
+	{ NAME("SELECT"), imap_select, LOGGED_IN },
+	{ NAME("EXAMINE"), imap_examine, LOGGED_IN },
+	{ NAME("CREATE"), imap_create, LOGGED_IN },
+	{ NAME("DELETE"), imap_delete, LOGGED_IN },
+	{ NAME("RENAME"), imap_rename, LOGGED_IN },
+	{ NAME("SUBSCRIBE"), imap_subscribe, LOGGED_IN },
+	{ NAME("UNSUBSCRIBE"), imap_unsubscribe, LOGGED_IN },
+	{ NAME("LIST"), imap_list, LOGGED_IN },
+	{ NAME("LSUB"), imap_lsub, LOGGED_IN },
+	{ NAME("STATUS"), imap_status, LOGGED_IN },
+	{ NAME("APPEND"), imap_append, LOGGED_IN | TAKES_MESSAGE },
+	{ NAME("IDLE"), imap_idle, LOGGED_IN | NO_ARGUMENT },
+	{ NAME("CHECK"), imap_noop, IMAP_SELECTED | NO_ARGUMENT },
+	{ NAME("CLOSE"), imap_close, IMAP_SELECTED | NO_ARGUMENT },
+	{ NAME("UNSELECT"), imap_unselect, IMAP_SELECTED | NO_ARGUMENT },
+	{ NAME("EXPUNGE"), imap_expunge, IMAP_SELECTED | HAS_UID_FORM | CHANGES },
+	{ NAME("SEARCH"), imap_search, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
+	{ NAME("FETCH"), imap_fetch, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
+	{ NAME("STORE"), imap_store, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES | CHANGES },
+	{ NAME("COPY"), imap_copy, IMAP_SELECTED | HAS_UID_FORM },
+	{ NAME("MOVE"), imap_move, IMAP_SELECTED | HAS_UID_FORM | CHANGES },
+};
+
+static const struct imap_command_entry *find_command(struct slice name)
+{
+	for (size_t i = 0; i < sizeof(imap_commands) / sizeof(imap_commands[0]); i++) {
+		if (slice_equal_nocase(imap_commands[i].name, name))
+			return &imap_commands[i];
+	}
+	return NULL;
+}
+
+/* --- answers ------------------------------------------------------------------------- */
+
+void imap_ok(struct imap_command *c, const char *code, const char *text)
+{
+	c->status = IMAP_OK;
+	c->code = code;
+	c->text = text;
+}
+
+void imap_no(struct imap_command *c, const char *code, const char *text)
+{
+	c->status = IMAP_NO;
+	c->code = code;
+	c->text = text;
+}
+
+void imap_bad(struct imap_command *c, const char *text)
+{
+	c->status = IMAP_BAD;
+	c->code = NULL;
+	c->text = text;
+}
+
+void imap_failed(struct imap_command *c, int error)
+{
+	switch (error) {
+	case -EEXIST:
+		imap_no(c, "ALREADYEXISTS", "There is a mailbox of that name.");
+		break;
+	case -ENOENT:
+		imap_no(c, "NONEXISTENT", "There is no such mailbox.");
+		break;
+	case -EINVAL:
+		imap_no(c, "CANNOT", "That is no name for a mailbox.");
+		break;
+	case -EPERM:
+		imap_no(c, "CANNOT", "INBOX can't be deleted.");
+		break;
+	case -ENFILE:
+		imap_no(c, "LIMIT", "Too many mailboxes.");
+		break;
+	case -EDQUOT:
+		imap_no(c, "OVERQUOTA", "The quota would be exceeded.");
+		break;
+	case -ENOSPC:
+		imap_no(c, "UNAVAILABLE", "The server's disk is full.");
+		break;
+	default:
+		log_warn("imap.command.failed", kv_int("session", (int64_t)c->s->session.id),
+		         kv_str("account", c->s->address), kv_slice("tag", c->tag),
+		         kv_error(error));
+		imap_no(c, "SERVERBUG", "Internal trouble; please try again later.");
+	}
+}
+
+/* --- arguments ----------------------------------------------------------------------- */
+
+bool imap_take_mailbox(struct imap_command *c, struct slice *name_out)
+{
+	struct slice wire, name;
+	if (!imap_take_space(&c->args) || !imap_take_astring(&c->args, c->arena, &wire)) {
+		imap_bad(c, "A mailbox name is missing.");
+		return false;
+	}
+	/* A trailing separator only says that mailboxes below it will follow. */
+	if (wire.len > 1 && slice_ends_with(wire, SLICE("/")))
+		wire.len--;
+	if (imap_utf7_decode(c->arena, wire, &name) < 0 ||
+	    mailbox_name(c->arena, name, name_out) < 0) {
+		imap_no(c, "CANNOT", "That is no name for a mailbox.");
+		return false;
+	}
+	return true;
+}
+
+bool imap_at_end(struct imap_command *c)
+{
+	if (cursor_at_end(&c->args))
+		return true;
+	imap_bad(c, "Too many arguments.");
+	return false;
+}
+
+bool imap_resolve(struct imap_command *c, const struct imap_set *set, struct uid_set *uids_out)
+{
+	const struct mailbox_view *view = c->s->selected->view;
+	struct mailbox_item last;
+	if (c->by_uid) {
+		uint32_t max = mailbox_view_by_seq(view, view->count, &last) ? last.uid : 0;
+		*uids_out = imap_set_resolve(set, c->arena, max);
+		return true;
+	}
+	if (imap_set_greatest(set) > view->count) {
+		imap_bad(c, "There is no message of that number.");
+		return false;
+	}
+	struct uid_set seqs = imap_set_resolve(set, c->arena, view->count);
+	*uids_out = mailbox_view_uids(view, c->arena, &seqs);
+	return true;
+}
+
+/* --- running ------------------------------------------------------------------------- */
+
+/* tag SP ["UID" SP] name; NULL after setting BAD. */
+static const struct imap_command_entry *take_command(struct imap_command *c)
+{
+	const struct imap_command_entry *entry;
+	struct slice name;
+
+	if (!imap_take_space(&c->args) || !imap_take_atom(&c->args, &name)) {
+		imap_bad(c, "No command.");
+		return NULL;
+	}
+	if (slice_equal_nocase(name, SLICE("UID"))) {
+		c->by_uid = true;
+		if (!imap_take_space(&c->args) || !imap_take_atom(&c->args, &name)) {
+			imap_bad(c, "UID what?");
+			return NULL;
+		}
+	}
+	entry = find_command(name);
+	if (!entry || (c->by_uid && !(entry->flags & HAS_UID_FORM))) {
+		imap_bad(c, "Unknown command.");
+		return NULL;
+	}
+	return entry;
+}
+
+/* What the table says about where a command may stand. */
+static bool may_run(struct imap_command *c, const struct imap_command_entry *entry)
+{
+	struct imap_session *s = c->s;
+	if (!(entry->flags & s->state)) {
+		imap_bad(c, s->state == IMAP_STRANGER      ? "Please log in first."
+		            : entry->flags & IMAP_SELECTED ? "Please select a mailbox first."
+		                                           : "You are logged in already.");
+		return false;
+	}
+	if ((entry->flags & NO_ARGUMENT) && !imap_at_end(c))
+		return false;
+	if (c->is_literal_next && !(entry->flags & TAKES_MESSAGE)) {
+		imap_bad(c, "No message expected.");
+		return false;
+	}
+	if ((entry->flags & CHANGES) && s->selected && s->selected->read_only) {
+		imap_no(c, "CANNOT", "The mailbox is open for reading only.");
+		return false;
+	}
+	return true;
+}
+
+static void answer(struct imap_command *c)
+{
+	struct imap_session *s = c->s;
+	if (s->selected && !s->ending && c->status != IMAP_ANSWERED) {
+		int rc = imap_sync(s, c->hold_expunges, NULL);
+		if (rc == -ENOENT)
+			imap_bye(s, "The mailbox has been deleted.");
+		else if (rc < 0)
+			log_warn("imap.sync.failed", kv_str("account", s->address), kv_error(rc));
+	}
+	s->bad_count = c->status == IMAP_BAD ? s->bad_count + 1 : 0;
+	if (c->status != IMAP_ANSWERED)
+		imap_write_tagged(s, c->tag, c->status, c->code, c->text);
+}
+
+void imap_command_run(struct imap_command *c)
+{
+	const struct imap_command_entry *entry = take_command(c);
+	imap_extend(c->s);
+	c->s->command_count++;
+	if (entry && may_run(c, entry)) {
+		c->hold_expunges = (entry->flags & HOLDS_EXPUNGES) && !c->by_uid;
+		imap_ok(c, NULL, "Done.");
+		entry->handler(c);
+	}
+	imap_extend(c->s);
+	answer(c);
+}

@@ -1,0 +1,95 @@
+/* COPY (RFC 3501 section 6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315). */
+#include <errno.h>
+
+#include "imap/imap_reply.h"
+
+/* A longer COPYUID is left out: no client needs it, and the line would be too long for some. */
+enum { COPYUID_BYTES_MAX = 32 << 10 };
+
+struct copy_step {
+	struct arena *arena;
+	int64_t from_id, to_id;
+	const struct uid_set *uids;
+	bool move;
+	struct mailbox_copied copied;
+};
+
+static int copy_step(struct db *db, void *arg)
+{
+	struct copy_step *step = arg;
+	return (step->move ? mailbox_move : mailbox_copy)(db, step->arena, step->from_id,
+	                                                  step->uids, step->to_id, &step->copied);
+}
+
+/* "COPYUID 38505 304,319:320 3956:3958", or NULL. */
+static const char *copied_code(struct arena *arena, const struct mailbox_copied *copied)
+{
+	struct buf text = buf_make(COPYUID_BYTES_MAX);
+	uint32_t last = copied->first_uid + (uint32_t)copied->count - 1;
+	const char *code = NULL;
+
+	if (copied->count == 0)
+		return NULL;
+	buf_printf(&text, "COPYUID %u ", copied->uid_validity);
+	uid_set_write(&copied->from, &text);
+	buf_printf(&text, " %u", copied->first_uid);
+	if (last != copied->first_uid)
+		buf_printf(&text, ":%u", last);
+	if (!buf_failed(&text))
+		code = arena_str(arena, buf_slice(&text));
+	buf_free(&text);
+	return code;
+}
+
+/* "COPY" / "MOVE" SP sequence-set SP mailbox */
+static bool take_arguments(struct imap_command *c, struct uid_set *uids, struct mailbox_info *to)
+{
+	struct imap_set set;
+	struct slice name;
+	if (!imap_take_space(&c->args) || !imap_take_set(&c->args, c->arena, &set)) {
+		imap_bad(c, "Messages and a mailbox are missing.");
+		return false;
+	}
+	return imap_take_mailbox(c, &name) && imap_at_end(c) && imap_resolve(c, &set, uids) &&
+	       imap_find_mailbox(c, name, "TRYCREATE", to);
+}
+
+static void copy(struct imap_command *c, bool move)
+{
+	const struct imap_context *context = imap_context(c->s);
+	struct mailbox_info to;
+	struct uid_set uids;
+
+	if (!take_arguments(c, &uids, &to))
+		return;
+	struct copy_step step = { .arena = c->arena,
+		                  .from_id = c->s->selected->view->mailbox_id,
+		                  .to_id = to.id,
+		                  .uids = &uids,
+		                  .move = move };
+	if (move && step.from_id == step.to_id) {
+		imap_no(c, "CANNOT", "The messages are there already.");
+		return;
+	}
+	int rc = store_commit(context->store, NULL, 0, copy_step, &step);
+	if (rc < 0) {
+		imap_failed(c, rc);
+		return;
+	}
+	mailboxes_changed(context->mailboxes, step.to_id);
+	const char *code = copied_code(c->arena, &step.copied);
+	if (move)
+		mailboxes_changed(context->mailboxes, step.from_id);
+	/* RFC 6851 section 4.3: before the EXPUNGEs, as the numbers in it are still those. */
+	if (move && code) {
+		imap_write(c->s, SLICE("* OK ["));
+		imap_write(c->s, slice_from_str(code));
+		imap_write(c->s, SLICE("] Moved.\r\n"));
+		code = NULL;
+	}
+	imap_ok(c, code, "Done.");
+}
+
+void imap_copy(struct imap_command *c) { copy(c, false); }
+
+void imap_move(struct imap_command *c) { copy(c, true); }

@@ -1,0 +1,376 @@
+/* FETCH (RFC 3501 section 6.4.5). Flags and UIDs come from the view, the rest from the messages'
+ * rows, some at a time; only sections open a message. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "imap/imap_reply.h"
+
+/* A message with more bytes is taken apart on the thread pool. */
+enum { SECTION_OFFLOAD_BYTES = 256 << 10 };
+
+/* A message of the batch. */
+struct fetch_entry {
+	struct mailbox_item item;
+	struct mailbox_set_walk after; /* where to go on behind it */
+	bool found;                    /* its row was there */
+	struct mailbox_message row;
+};
+
+struct fetch {
+	struct imap_command *c;
+	struct imap_session *s;
+	const struct imap_fetch *request;
+	bool needs_rows, needs_bytes;
+	bool has_flags; /* FLAGS is asked for */
+	bool sets_seen;
+	unsigned what;       /* enum mailbox_read */
+	struct arena *arena; /* of a batch */
+	struct uid_set uids;
+	struct uid_set seen; /* now \Seen; in the command's arena */
+	unsigned missing;    /* messages that were not there any more */
+	unsigned unreadable;
+	uint64_t told;
+};
+
+/* --- what is asked for --------------------------------------------------------------- */
+
+static void fetch_plan(struct fetch *f)
+{
+	for (size_t i = 0; i < f->request->count; i++) {
+		const struct imap_fetch_item *item = &f->request->items[i];
+		switch (item->kind) {
+		case FETCH_FLAGS:
+			f->has_flags = true;
+			continue;
+		case FETCH_UID:
+			continue;
+		case FETCH_ENVELOPE:
+			f->what |= READ_ENVELOPE;
+			break;
+		case FETCH_BODY:
+		case FETCH_BODYSTRUCTURE:
+			f->what |= READ_BODYSTRUCTURE;
+			break;
+		case FETCH_SECTION:
+			f->needs_bytes = true;
+			f->sets_seen |= !item->peek && !f->s->selected->read_only;
+			break;
+		case FETCH_INTERNALDATE:
+		case FETCH_SIZE:
+			break;
+		}
+		f->needs_rows = true;
+	}
+}
+
+static bool asks_for_uid(const struct imap_fetch *request)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		if (request->items[i].kind == FETCH_UID)
+			return true;
+	}
+	return false;
+}
+
+/* --- sections ------------------------------------------------------------------------ */
+
+struct section_job {
+	struct slice bytes;
+	struct arena *arena;
+	const struct message_section *section;
+	struct slice out;
+	bool found;
+};
+
+static void find_section(void *arg)
+{
+	struct section_job *job = arg;
+	job->found = message_section(job->bytes, 0, &MESSAGE_LIMITS_DEFAULT, job->arena,
+	                             job->section, &job->out);
+}
+
+static void write_section(struct fetch *f, const struct imap_fetch_item *item, struct slice bytes)
+{
+	struct section_job job = { .bytes = bytes, .arena = f->arena, .section = &item->section };
+	if (bytes.len > SECTION_OFFLOAD_BYTES && item->section.depth > 0)
+		fiber_offload(find_section, &job);
+	else
+		find_section(&job);
+	imap_write(f->s, item->label);
+	if (!job.found) {
+		imap_write(f->s, SLICE(" NIL"));
+		return;
+	}
+	if (item->has_partial)
+		job.out = slice_sub(job.out, item->offset, item->length);
+	imap_write(f->s, SLICE(" "));
+	imap_write_literal(f->s, job.out);
+}
+
+/* --- items --------------------------------------------------------------------------- */
+
+static void write_date(struct imap_session *s, int64_t internal_ms)
+{
+	char text[DATE_TEXT_MAX];
+	struct slice date = date_format_imap(date_local(internal_ms / 1000), text);
+	imap_printf(s, "INTERNALDATE \"%.*s\"", SLICE_ARG(date));
+}
+
+static void write_body(struct fetch *f, struct slice structure)
+{
+	struct slice body;
+	imap_write(f->s, SLICE("BODY "));
+	if (message_body_from_structure(f->arena, structure, &body))
+		imap_write(f->s, body);
+	else
+		imap_write(f->s, SLICE("NIL"));
+}
+
+static void write_item(struct fetch *f, const struct imap_fetch_item *item,
+                       const struct fetch_entry *e, struct slice bytes)
+{
+	struct imap_session *s = f->s;
+	switch (item->kind) {
+	case FETCH_FLAGS:
+		imap_write(s, SLICE("FLAGS "));
+		imap_write_flags(s, &e->item);
+		break;
+	case FETCH_UID:
+		imap_printf(s, "UID %u", e->item.uid);
+		break;
+	case FETCH_INTERNALDATE:
+		write_date(s, e->row.internal_ms);
+		break;
+	case FETCH_SIZE:
+		imap_printf(s, "RFC822.SIZE %llu", (unsigned long long)e->row.size_bytes);
+		break;
+	case FETCH_ENVELOPE:
+		imap_write(s, SLICE("ENVELOPE "));
+		imap_write(s, e->row.envelope);
+		break;
+	case FETCH_BODYSTRUCTURE:
+		imap_write(s, SLICE("BODYSTRUCTURE "));
+		imap_write(s, e->row.bodystructure);
+		break;
+	case FETCH_BODY:
+		write_body(f, e->row.bodystructure);
+		break;
+	case FETCH_SECTION:
+		write_section(f, item, bytes);
+		break;
+	}
+}
+
+static void write_items(struct fetch *f, struct fetch_entry *e, struct slice bytes)
+{
+	struct imap_session *s = f->s;
+	bool becomes_seen = f->sets_seen && !(e->item.flags & FLAG_SEEN);
+	if (becomes_seen) {
+		e->item.flags |= FLAG_SEEN;
+		uid_set_add(f->c->arena, &f->seen, e->item.uid, e->item.uid);
+	}
+	imap_printf(s, "* %u FETCH (", e->item.seq);
+	for (size_t i = 0; i < f->request->count; i++) {
+		if (i > 0)
+			imap_write(s, SLICE(" "));
+		write_item(f, &f->request->items[i], e, bytes);
+	}
+	if (becomes_seen && !f->has_flags) {
+		imap_write(s, SLICE(" FLAGS "));
+		imap_write_flags(s, &e->item);
+	}
+	imap_write(s, SLICE(")\r\n"));
+}
+
+static void write_entry(struct fetch *f, struct fetch_entry *e)
+{
+	struct blob_view blob = { .bytes = SLICE_EMPTY };
+	if (f->needs_rows && !e->found) {
+		f->missing++;
+		return;
+	}
+	if (f->needs_bytes) {
+		int rc = blob_open(imap_context(f->s)->store, e->row.blob_id, &blob);
+		if (rc < 0) {
+			log_error("imap.message.unreadable", kv_str("account", f->s->address),
+			          kv_int("uid", e->item.uid), kv_error(rc));
+			f->unreadable++;
+			return;
+		}
+	}
+	write_items(f, e, blob.bytes);
+	if (f->needs_bytes)
+		blob_close(&blob);
+}
+
+/* --- batches ------------------------------------------------------------------------- */
+
+struct batch {
+	struct fetch *f;
+	struct fetch_entry entries[IMAP_FETCH_BATCH];
+	size_t count;
+	size_t read; /* entries whose rows have been looked for */
+};
+
+static int batch_row(const struct mailbox_message *row, void *arg)
+{
+	struct batch *b = arg;
+	while (b->read < b->count && b->entries[b->read].item.uid < row->uid)
+		b->read++;
+	if (b->read == b->count || b->entries[b->read].item.uid != row->uid)
+		return 0;
+	struct fetch_entry *e = &b->entries[b->read++];
+	e->found = true;
+	e->row = *row;
+	e->row.envelope = arena_copy(b->f->arena, row->envelope);
+	e->row.bodystructure = arena_copy(b->f->arena, row->bodystructure);
+	return arena_used(b->f->arena) > IMAP_FETCH_BATCH_BYTES;
+}
+
+static int batch_rows(struct db *db, void *arg)
+{
+	struct batch *b = arg;
+	struct uid_set uids = { 0 };
+	for (size_t i = 0; i < b->count; i++)
+		uid_set_add(b->f->arena, &uids, b->entries[i].item.uid, b->entries[i].item.uid);
+	return mailbox_each_message(db, b->f->s->selected->view->mailbox_id, &uids, b->f->what,
+	                            batch_row, b);
+}
+
+static void batch_fill(struct batch *b, struct mailbox_set_walk *walk)
+{
+	const struct mailbox_view *view = b->f->s->selected->view;
+	for (b->count = 0; b->count < IMAP_FETCH_BATCH; b->count++) {
+		struct fetch_entry *e = &b->entries[b->count];
+		if (!mailbox_view_next_of(view, walk, &e->item))
+			return;
+		e->after = *walk;
+		e->found = false;
+	}
+}
+
+/* Reads rows until enough is in memory; the walk goes on behind the last that was read. */
+static int batch_read(struct batch *b, struct mailbox_set_walk *walk)
+{
+	b->read = 0;
+	int rc = store_read(imap_context(b->f->s)->store, batch_rows, b);
+	if (rc == 1)
+		b->count = b->read;
+	if (b->count > 0)
+		*walk = b->entries[b->count - 1].after;
+	return rc < 0 ? rc : 0;
+}
+
+static int fetch_rows(struct fetch *f)
+{
+	struct mailbox_set_walk walk = { .uids = &f->uids };
+	struct batch *b = arena_alloc(f->c->arena, sizeof(*b));
+	int rc = 0;
+
+	b->f = f;
+	f->arena = arena_new();
+	for (;;) {
+		batch_fill(b, &walk);
+		if (b->count == 0 || (rc = batch_read(b, &walk)) < 0 || f->s->write_error)
+			break;
+		for (size_t i = 0; i < b->count; i++)
+			write_entry(f, &b->entries[i]);
+		arena_reset(f->arena);
+		imap_extend(f->s);
+		fiber_yield();
+	}
+	arena_free(f->arena);
+	return rc;
+}
+
+/* What the view alone answers. */
+static void fetch_from_view(struct fetch *f)
+{
+	struct mailbox_set_walk walk = { .uids = &f->uids };
+	struct fetch_entry e = { .found = true };
+	while (mailbox_view_next_of(f->s->selected->view, &walk, &e.item) && !f->s->write_error) {
+		write_items(f, &e, SLICE_EMPTY);
+		if (++f->told % IMAP_SLICE_MESSAGES == 0) {
+			imap_extend(f->s);
+			fiber_yield();
+		}
+	}
+}
+
+/* --- \Seen --------------------------------------------------------------------------- */
+
+struct seen_step {
+	int64_t mailbox_id;
+	const struct uid_set *uids;
+};
+
+static int set_seen(struct db *db, void *arg)
+{
+	const struct seen_step *step = arg;
+	return mailbox_change_flags(db, step->mailbox_id, step->uids, FLAGS_ADD, FLAG_SEEN, NULL);
+}
+
+/* After the messages were sent, so that one which never arrived stays unseen. */
+static int keep_seen(struct fetch *f)
+{
+	const struct imap_context *context = imap_context(f->s);
+	struct seen_step step = { f->s->selected->view->mailbox_id, &f->seen };
+	struct imap_expected expected = { &f->seen, FLAGS_ADD, FLAG_SEEN };
+	if (f->seen.count == 0 || f->s->write_error)
+		return 0;
+	int rc = store_commit(context->store, NULL, 0, set_seen, &step);
+	if (rc < 0)
+		return rc;
+	mailboxes_changed(context->mailboxes, step.mailbox_id);
+	(void)imap_sync(f->s, f->c->hold_expunges, &expected);
+	return 0;
+}
+
+/* --- the command --------------------------------------------------------------------- */
+
+/* fetch = "FETCH" SP sequence-set SP (macro / fetch-att / "(" fetch-att *(SP fetch-att) ")") */
+static bool take_arguments(struct imap_command *c, struct imap_set *set, struct imap_fetch *request)
+{
+	if (!imap_take_space(&c->args) || !imap_take_set(&c->args, c->arena, set) ||
+	    !imap_take_space(&c->args) || !imap_take_fetch(&c->args, c->arena, request)) {
+		imap_bad(c, "FETCH needs messages and what is wanted of them.");
+		return false;
+	}
+	return imap_at_end(c);
+}
+
+/* UID FETCH answers with UIDs, asked for or not. */
+static void add_uid_item(struct arena *arena, struct imap_fetch *request)
+{
+	struct imap_fetch_item *items = arena_alloc(arena, (request->count + 1) * sizeof(*items));
+	items[0] = (struct imap_fetch_item){ .kind = FETCH_UID };
+	memcpy(items + 1, request->items, request->count * sizeof(*items));
+	request->items = items;
+	request->count++;
+}
+
+void imap_fetch(struct imap_command *c)
+{
+	struct imap_fetch request;
+	struct imap_set set;
+	struct fetch f = { .c = c, .s = c->s, .request = &request };
+	int rc = 0;
+
+	if (!take_arguments(c, &set, &request) || !imap_resolve(c, &set, &f.uids))
+		return;
+	if (c->by_uid && !asks_for_uid(&request))
+		add_uid_item(c->arena, &request);
+	fetch_plan(&f);
+	if (f.needs_rows)
+		rc = fetch_rows(&f);
+	else
+		fetch_from_view(&f);
+	if (rc == 0)
+		rc = keep_seen(&f);
+	if (rc < 0)
+		imap_failed(c, rc);
+	else if (f.unreadable)
+		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+	else if (f.missing)
+		imap_no(c, "EXPUNGEISSUED", "Some messages are there no more.");
+}

@@ -1,0 +1,26 @@
+/* A whole command from the connection: its first line, and as long as a line ends by announcing a
+ * literal, that literal and the next line. */
+#ifndef VEREDUS_IMAP_IMAP_INPUT_H
+#define VEREDUS_IMAP_IMAP_INPUT_H
+
+#include "imap/imap_session.h"
+
+enum imap_input {
+	INPUT_COMMAND, /* *command_out is there */
+	INPUT_REFUSED, /* too long or too large, and answered; the next command may follow */
+	INPUT_END,     /* the client is gone, or must go: the session ends */
+};
+
+/* c->arena is used for the bytes. For an APPEND it stops before the message: c->is_literal_next
+ * and its kin are set then, and the announcement is cut off the command. */
+enum imap_input imap_input_read(struct imap_command *c, struct slice *command_out);
+
+/* The bytes of a literal of the message kind, in pieces, to a sink; 0 or a negative errno of the
+ * connection or the sink. */
+int imap_input_literal(struct imap_session *s, uint64_t bytes,
+                       int (*sink)(void *arg, struct slice piece), void *arg);
+/* Reads one line within the command's limit, for AUTHENTICATE, and what follows a message. False
+ * if the connection is gone. */
+bool imap_input_line(struct imap_session *s, struct arena *arena, struct slice *line_out);
+
+#endif

@@ -1,0 +1,266 @@
+#include "imap/imap_match.h"
+
+#include "imap/imap_session.h"
+
+enum {
+	FIELD_TEXT_MAX = 64 << 10, /* bytes of a field that are looked at */
+	DAY_SECONDS = 24 * 60 * 60,
+};
+
+/* --- envelopes ----------------------------------------------------------------------- */
+
+/* address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")" */
+static bool take_address(struct cursor *c, struct arena *arena, struct buf *out)
+{
+	struct slice part[4];
+	bool is_nil;
+	if (!take_byte(c, '('))
+		return false;
+	for (size_t i = 0; i < 4; i++) {
+		if ((i > 0 && !imap_take_space(c)) ||
+		    !imap_take_nstring(c, arena, &part[i], &is_nil))
+			return false;
+	}
+	buf_append(out, header_decode(arena, part[0], FIELD_TEXT_MAX));
+	buf_append(out, SLICE(" <"));
+	buf_append(out, part[2]);
+	buf_append(out, SLICE("@"));
+	buf_append(out, part[3]);
+	buf_append(out, SLICE("> "));
+	return take_byte(c, ')');
+}
+
+/* "(" 1*address ")" / nil; out may be refused more, which cuts the text off. */
+static bool take_addresses(struct cursor *c, struct arena *arena, struct buf *out)
+{
+	if (imap_take_word(c, SLICE("NIL")))
+		return true;
+	if (!take_byte(c, '('))
+		return false;
+	while (cursor_peek(c) == '(') {
+		if (!take_address(c, arena, out))
+			return false;
+		(void)imap_take_space(c);
+	}
+	return take_byte(c, ')');
+}
+
+static bool take_envelope_field(struct cursor *c, struct arena *arena,
+                                enum imap_envelope_field field, struct buf *out)
+{
+	struct slice text;
+	bool is_nil;
+	if (field >= ENVELOPE_FROM)
+		return take_addresses(c, arena, out);
+	if (!imap_take_nstring(c, arena, &text, &is_nil))
+		return false;
+	buf_append(out,
+	           field == ENVELOPE_SUBJECT ? header_decode(arena, text, FIELD_TEXT_MAX) : text);
+	return true;
+}
+
+struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
+                                 enum imap_envelope_field field)
+{
+	struct cursor c = cursor_of(envelope);
+	struct buf text = buf_make(FIELD_TEXT_MAX);
+	bool ok = take_byte(&c, '(');
+	for (unsigned i = 0; ok && i <= (unsigned)field; i++) {
+		buf_clear(&text);
+		ok = take_envelope_field(&c, arena, (enum imap_envelope_field)i, &text) &&
+		     (i == (unsigned)field || imap_take_space(&c));
+	}
+	struct slice out = ok ? arena_copy(arena, buf_slice(&text)) : SLICE_EMPTY;
+	buf_free(&text);
+	return out;
+}
+
+/* --- text ---------------------------------------------------------------------------- */
+
+static bool text_has(struct arena *arena, struct slice utf8, struct slice folded)
+{
+	return slice_find(imap_fold(arena, utf8), folded) >= 0;
+}
+
+/* All fields of a name, or with an empty name all fields, decoded. */
+static bool header_has(struct arena *arena, struct slice header, struct slice name,
+                       struct slice folded)
+{
+	struct header_walk walk = { .rest = header };
+	struct header_field field;
+	while (header_next(&walk, &field)) {
+		if (name.len > 0 && !slice_equal_nocase(field.name, name))
+			continue;
+		struct slice value = header_decode(arena, field.value, FIELD_TEXT_MAX);
+		if (folded.len == 0 || text_has(arena, value, folded))
+			return true;
+		if (name.len == 0 && text_has(arena, field.name, folded))
+			return true;
+	}
+	return false;
+}
+
+static bool leaf_has(struct arena *arena, const struct mime_part *part, struct slice bytes,
+                     struct slice folded)
+{
+	if (part->type.len > 0 && !slice_equal_nocase(part->type, SLICE("text")))
+		return false;
+	struct slice raw = mime_decode_all(arena, part->encoding, mime_body(part, bytes),
+	                                   IMAP_FOLD_BYTES_MAX);
+	return text_has(arena, charset_to_utf8(arena, mime_charset(part), raw), folded);
+}
+
+/* The texts of a message, and the headers of messages inside it. */
+static bool parts_have(struct arena *arena, const struct mime_part *part, struct slice bytes,
+                       struct slice folded)
+{
+	for (const struct mime_part *child = part->first; child; child = child->next) {
+		if (part->kind == MIME_MESSAGE &&
+		    header_has(arena, mime_header(child, bytes), SLICE_EMPTY, folded))
+			return true;
+		if (parts_have(arena, child, bytes, folded))
+			return true;
+	}
+	return part->kind == MIME_LEAF && leaf_has(arena, part, bytes, folded);
+}
+
+static bool body_has(struct arena *arena, struct slice bytes, struct slice folded)
+{
+	return folded.len == 0 ||
+	       parts_have(arena, mime_parse(arena, bytes, &MESSAGE_LIMITS_DEFAULT), bytes, folded);
+}
+
+/* --- dates --------------------------------------------------------------------------- */
+
+static int64_t day_of(int64_t seconds)
+{
+	return seconds / DAY_SECONDS - (seconds % DAY_SECONDS < 0);
+}
+
+/* RFC 3501 section 6.4.4: disregarding time and zone: the day as it was where it is written. */
+static int64_t local_day(struct date date)
+{
+	return day_of(date.unix_s + date.offset_minutes * 60);
+}
+
+static bool day_matches(enum imap_search_kind kind, int64_t day, int64_t wanted)
+{
+	switch (kind) {
+	case SEARCH_BEFORE:
+	case SEARCH_SENTBEFORE:
+		return day < wanted;
+	case SEARCH_ON:
+	case SEARCH_SENTON:
+		return day == wanted;
+	default:
+		return day >= wanted;
+	}
+}
+
+static bool sent_matches(const struct imap_search_key *key, const struct imap_match *m)
+{
+	struct date date;
+	struct slice text = imap_envelope_field(m->arena, m->row->envelope, ENVELOPE_DATE);
+	return date_parse(text, &date) && day_matches(key->kind, local_day(date), key->day);
+}
+
+/* --- keys ---------------------------------------------------------------------------- */
+
+static enum imap_verdict verdict(bool yes) { return yes ? MATCH_YES : MATCH_NO; }
+
+static enum imap_verdict match_envelope(const struct imap_search_key *key,
+                                        const struct imap_match *m, enum imap_envelope_field field)
+{
+	struct slice text = imap_envelope_field(m->arena, m->row->envelope, field);
+	return verdict(text_has(m->arena, text, key->text));
+}
+
+static enum imap_verdict match_row(const struct imap_search_key *key, const struct imap_match *m)
+{
+	switch (key->kind) {
+	case SEARCH_LARGER:
+		return verdict(m->row->size_bytes > key->number);
+	case SEARCH_SMALLER:
+		return verdict(m->row->size_bytes < key->number);
+	case SEARCH_BEFORE:
+	case SEARCH_ON:
+	case SEARCH_SINCE:
+		return verdict(day_matches(
+			key->kind, local_day(date_local(m->row->internal_ms / 1000)), key->day));
+	case SEARCH_FROM:
+		return match_envelope(key, m, ENVELOPE_FROM);
+	case SEARCH_TO:
+		return match_envelope(key, m, ENVELOPE_TO);
+	case SEARCH_CC:
+		return match_envelope(key, m, ENVELOPE_CC);
+	case SEARCH_BCC:
+		return match_envelope(key, m, ENVELOPE_BCC);
+	case SEARCH_SUBJECT:
+		return match_envelope(key, m, ENVELOPE_SUBJECT);
+	default:
+		return verdict(sent_matches(key, m));
+	}
+}
+
+static enum imap_verdict match_bytes(const struct imap_search_key *key, const struct imap_match *m)
+{
+	struct slice bytes = *m->bytes;
+	struct slice header = slice_sub(bytes, 0, header_length(bytes));
+	switch (key->kind) {
+	case SEARCH_HEADER:
+		return verdict(header_has(m->arena, header, key->field, key->text));
+	case SEARCH_TEXT:
+		return verdict(header_has(m->arena, header, SLICE_EMPTY, key->text) ||
+		               body_has(m->arena, bytes, key->text));
+	default:
+		return verdict(body_has(m->arena, bytes, key->text));
+	}
+}
+
+/* All children must match (or, stop_at being MATCH_YES, one); what is not known yet may still
+ * decide it. */
+static enum imap_verdict match_children(const struct imap_search_key *key,
+                                        const struct imap_match *m, enum imap_verdict stop_at)
+{
+	enum imap_verdict all = stop_at == MATCH_NO ? MATCH_YES : MATCH_NO;
+	for (const struct imap_search_key *child = key->first; child; child = child->next) {
+		enum imap_verdict one = imap_match(child, m);
+		if (one == stop_at)
+			return stop_at;
+		if (one == MATCH_UNKNOWN)
+			all = MATCH_UNKNOWN;
+	}
+	return all;
+}
+
+static enum imap_verdict match_not(const struct imap_search_key *key, const struct imap_match *m)
+{
+	enum imap_verdict one = imap_match(key->first, m);
+	return one == MATCH_UNKNOWN ? one : verdict(one == MATCH_NO);
+}
+
+enum imap_verdict imap_match(const struct imap_search_key *key, const struct imap_match *m)
+{
+	switch (key->kind) {
+	case SEARCH_AND:
+		return match_children(key, m, MATCH_NO);
+	case SEARCH_OR:
+		return match_children(key, m, MATCH_YES);
+	case SEARCH_NOT:
+		return match_not(key, m);
+	case SEARCH_SEQ:
+	case SEARCH_UID:
+		return verdict(uid_set_has(&key->resolved, m->item->uid));
+	case SEARCH_FLAG:
+	case SEARCH_KEYWORD:
+		return verdict(((m->item->flags & key->flag) != 0) == key->has);
+	case SEARCH_RECENT:
+		return verdict((m->item->uid >= m->recent_uid) == key->has);
+	case SEARCH_HEADER:
+	case SEARCH_BODY:
+	case SEARCH_TEXT:
+		return m->bytes ? match_bytes(key, m) : MATCH_UNKNOWN;
+	default:
+		return m->row ? match_row(key, m) : MATCH_UNKNOWN;
+	}
+}

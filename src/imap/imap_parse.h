@@ -1,0 +1,169 @@
+/* Arguments of IMAP commands, from bytes to structs (RFC 3501 section 9).
+ *
+ * Pure functions like those of imap_lexer.h: each takes what it names or returns false with the
+ * cursor anywhere; the caller answers BAD. Results lie in the command and in the arena. */
+#ifndef VEREDUS_IMAP_IMAP_PARSE_H
+#define VEREDUS_IMAP_IMAP_PARSE_H
+
+#include "imap/imap_lexer.h"
+#include "mailbox/mailbox.h"
+#include "message/summary.h"
+
+enum {
+	IMAP_FETCH_ITEMS_MAX = 50,
+	IMAP_FETCH_FIELDS_MAX = 200, /* header names of one section */
+	IMAP_SEARCH_KEYS_MAX = 1000,
+	IMAP_SEARCH_DEPTH_MAX = 30,
+	IMAP_LIST_PATTERNS_MAX = 100,
+};
+
+/* --- FETCH --------------------------------------------------------------------------- */
+
+enum imap_fetch_kind {
+	FETCH_FLAGS,
+	FETCH_UID,
+	FETCH_INTERNALDATE,
+	FETCH_SIZE,
+	FETCH_ENVELOPE,
+	FETCH_BODY, /* BODYSTRUCTURE without extension data */
+	FETCH_BODYSTRUCTURE,
+	FETCH_SECTION, /* BODY[...], and RFC822 and its kin */
+};
+
+struct imap_fetch_item {
+	enum imap_fetch_kind kind;
+	bool peek; /* does not set \Seen */
+	bool has_partial;
+	uint32_t offset; /* of the partial */
+	uint32_t length;
+	struct message_section section;
+	struct slice label; /* what stands in the answer: "BODY[1.2]<0>" */
+};
+
+struct imap_fetch {
+	struct imap_fetch_item *items;
+	size_t count;
+};
+
+/* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
+bool imap_take_fetch(struct cursor *c, struct arena *arena, struct imap_fetch *out);
+
+/* --- STORE --------------------------------------------------------------------------- */
+
+struct imap_store {
+	enum flag_change how;
+	bool silent;
+	struct imap_flags flags;
+};
+/* store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag))) */
+bool imap_take_store(struct cursor *c, struct arena *arena, struct imap_store *out);
+
+/* --- SEARCH -------------------------------------------------------------------------- */
+
+enum imap_search_kind {
+	SEARCH_AND,     /* of its children; without any: all messages */
+	SEARCH_OR,      /* of its two children */
+	SEARCH_NOT,     /* of its child */
+	SEARCH_SEQ,     /* set */
+	SEARCH_UID,     /* set */
+	SEARCH_FLAG,    /* flag, has */
+	SEARCH_KEYWORD, /* text, has */
+	SEARCH_RECENT,  /* has */
+	SEARCH_LARGER,  /* number */
+	SEARCH_SMALLER, /* number */
+	SEARCH_BEFORE,  /* day: the internal date */
+	SEARCH_ON,
+	SEARCH_SINCE,
+	SEARCH_SENTBEFORE, /* day: the Date field */
+	SEARCH_SENTON,
+	SEARCH_SENTSINCE,
+	SEARCH_FROM, /* text */
+	SEARCH_TO,
+	SEARCH_CC,
+	SEARCH_BCC,
+	SEARCH_SUBJECT,
+	SEARCH_HEADER, /* field, text */
+	SEARCH_BODY,   /* text */
+	SEARCH_TEXT,   /* text */
+};
+
+struct imap_search_key {
+	enum imap_search_kind kind;
+	bool has;
+	uint64_t flag;
+	uint32_t number;
+	int64_t day; /* days since 1970-01-01 */
+	struct imap_set set;
+	struct uid_set resolved;              /* filled in before the search is run */
+	struct slice field, text;             /* text is folded: imap_fold() */
+	struct imap_search_key *first, *next; /* children; siblings */
+};
+
+enum imap_search_return {
+	RETURN_MIN = 1,
+	RETURN_MAX = 2,
+	RETURN_ALL = 4,
+	RETURN_COUNT = 8,
+};
+
+struct imap_search {
+	bool extended; /* RETURN (...) was given: answer ESEARCH (RFC 4731) */
+	unsigned returns;
+	struct slice charset; /* empty: not given */
+	struct imap_search_key *root;
+};
+/* search = ["RETURN" "(" ... ")" SP] ["CHARSET" SP astring SP] search-key *(SP search-key) */
+bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out);
+
+/* --- LIST, STATUS, APPEND ------------------------------------------------------------ */
+
+enum imap_status_item {
+	STATUS_MESSAGES = 1,
+	STATUS_RECENT = 2,
+	STATUS_UIDNEXT = 4,
+	STATUS_UIDVALIDITY = 8,
+	STATUS_UNSEEN = 16,
+	STATUS_SIZE = 32,
+	STATUS_DELETED = 64,
+};
+/* "(" status-att *(SP status-att) ")" */
+bool imap_take_status_items(struct cursor *c, unsigned *items_out);
+
+enum imap_list_option {
+	/* selection */
+	LIST_SUBSCRIBED = 1,
+	LIST_SPECIAL_USE = 2,
+	LIST_RECURSIVEMATCH = 4,
+	LIST_REMOTE = 8,
+	/* return */
+	LIST_RETURN_SUBSCRIBED = 16,
+	LIST_RETURN_CHILDREN = 32,
+	LIST_RETURN_SPECIAL_USE = 64,
+	LIST_RETURN_STATUS = 128,
+};
+struct imap_list {
+	unsigned options;
+	bool extended; /* RFC 5258 syntax was used */
+	unsigned status_items;
+	struct slice reference;
+	struct slice *patterns;
+	size_t pattern_count;
+};
+/* list = [list-select-opts SP] mailbox SP mbox-or-pat [SP list-return-opts] */
+bool imap_take_list(struct cursor *c, struct arena *arena, struct imap_list *out);
+
+struct imap_append {
+	struct imap_flags flags;
+	bool has_date;
+	struct date date;
+};
+/* What stands between mailbox and message: SP [flag-list SP] [date-time SP]. */
+bool imap_take_append(struct cursor *c, struct arena *arena, struct imap_append *out);
+/* Given a command so far, whose last line announces a literal (cut off): is that literal the
+ * message of an APPEND? */
+bool imap_is_append_message(struct slice command, struct arena *arena);
+
+/* Case folded for comparing: ASCII, Latin, Greek and Cyrillic letters in lower case. */
+struct slice imap_fold(struct arena *arena, struct slice utf8);
+
+#endif

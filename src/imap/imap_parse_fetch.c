@@ -1,0 +1,239 @@
+/* FETCH and STORE: what of a message is asked for, or changed. */
+#include "base/buf.h"
+#include "imap/imap_parse.h"
+
+/* A label grows at most so long: the names of all fields, quoted or as literals. */
+enum { LABEL_BYTES_MAX = IMAP_FETCH_FIELDS_MAX * (IMAP_ATOM_MAX + 16) };
+
+/* --- section ------------------------------------------------------------------------- */
+
+/* section-part = nz-number *("." nz-number), with the "." that follows it */
+static bool take_section_path(struct cursor *c, struct message_section *section)
+{
+	uint32_t number;
+	section->depth = 0;
+	while (byte_is_digit((char)cursor_peek(c))) {
+		if (section->depth == MESSAGE_DEPTH_MAX || !imap_take_number(c, &number) ||
+		    number == 0)
+			return false;
+		section->path[section->depth++] = number;
+		if (cursor_peek(c) == ']')
+			return true;
+		if (!take_byte(c, '.'))
+			return false;
+	}
+	return true;
+}
+
+/* header-list = "(" header-fld-name *(SP header-fld-name) ")" */
+static bool take_header_list(struct cursor *c, struct arena *arena, struct message_section *section)
+{
+	struct slice *fields = ARENA_ARRAY(arena, IMAP_FETCH_FIELDS_MAX, struct slice);
+	if (!imap_take_space(c) || !take_byte(c, '('))
+		return false;
+	do {
+		if (section->field_count == IMAP_FETCH_FIELDS_MAX ||
+		    !imap_take_astring(c, arena, &fields[section->field_count]))
+			return false;
+		section->field_count++;
+	} while (imap_take_space(c));
+	section->fields = fields;
+	return take_byte(c, ')');
+}
+
+/* section-text = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT" / "MIME" */
+static bool take_section_text(struct cursor *c, struct arena *arena,
+                              struct message_section *section)
+{
+	if (take_text_nocase(c, SLICE("HEADER.FIELDS.NOT"))) {
+		section->kind = SECTION_HEADER_FIELDS_NOT;
+		return take_header_list(c, arena, section);
+	}
+	if (take_text_nocase(c, SLICE("HEADER.FIELDS"))) {
+		section->kind = SECTION_HEADER_FIELDS;
+		return take_header_list(c, arena, section);
+	}
+	if (take_text_nocase(c, SLICE("HEADER"))) {
+		section->kind = SECTION_HEADER;
+		return true;
+	}
+	if (take_text_nocase(c, SLICE("TEXT"))) {
+		section->kind = SECTION_TEXT;
+		return true;
+	}
+	section->kind = SECTION_MIME;
+	return section->depth > 0 && take_text_nocase(c, SLICE("MIME"));
+}
+
+/* section = "[" [section-part ["." section-text] / section-text] "]" */
+static bool take_section(struct cursor *c, struct arena *arena, struct message_section *section)
+{
+	if (!take_byte(c, '[') || !take_section_path(c, section))
+		return false;
+	section->kind = SECTION_ALL;
+	if (cursor_peek(c) != ']' && !take_section_text(c, arena, section))
+		return false;
+	return take_byte(c, ']');
+}
+
+/* --- label --------------------------------------------------------------------------- */
+
+static void label_field(struct buf *out, struct slice field)
+{
+	bool atom = field.len > 0;
+	for (size_t i = 0; i < field.len; i++)
+		atom = atom && imap_is_atom_char(field.data[i]);
+	if (atom)
+		buf_append(out, field);
+	else if (buf_printf(out, "{%zu}\r\n", field.len) == 0)
+		buf_append(out, field);
+}
+
+static void label_section(struct buf *out, const struct message_section *s)
+{
+	static const char *const names[] = {
+		[SECTION_ALL] = "",
+		[SECTION_HEADER] = "HEADER",
+		[SECTION_HEADER_FIELDS] = "HEADER.FIELDS",
+		[SECTION_HEADER_FIELDS_NOT] = "HEADER.FIELDS.NOT",
+		[SECTION_TEXT] = "TEXT",
+		[SECTION_MIME] = "MIME",
+	};
+	for (size_t i = 0; i < s->depth; i++)
+		buf_printf(out, "%s%u", i ? "." : "", s->path[i]);
+	buf_printf(out, "%s%s", s->depth && s->kind != SECTION_ALL ? "." : "", names[s->kind]);
+	for (size_t i = 0; i < s->field_count; i++) {
+		buf_append(out, i ? SLICE(" ") : SLICE(" ("));
+		label_field(out, s->fields[i]);
+	}
+	if (s->field_count)
+		buf_append_byte(out, ')');
+}
+
+static bool make_label(struct arena *arena, struct imap_fetch_item *item)
+{
+	struct buf out = buf_make(LABEL_BYTES_MAX);
+	buf_append(&out, SLICE("BODY["));
+	label_section(&out, &item->section);
+	buf_append_byte(&out, ']');
+	if (item->has_partial)
+		buf_printf(&out, "<%u>", item->offset);
+	bool ok = !buf_failed(&out);
+	item->label = arena_copy(arena, buf_slice(&out));
+	buf_free(&out);
+	return ok;
+}
+
+/* --- items --------------------------------------------------------------------------- */
+
+/* partial = "<" number "." nz-number ">" */
+static bool take_partial(struct cursor *c, struct imap_fetch_item *item)
+{
+	if (!take_byte(c, '<'))
+		return true;
+	item->has_partial = true;
+	return imap_take_number(c, &item->offset) && take_byte(c, '.') &&
+	       imap_take_number(c, &item->length) && item->length > 0 && take_byte(c, '>');
+}
+
+static bool take_body_section(struct cursor *c, struct arena *arena, struct imap_fetch_item *item)
+{
+	item->kind = FETCH_SECTION;
+	return take_section(c, arena, &item->section) && take_partial(c, item) &&
+	       make_label(arena, item);
+}
+
+struct fetch_word {
+	struct slice word;
+	struct imap_fetch_item item;
+};
+
+#define WORD(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+#define SECTION_ITEM(text, kind_, peek_)                                                           \
+	{                                                                                          \
+		WORD(text),                                                                        \
+		{                                                                                  \
+			.kind = FETCH_SECTION, .peek = peek_, .section.kind = kind_,               \
+			.label = WORD(text)                                                        \
+		}                                                                                  \
+	}
+
+static const struct fetch_word fetch_words[] = {
+	{ WORD("FLAGS"), { .kind = FETCH_FLAGS } },
+	{ WORD("UID"), { .kind = FETCH_UID } },
+	{ WORD("INTERNALDATE"), { .kind = FETCH_INTERNALDATE } },
+	{ WORD("RFC822.SIZE"), { .kind = FETCH_SIZE } },
+	{ WORD("ENVELOPE"), { .kind = FETCH_ENVELOPE } },
+	{ WORD("BODYSTRUCTURE"), { .kind = FETCH_BODYSTRUCTURE } },
+	SECTION_ITEM("RFC822", SECTION_ALL, false),
+	SECTION_ITEM("RFC822.HEADER", SECTION_HEADER, true),
+	SECTION_ITEM("RFC822.TEXT", SECTION_TEXT, false),
+};
+
+static bool take_fetch_item(struct cursor *c, struct arena *arena, struct imap_fetch_item *item)
+{
+	for (size_t i = 0; i < sizeof(fetch_words) / sizeof(fetch_words[0]); i++) {
+		if (imap_take_word(c, fetch_words[i].word)) {
+			*item = fetch_words[i].item;
+			return true;
+		}
+	}
+	*item = (struct imap_fetch_item){ .kind = FETCH_BODY };
+	if (take_text_nocase(c, SLICE("BODY.PEEK"))) {
+		item->peek = true;
+		return take_body_section(c, arena, item);
+	}
+	if (!imap_take_word(c, SLICE("BODY")))
+		return false;
+	return cursor_peek(c) == '[' ? take_body_section(c, arena, item) : true;
+}
+
+static bool take_macro(struct cursor *c, struct imap_fetch *fetch)
+{
+	static const enum imap_fetch_kind full[] = { FETCH_FLAGS, FETCH_INTERNALDATE, FETCH_SIZE,
+		                                     FETCH_ENVELOPE, FETCH_BODY };
+	if (imap_take_word(c, SLICE("FAST")))
+		fetch->count = 3;
+	else if (imap_take_word(c, SLICE("ALL")))
+		fetch->count = 4;
+	else if (imap_take_word(c, SLICE("FULL")))
+		fetch->count = 5;
+	else
+		return false;
+	for (size_t i = 0; i < fetch->count; i++)
+		fetch->items[i] = (struct imap_fetch_item){ .kind = full[i] };
+	return true;
+}
+
+bool imap_take_fetch(struct cursor *c, struct arena *arena, struct imap_fetch *out)
+{
+	struct imap_fetch fetch = { 0 };
+	fetch.items = arena_alloc(arena, IMAP_FETCH_ITEMS_MAX * sizeof(*fetch.items));
+	if (!take_macro(c, &fetch)) {
+		bool parens = take_byte(c, '(');
+		do {
+			if (fetch.count == IMAP_FETCH_ITEMS_MAX ||
+			    !take_fetch_item(c, arena, &fetch.items[fetch.count]))
+				return false;
+			fetch.count++;
+		} while (parens && imap_take_space(c));
+		if (parens && !take_byte(c, ')'))
+			return false;
+	}
+	*out = fetch;
+	return true;
+}
+
+/* --- STORE --------------------------------------------------------------------------- */
+
+bool imap_take_store(struct cursor *c, struct arena *arena, struct imap_store *out)
+{
+	out->how = take_byte(c, '+') ? FLAGS_ADD : take_byte(c, '-') ? FLAGS_REMOVE : FLAGS_SET;
+	out->silent = imap_take_word(c, SLICE("FLAGS.SILENT"));
+	if (!out->silent && !imap_take_word(c, SLICE("FLAGS")))
+		return false;
+	return imap_take_space(c) && imap_take_flags(c, arena, true, &out->flags);
+}

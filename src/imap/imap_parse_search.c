@@ -1,0 +1,246 @@
+/* SEARCH: its keys as a tree. */
+#include "imap/imap_parse.h"
+
+struct search_parser {
+	struct arena *arena;
+	unsigned keys;
+	unsigned depth;
+};
+
+static bool take_key(struct cursor *c, struct search_parser *p, struct imap_search_key **out);
+
+static struct imap_search_key *new_key(struct search_parser *p, enum imap_search_kind kind)
+{
+	struct imap_search_key *key = ARENA_NEW(p->arena, struct imap_search_key);
+	key->kind = kind;
+	return key;
+}
+
+/* --- arguments ----------------------------------------------------------------------- */
+
+static bool take_text_argument(struct cursor *c, struct search_parser *p, struct slice *out)
+{
+	struct slice text;
+	if (!imap_take_space(c) || !imap_take_astring(c, p->arena, &text))
+		return false;
+	*out = imap_fold(p->arena, text);
+	return true;
+}
+
+/* date = date-text / DQUOTE date-text DQUOTE */
+static bool take_day(struct cursor *c, struct search_parser *p, int64_t *day_out)
+{
+	struct slice text;
+	struct date date;
+	if (!imap_take_space(c) || !imap_take_astring(c, p->arena, &text) ||
+	    !date_parse_imap_day(text, &date))
+		return false;
+	*day_out = date.unix_s / (24 * 60 * 60) - (date.unix_s % (24 * 60 * 60) < 0);
+	return true;
+}
+
+/* --- words --------------------------------------------------------------------------- */
+
+/* What follows the word of a key. */
+enum search_argument {
+	ARGUMENT_NONE,
+	ARGUMENT_TEXT,
+	ARGUMENT_FIELD, /* header name and text */
+	ARGUMENT_DAY,
+	ARGUMENT_NUMBER,
+	ARGUMENT_KEYWORD,
+	ARGUMENT_SET,
+	ARGUMENT_KEY,
+	ARGUMENT_TWO_KEYS,
+};
+
+struct search_word {
+	struct slice word;
+	enum imap_search_kind kind;
+	enum search_argument argument;
+	bool has;
+	uint64_t flag;
+};
+
+#define KEY(text, kind_, argument_)                                                                \
+	{                                                                                          \
+		{ text, sizeof(text) - 1 }, kind_, argument_, true, 0                              \
+	}
+#define FLAG(text, flag_, has_)                                                                    \
+	{                                                                                          \
+		{ text, sizeof(text) - 1 }, SEARCH_FLAG, ARGUMENT_NONE, has_, flag_                \
+	}
+
+static const struct search_word search_words[] = {
+	KEY("ALL", SEARCH_AND, ARGUMENT_NONE),
+	FLAG("ANSWERED", FLAG_ANSWERED, true),
+	KEY("BCC", SEARCH_BCC, ARGUMENT_TEXT),
+	KEY("BEFORE", SEARCH_BEFORE, ARGUMENT_DAY),
+	KEY("BODY", SEARCH_BODY, ARGUMENT_TEXT),
+	KEY("CC", SEARCH_CC, ARGUMENT_TEXT),
+	FLAG("DELETED", FLAG_DELETED, true),
+	FLAG("DRAFT", FLAG_DRAFT, true),
+	FLAG("FLAGGED", FLAG_FLAGGED, true),
+	KEY("FROM", SEARCH_FROM, ARGUMENT_TEXT),
+	KEY("HEADER", SEARCH_HEADER, ARGUMENT_FIELD),
+	KEY("KEYWORD", SEARCH_KEYWORD, ARGUMENT_KEYWORD),
+	KEY("LARGER", SEARCH_LARGER, ARGUMENT_NUMBER),
+	KEY("NOT", SEARCH_NOT, ARGUMENT_KEY),
+	KEY("ON", SEARCH_ON, ARGUMENT_DAY),
+	KEY("OR", SEARCH_OR, ARGUMENT_TWO_KEYS),
+	KEY("RECENT", SEARCH_RECENT, ARGUMENT_NONE),
+	FLAG("SEEN", FLAG_SEEN, true),
+	KEY("SENTBEFORE", SEARCH_SENTBEFORE, ARGUMENT_DAY),
+	KEY("SENTON", SEARCH_SENTON, ARGUMENT_DAY),
+	KEY("SENTSINCE", SEARCH_SENTSINCE, ARGUMENT_DAY),
+	KEY("SINCE", SEARCH_SINCE, ARGUMENT_DAY),
+	KEY("SMALLER", SEARCH_SMALLER, ARGUMENT_NUMBER),
+	KEY("SUBJECT", SEARCH_SUBJECT, ARGUMENT_TEXT),
+	KEY("TEXT", SEARCH_TEXT, ARGUMENT_TEXT),
+	KEY("TO", SEARCH_TO, ARGUMENT_TEXT),
+	KEY("UID", SEARCH_UID, ARGUMENT_SET),
+	FLAG("UNANSWERED", FLAG_ANSWERED, false),
+	FLAG("UNDELETED", FLAG_DELETED, false),
+	FLAG("UNDRAFT", FLAG_DRAFT, false),
+	FLAG("UNFLAGGED", FLAG_FLAGGED, false),
+	{ { "UNKEYWORD", 9 }, SEARCH_KEYWORD, ARGUMENT_KEYWORD, false, 0 },
+	FLAG("UNSEEN", FLAG_SEEN, false),
+	{ { "OLD", 3 }, SEARCH_RECENT, ARGUMENT_NONE, false, 0 },
+};
+
+/* NEW = RECENT UNSEEN */
+static struct imap_search_key *key_new(struct search_parser *p)
+{
+	struct imap_search_key *both = new_key(p, SEARCH_AND);
+	both->first = new_key(p, SEARCH_RECENT);
+	both->first->has = true;
+	both->first->next = new_key(p, SEARCH_FLAG);
+	both->first->next->flag = FLAG_SEEN;
+	return both;
+}
+
+static bool take_argument(struct cursor *c, struct search_parser *p, enum search_argument what,
+                          struct imap_search_key *key)
+{
+	switch (what) {
+	case ARGUMENT_NONE:
+		return true;
+	case ARGUMENT_TEXT:
+		return take_text_argument(c, p, &key->text);
+	case ARGUMENT_FIELD:
+		return imap_take_space(c) && imap_take_astring(c, p->arena, &key->field) &&
+		       take_text_argument(c, p, &key->text);
+	case ARGUMENT_DAY:
+		return take_day(c, p, &key->day);
+	case ARGUMENT_NUMBER:
+		return imap_take_space(c) && imap_take_number(c, &key->number);
+	case ARGUMENT_KEYWORD:
+		return imap_take_space(c) && imap_take_atom(c, &key->text);
+	case ARGUMENT_SET:
+		return imap_take_space(c) && imap_take_set(c, p->arena, &key->set);
+	case ARGUMENT_KEY:
+		return imap_take_space(c) && take_key(c, p, &key->first);
+	case ARGUMENT_TWO_KEYS:
+		return imap_take_space(c) && take_key(c, p, &key->first) && imap_take_space(c) &&
+		       take_key(c, p, &key->first->next);
+	}
+	return false;
+}
+
+static bool take_word_key(struct cursor *c, struct search_parser *p, struct imap_search_key **out)
+{
+	for (size_t i = 0; i < sizeof(search_words) / sizeof(search_words[0]); i++) {
+		const struct search_word *w = &search_words[i];
+		if (!imap_take_word(c, w->word))
+			continue;
+		*out = new_key(p, w->kind);
+		(*out)->has = w->has;
+		(*out)->flag = w->flag;
+		return take_argument(c, p, w->argument, *out);
+	}
+	if (!imap_take_word(c, SLICE("NEW")))
+		return false;
+	*out = key_new(p);
+	return true;
+}
+
+/* --- keys ---------------------------------------------------------------------------- */
+
+/* search-key *(SP search-key), all of which must hold */
+static bool take_keys(struct cursor *c, struct search_parser *p, struct imap_search_key **out)
+{
+	struct imap_search_key *all = new_key(p, SEARCH_AND), **end = &all->first;
+	do {
+		if (!take_key(c, p, end))
+			return false;
+		end = &(*end)->next;
+	} while (imap_take_space(c));
+	*out = all;
+	return true;
+}
+
+static bool take_one_key(struct cursor *c, struct search_parser *p, struct imap_search_key **out)
+{
+	if (take_byte(c, '('))
+		return take_keys(c, p, out) && take_byte(c, ')');
+	if (byte_is_digit((char)cursor_peek(c)) || cursor_peek(c) == '*') {
+		*out = new_key(p, SEARCH_SEQ);
+		return imap_take_set(c, p->arena, &(*out)->set);
+	}
+	return take_word_key(c, p, out);
+}
+
+static bool take_key(struct cursor *c, struct search_parser *p, struct imap_search_key **out)
+{
+	if (++p->keys > IMAP_SEARCH_KEYS_MAX || p->depth == IMAP_SEARCH_DEPTH_MAX)
+		return false;
+	p->depth++;
+	bool ok = take_one_key(c, p, out);
+	p->depth--;
+	return ok;
+}
+
+/* --- the whole ----------------------------------------------------------------------- */
+
+/* "RETURN" SP "(" *(MIN / MAX / ALL / COUNT) ")" SP; nothing in it means ALL */
+static bool take_returns(struct cursor *c, struct imap_search *search)
+{
+	static const struct {
+		struct slice word;
+		enum imap_search_return flag;
+	} words[] = {
+		{ { "MIN", 3 }, RETURN_MIN },
+		{ { "MAX", 3 }, RETURN_MAX },
+		{ { "ALL", 3 }, RETURN_ALL },
+		{ { "COUNT", 5 }, RETURN_COUNT },
+	};
+	if (!imap_take_word(c, SLICE("RETURN")))
+		return true;
+	search->extended = true;
+	if (!imap_take_space(c) || !take_byte(c, '('))
+		return false;
+	while (!take_byte(c, ')')) {
+		size_t i = 0;
+		while (i < 4 && !imap_take_word(c, words[i].word))
+			i++;
+		if (i == 4)
+			return false;
+		search->returns |= words[i].flag;
+		(void)imap_take_space(c);
+	}
+	search->returns = search->returns ? search->returns : RETURN_ALL;
+	return imap_take_space(c);
+}
+
+bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out)
+{
+	struct search_parser p = { .arena = arena };
+	*out = (struct imap_search){ .charset = SLICE_EMPTY };
+	if (!take_returns(c, out))
+		return false;
+	if (imap_take_word(c, SLICE("CHARSET")) &&
+	    (!imap_take_space(c) || !imap_take_astring(c, arena, &out->charset) ||
+	     !imap_take_space(c)))
+		return false;
+	return take_keys(c, &p, &out->root);
+}

@@ -1,0 +1,258 @@
+/* SEARCH (RFC 3501 section 6.4.4) and its ESEARCH answer (RFC 4731). */
+#include <errno.h>
+
+#include "base/log.h"
+#include "imap/imap_match.h"
+#include "imap/imap_reply.h"
+
+enum { ESEARCH_BYTES_MAX = 1 << 20 };
+
+struct search {
+	struct imap_command *c;
+	struct imap_session *s;
+	struct imap_search request;
+	struct arena *arena;    /* of a batch or a message */
+	struct uid_set numbers; /* the same as the client wants them: UIDs or sequence numbers */
+	unsigned missing;
+};
+
+static void add_found(struct search *f, const struct mailbox_item *item)
+{
+	uint32_t number = f->c->by_uid ? item->uid : item->seq;
+	uid_set_add(f->c->arena, &f->numbers, number, number);
+}
+
+/* --- preparing ----------------------------------------------------------------------- */
+
+static uint64_t keyword_flag(const struct mailbox_view *view, struct slice name)
+{
+	for (size_t i = 0; view->keywords && i < view->keywords->count; i++) {
+		if (slice_equal_nocase(view->keywords->names[i], name))
+			return FLAG_KEYWORD(i);
+	}
+	return 0;
+}
+
+/* Sets become UIDs and keywords bits. Numbers that no message has match none. */
+static void prepare(struct search *f, struct imap_search_key *key)
+{
+	const struct mailbox_view *view = f->s->selected->view;
+	struct mailbox_item last = { .uid = 0 };
+	struct uid_set seqs;
+
+	for (; key; key = key->next) {
+		switch (key->kind) {
+		case SEARCH_SEQ:
+			seqs = imap_set_resolve(&key->set, f->c->arena, view->count);
+			key->resolved = mailbox_view_uids(view, f->c->arena, &seqs);
+			break;
+		case SEARCH_UID:
+			(void)mailbox_view_by_seq(view, view->count, &last);
+			key->resolved = imap_set_resolve(&key->set, f->c->arena, last.uid);
+			break;
+		case SEARCH_KEYWORD:
+			key->flag = keyword_flag(view, key->text);
+			break;
+		default:
+			prepare(f, key->first);
+		}
+	}
+}
+
+/* --- messages in doubt --------------------------------------------------------------- */
+
+struct doubt {
+	struct mailbox_item item;
+	struct mailbox_message row;
+	bool has_row, decided;
+};
+
+struct doubts {
+	struct search *f;
+	struct doubt entries[IMAP_FETCH_BATCH];
+	size_t count, next;
+};
+
+static int doubt_row(const struct mailbox_message *row, void *arg)
+{
+	struct doubts *d = arg;
+	while (d->next < d->count && d->entries[d->next].item.uid < row->uid)
+		d->next++;
+	if (d->next == d->count || d->entries[d->next].item.uid != row->uid)
+		return 0;
+	struct doubt *e = &d->entries[d->next++];
+	struct imap_match m = { .arena = d->f->arena,
+		                .item = &e->item,
+		                .recent_uid = d->f->s->selected->recent_uid,
+		                .row = row };
+	enum imap_verdict v = imap_match(d->f->request.root, &m);
+	e->decided = v != MATCH_UNKNOWN;
+	e->has_row = v != MATCH_NO;
+	e->row = *row;
+	/* Kept for the third step only. */
+	e->row.envelope = v == MATCH_UNKNOWN ? arena_copy(d->f->arena, row->envelope) : SLICE_EMPTY;
+	return 0;
+}
+
+static int doubt_rows(struct db *db, void *arg)
+{
+	struct doubts *d = arg;
+	struct uid_set uids = { 0 };
+	for (size_t i = 0; i < d->count; i++)
+		uid_set_add(d->f->arena, &uids, d->entries[i].item.uid, d->entries[i].item.uid);
+	return mailbox_each_message(db, d->f->s->selected->view->mailbox_id, &uids, READ_ENVELOPE,
+	                            doubt_row, d);
+}
+
+struct bytes_job {
+	const struct imap_search_key *root;
+	struct imap_match match;
+	enum imap_verdict verdict;
+};
+
+static void match_with_bytes(void *arg)
+{
+	struct bytes_job *job = arg;
+	job->verdict = imap_match(job->root, &job->match);
+}
+
+/* Opens the message; decoding and looking is done on the thread pool. */
+static bool bytes_match(struct search *f, const struct doubt *e)
+{
+	struct blob_view blob;
+	struct arena *arena = arena_new();
+	struct bytes_job job = { .root = f->request.root,
+		                 .match = { .arena = arena,
+		                            .item = &e->item,
+		                            .recent_uid = f->s->selected->recent_uid,
+		                            .row = &e->row,
+		                            .bytes = &blob.bytes } };
+	int rc = blob_open(imap_context(f->s)->store, e->row.blob_id, &blob);
+	if (rc == 0) {
+		fiber_offload(match_with_bytes, &job);
+		blob_close(&blob);
+	} else {
+		log_error("imap.message.unreadable", kv_str("account", f->s->address),
+		          kv_int("uid", e->item.uid), kv_error(rc));
+		f->missing++;
+	}
+	arena_free(arena);
+	return rc == 0 && job.verdict == MATCH_YES;
+}
+
+/* Decides those that the view could not decide. */
+static int settle(struct doubts *d)
+{
+	struct search *f = d->f;
+	if (d->count == 0)
+		return 0;
+	d->next = 0;
+	int rc = store_read(imap_context(f->s)->store, doubt_rows, d);
+	for (size_t i = 0; i < d->count && rc == 0; i++) {
+		struct doubt *e = &d->entries[i];
+		if (e->has_row && (e->decided || bytes_match(f, e)))
+			add_found(f, &e->item);
+	}
+	arena_reset(f->arena);
+	d->count = 0;
+	fiber_yield();
+	return rc;
+}
+
+static int search_all(struct search *f)
+{
+	const struct mailbox_view *view = f->s->selected->view;
+	struct doubts *d = arena_alloc(f->c->arena, sizeof(*d));
+	struct mailbox_walk walk = { 0 };
+	struct mailbox_item item;
+	int rc = 0;
+
+	d->f = f;
+	d->count = 0;
+	while (rc == 0 && mailbox_view_next(view, &walk, &item)) {
+		struct imap_match m = { .item = &item, .recent_uid = f->s->selected->recent_uid };
+		enum imap_verdict v = imap_match(f->request.root, &m);
+		/* Found in order, or the set would have to be sorted. */
+		if (v == MATCH_YES && d->count == 0)
+			add_found(f, &item);
+		else if (v != MATCH_NO)
+			d->entries[d->count++] = (struct doubt){ .item = item };
+		if (d->count == IMAP_FETCH_BATCH)
+			rc = settle(d);
+		if (item.seq % IMAP_SLICE_MESSAGES == 0)
+			fiber_yield();
+	}
+	return rc == 0 ? settle(d) : rc;
+}
+
+/* --- answering ----------------------------------------------------------------------- */
+
+static void answer_search(struct search *f)
+{
+	imap_write(f->s, SLICE("* SEARCH"));
+	for (size_t i = 0; i < f->numbers.count; i++) {
+		struct uid_range r = f->numbers.ranges[i];
+		for (uint64_t n = r.first; n <= r.last && !f->s->write_error; n++)
+			imap_printf(f->s, " %u", (unsigned)n);
+	}
+	imap_write(f->s, SLICE("\r\n"));
+}
+
+/* RFC 4731 section 3.1: nothing but the count when nothing was found. */
+static void answer_esearch(struct search *f)
+{
+	const struct uid_set *n = &f->numbers;
+	unsigned returns = f->request.returns;
+	struct buf all = buf_make(ESEARCH_BYTES_MAX);
+
+	imap_write(f->s, SLICE("* ESEARCH (TAG \""));
+	imap_write(f->s, f->c->tag);
+	imap_write(f->s, f->c->by_uid ? SLICE("\") UID") : SLICE("\")"));
+	if ((returns & RETURN_MIN) && n->count)
+		imap_printf(f->s, " MIN %u", n->ranges[0].first);
+	if ((returns & RETURN_MAX) && n->count)
+		imap_printf(f->s, " MAX %u", n->ranges[n->count - 1].last);
+	if (returns & RETURN_COUNT)
+		imap_printf(f->s, " COUNT %llu", (unsigned long long)uid_set_size(n));
+	if ((returns & RETURN_ALL) && n->count && uid_set_write(n, &all) == 0) {
+		imap_write(f->s, SLICE(" ALL "));
+		imap_write(f->s, buf_slice(&all));
+	}
+	imap_write(f->s, SLICE("\r\n"));
+	buf_free(&all);
+}
+
+static bool charset_is_known(struct slice charset)
+{
+	return charset.len == 0 || slice_equal_nocase(charset, SLICE("UTF-8")) ||
+	       slice_equal_nocase(charset, SLICE("US-ASCII"));
+}
+
+void imap_search(struct imap_command *c)
+{
+	struct search f = { .c = c, .s = c->s };
+	if (!imap_take_space(&c->args) || !imap_take_search(&c->args, c->arena, &f.request)) {
+		imap_bad(c, "SEARCH needs keys.");
+		return;
+	}
+	if (!imap_at_end(c))
+		return;
+	if (!charset_is_known(f.request.charset)) {
+		imap_no(c, "BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.");
+		return;
+	}
+	prepare(&f, f.request.root);
+	f.arena = arena_new();
+	int rc = search_all(&f);
+	arena_free(f.arena);
+	if (rc < 0) {
+		imap_failed(c, rc);
+		return;
+	}
+	if (f.request.extended)
+		answer_esearch(&f);
+	else
+		answer_search(&f);
+	if (f.missing)
+		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+}

@@ -1,0 +1,212 @@
+/* SELECT, EXAMINE, CLOSE, UNSELECT, STATUS, EXPUNGE. */
+#include <errno.h>
+
+#include "imap/imap_reply.h"
+
+/* --- finding ------------------------------------------------------------------------- */
+
+struct find_step {
+	struct arena *arena;
+	int64_t account_id;
+	struct slice name;
+	struct mailbox_info info;
+};
+
+static int find_step(struct db *db, void *arg)
+{
+	struct find_step *step = arg;
+	return mailbox_find(db, step->arena, step->account_id, step->name, &step->info);
+}
+
+bool imap_find_mailbox(struct imap_command *c, struct slice name, const char *code_if_none,
+                       struct mailbox_info *out)
+{
+	struct find_step step = { c->arena, c->s->account_id, name, { 0 } };
+	int rc = store_read(imap_context(c->s)->store, find_step, &step);
+	if (rc == -ENOENT)
+		imap_no(c, code_if_none, "There is no such mailbox.");
+	else if (rc < 0)
+		imap_failed(c, rc);
+	*out = step.info;
+	return rc == 0;
+}
+
+/* --- SELECT -------------------------------------------------------------------------- */
+
+/* The number of the first message that is not seen; 0: none. */
+static uint32_t first_unseen(const struct mailbox_view *view)
+{
+	struct mailbox_walk walk = { 0 };
+	struct mailbox_item item;
+	if (view->unseen_count == 0)
+		return 0;
+	while (mailbox_view_next(view, &walk, &item)) {
+		if (!(item.flags & FLAG_SEEN))
+			return item.seq;
+	}
+	return 0;
+}
+
+static void tell_selected(struct imap_session *s)
+{
+	const struct mailbox_view *view = s->selected->view;
+	uint32_t unseen = first_unseen(view);
+	imap_write_flag_names(s);
+	imap_printf(s, "* %u EXISTS\r\n* %u RECENT\r\n", view->count,
+	            imap_recent_count(view, s->selected->recent_uid));
+	if (unseen)
+		imap_printf(s, "* OK [UNSEEN %u] First unseen message.\r\n", unseen);
+	imap_printf(s, "* OK [UIDVALIDITY %u] UIDs are valid.\r\n", view->uid_validity);
+	imap_printf(s, "* OK [UIDNEXT %u] Next UID.\r\n", view->uid_next);
+}
+
+static void open_mailbox(struct imap_command *c, bool read_only)
+{
+	struct imap_session *s = c->s;
+	struct mailbox_info info;
+	struct mailbox_view *view;
+	struct slice name;
+
+	if (!imap_take_mailbox(c, &name) || !imap_at_end(c))
+		return;
+	/* RFC 3501 section 6.3.1: also a SELECT that fails leaves the mailbox selected before. */
+	imap_deselect(s);
+	if (!imap_find_mailbox(c, name, "NONEXISTENT", &info))
+		return;
+	int rc = mailbox_view_get(imap_context(s)->mailboxes, info.id, &view);
+	if (rc < 0) {
+		imap_failed(c, rc);
+		return;
+	}
+	s->selected = mem_zero(1, sizeof(*s->selected));
+	s->selected->view = view;
+	s->selected->recent_uid = view->recent_uid;
+	s->selected->read_only = read_only;
+	s->state = IMAP_SELECTED;
+	imap_claim_recent(s);
+	tell_selected(s);
+	imap_ok(c, read_only ? "READ-ONLY" : "READ-WRITE", "Selected.");
+}
+
+void imap_select(struct imap_command *c) { open_mailbox(c, false); }
+
+void imap_examine(struct imap_command *c) { open_mailbox(c, true); }
+
+/* --- EXPUNGE and leaving ------------------------------------------------------------- */
+
+struct expunge_step {
+	int64_t mailbox_id;
+	const struct uid_set *uids;
+	uint64_t count;
+};
+
+static int expunge_step(struct db *db, void *arg)
+{
+	struct expunge_step *step = arg;
+	return mailbox_expunge(db, step->mailbox_id, step->uids, true, &step->count);
+}
+
+static int expunge(struct imap_session *s, const struct uid_set *uids)
+{
+	const struct imap_context *context = imap_context(s);
+	struct expunge_step step = { s->selected->view->mailbox_id, uids, 0 };
+	int rc = store_commit(context->store, NULL, 0, expunge_step, &step);
+	if (rc == 0 && step.count > 0)
+		mailboxes_changed(context->mailboxes, step.mailbox_id);
+	return rc;
+}
+
+/* expunge = "EXPUNGE"; uid-expunge = "UID" SP "EXPUNGE" SP sequence-set (RFC 4315). What is
+ * expunged is told by the sync that follows each command. */
+void imap_expunge(struct imap_command *c)
+{
+	struct uid_set uids = UID_SET_ALL;
+	struct imap_set set;
+	if (c->by_uid) {
+		if (!imap_take_space(&c->args) || !imap_take_set(&c->args, c->arena, &set)) {
+			imap_bad(c, "UID EXPUNGE needs UIDs.");
+			return;
+		}
+		if (!imap_resolve(c, &set, &uids))
+			return;
+	}
+	if (!imap_at_end(c))
+		return;
+	int rc = expunge(c->s, &uids);
+	if (rc < 0)
+		imap_failed(c, rc);
+}
+
+/* RFC 3501 section 6.4.2: expunges without telling. */
+void imap_close(struct imap_command *c)
+{
+	int rc = c->s->selected->read_only ? 0 : expunge(c->s, &UID_SET_ALL);
+	imap_deselect(c->s);
+	if (rc < 0)
+		imap_failed(c, rc);
+}
+
+/* RFC 3691 */
+void imap_unselect(struct imap_command *c) { imap_deselect(c->s); }
+
+/* --- STATUS -------------------------------------------------------------------------- */
+
+static void write_count(struct imap_session *s, bool *first, const char *name, uint64_t value)
+{
+	imap_printf(s, "%s%s %llu", *first ? "" : " ", name, (unsigned long long)value);
+	*first = false;
+}
+
+int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
+                      unsigned items)
+{
+	uint32_t recent = 0;
+	bool first = true;
+	if ((items & STATUS_RECENT) && info->recent_uid < info->uid_next) {
+		struct mailbox_view *view;
+		int rc = mailbox_view_get(imap_context(s)->mailboxes, info->id, &view);
+		if (rc < 0)
+			return rc;
+		recent = imap_recent_count(view, info->recent_uid);
+		mailbox_view_release(view);
+	}
+	imap_write(s, SLICE("* STATUS "));
+	imap_write_mailbox(s, arena, info->name);
+	imap_write(s, SLICE(" ("));
+	if (items & STATUS_MESSAGES)
+		write_count(s, &first, "MESSAGES", info->message_count);
+	if (items & STATUS_RECENT)
+		write_count(s, &first, "RECENT", recent);
+	if (items & STATUS_UIDNEXT)
+		write_count(s, &first, "UIDNEXT", info->uid_next);
+	if (items & STATUS_UIDVALIDITY)
+		write_count(s, &first, "UIDVALIDITY", info->uid_validity);
+	if (items & STATUS_UNSEEN)
+		write_count(s, &first, "UNSEEN", info->unseen_count);
+	if (items & STATUS_SIZE)
+		write_count(s, &first, "SIZE", info->size_bytes);
+	if (items & STATUS_DELETED)
+		write_count(s, &first, "DELETED", info->deleted_count);
+	imap_write(s, SLICE(")\r\n"));
+	return 0;
+}
+
+/* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" */
+void imap_status(struct imap_command *c)
+{
+	struct mailbox_info info;
+	struct slice name;
+	unsigned items;
+
+	if (!imap_take_mailbox(c, &name))
+		return;
+	if (!imap_take_space(&c->args) || !imap_take_status_items(&c->args, &items)) {
+		imap_bad(c, "STATUS needs the items that are asked for.");
+		return;
+	}
+	if (!imap_at_end(c) || !imap_find_mailbox(c, name, "NONEXISTENT", &info))
+		return;
+	int rc = imap_write_status(c->s, c->arena, &info, items);
+	if (rc < 0)
+		imap_failed(c, rc);
+}

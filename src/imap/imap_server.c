@@ -1,0 +1,171 @@
+#include <errno.h>
+
+#include "base/log.h"
+#include "imap/imap_input.h"
+#include "imap/imap_reply.h"
+
+static struct imap_session *session_of(struct session *session)
+{
+	return (struct imap_session *)(void *)session;
+}
+
+static enum session_verdict verdict(struct imap_session *s)
+{
+	return s->ending || s->write_error ? SESSION_END : SESSION_CONTINUE;
+}
+
+static enum session_verdict imap_open(struct session *session)
+{
+	struct imap_session *s = session_of(session);
+	struct arena *arena = arena_new();
+
+	s->state = IMAP_STRANGER;
+	if (session->idle_ms < 0 || session->idle_ms > IMAP_LOGIN_MS)
+		session->idle_ms = IMAP_LOGIN_MS;
+	imap_extend(s);
+	imap_printf(s, "* OK [CAPABILITY %s] %s Veredus ready.\r\n", imap_capabilities(s, arena),
+	            imap_context(s)->config->hostname);
+	arena_free(arena);
+	return verdict(s);
+}
+
+/* --- commands ------------------------------------------------------------------------ */
+
+/* A command without a tag that we could answer with. */
+static void no_tag(struct imap_session *s)
+{
+	imap_write(s, SLICE("* BAD Invalid tag\r\n"));
+	s->bad_count++;
+}
+
+/* The message of an APPEND that never got so far as to be read. One that waits for us will not
+ * be sent; one that comes at once must be skipped, or it would be taken for commands. */
+static int skip_piece(void *arg, struct slice piece)
+{
+	(void)arg;
+	(void)piece;
+	return 0;
+}
+
+static void skip_message(struct imap_command *c)
+{
+	struct arena *arena = c->arena;
+	struct slice rest;
+	if (!c->is_literal_next || c->literal_taken || !c->literal_at_once)
+		return;
+	uint64_t max = imap_context(c->s)->config->smtp.max_message_bytes;
+	if (c->literal_bytes > max ||
+	    imap_input_literal(c->s, c->literal_bytes, skip_piece, NULL) ||
+	    !imap_input_line(c->s, arena, &rest))
+		imap_bye(c->s, "[TOOBIG] Message too large.");
+}
+
+static void run_command(struct imap_session *s, struct arena *arena)
+{
+	struct imap_command c = { .s = s, .arena = arena };
+	struct slice command;
+
+	switch (imap_input_read(&c, &command)) {
+	case INPUT_END:
+		s->ending = true;
+		return;
+	case INPUT_REFUSED:
+		return;
+	case INPUT_COMMAND:
+		break;
+	}
+	c.args = cursor_of(command);
+	if (!imap_take_tag(&c.args, &c.tag))
+		no_tag(s);
+	else
+		imap_command_run(&c);
+	skip_message(&c);
+}
+
+static void idle_input(struct imap_session *s, struct arena *arena)
+{
+	struct slice line;
+	if (imap_input_line(s, arena, &line))
+		imap_idle_line(s, line);
+	else
+		s->ending = true;
+}
+
+static void on_input(struct imap_session *s)
+{
+	struct arena *arena = arena_new();
+	imap_extend(s);
+	if (s->idle_tag)
+		idle_input(s, arena);
+	else
+		run_command(s, arena);
+	if (s->bad_count >= IMAP_BAD_MAX && !s->ending)
+		imap_bye(s, "Too many bad commands.");
+	arena_free(arena);
+}
+
+/* --- notices ------------------------------------------------------------------------- */
+
+/* Only sessions in IDLE watch their mailbox; all others look after each command. */
+static void on_notice(struct imap_session *s)
+{
+	imap_extend(s);
+	if (!s->selected || !s->idle_tag)
+		return;
+	if (imap_sync(s, false, NULL) == -ENOENT)
+		imap_bye(s, "The mailbox has been deleted.");
+}
+
+static enum session_verdict imap_step(struct session *session, enum session_event event)
+{
+	struct imap_session *s = session_of(session);
+	switch (event) {
+	case SESSION_INPUT:
+		on_input(s);
+		break;
+	case SESSION_NOTICE:
+		on_notice(s);
+		break;
+	case SESSION_IDLE:
+		imap_extend(s);
+		imap_bye(s, "Idle for too long.");
+		break;
+	case SESSION_STOPPING:
+		imap_extend(s);
+		imap_bye(s, "Server is shutting down.");
+		break;
+	}
+	return verdict(s);
+}
+
+static void imap_end(struct session *session)
+{
+	struct imap_session *s = session_of(session);
+	char peer[NET_ADDRESS_TEXT_MAX];
+
+	if (s->idle_tag && s->selected)
+		mailboxes_unwatch(imap_context(s)->mailboxes, s->selected->view->mailbox_id,
+		                  session_name(session));
+	imap_deselect(s);
+	free(s->idle_tag);
+	log_info("imap.session.end", kv_int("session", (int64_t)session->id),
+	         kv_str("client", net_address_ip(conn_peer(session->conn), peer)),
+	         kv_str("account", s->address ? s->address : "-"),
+	         kv_int("commands", (int64_t)s->command_count),
+	         kv_int("ms", clock_wall_ms() - session->started_ms));
+}
+
+static const char *imap_refuse(const char *reason)
+{
+	(void)reason;
+	return "* BYE [UNAVAILABLE] Too many connections; please try again later.\r\n";
+}
+
+const struct protocol imap_protocol = {
+	.name = "imap",
+	.session_size = sizeof(struct imap_session),
+	.open = imap_open,
+	.step = imap_step,
+	.close = imap_end,
+	.refuse = imap_refuse,
+};

@@ -1,0 +1,181 @@
+/* What the files of the IMAP server share: session, selected mailbox, command. Three structs,
+ * three lifetimes. */
+#ifndef VEREDUS_IMAP_IMAP_SESSION_H
+#define VEREDUS_IMAP_IMAP_SESSION_H
+
+#include "auth/auth.h"
+#include "imap/imap.h"
+#include "imap/imap_parse.h"
+#include "mailbox/mailbox_view.h"
+
+enum {
+	IMAP_BAD_MAX = 20,                  /* commands answered BAD in a row, then BYE */
+	IMAP_LOGIN_FAILURES_MAX = 5,        /* then BYE */
+	IMAP_LOGIN_MS = 3 * 60 * 1000,      /* silence before login */
+	IMAP_WRITE_MS = 5 * 60 * 1000,      /* for the client to take in what we send */
+	IMAP_STRANGER_LITERAL_MAX = 4096,   /* bytes of a literal before login */
+	IMAP_FETCH_BATCH = 64,              /* rows that are read at once */
+	IMAP_FETCH_BATCH_BYTES = 256 << 10, /* of what is kept of them */
+	IMAP_SLICE_MESSAGES = 2000,         /* handled before other sessions get a turn */
+	IMAP_FOLD_BYTES_MAX = 16 << 20,     /* of a decoded part that SEARCH looks at */
+};
+
+enum imap_state {
+	IMAP_STRANGER = 1, /* not authenticated */
+	IMAP_USER = 2,     /* authenticated */
+	IMAP_SELECTED = 4,
+};
+
+/* From SELECT to CLOSE; made by malloc(). */
+struct imap_selected {
+	struct mailbox_view *view; /* what the client has been told */
+	uint32_t recent_uid;       /* messages from this UID on are \Recent here */
+	bool read_only;
+};
+
+struct imap_session {
+	struct session session;
+	enum imap_state state;
+	int64_t account_id;
+	const char *address;            /* of the account; in the session's arena */
+	struct imap_selected *selected; /* NULL: none */
+	char *idle_tag;                 /* while in IDLE; made by malloc() */
+	unsigned bad_count;             /* in a row */
+	unsigned login_failures;
+	uint64_t command_count;
+	int64_t write_deadline; /* see imap_write() */
+	int write_error;        /* the first; nothing is sent after it */
+	bool ending;            /* after LOGOUT or BYE */
+};
+
+enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD, IMAP_ANSWERED };
+
+struct imap_command;
+typedef void (*imap_handler)(struct imap_command *c);
+
+struct imap_command_entry {
+	struct slice name;
+	imap_handler handler;
+	unsigned flags;
+};
+
+/* From the first byte of a command to its tagged answer. */
+struct imap_command {
+	struct imap_session *s;
+	struct arena *arena;
+	struct slice tag;
+	struct cursor args;   /* behind the name; not at the space */
+	bool by_uid;          /* UID FETCH and its kin */
+	bool is_literal_next; /* APPEND: the message follows on the connection */
+	bool literal_at_once; /* and is sent without waiting for us */
+	uint64_t literal_bytes;
+	bool literal_taken; /* the message was read, or refused before it was sent */
+
+	enum imap_status status; /* of the answer; OK unless a handler says otherwise */
+	const char *code;        /* in brackets, or NULL */
+	const char *text;
+	bool hold_expunges; /* the client may not be told of them now (RFC 3501 7.4.1) */
+};
+
+static inline const struct imap_context *imap_context(const struct imap_session *s)
+{
+	return service_context(s->session.service);
+}
+
+/* --- answers: imap_command.c --------------------------------------------------------- */
+
+/* Set what the tagged answer will be. */
+void imap_ok(struct imap_command *c, const char *code, const char *text);
+void imap_no(struct imap_command *c, const char *code, const char *text);
+void imap_bad(struct imap_command *c, const char *text);
+/* NO for what a store or mailbox function returned, logged if the operator must know. */
+void imap_failed(struct imap_command *c, int error);
+
+/* Runs one whole command. prefix_literal as in imap_input.h. */
+void imap_command_run(struct imap_command *c);
+/* Untagged or in a tagged code: what is offered now. */
+const char *imap_capabilities(struct imap_session *s, struct arena *arena);
+
+/* --- parsing helpers of handlers ----------------------------------------------------- */
+
+/* SP, then a mailbox name, decoded and checked. */
+bool imap_take_mailbox(struct imap_command *c, struct slice *name_out);
+/* The arguments are used up; else BAD is set. */
+bool imap_at_end(struct imap_command *c);
+/* Sequence numbers or UIDs of the selected mailbox as a set of UIDs; false (BAD is set) for a
+ * sequence number that no message has. */
+bool imap_resolve(struct imap_command *c, const struct imap_set *set, struct uid_set *uids_out);
+
+/* --- selected mailbox: imap_sync.c --------------------------------------------------- */
+
+/* What the client expects already of these messages, so that it is not told again. */
+struct imap_expected {
+	const struct uid_set *uids;
+	enum flag_change how;
+	uint64_t flags;
+};
+/* Brings the session to the current view and tells what has changed. expected: or NULL. 0, or
+ * why the view can't be had: -ENOENT when the mailbox has been deleted. */
+int imap_sync(struct imap_session *s, bool hold_expunges, const struct imap_expected *expected);
+/* Messages that nobody has been told of are \Recent for this session alone, from now on; unless
+ * the mailbox is open for reading only. After SELECT, and before leaving. */
+void imap_claim_recent(struct imap_session *s);
+/* Leaves the selected mailbox, if any. */
+void imap_deselect(struct imap_session *s);
+/* "(\Seen \Recent red)" */
+void imap_write_flags(struct imap_session *s, const struct mailbox_item *item);
+/* "* FLAGS" and "* OK [PERMANENTFLAGS" of the selected mailbox. */
+void imap_write_flag_names(struct imap_session *s);
+/* \Recent messages in a view. */
+uint32_t imap_recent_count(const struct mailbox_view *view, uint32_t recent_uid);
+
+/* Finds a mailbox of the session's account; answers NO if there is none. */
+bool imap_find_mailbox(struct imap_command *c, struct slice name, const char *code_if_none,
+                       struct mailbox_info *out);
+/* The bits of flags; keywords are made if there is room, else left out. In a commit. */
+int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *flags,
+                   uint64_t *bits_out);
+/* "* STATUS name (MESSAGES 3 ...)" */
+int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
+                      unsigned items);
+
+/* --- the commands -------------------------------------------------------------------- */
+
+void imap_capability(struct imap_command *c);
+void imap_noop(struct imap_command *c);
+void imap_logout(struct imap_command *c);
+void imap_id(struct imap_command *c);
+void imap_enable(struct imap_command *c);
+void imap_namespace(struct imap_command *c);
+
+void imap_starttls(struct imap_command *c);
+void imap_login(struct imap_command *c);
+void imap_authenticate(struct imap_command *c);
+
+void imap_create(struct imap_command *c);
+void imap_delete(struct imap_command *c);
+void imap_rename(struct imap_command *c);
+void imap_subscribe(struct imap_command *c);
+void imap_unsubscribe(struct imap_command *c);
+void imap_list(struct imap_command *c);
+void imap_lsub(struct imap_command *c);
+void imap_status(struct imap_command *c);
+
+void imap_select(struct imap_command *c);
+void imap_examine(struct imap_command *c);
+void imap_close(struct imap_command *c);
+void imap_unselect(struct imap_command *c);
+
+void imap_fetch(struct imap_command *c);
+void imap_store(struct imap_command *c);
+void imap_copy(struct imap_command *c);
+void imap_move(struct imap_command *c);
+void imap_expunge(struct imap_command *c);
+void imap_search(struct imap_command *c);
+void imap_append(struct imap_command *c);
+
+void imap_idle(struct imap_command *c);
+/* A line came while in IDLE: DONE, or something that is not. */
+void imap_idle_line(struct imap_session *s, struct slice line);
+
+#endif

@@ -1,0 +1,223 @@
+#include <errno.h>
+
+#include "base/log.h"
+#include "imap/imap_reply.h"
+
+/* --- flags --------------------------------------------------------------------------- */
+
+/* Room for all system flags and every keyword at its longest. */
+enum { FLAGS_TEXT_MAX = 128 + MAILBOX_KEYWORD_MAX * (MAILBOX_KEYWORD_LENGTH + 1) };
+
+struct flag_text {
+	char bytes[FLAGS_TEXT_MAX];
+	size_t len;
+};
+
+static void text_add(struct flag_text *t, struct slice word)
+{
+	if (t->len + word.len + 1 > sizeof(t->bytes))
+		return;
+	if (t->len > 1)
+		t->bytes[t->len++] = ' ';
+	memcpy(t->bytes + t->len, word.data, word.len);
+	t->len += word.len;
+}
+
+static void text_add_system(struct flag_text *t, uint64_t flags)
+{
+	static const struct {
+		uint64_t flag;
+		struct slice name;
+	} names[] = {
+		{ FLAG_ANSWERED, { "\\Answered", 9 } }, { FLAG_FLAGGED, { "\\Flagged", 8 } },
+		{ FLAG_DELETED, { "\\Deleted", 8 } },   { FLAG_SEEN, { "\\Seen", 5 } },
+		{ FLAG_DRAFT, { "\\Draft", 6 } },
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (flags & names[i].flag)
+			text_add(t, names[i].name);
+	}
+}
+
+static void text_add_keywords(struct flag_text *t, const struct mailbox_keywords *k, uint64_t flags)
+{
+	for (size_t i = 0; k && i < k->count; i++) {
+		if ((flags & FLAG_KEYWORD(i)) && k->names[i].len > 0)
+			text_add(t, k->names[i]);
+	}
+}
+
+void imap_write_flags(struct imap_session *s, const struct mailbox_item *item)
+{
+	struct flag_text t = { .bytes = "(", .len = 1 };
+	text_add_system(&t, item->flags);
+	if (item->uid >= s->selected->recent_uid)
+		text_add(&t, SLICE("\\Recent"));
+	if (item->flags >> FLAG_KEYWORD_SHIFT)
+		text_add_keywords(&t, s->selected->view->keywords, item->flags);
+	t.bytes[t.len++] = ')';
+	imap_write(s, slice_of(t.bytes, t.len));
+}
+
+void imap_write_flag_names(struct imap_session *s)
+{
+	const struct mailbox_keywords *k = s->selected->view->keywords;
+	struct flag_text t = { .bytes = "(", .len = 1 };
+	text_add_system(&t, ~UINT64_C(0));
+	text_add_keywords(&t, k, ~UINT64_C(0));
+	imap_write(s, SLICE("* FLAGS "));
+	imap_write(s, slice_of(t.bytes, t.len));
+	if (s->selected->read_only) {
+		imap_write(s, SLICE(")\r\n* OK [PERMANENTFLAGS ()] Open for reading only.\r\n"));
+		return;
+	}
+	imap_write(s, SLICE(")\r\n* OK [PERMANENTFLAGS "));
+	if (!k || k->count < MAILBOX_KEYWORD_MAX)
+		text_add(&t, SLICE("\\*"));
+	imap_write(s, slice_of(t.bytes, t.len));
+	imap_write(s, SLICE(")] Flags that are kept.\r\n"));
+}
+
+uint32_t imap_recent_count(const struct mailbox_view *view, uint32_t recent_uid)
+{
+	struct mailbox_walk walk = mailbox_view_walk_from(view, recent_uid);
+	struct mailbox_item item;
+	return mailbox_view_next(view, &walk, &item) ? view->count - item.seq + 1 : 0;
+}
+
+/* --- telling ------------------------------------------------------------------------- */
+
+struct sync {
+	struct imap_session *s;
+	const struct imap_expected *expected;
+	unsigned told;
+};
+
+/* Long answers let other sessions have a turn. */
+static int sync_pace(struct sync *sync)
+{
+	if (++sync->told % IMAP_SLICE_MESSAGES == 0) {
+		imap_extend(sync->s);
+		fiber_yield();
+	}
+	return sync->s->write_error;
+}
+
+static int tell_expunged(const struct mailbox_item *item, void *arg)
+{
+	struct sync *sync = arg;
+	imap_printf(sync->s, "* %u EXPUNGE\r\n", item->seq);
+	return sync_pace(sync);
+}
+
+static int tell_exists(uint32_t count, void *arg)
+{
+	struct sync *sync = arg;
+	struct imap_selected *selected = sync->s->selected;
+	imap_printf(sync->s, "* %u EXISTS\r\n* %u RECENT\r\n", count,
+	            imap_recent_count(selected->view, selected->recent_uid));
+	return sync->s->write_error;
+}
+
+static bool is_expected(const struct imap_expected *e, const struct mailbox_item *item,
+                        uint64_t old_flags)
+{
+	if (!e || !uid_set_has(e->uids, item->uid))
+		return false;
+	switch (e->how) {
+	case FLAGS_ADD:
+		return item->flags == (old_flags | e->flags);
+	case FLAGS_REMOVE:
+		return item->flags == (old_flags & ~e->flags);
+	case FLAGS_SET:
+		break;
+	}
+	return item->flags == e->flags;
+}
+
+static int tell_flags(const struct mailbox_item *item, uint64_t old_flags, void *arg)
+{
+	struct sync *sync = arg;
+	if (is_expected(sync->expected, item, old_flags))
+		return 0;
+	imap_printf(sync->s, "* %u FETCH (UID %u FLAGS ", item->seq, item->uid);
+	imap_write_flags(sync->s, item);
+	imap_write(sync->s, SLICE(")\r\n"));
+	return sync_pace(sync);
+}
+
+/* The session's view becomes `view`, which is told to the client. */
+static int sync_to(struct imap_session *s, struct mailbox_view *view,
+                   const struct imap_expected *expected)
+{
+	struct sync sync = { .s = s, .expected = expected };
+	struct mailbox_diff diff = { tell_expunged, tell_exists, tell_flags, &sync };
+	struct mailbox_view *old = s->selected->view;
+
+	s->selected->view = view;
+	/* A keyword must be known before a message is said to have it. */
+	if (old->keywords != view->keywords)
+		imap_write_flag_names(s);
+	int rc = mailbox_view_diff(old, view, &diff);
+	mailbox_view_release(old);
+	return rc;
+}
+
+int imap_sync(struct imap_session *s, bool hold_expunges, const struct imap_expected *expected)
+{
+	struct mailbox_view *now, *old = s->selected->view;
+	int rc = mailbox_view_get(imap_context(s)->mailboxes, old->mailbox_id, &now);
+	if (rc < 0)
+		return rc;
+	if (now == old || now->mod_seq < old->mod_seq) {
+		mailbox_view_release(now);
+		return 0;
+	}
+	if (hold_expunges) {
+		struct mailbox_view *kept = mailbox_view_keep(old, now);
+		mailbox_view_release(now);
+		now = kept;
+	}
+	(void)sync_to(s, now, expected);
+	return 0;
+}
+
+/* --- leaving ------------------------------------------------------------------------- */
+
+struct recent_step {
+	int64_t mailbox_id;
+	uint32_t uid;
+};
+
+static int keep_recent(struct db *db, void *arg)
+{
+	const struct recent_step *step = arg;
+	return mailbox_set_recent(db, step->mailbox_id, step->uid);
+}
+
+/* Not worth more than a try: who can't be told that messages are not new takes them for new. */
+void imap_claim_recent(struct imap_session *s)
+{
+	const struct imap_context *context = imap_context(s);
+	const struct mailbox_view *view = s->selected->view;
+	struct recent_step step = { view->mailbox_id, view->uid_next };
+
+	if (s->selected->read_only || imap_recent_count(view, view->recent_uid) == 0)
+		return;
+	int rc = store_commit(context->store, NULL, 0, keep_recent, &step);
+	if (rc < 0)
+		log_debug("imap.recent.failed", kv_error(rc));
+	else
+		mailboxes_changed(context->mailboxes, step.mailbox_id);
+}
+
+void imap_deselect(struct imap_session *s)
+{
+	if (!s->selected)
+		return;
+	imap_claim_recent(s);
+	mailbox_view_release(s->selected->view);
+	free(s->selected);
+	s->selected = NULL;
+	s->state = IMAP_USER;
+}
