@@ -105,6 +105,9 @@ struct segment_record {
 };
 typedef int (*segment_visit_fn)(const struct segment_record *record, void *arg);
 int store_walk_segments(const char *dir, segment_visit_fn visit, void *arg);
+/* Inside a commit, into a new database: makes the record a blob again, without references.
+ * *known_out: it was one already; then the record is where it is from now on. */
+int blob_adopt(struct db *db, const struct segment_record *record, bool *known_out);
 
 struct store_check {
 	uint64_t blobs, rows; /* looked at */

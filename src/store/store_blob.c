@@ -70,6 +70,22 @@ int store_write_blob_rows(struct db *db, const struct store_blob *blobs, size_t 
 	return rc;
 }
 
+int blob_adopt(struct db *db, const struct segment_record *record, bool *known_out)
+{
+	int64_t count;
+	int rc = db_get_int(db, &count, "SELECT count(*) FROM blob WHERE id = $1", "i",
+	                    record->blob_id);
+	if (rc != 0)
+		return rc;
+	*known_out = count > 0;
+	return db_run(db,
+	              "INSERT INTO blob (id, segment, position, length, refs)"
+	              " VALUES ($1, $2, $3, $4, 0) ON CONFLICT (id) DO UPDATE"
+	              " SET segment = excluded.segment, position = excluded.position",
+	              "iiii", record->blob_id, (int64_t)record->segment, (int64_t)record->offset,
+	              (int64_t)record->bytes.len);
+}
+
 /* --- reading ------------------------------------------------------------------------- */
 
 struct wanted_blob {

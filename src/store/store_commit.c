@@ -53,12 +53,13 @@ static void block(struct store *s, struct commit *c)
 	pthread_mutex_unlock(&s->done_lock);
 }
 
-/* A commit that was begun is waited for even by a fiber that has been cancelled. Once its grace
- * is over it can't park any more; then its thread blocks, for the milliseconds that are left. */
+/* A commit that was begun is waited for even by a fiber that has been cancelled. When the runtime
+ * stops, or the fiber's grace is over, its thread blocks for the milliseconds that are left: a
+ * fiber that is parked may be given up, and its stack with the commit on it. */
 static void wait_until_done(struct store *s, struct commit *c)
 {
 	int cancelled = 0;
-	while (c->fiber && cancelled < 2 && !atomic_load(&c->done)) {
+	while (c->fiber && cancelled < 2 && !runtime_stopping() && !atomic_load(&c->done)) {
 		if (fiber_park("store.commit", DEADLINE_NEVER) == -ECANCELED)
 			cancelled++;
 	}
