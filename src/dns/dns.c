@@ -63,8 +63,11 @@ static int set_upstream(struct ub_ctx *ub, const char *forwarder)
 	if (forwarder && *forwarder == '\0')
 		return 0;
 	rc = forwarder ? ub_ctx_set_fwd(ub, forwarder) : ub_ctx_resolvconf(ub, NULL);
+	/* Without a resolv.conf the server is the one of this host (resolv.conf(5)). */
+	if (rc == UB_READFILE)
+		rc = ub_ctx_set_fwd(ub, "127.0.0.1");
 	if (rc != UB_NOERROR)
-		return rc == UB_READFILE ? -ENOENT : -EINVAL;
+		return -EINVAL;
 	/* The server that we are told to ask knows the private networks' names. */
 	if (ub_ctx_set_option(ub, "do-not-query-localhost:", "no") != UB_NOERROR ||
 	    ub_ctx_set_option(ub, "unblock-lan-zones:", "yes") != UB_NOERROR ||
