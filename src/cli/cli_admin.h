@@ -29,6 +29,8 @@ int cli_become_owner(const struct cli *cli);
 /* Passwords: asked for twice without echo on a terminal, else one line of standard input. NULL
  * after a message. Wipe and free() it. */
 char *cli_read_password(const char *prompt);
+/* A password that exists: asked for once, on the terminal only. */
+char *cli_ask_password(const char *prompt);
 
 /* Texts and numbers of an item, "" and 0 if missing. */
 const char *cli_item_text(const json_t *item, const char *key);

@@ -13,6 +13,8 @@ extern const struct cli_command cmd_fsck;
 extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_init;
 extern const struct cli_command cmd_queue;
+extern const struct cli_command cmd_send;
+extern const struct cli_command cmd_recover;
 extern const struct cli_command cmd_serve;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_trace;

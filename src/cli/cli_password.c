@@ -57,6 +57,18 @@ static char *ask_twice(FILE *terminal, const char *prompt)
 	return NULL;
 }
 
+static char *with_terminal(char *(*asking)(FILE *, const char *), const char *prompt)
+{
+	FILE *terminal = fopen("/dev/tty", "r+e");
+	if (!terminal) {
+		cli_fail("there is no terminal to ask for the password on");
+		return NULL;
+	}
+	char *password = asking(terminal, prompt);
+	fclose(terminal);
+	return password;
+}
+
 char *cli_read_password(const char *prompt)
 {
 	if (!isatty(STDIN_FILENO)) {
@@ -67,12 +79,7 @@ char *cli_read_password(const char *prompt)
 		wipe(line);
 		return NULL;
 	}
-	FILE *terminal = fopen("/dev/tty", "r+e");
-	if (!terminal) {
-		cli_fail("there is no terminal to ask for the password on");
-		return NULL;
-	}
-	char *password = ask_twice(terminal, prompt);
-	fclose(terminal);
-	return password;
+	return with_terminal(ask_twice, prompt);
 }
+
+char *cli_ask_password(const char *prompt) { return with_terminal(ask, prompt); }

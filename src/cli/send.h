@@ -36,6 +36,8 @@ struct send {
  * until the process ends. These return an enum cli_exit, after a message on failure. */
 int send_compose(struct send *s);
 int send_read_file(struct send *s, const char *path);
+/* Takes Bcc fields out of the head: they are for the sender's eyes only. */
+void send_hide_bcc(struct send *s);
 
 /* Sender and recipients from --from, --to, --cc and --bcc; when there is no recipient among them
  * from the message's own fields, as sendmail -t has it. */

@@ -33,8 +33,8 @@ static void add_recipient(struct send *s, struct slice path)
 {
 	size_t count = s->recipient_count;
 	if ((count & (count - 1)) == 0) {
-		struct smtp_client_recipient *grown =
-			ARENA_ARRAY(s->arena, count ? count * 2 : 1, struct smtp_client_recipient);
+		struct smtp_client_recipient *grown = ARENA_ARRAY(s->arena, count ? count * 2 : 1,
+		                                                  struct smtp_client_recipient);
 		if (count > 0)
 			memcpy(grown, s->recipients, count * sizeof(*grown));
 		s->recipients = grown;

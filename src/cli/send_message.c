@@ -214,18 +214,14 @@ int send_compose(struct send *s)
 	return cli_fail("the message can't be composed: %s", strerrordesc_np(-rc));
 }
 
-/* Bcc is for the sender's eyes only. */
-static void split_head(struct send *s, struct slice message)
+void send_hide_bcc(struct send *s)
 {
-	struct slice bcc = SLICE("Bcc");
-	struct message_section no_bcc = { .kind = SECTION_HEADER_FIELDS_NOT, .fields = &bcc,
+	struct slice bcc = SLICE("Bcc"), found;
+	struct message_section no_bcc = { .kind = SECTION_HEADER_FIELDS_NOT,
+		                          .fields = &bcc,
 		                          .field_count = 1 };
-	struct slice found;
-	size_t header = header_length(message);
-	s->head = slice_sub(message, 0, header);
-	s->body = slice_from(message, header);
 	if (header_find(s->head, bcc, &found))
-		message_section(message, header, &MESSAGE_LIMITS_DEFAULT, s->arena, &no_bcc,
+		message_section(s->head, s->head.len, &MESSAGE_LIMITS_DEFAULT, s->arena, &no_bcc,
 		                &s->head);
 }
 
@@ -244,7 +240,8 @@ int send_read_file(struct send *s, const char *path)
 		return cli_fail("%s: %s", path, strerrordesc_np(-rc));
 	if (message.len == 0)
 		return cli_fail("%s: there is no message in it", path);
-	split_head(s, message);
+	s->head = slice_sub(message, 0, header_length(message));
+	s->body = slice_from(message, s->head.len);
 	s->has_8bit = !slice_is_ascii(message);
 	return CLI_OK;
 }
