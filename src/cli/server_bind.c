@@ -51,6 +51,8 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 		break;
 	case LISTENER_IMAP:
 	case LISTENER_IMAPS:
+		out->protocol = &imap_protocol;
+		out->context = &s->imap;
 		out->idle_ms = c->imap.idle_ms;
 		break;
 	}
@@ -90,8 +92,6 @@ static int bind_listener(struct server *s, const struct config_listener *l)
 		.workers = (unsigned)s->config->workers,
 	};
 	set_protocol(s, l->kind, &config);
-	if (!config.protocol)
-		return 0;
 	int rc = service_listen(&config, &s->services[s->service_count]);
 	if (rc == 0) {
 		s->service_count++;

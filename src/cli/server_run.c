@@ -12,8 +12,10 @@
 #include "base/log.h"
 #include "cli/server.h"
 #include "fiber/fiber.h"
+#include "route/journey.h"
+#include "store/store.h"
 
-enum { GRACE_MS = 10000, PORTS_MAX = 128, NAMES_MAX = 24 };
+enum { GRACE_MS = 10000, UPKEEP_MS = 600000, PORTS_MAX = 128, NAMES_MAX = 24 };
 
 void server_notify(const char *state)
 {
@@ -128,6 +130,41 @@ static void watch_signals(struct server *s)
 	}
 }
 
+/* --- upkeep ----------------------------------------------------------------------------- */
+
+struct expiry {
+	int64_t before_ms, count;
+};
+
+static int expire_journeys(struct db *db, void *arg)
+{
+	struct expiry *e = arg;
+	return journey_expire(db, e->before_ms, &e->count);
+}
+
+static void forget_journeys(struct server *s)
+{
+	struct expiry e = { .before_ms = clock_wall_ms() - s->config->log.journey_ms };
+	int rc = s->config->log.journey_ms > 0 ? 0 : -ENODATA;
+	do {
+		if (rc == 0)
+			rc = store_commit(s->store, NULL, 0, expire_journeys, &e);
+	} while (rc == 0 && e.count > 0);
+}
+
+/* What need not be done at once: space given back, old journeys forgotten. */
+static void keep_up(void *arg)
+{
+	struct server *s = arg;
+	while (fiber_sleep(deadline_in(UPKEEP_MS)) == 0) {
+		uint64_t freed = 0;
+		forget_journeys(s);
+		mailboxes_purge(s->mailboxes);
+		if (store_collect(s->store, &freed) == 0 && freed > 0)
+			log_info("server.collected", kv_int("bytes", (int64_t)freed));
+	}
+}
+
 /* The first fiber. */
 static void begin(void *arg)
 {
@@ -140,6 +177,7 @@ static void begin(void *arg)
 	}
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
+	fiber_start(-1, "server.upkeep", keep_up, s);
 	tell_ready(s);
 	watch_signals(s);
 }

@@ -118,8 +118,9 @@ struct config {
 		unsigned max_alias_targets;   /* of one address, all levels together */
 	} local;
 	struct {
-		int level;      /* enum log_level */
+		int level;          /* enum log_level */
 		bool json;
+		int64_t journey_ms; /* how long journeys are kept; 0: for ever */
 	} log;
 
 	struct arena *arena; /* owns all of it */

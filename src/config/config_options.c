@@ -165,6 +165,8 @@ const struct config_option config_options[] = {
 	{ "log", "level", CONFIG_CHOICE, "info", AT(log.level), "The least severe that is written.",
 	  .choices = { "error", "warn", "info", "debug" } },
 	{ "log", "json", CONFIG_FLAG, "no", AT(log.json), "Write lines of JSON." },
+	{ "log", "keep-journeys", CONFIG_DURATION, "30d", AT(log.journey_ms),
+	  "How long `veredus trace` knows a message; 0 is for ever." },
 };
 /* clang-format on */
 const size_t config_option_count = sizeof(config_options) / sizeof(config_options[0]);

@@ -1,4 +1,5 @@
 #include "route/journey.h"
+#include "route/queue_id.h"
 
 #include <errno.h>
 
@@ -23,6 +24,19 @@ int journey_note(struct db *db, const struct journey_event *e)
 	              " FROM journey WHERE queue_id = $1), $2, $3, $4, $5, $6, $7)",
 	              "tiitttt", e->queue_id, e->at_ms, (int64_t)e->kind, e->message_id, e->address,
 	              e->peer, e->detail);
+}
+
+/* Queue ids sort by time: the least id of a moment parts the older messages from the newer. */
+int journey_expire(struct db *db, int64_t before_ms, int64_t *count_out)
+{
+	struct queue_id_source source = { 0 };
+	char least[QUEUE_ID_LEN + 1];
+	queue_id_next(&source, before_ms, least);
+	return db_change(db, count_out,
+	                 "DELETE FROM journey WHERE queue_id IN"
+	                 " (SELECT queue_id FROM journey WHERE queue_id < $1"
+	                 " ORDER BY queue_id LIMIT 1000)",
+	                 "s", least);
 }
 
 int journey_begin(struct db *db, const struct journey_event *e, int64_t position)

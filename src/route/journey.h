@@ -35,6 +35,9 @@ int journey_note(struct db *db, const struct journey_event *event);
 /* The same for a journey that has none yet, which needs no look at what is there: position counts
  * its events from 0. */
 int journey_begin(struct db *db, const struct journey_event *event, int64_t position);
+/* Inside a commit: forgets messages that came before before_ms (wall clock), the oldest first,
+ * some at a time. *count_out events went; 0 when there are no more. */
+int journey_expire(struct db *db, int64_t before_ms, int64_t *count_out);
 /* Inside a read: all events of the messages with this Message-ID or queue id, oldest first. */
 int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg);
 /* The RECEIVED events of messages from or to an address (either may be empty; case does not
