@@ -1,11 +1,16 @@
 #include "fiber/fiber_testing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "fiber/fiber_sanitize.h"
 
 /* --- start, join, yield --------------------------------------------------------------- */
 
@@ -507,6 +512,50 @@ static void many_fibers(void **state)
 	run_on_fiber(2, many_body, NULL);
 }
 
+/* --- no more stacks ------------------------------------------------------------------- */
+
+static void limit_address_space(size_t more)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	CHECK(f && fscanf(f, "%lu", &pages) == 1);
+	fclose(f);
+	struct rlimit limit = { .rlim_cur = pages * (size_t)sysconf(_SC_PAGESIZE) + more };
+	limit.rlim_max = limit.rlim_cur;
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+static void scarce_body(void *arg)
+{
+	static fiber_id ids[1000];
+	int ended = 0;
+	(void)arg;
+	for (int i = 0; i < 1000; i++)
+		ids[i] = fiber_start(-1, "scarce", sleep_and_count, &ended);
+	limit_address_space(16 * 1024 * 1024);
+	for (int i = 0; i < 1000; i++)
+		CHECK(fiber_join(ids[i], deadline_in(20000)) == 0);
+	CHECK(ended == 1000);
+}
+
+/* A thousand stacks don't fit: the starts wait until others have ended. */
+static void starts_wait_for_stacks(void **state)
+{
+	int status;
+	(void)state;
+	if (FIBER_ASAN || FIBER_TSAN)
+		skip();
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		log_setup(LOG_ERROR, false, open("/dev/null", O_WRONLY));
+		run_on_fiber(1, scarce_body, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* --- the end of the stack ------------------------------------------------------------- */
 
 static int __attribute__((noinline)) eat_stack(volatile char *above, int depth)
@@ -568,6 +617,7 @@ int main(void)
 		cmocka_unit_test(errno_and_thread_locals_stay),
 		cmocka_unit_test(defers_and_lists),
 		cmocka_unit_test(many_fibers),
+		cmocka_unit_test(starts_wait_for_stacks),
 		cmocka_unit_test(overflow_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
