@@ -50,7 +50,7 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 		"SELECT m.queue_id, m.message_id, m.reverse_path, r.forward_path,"
 		" m.size_bytes, m.arrived_ms, r.due_ms, r.held, r.lease_owner,"
 		" m.expires_ms, r.attempts, r.last_text,"
-	                  " m.blob_id, m.skip_bytes"
+		" m.blob_id, m.skip_bytes"
 		" FROM queue_message m JOIN queue_recipient r ON r.queue_message_id = m.id"
 		" WHERE" FILTER_SQL " ORDER BY m.id, r.position LIMIT $6",
 		FILTER_TYPES "i", f.queue_id, f.path, f.domain, f.from, f.has_from,

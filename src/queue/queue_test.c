@@ -1,0 +1,378 @@
+/* The whole queue, from the accepting commit to the last record, against a scripted remote. */
+#include "queue/queue_testing.h"
+
+#include <errno.h>
+
+#include "base/codec.h"
+#include "fiber/fiber.h"
+#include "route/journey.h"
+
+#define JOURNEY(kind) "SELECT count(*) FROM journey WHERE kind = " #kind
+#define RELAYED       JOURNEY(3)
+#define DEFERRED      JOURNEY(4)
+#define BOUNCED       JOURNEY(5)
+#define DROPPED       JOURNEY(6)
+_Static_assert(JOURNEY_RELAYED == 3 && JOURNEY_DEFERRED == 4 && JOURNEY_BOUNCED == 5 &&
+                       JOURNEY_DROPPED == 6,
+               "the rows' numbers");
+
+static bool has(struct slice text, const char *part)
+{
+	return slice_find(text, slice_from_str(part)) >= 0;
+}
+
+static void nothing_is_left(struct office *o)
+{
+	EXPECT_NUMBER(o, office_count(o, QUEUED), 0);
+	EXPECT_NUMBER(o, office_count(o, "SELECT count(*) FROM queue_message"), 0);
+	EXPECT_NUMBER(o, office_count(o, "SELECT coalesce(sum(refs), 0) FROM blob"),
+	              office_count(o, INBOXED));
+}
+
+/* --- relaying ------------------------------------------------------------------------- */
+
+static void many_on_one_connection(struct office *o)
+{
+	for (int i = 0; i < 20; i++)
+		office_post(o, "alice@example.test", "bob@far.test carol@near.test", 0);
+	office_wait(o, QUEUED, 0);
+	office_wait(o, RELAYED, 40);
+	EXPECT_NUMBER(o, o->remote.messages, 20);
+	EXPECT_NUMBER(o, o->remote.recipients, 40);
+	struct slice last = slice_of(o->remote.last, o->remote.last_len);
+	EXPECT(o, slice_starts_with(last, SLICE("Received: test\r\nSubject: one\r\n")));
+	EXPECT(o, slice_ends_with(last, SLICE("\r\n\r\n.dot\r\nbody\r\n")));
+	nothing_is_left(o);
+}
+
+static void relays(void **state)
+{
+	struct office *o = *state;
+	o->config->queue.max_connections_per_destination = 1;
+	office_reopen(o);
+	office_run(o, many_on_one_connection);
+	assert_int_equal(o->remote.connections, 1);
+}
+
+static void once_refused(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", "bob@far.test", 2, "450 4.2.0 not yet" };
+	office_post(o, "alice@example.test", "bob@far.test carol@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, office_count(o, DEFERRED), 2);
+	EXPECT_NUMBER(o, office_count(o, RELAYED), 2);
+	EXPECT_NUMBER(o, o->remote.messages, 2);
+	EXPECT_NUMBER(o, o->remote.recipients, 2);
+	nothing_is_left(o);
+}
+
+static void tries_again_who_was_refused(void **state) { office_run(*state, once_refused); }
+
+static void takes_nobody(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", "bob@", 1, "450 4.2.0 not yet" };
+	o->remote.rules[1] = (struct remote_rule){ "DATA", NULL, 1, "354 go on anyway" };
+	office_post(o, "alice@example.test", "bob@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, office_count(o, DEFERRED), 1);
+	EXPECT_NUMBER(o, o->remote.messages, 2); /* the first one was empty, and for nobody */
+	EXPECT_NUMBER(o, o->remote.recipients, 1);
+}
+
+static void an_odd_354_is_answered(void **state) { office_run(*state, takes_nobody); }
+
+static void lost_after_the_dot(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ ".", NULL, 1, NULL };
+	office_post(o, "alice@example.test", "bob@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, office_count(o, DEFERRED), 1);
+	EXPECT_NUMBER(o, o->remote.mails, 2);
+	EXPECT_NUMBER(o, o->remote.messages, 1);
+}
+
+static void a_lost_reply_is_no_success(void **state) { office_run(*state, lost_after_the_dot); }
+
+static void closed_while_idle(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "MAIL", "second@", 1,
+		                                   "421 4.4.2 too long idle" };
+	o->remote.rules[1] = (struct remote_rule){ "MAIL", "third@", 1, NULL };
+	office_post(o, "first@example.test", "bob@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	office_post(o, "second@example.test", "bob@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	office_post(o, "third@example.test", "bob@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, office_count(o, DEFERRED), 0);
+	EXPECT_NUMBER(o, o->remote.messages, 3);
+}
+
+static void a_stale_connection_is_no_failure(void **state)
+{
+	struct office *o = *state;
+	office_run(o, closed_while_idle);
+	assert_int_equal(o->remote.connections, 3);
+}
+
+/* --- failing -------------------------------------------------------------------------- */
+
+static void three_fates(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", "no@", -1, "550 5.1.1 no such user" };
+	o->remote.rules[1] = (struct remote_rule){ "RCPT", "later@", 1, "451 4.3.0 later" };
+	office_post(o, "alice@example.test", "yes@far.test no@far.test later@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, o->remote.messages, 2);
+	EXPECT_NUMBER(o, o->remote.recipients, 2);
+	EXPECT_NUMBER(o, office_count(o, BOUNCED), 1);
+	EXPECT_NUMBER(o, office_count(o, INBOXED), 1);
+	struct slice dsn = office_inbox(o);
+	EXPECT(o, slice_starts_with(dsn, SLICE("Return-Path: <>\r\n")));
+	EXPECT(o, has(dsn, "\r\nTo: <alice@example.test>\r\n"));
+	EXPECT(o, has(dsn, "report-type=delivery-status"));
+	EXPECT(o, has(dsn, "\r\nFinal-Recipient: rfc822; no@far.test\r\nAction: failed\r\n"
+	                   "Status: 5.1.1\r\n"));
+	EXPECT(o, has(dsn, "\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n"));
+	EXPECT(o, !has(dsn, "later@far.test"));
+	EXPECT(o, !has(dsn, "Final-Recipient: rfc822; yes@far.test"));
+	EXPECT(o, has(dsn, "\r\nSubject: one\r\n"));
+	nothing_is_left(o);
+}
+
+static void the_sender_is_told(void **state) { office_run(*state, three_fates); }
+
+static void silent_failures(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", NULL, -1, "550 5.1.1 no" };
+	office_post(o, "", "bob@far.test", 0);
+	office_post(o, "alice@example.test", "bob@far.test", NOTIFY_NEVER);
+	office_post(o, "alice@example.test", "bob@far.test", NOTIFY_SUCCESS);
+	office_post(o, "nobody@example.test", "bob@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	office_wait(o, BOUNCED, 4);
+	EXPECT_NUMBER(o, office_count(o, INBOXED), 0);
+	nothing_is_left(o);
+}
+
+static void nobody_is_told_who_should_not(void **state) { office_run(*state, silent_failures); }
+
+static void bounces_afar(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", "bob@", -1, "550 5.1.1 no" };
+	office_post(o, "sender@far.test", "bob@far.test", 0);
+	office_wait(o, RELAYED, 1);
+	office_wait(o, QUEUED, 0);
+	struct slice dsn = slice_of(o->remote.last, o->remote.last_len);
+	EXPECT(o, has(dsn, "\r\nTo: <sender@far.test>\r\n"));
+	nothing_is_left(o);
+}
+
+static void a_report_goes_through_the_queue(void **state) { office_run(*state, bounces_afar); }
+
+static void success_is_told(struct office *o)
+{
+	office_post(o, "alice@example.test", "bob@far.test", NOTIFY_SUCCESS);
+	office_wait(o, QUEUED, 0);
+	office_wait(o, INBOXED, 1);
+	struct slice dsn = office_inbox(o);
+	EXPECT(o, has(dsn, "\r\nAction: relayed\r\nStatus: 2.0.0\r\n"));
+	EXPECT(o, has(dsn, "Content-Type: text/rfc822-headers\r\n"));
+}
+
+static void success_is_told_if_asked(void **state) { office_run(*state, success_is_told); }
+
+/* --- time ----------------------------------------------------------------------------- */
+
+static void too_old(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", NULL, -1, "450 4.2.1 busy" };
+	office_post(o, "alice@example.test", "bob@far.test", NOTIFY_FAILURE | NOTIFY_DELAY);
+	office_wait(o, DEFERRED, 1);
+	/* Five hours later its sender hears that it takes long, after five days that it is over. */
+	clock_shift_wall(5 * 3600 * 1000LL);
+	queue_kick(o->queue);
+	office_wait(o, INBOXED, 1);
+	EXPECT(o, has(office_inbox(o), "\r\nAction: delayed\r\nStatus: 4.2.1\r\n"));
+	EXPECT(o, has(office_inbox(o), "\r\nWill-Retry-Until: "));
+	clock_shift_wall(5 * 24 * 3600 * 1000LL);
+	queue_kick(o->queue);
+	office_wait(o, INBOXED, 2);
+	struct slice dsn = office_inbox(o);
+	EXPECT(o, has(dsn, "\r\nAction: failed\r\nStatus: 4.4.7\r\n"));
+	EXPECT(o, has(dsn, "450 4.2.1 busy"));
+	nothing_is_left(o);
+}
+
+static void what_is_too_old_goes_back(void **state)
+{
+	office_run(*state, too_old);
+	clock_shift_wall(-(5 * 24 + 5) * 3600 * 1000LL);
+}
+
+static void a_dead_host(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "CONNECT", NULL, 4, "421 4.3.2 closed" };
+	for (int i = 0; i < 50; i++)
+		office_post(o, "alice@example.test", "bob@far.test", 0);
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, o->remote.messages, 50);
+	/* Each step is one attempt of one message, but for what was on its way at the first. */
+	EXPECT_RANGE(o, office_count(o, DEFERRED), 1, 4);
+}
+
+static void a_dead_host_costs_one_attempt_a_step(void **state)
+{
+	struct office *o = *state;
+	o->config->queue.max_connections_per_destination = 1;
+	office_reopen(o);
+	office_run(o, a_dead_host);
+	assert_in_range(o->remote.connections, 5, 8);
+}
+
+static void one_dead_one_alive(struct office *o)
+{
+	struct config_smarthost hosts[2] = { o->smarthost, o->smarthost };
+	hosts[1].domain = "dead.test";
+	hosts[1].port = 1;
+	o->config->smarthosts = hosts;
+	o->config->smarthost_count = 2;
+	for (int i = 0; i < 10; i++)
+		office_post(o, "alice@example.test", i % 2 ? "a@dead.test" : "b@far.test", 0);
+	office_wait(o, RELAYED, 5);
+	office_wait(o,
+	            "SELECT count(*) FROM queue_recipient WHERE last_text LIKE"
+	            " '%connection refused%' AND lease_owner IS NULL",
+	            5);
+	EXPECT_NUMBER(o, office_count(o, QUEUED), 5);
+}
+
+static void a_dead_host_holds_up_no_other(void **state) { office_run(*state, one_dead_one_alive); }
+
+/* --- leases and the operator ---------------------------------------------------------- */
+
+static int lease_to_the_dead(struct db *db, void *arg)
+{
+	(void)arg;
+	return db_run(db,
+	              "UPDATE queue_recipient SET lease_owner = 'gone', due_ms = due_ms + 3600000",
+	              "");
+}
+
+static void after_a_crash(struct office *o)
+{
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, o->remote.messages, 1);
+}
+
+static void takes_over_from_the_dead(void **state)
+{
+	struct office *o = *state;
+	office_post(o, "alice@example.test", "bob@far.test", 0);
+	assert_int_equal(store_commit(o->store, NULL, 0, lease_to_the_dead, NULL), 0);
+	office_run(o, after_a_crash);
+}
+
+struct act {
+	enum queue_action action;
+	struct queue_filter filter;
+	int64_t count;
+};
+
+static int do_act(struct db *db, void *arg)
+{
+	struct act *a = arg;
+	return queue_act(db, a->action, &a->filter, clock_wall_ms(), &a->count);
+}
+
+static int64_t act(struct office *o, enum queue_action action, struct queue_filter filter)
+{
+	struct act a = { action, filter, -1 };
+	EXPECT_NUMBER(o, store_commit(o->store, NULL, 0, do_act, &a), 0);
+	queue_kick(o->queue);
+	return a.count;
+}
+
+static int count_states(const struct queue_entry *e, void *arg)
+{
+	((int *)arg)[e->state]++;
+	return 0;
+}
+
+static int list_states(struct db *db, void *arg)
+{
+	const struct queue_filter all = { .to = SLICE("@far.test") };
+	return queue_each(db, &all, 0, count_states, arg);
+}
+
+static void operating(struct office *o)
+{
+	const struct queue_filter bob = { .to = SLICE("Bob@far.test") };
+	const struct queue_filter far = { .to = SLICE("@far.test"),
+		                          .from = SLICE("alice@example.test") };
+	const struct queue_filter null = { .from = SLICE("<>") };
+	int states[3] = { 0 };
+	EXPECT_NUMBER(o, store_read(o->store, list_states, states), 0);
+	EXPECT_NUMBER(o, states[QUEUE_HELD], 3);
+	EXPECT_NUMBER(o, act(o, QUEUE_RELEASE, null), 0);
+	EXPECT_NUMBER(o, act(o, QUEUE_RETRY, bob), 0); /* held ones stay so */
+	EXPECT_NUMBER(o, act(o, QUEUE_RELEASE, bob), 1);
+	office_wait(o, RELAYED, 1);
+	office_wait(o, QUEUED, 2);
+	EXPECT_NUMBER(o, act(o, QUEUE_DROP, far), 2);
+	nothing_is_left(o);
+	EXPECT_NUMBER(o, office_count(o, DROPPED), 2);
+	EXPECT_NUMBER(o, office_count(o, INBOXED), 0);
+}
+
+static void holds_releases_and_drops(void **state)
+{
+	struct office *o = *state;
+	const struct queue_filter far = { .to = SLICE("@far.test") };
+	office_post(o, "alice@example.test", "bob@far.test carol@far.test dave@far.test", 0);
+	EXPECT_NUMBER(o, act(o, QUEUE_HOLD, far), 3);
+	office_run(o, operating);
+}
+
+static void asked_for(struct office *o)
+{
+	const struct queue_filter all = { .to = SLICE("@far.test") };
+	o->remote.rules[0] = (struct remote_rule){ "CONNECT", NULL, 1, "421 4.3.2 closed" };
+	for (int i = 0; i < 3; i++)
+		office_post(o, "alice@example.test", "bob@far.test", 0);
+	office_wait(o, "SELECT count(*) FROM queue_recipient WHERE lease_owner IS NULL", 3);
+	EXPECT_NUMBER(o, act(o, QUEUE_RETRY, all), 3);
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, o->remote.messages, 3);
+}
+
+static void the_operator_ends_a_pause(void **state)
+{
+	struct office *o = *state;
+	o->config->queue.retry_first_ms = o->config->queue.retry_max_ms = 3600 * 1000;
+	office_reopen(o);
+	office_run(o, asked_for);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, office_setup, office_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(relays),
+		TEST(tries_again_who_was_refused),
+		TEST(an_odd_354_is_answered),
+		TEST(a_lost_reply_is_no_success),
+		TEST(a_stale_connection_is_no_failure),
+		TEST(the_sender_is_told),
+		TEST(nobody_is_told_who_should_not),
+		TEST(a_report_goes_through_the_queue),
+		TEST(success_is_told_if_asked),
+		TEST(what_is_too_old_goes_back),
+		TEST(a_dead_host_costs_one_attempt_a_step),
+		TEST(a_dead_host_holds_up_no_other),
+		TEST(takes_over_from_the_dead),
+		TEST(holds_releases_and_drops),
+		TEST(the_operator_ends_a_pause),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
