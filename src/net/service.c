@@ -245,8 +245,9 @@ void service_start(struct service *s)
 		l->service = s;
 		l->fd = s->sockets[i % s->socket_count];
 		service_hold(s);
+		/* Given back if it was not needed; the owner's keeps the service here. */
 		if (fiber_start((int)(i % workers), "accept", listener_begin, l) == 0)
-			service_release(s);
+			atomic_fetch_sub(&s->references, 1);
 	}
 }
 
