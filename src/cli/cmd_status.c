@@ -151,7 +151,8 @@ static void print_finding(const json_t *item, void *arg)
 	else if (finding[0])
 		puts(finding);
 	else
-		printf("%lld messages' bytes and %lld rows looked at: %lld damaged, %lld missing, "
+		printf("%lld messages' bytes and %lld rows looked at: %lld with a wrong checksum, "
+		       "%lld missing, "
 		       "%lld counted wrong\n",
 		       cli_item_number(item, "blobs"), cli_item_number(item, "rows"),
 		       cli_item_number(item, "damaged"), cli_item_number(item, "missing"),

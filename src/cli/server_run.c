@@ -105,11 +105,10 @@ static void stop(struct server *s, int signal)
 	server_notify("STOPPING=1");
 	for (size_t i = 0; i < s->service_count; i++)
 		service_stop(s->services[i]);
-	/* A second signal ends the process at once, by its default action in this thread: nothing
-	 * that was accepted is lost. */
+	/* Whoever presses Ctrl-C again ends the process at once, by the default action in this
+	 * thread: nothing that was accepted is lost. */
 	sigset_t again;
 	sigemptyset(&again);
-	sigaddset(&again, SIGTERM);
 	sigaddset(&again, SIGINT);
 	pthread_sigmask(SIG_UNBLOCK, &again, NULL);
 	runtime_stop(GRACE_MS);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "config/config_check.h"
+#include "config/config_text.h"
 #include "config/nearest.h"
 
 /* An option in each section, by a name that can't be written, through which libConfuse's
@@ -19,13 +20,13 @@
  * section; this option, known only outside of sections, shows that one was not closed. */
 #define END_OPTION "end-of-configuration"
 
-enum { OPTIONS_MAX = 32, TEXT_MAX = 64 * 1024, FILE_BYTES_MAX = 4 << 20 };
+enum { OPTIONS_MAX = 32, TEXT_MAX = 64 * 1024 };
 
 struct load {
 	struct config *config;
 	struct arena *arena; /* of the config */
 	const char *path;
-	cfg_t *root;     /* knows the file that is being read, included ones too */
+	struct config_text source;
 	struct buf text; /* errors and warnings */
 	bool failed;
 };
@@ -77,11 +78,10 @@ static void report_unknown(struct load *l, cfg_t *cfg, const char *name)
 {
 	struct slice section = section_of(cfg), word = slice_from_str(name);
 	if (slice_equal(word, SLICE(END_OPTION))) {
-		buf_printf(&l->text, "%s:%d: section %.*s is not closed: add a }\n",
-		           l->root->filename, cfg->line - 1, SLICE_ARG(section));
+		buf_printf(&l->text, "section %.*s is not closed: add a }\n", SLICE_ARG(section));
 		return;
 	}
-	buf_printf(&l->text, "%s:%d: there is no option '%s'", l->root->filename, cfg->line, name);
+	buf_printf(&l->text, "there is no option '%s'", name);
 	if (section.len > 0)
 		buf_printf(&l->text, " in section %.*s", SLICE_ARG(section));
 	const char *near = nearest_name(section, word);
@@ -101,14 +101,18 @@ __attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char 
 {
 	struct load *l = find_load(cfg);
 	char text[1024];
+	int line = cfg->line;
+	if (line > l->source.lines) /* END_OPTION, behind the last */
+		line = l->source.lines;
+	const char *path = config_text_where(&l->source, line, &line);
 	l->failed = true;
+	buf_printf(&l->text, "%s:%d: ", path, line);
 	if (slice_starts_with(slice_from_str(format), SLICE("no such option"))) {
 		report_unknown(l, cfg, va_arg(args, const char *));
 		return;
 	}
 	vsnprintf(text, sizeof(text), format, args);
-	buf_printf(&l->text, "%s:%d: %s\n", cfg->filename ? cfg->filename : l->path, cfg->line,
-	           text);
+	buf_printf(&l->text, "%s\n", text);
 }
 
 /* --- while reading ---------------------------------------------------------------------- */
@@ -141,14 +145,11 @@ static void add_options(cfg_opt_t *out, const char *section, struct load *l)
 		out[n++].validcb = check_value;
 	}
 	cfg_opt_t load = CFG_SIMPLE_STR(LOAD_OPTION, (char **)(void *)l);
-	cfg_opt_t include = CFG_FUNC("include", cfg_include);
 	cfg_opt_t last = CFG_STR(END_OPTION, NULL, CFGF_NODEFAULT);
 	cfg_opt_t end = CFG_END();
 	out[n++] = load;
-	if (!section[0]) {
-		out[n++] = include;
+	if (!section[0])
 		out[n++] = last;
-	}
 	out[n] = end;
 }
 
@@ -222,13 +223,16 @@ static void store_single_sections(struct load *l, cfg_t *cfg)
 
 static struct config_place place_of(struct load *l, const char *section, cfg_t *cfg)
 {
-	return (struct config_place){ .config = l->config,
+	struct config_place place = { .config = l->config,
 		                      .text = &l->text,
 		                      .failed = &l->failed,
-		                      .path = l->root->filename,
-		                      .line = cfg ? cfg->line : 0,
-		                      .section = section,
-		                      .title = cfg ? cfg->title : NULL };
+		                      .path = l->path,
+		                      .section = section };
+	if (cfg) {
+		place.title = cfg->title;
+		place.path = config_text_where(&l->source, cfg->line, &place.line);
+	}
+	return place;
 }
 
 static void store_listeners(struct load *l, cfg_t *cfg)
@@ -300,29 +304,13 @@ static void set_hostname(struct config *c)
 	c->hostname = name[0] ? arena_str(c->arena, slice_from_str(name)) : "localhost";
 }
 
-/* The whole file, with END_OPTION behind it. */
-static int read_text(const char *path, struct buf *out)
-{
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	size_t got = 1;
-	while (got > 0 && !buf_failed(out)) {
-		char *room = buf_reserve(out, 4096);
-		got = room ? fread(room, 1, 4096, file) : 0;
-		buf_commit(out, got);
-	}
-	int rc = ferror(file) ? -EISDIR : 0;
-	fclose(file);
-	buf_append(out, SLICE("\n" END_OPTION " = 1\n"));
-	return buf_failed(out) ? -EFBIG : rc;
-}
-
-static int parse_text(struct load *l, struct slice text)
+static int parse_text(struct load *l)
 {
 	struct arena *scratch = arena_new();
-	cfg_t *cfg = l->root = make_parser(l, scratch);
-	FILE *file = fmemopen((void *)(uintptr_t)text.data, text.len, "r");
+	struct buf *text = &l->source.text;
+	buf_append(text, SLICE(END_OPTION " = 1\n"));
+	cfg_t *cfg = make_parser(l, scratch);
+	FILE *file = fmemopen(text->data, text->len, "r");
 	cfg->filename = mem_str(slice_from_str(l->path));
 	if (file && cfg_parse_fp(cfg, file) == CFG_SUCCESS)
 		store_all(l, cfg);
@@ -337,23 +325,23 @@ static int parse_text(struct load *l, struct slice text)
 
 static int read_file(struct load *l)
 {
-	struct buf text = buf_make(FILE_BYTES_MAX);
-	int rc = read_text(l->path, &text);
+	const char *why;
+	int rc = config_text_read(&l->source, l->path, &why);
 	if (rc < 0)
-		buf_printf(&l->text, "%s: it can't be read (%s)\n", l->path,
-		           rc == -ENOENT   ? "there is no such file: `veredus init` makes one"
-		           : rc == -EACCES ? "permission denied: run as root or as its owner"
-		                           : "it is no configuration file");
+		buf_append(&l->text, slice_from_str(why));
 	else
-		rc = parse_text(l, buf_slice(&text));
-	buf_free(&text);
+		rc = parse_text(l);
+	config_text_free(&l->source);
 	return rc;
 }
 
 int config_load(const char *dir, struct config **out, char **errors_out)
 {
 	struct config *c = new_config(dir);
-	struct load l = { .config = c, .arena = c->arena, .text = buf_make(TEXT_MAX) };
+	struct load l = { .config = c,
+		          .arena = c->arena,
+		          .source = { .arena = c->arena, .dir = c->dir },
+		          .text = buf_make(TEXT_MAX) };
 	l.path = arena_printf(c->arena, "%s/veredus.conf", dir);
 	int rc = read_file(&l);
 	set_hostname(c);

@@ -290,12 +290,44 @@ static void bad_syntax_has_a_line(void **state)
 {
 	struct fixture *f = *state;
 	assert_int_equal(load(f, "\n\nsmtp {\n"), -EINVAL);
-	assert_non_null(strstr(f->errors, "veredus.conf:4: section smtp is not closed: add a }"));
+	assert_non_null(strstr(f->errors, "veredus.conf:3: section smtp is not closed: add a }"));
 	assert_int_equal(load(f, "hostname = \"x\n"), -EINVAL);
 	assert_non_null(strstr(f->errors, "premature end of file"));
 	assert_int_equal(load(f, "#\n##\nhostname = \n"), -EINVAL);
 	assert_int_equal(load(f, "hostname \"x\"\n"), -EINVAL);
 	assert_non_null(strstr(f->errors, "veredus.conf:1: missing equal sign"));
+}
+
+static void lines_are_counted_right(void **state)
+{
+	struct fixture *f = *state;
+	assert_error(f, "# one\n# two\nlog { # three\n\tjson = yes # \"four\"\n}\nlgo { }\n",
+	             ":6: there is no option 'lgo': did you mean 'log'?");
+	assert_error(f, "hostname = \"a#b\nc\"\nlgo { }\n",
+	             ":3: there is no option 'lgo': did you mean 'log'?");
+	write_file(f, "more.conf", "# a comment\nlog {\n\tjsno = yes\n}\n");
+	char more[128];
+	snprintf(more, sizeof(more), "%s/more.conf:3: there is no option 'jsno' in section log",
+	         f->dir);
+	assert_int_equal(load(f, "\ninclude(more.conf)\n"), -EINVAL);
+	assert_non_null(strstr(f->errors, more));
+	write_file(f, "more.conf", "# a comment\n");
+	assert_error(f, "\ninclude(more.conf)\nlgo { }\n",
+	             ":3: there is no option 'lgo': did you mean 'log'?");
+	assert_int_equal(load(f, "\ninclude(none.conf)\n"), -EINVAL);
+	assert_non_null(strstr(f->errors, "veredus.conf:2: include: "));
+	/* One that includes itself ends too. */
+	write_file(f, "more.conf", "include(more.conf)\n");
+	assert_int_equal(load(f, "include(more.conf)\n"), -EINVAL);
+}
+
+static void sections_add_up(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(load(f, "smtp { vrfy = yes max-errors = 5 }\nsmtp { max-errors = 7 }\n"),
+	                 0);
+	assert_true(f->config->smtp.vrfy);
+	assert_int_equal(f->config->smtp.max_errors, 7);
 }
 
 static void missing_file_says_init(void **state)
@@ -384,6 +416,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wrong_values_say_what_is_right, setup, teardown),
 		cmocka_unit_test_setup_teardown(sections_are_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_syntax_has_a_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(lines_are_counted_right, setup, teardown),
+		cmocka_unit_test_setup_teardown(sections_add_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing_file_says_init, setup, teardown),
 		cmocka_unit_test_setup_teardown(warnings_do_not_fail, setup, teardown),
 		cmocka_unit_test_setup_teardown(initial_file_loads, setup, teardown),
