@@ -276,6 +276,8 @@ static void commit_group(struct store *s, struct commit *group)
 	atomic_fetch_add(&s->groups, 1);
 	if (rc == 0)
 		store_after_commit(s);
+	if (rc == -ENOSPC) /* the log takes no more, but can start over */
+		keeper_ask(&s->checkpointer);
 }
 
 /* --- the end of it ------------------------------------------------------------------- */
