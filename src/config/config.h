@@ -72,7 +72,7 @@ struct config {
 		uint64_t max_message_bytes;    /* 552 5.3.4 */
 		unsigned max_recipients;       /* 452 4.5.3 */
 		unsigned max_errors;           /* then 421 4.7.0 */
-		unsigned max_transactions;     /* a session; then 421 4.7.0 */
+		unsigned max_transactions;     /* a session; then 421 4.7.0; 0: no limit */
 		unsigned max_command_bytes;    /* 500 5.5.6 */
 		unsigned max_received;         /* trace fields before it is a loop: 554 5.4.6 */
 		uint64_t memory_bytes;         /* of a message that is kept in memory while it

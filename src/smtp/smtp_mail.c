@@ -63,7 +63,8 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 
 void smtp_mail(struct smtp_session *s, struct slice argument)
 {
-	if (s->transactions >= s->config->smtp.max_transactions) {
+	unsigned limit = s->config->smtp.max_transactions;
+	if (limit > 0 && s->transactions >= limit) {
 		smtp_say(s, SMTP_ANSWER_TOO_MANY_TRANSACTIONS);
 		return;
 	}
