@@ -83,11 +83,11 @@ const struct cli_command cmd_send = {
 		"goes to those whom its To, Cc and Bcc fields name; Bcc is taken out.\n"
 		"\n"
 		"Without --tls: implicit on port 465, starttls with --user (no password goes out "
-	        "in\n"
+		"in\n"
 		"clear), else opportunistic.\n"
 		"\n"
 		"Exit status: 0 all recipients were taken, 1 some or all were refused, 75 not "
-	        "now.\n",
+		"now.\n",
 	.options = options,
 	.max_words = 1,
 	.run = run,

@@ -227,7 +227,7 @@ void send_hide_bcc(struct send *s)
 
 int send_read_file(struct send *s, const char *path)
 {
-	struct slice message;
+	struct slice message = SLICE_EMPTY;
 	int fd = open_spool();
 	if (fd < 0)
 		return cli_fail("no temporary file: %s", strerrordesc_np(-fd));

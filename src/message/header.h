@@ -64,7 +64,7 @@ int header_put_text(struct buf *out, const char *name, struct slice text);
 int header_put_raw(struct buf *out, const char *name, struct slice value);
 /* Appends "; name=value" with quotes or by RFC 2231, on a folded line of its own. */
 int header_put_param(struct buf *out, const char *name, struct slice value);
-/* Appends text as RFC 2047 encoded words (B or Q, whichever is shorter), each at most 75 octets,
+/* Appends text as RFC 2047 encoded words (B or Q, whichever is shorter), each at most 60 octets,
  * separated by single spaces. */
 int header_put_words(struct buf *out, struct slice text);
 

@@ -6,8 +6,9 @@
 #include "message/charset.h"
 #include "message/mime.h"
 
-/* RFC 2047 section 2; we read longer ones, as others write them. */
-#define WORD_MAX 75
+/* Of those we write: RFC 2047 section 2 allows 75, but a line with one may have 76 octets, and the
+ * first stands behind the field's name. We read longer ones, as others write them. */
+#define WORD_MAX 60
 /* "=?utf-8?B?" and "?=" */
 #define WORD_FRAME 12
 

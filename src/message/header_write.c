@@ -10,10 +10,11 @@
 
 static bool is_control(char c) { return (unsigned char)c < ' ' || c == 0x7F; }
 
-/* One word, preceded by a space or a new line. column counts what is on the line. */
-static int put_word(struct buf *out, struct slice word, size_t *column)
+/* One word, preceded by a space or a new line, but never a new line right behind the field's name:
+ * a line of white space alone is obsolete. column counts what is on the line. */
+static int put_word(struct buf *out, struct slice word, size_t *column, bool first)
 {
-	if (*column + 1 + word.len > FOLD_COLUMN && *column > 1) {
+	if (*column + 1 + word.len > FOLD_COLUMN && !first) {
 		buf_append(out, SLICE("\r\n"));
 		*column = 0;
 	}
@@ -28,15 +29,18 @@ static int put_word(struct buf *out, struct slice word, size_t *column)
 int header_put_raw(struct buf *out, const char *name, struct slice value)
 {
 	size_t column = strlen(name) + 1;
+	bool first = true;
 	buf_append(out, slice_from_str(name));
 	buf_append_byte(out, ':');
+	value = slice_trim(value);
 	while (value.len > 0) {
 		struct slice word = slice_split(&value, ' ');
 		/* Spaces beyond the first are kept as they are: they may stand in quotes. */
-		if (word.len > 0 || column == 0)
-			put_word(out, word, &column);
-		else if (column++ > 0)
+		if (word.len > 0)
+			put_word(out, word, &column, first);
+		else
 			buf_append_byte(out, ' ');
+		first = false;
 	}
 	return buf_append(out, SLICE("\r\n"));
 }
