@@ -350,6 +350,7 @@ static void the_operator_ends_a_pause(void **state)
 {
 	struct office *o = *state;
 	o->config->queue.retry_first_ms = o->config->queue.retry_max_ms = 3600 * 1000;
+	o->config->queue.max_connections_per_destination = 1;
 	office_reopen(o);
 	office_run(o, asked_for);
 }

@@ -179,6 +179,7 @@ int office_setup(void **state)
 		return -1;
 	struct office *o = mem_zero(1, sizeof(*o));
 	o->arena = arena_new();
+	o->dir = dir;
 	o->config = config_defaults(dir);
 	o->config->hostname = "mx.example.test";
 	o->config->queue.retry_first_ms = 50;
@@ -209,7 +210,7 @@ void office_reopen(struct office *o)
 int office_teardown(void **state)
 {
 	struct office *o = *state;
-	void *dir = mem_str(slice_from_str(o->config->dir));
+	void *dir = o->dir;
 	queue_close(o->queue);
 	post_close(o->post);
 	mailboxes_close(o->mailboxes);

@@ -28,6 +28,7 @@ struct remote {
 };
 
 struct office {
+	char *dir;
 	struct config *config;
 	struct store *store;
 	struct mailboxes *mailboxes;
