@@ -159,7 +159,7 @@ def kill_at_random(server, rng):
             process.wait()
     else:
         server.start()
-        time.sleep(rng.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.6))
         server.kill()
 
 

@@ -63,6 +63,8 @@ int db_error(struct db *db, int sqlite_error, const char *sql)
 		return error;
 	if (error == -ENOSPC || error == -EIO || error == -ENOMEM)
 		db->broken = error;
+	if (error == -ENOSPC) /* told once for all by who commits */
+		return error;
 	log_error("store.sql", kv_error(error), kv_str("reason", sqlite3_errmsg(db->sqlite)),
 	          kv_int("sqlite", sqlite3_extended_errcode(db->sqlite)), kv_str("sql", sql));
 	return error;

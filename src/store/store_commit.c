@@ -262,9 +262,22 @@ static int transact(struct store *s, struct commit *group)
 	return rc;
 }
 
+/* One line when it begins and one when it ends, however many are refused between. */
+static void note_space(struct store *s, bool full)
+{
+	if (full == s->full)
+		return;
+	s->full = full;
+	if (full)
+		log_error("store.full", kv_str("dir", s->dir), kv_str("remedy", "make space"));
+	else
+		log_info("store.space", kv_str("dir", s->dir));
+}
+
 static void commit_group(struct store *s, struct commit *group)
 {
 	int rc = store_failed(s) ? -EIO : transact(s, group);
+	bool full = false, kept = false;
 	if (rc == -EIO)
 		store_fail(s, "database", rc);
 	for (struct commit *c = group; c; c = c->next) {
@@ -272,7 +285,11 @@ static void commit_group(struct store *s, struct commit *group)
 			c->rc = rc;
 		if (c->rc != 0)
 			atomic_fetch_add(&s->commits_failed, 1);
+		full |= c->rc == -ENOSPC;
+		kept |= c->rc == 0 && c->blob_count > 0;
 	}
+	if (full || kept)
+		note_space(s, full);
 	atomic_fetch_add(&s->groups, 1);
 	if (rc == 0)
 		store_after_commit(s);

@@ -74,6 +74,7 @@ struct store {
 	uint64_t next_blob_id;   /* append turn */
 	struct db *writer;       /* commit turn */
 	int wal_pages;           /* commit turn */
+	bool full;               /* commit turn: told that the disk is */
 	struct store_writer writers[STORE_WRITERS];
 
 	/* Threads that wait for a commit. */

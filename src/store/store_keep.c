@@ -102,7 +102,7 @@ static void stop_keeper(struct keeper *k)
 static int64_t fill(struct store *s)
 {
 	int rc = segment_log_prepare(s->log);
-	if (rc != 0)
+	if (rc != 0 && rc != -ENOSPC)
 		log_warn("store.fill", kv_error(rc), kv_str("dir", s->dir));
 	return rc != 0 ? RETRY_MS : -1;
 }
