@@ -232,8 +232,10 @@ uint32_t imap_set_greatest(const struct imap_set *set)
 {
 	uint32_t greatest = 0;
 	for (size_t i = 0; i < set->count; i++) {
-		greatest = set->ranges[i].first > greatest ? set->ranges[i].first : greatest;
-		greatest = set->ranges[i].last > greatest ? set->ranges[i].last : greatest;
+		const struct uid_range *r = &set->ranges[i];
+		uint32_t end = r->first > r->last ? r->first : r->last;
+		if (r->first != IMAP_STAR && r->last != IMAP_STAR && end > greatest)
+			greatest = end;
 	}
 	return greatest;
 }

@@ -55,7 +55,8 @@ struct imap_set {
 bool imap_take_set(struct cursor *c, struct arena *arena, struct imap_set *out);
 /* With "*" for max (0: an empty mailbox, where ranges with "*" are nothing), sorted. */
 struct uid_set imap_set_resolve(const struct imap_set *set, struct arena *arena, uint32_t max);
-/* The greatest number that stands in it, "*" aside. */
+/* The greatest number that stands in it, ranges with "*" aside: those have a last message
+ * whatever else they say. */
 uint32_t imap_set_greatest(const struct imap_set *set);
 
 /* Flags by name: system flags as bits, keywords as atoms. */

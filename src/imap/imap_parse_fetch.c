@@ -71,7 +71,8 @@ static bool take_section(struct cursor *c, struct arena *arena, struct message_s
 	if (!take_byte(c, '[') || !take_section_path(c, section))
 		return false;
 	section->kind = SECTION_ALL;
-	if (cursor_peek(c) != ']' && !take_section_text(c, arena, section))
+	/* "1." is no section: a dot leads on to something. */
+	if ((cursor_peek(c) != ']' || c->at[-1] == '.') && !take_section_text(c, arena, section))
 		return false;
 	return take_byte(c, ']');
 }
