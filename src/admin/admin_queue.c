@@ -120,6 +120,8 @@ static int act(struct admin *admin, const json_t *request, struct admin_reply *r
 	int rc = store_commit(admin->store, NULL, 0, act_in_commit, &a);
 	if (rc < 0)
 		return rc;
+	if (a.count == 0 && !all)
+		return admin_fail(reply, -ENOENT, "nothing in the queue is meant by that");
 	if (admin->queue)
 		queue_kick(admin->queue);
 	return admin_item(reply, json_pack("{s:I}", "recipients", (json_int_t)a.count));
