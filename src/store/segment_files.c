@@ -81,28 +81,31 @@ static void drop_oldest_idle(struct segment_files *f)
 	}
 }
 
-static int open_locked(struct segment_files *f, uint32_t number, struct segment_file **out)
+static struct segment_file *open_locked(struct segment_files *f, uint32_t number, int *rc_out)
 {
 	char name[SEGMENT_NAME_LEN];
 	segment_name(number, name);
 	int fd = openat(f->dir_fd, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		*rc_out = -errno;
+		return NULL;
+	}
 	struct segment_file *file = mem_zero(1, sizeof(*file));
 	file->number = number;
 	file->fd = fd;
 	list_init(&file->link);
 	f->count++;
-	*out = file;
-	return 0;
+	return file;
 }
 
 static int take(struct segment_files *f, uint32_t number, struct segment_file **out)
 {
+	int rc = 0;
 	pthread_mutex_lock(&f->lock);
 	struct segment_file *file = find(f, number);
-	int rc = file ? 0 : open_locked(f, number, &file);
-	if (rc == 0) {
+	if (!file)
+		file = open_locked(f, number, &rc);
+	if (file) {
 		list_remove(&file->link);
 		list_insert_before(f->files.next, &file->link);
 		file->users++;
@@ -177,12 +180,11 @@ static void read_rest(void *arg)
 }
 
 /* What is in the page cache is read here and now; the rest by a thread that may wait. */
-static int read_at(int fd, uint64_t position, char *into, size_t len)
+static int read_at(struct reading r)
 {
-	struct reading r = { .fd = fd, .position = position, .into = into, .want = len };
 	if (fiber_self() != 0) {
-		struct iovec iov = { into, len };
-		ssize_t got = preadv2(fd, &iov, 1, (off_t)position, RWF_NOWAIT);
+		struct iovec iov = { r.into, r.want };
+		ssize_t got = preadv2(r.fd, &iov, 1, (off_t)r.position, RWF_NOWAIT);
 		r.done = got > 0 ? (size_t)got : 0;
 	}
 	if (r.done < r.want)
@@ -208,7 +210,8 @@ static int read_copy(int fd, uint64_t position, uint64_t blob_id, uint64_t lengt
 	struct view *view = mem_alloc(sizeof(*view) + size);
 	struct record_header header;
 	view->map = NULL;
-	int rc = read_at(fd, position, view->record, size);
+	int rc = read_at((struct reading){
+		.fd = fd, .position = position, .into = view->record, .want = size });
 	struct slice bytes = slice_of(view->record + RECORD_HEADER_LEN, (size_t)length);
 	if (rc == 0 && (!is_record_of(view->record, blob_id, length, &header) ||
 	                checksum_add(0, bytes) != header.bytes_checksum))
@@ -267,7 +270,8 @@ static int read_mapped(int fd, uint64_t position, uint64_t blob_id, uint64_t len
 {
 	char bytes[RECORD_HEADER_LEN];
 	struct record_header header;
-	int rc = read_at(fd, position, bytes, sizeof(bytes));
+	int rc = read_at((struct reading){
+		.fd = fd, .position = position, .into = bytes, .want = sizeof(bytes) });
 	if (rc != 0)
 		return rc;
 	if (!is_record_of(bytes, blob_id, length, &header))
