@@ -98,22 +98,21 @@ static struct segment_file *open_locked(struct segment_files *f, uint32_t number
 	return file;
 }
 
-static int take(struct segment_files *f, uint32_t number, struct segment_file **out)
+/* NULL, and *rc_out says why. */
+static struct segment_file *take(struct segment_files *f, uint32_t number, int *rc_out)
 {
-	int rc = 0;
 	pthread_mutex_lock(&f->lock);
 	struct segment_file *file = find(f, number);
 	if (!file)
-		file = open_locked(f, number, &rc);
+		file = open_locked(f, number, rc_out);
 	if (file) {
 		list_remove(&file->link);
 		list_insert_before(f->files.next, &file->link);
 		file->users++;
 		drop_oldest_idle(f);
-		*out = file;
 	}
 	pthread_mutex_unlock(&f->lock);
-	return rc;
+	return file;
 }
 
 static void give(struct segment_files *f, struct segment_file *file)
@@ -288,9 +287,9 @@ static int read_mapped(int fd, uint64_t position, uint64_t blob_id, uint64_t len
 int segment_files_read(struct segment_files *f, struct segment_place place, uint64_t blob_id,
                        uint64_t length, struct blob_view *out)
 {
-	struct segment_file *file;
-	int rc = take(f, place.segment, &file);
-	if (rc != 0)
+	int rc = 0;
+	struct segment_file *file = take(f, place.segment, &rc);
+	if (!file)
 		return rc;
 	rc = length < MAP_FROM_BYTES ? read_copy(file->fd, place.position, blob_id, length, out)
 	                             : read_mapped(file->fd, place.position, blob_id, length, out);
