@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "route/queue_id.h"
+
 static const char *const kind_names[] = {
 	[JOURNEY_RECEIVED] = "received", [JOURNEY_DELIVERED] = "delivered",
 	[JOURNEY_QUEUED] = "queued",     [JOURNEY_RELAYED] = "relayed",
@@ -71,13 +73,17 @@ static int journey_visit_rows(struct db_rows *rows, journey_visit visit, void *a
 
 int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg)
 {
+	static const char by_queue_id[] =
+		"SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
+		" FROM journey WHERE queue_id = $1 ORDER BY position";
+	static const char by_message_id[] =
+		"SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
+		" FROM journey WHERE queue_id IN (SELECT queue_id FROM journey"
+		" WHERE kind = 0 AND message_id IN ($1, '<' || $1 || '>') AND message_id <> '')"
+		" ORDER BY queue_id, position";
 	struct db_rows rows;
-	int rc = db_query(db, &rows,
-	                  "SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
-	                  " FROM journey WHERE queue_id = $1 OR queue_id IN"
-	                  " (SELECT queue_id FROM journey WHERE message_id = $1"
-	                  " AND message_id <> '') ORDER BY queue_id, position",
-	                  "t", id);
+	bool is_queue_id = id.len == QUEUE_ID_LEN && slice_find_byte(id, '@') < 0;
+	int rc = db_query(db, &rows, is_queue_id ? by_queue_id : by_message_id, "t", id);
 	if (rc == 0)
 		rc = journey_visit_rows(&rows, visit, arg);
 	db_end(&rows);

@@ -38,7 +38,8 @@ int journey_begin(struct db *db, const struct journey_event *event, int64_t posi
 /* Inside a commit: forgets messages that came before before_ms (wall clock), the oldest first,
  * some at a time. *count_out events went; 0 when there are no more. */
 int journey_expire(struct db *db, int64_t before_ms, int64_t *count_out);
-/* Inside a read: all events of the messages with this Message-ID or queue id, oldest first. */
+/* Inside a read: all events of the messages with this queue id or Message-ID (with its brackets or
+ * without), oldest first. A Message-ID walks the table. */
 int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg);
 /* The RECEIVED events of messages from or to an address (either may be empty; case does not
  * matter), newest first, at most limit. Walks the table. */

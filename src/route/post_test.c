@@ -411,6 +411,7 @@ static void test_journey(void **state)
 	                 POST_ACCEPTED);
 	assert_string_equal(journey(o, id, NULL, NULL).kinds, "rdq");
 	assert_string_equal(journey(o, "<1@sender.test>", NULL, NULL).queue_id, id);
+	assert_string_equal(journey(o, "1@sender.test", NULL, NULL).queue_id, id);
 	assert_string_equal(journey(o, second, NULL, NULL).kinds, "rd");
 	assert_int_equal(journey(o, "", NULL, NULL).count, 0);
 	assert_int_equal(journey(o, "<2@sender.test>", NULL, NULL).count, 0);
