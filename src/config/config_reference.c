@@ -14,14 +14,16 @@ static const char *kind_name(enum config_kind kind)
 	return names[kind];
 }
 
-/* A text line of mdoc: what would be a request or an escape is made harmless. */
+/* Text of mdoc, a line a sentence: what would be a request or an escape is made harmless. */
 static void print_text(FILE *out, const char *text)
 {
 	if (text[0] == '.' || text[0] == '\'')
 		fputs("\\&", out);
-	for (; *text; text++) {
+	for (; *text; text++) { /* text[-1] is looked at behind a space only, never the first */
 		if (*text == '\\')
 			fputs("\\e", out);
+		else if (*text == ' ' && text[-1] == '.' && text[1] >= 'A' && text[1] <= 'Z')
+			fputc('\n', out);
 		else
 			fputc(*text, out);
 	}
