@@ -268,8 +268,9 @@ static void test_encoding_comes_back(void **state)
 		"=",
 		"\xC3\xA4\xC3\xB6",
 		"a\r\n\r\nb",
-		"a long line that goes on and on and on and on and on until it has to be broken in"
-		" two or perhaps even three pieces, who knows, but never within =3D a sequence\r\n",
+		("a long line that goes on and on and on and on and on until it has to be broken in"
+		 " two or perhaps even three pieces, who knows, but never within =3D a "
+		 "sequence\r\n"),
 		"exactly seventy-six characters on this line, which needs no soft line break\r\n",
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
