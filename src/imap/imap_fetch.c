@@ -136,13 +136,13 @@ static void write_item(struct fetch *f, const struct imap_fetch_item *item,
 		imap_write_flags(s, &e->item);
 		break;
 	case FETCH_UID:
-		imap_printf(s, "UID %u", e->item.uid);
+		imap_write_number(s, SLICE("UID "), e->item.uid);
 		break;
 	case FETCH_INTERNALDATE:
 		write_date(s, e->row.internal_ms);
 		break;
 	case FETCH_SIZE:
-		imap_printf(s, "RFC822.SIZE %llu", (unsigned long long)e->row.size_bytes);
+		imap_write_number(s, SLICE("RFC822.SIZE "), e->row.size_bytes);
 		break;
 	case FETCH_ENVELOPE:
 		imap_write(s, SLICE("ENVELOPE "));
@@ -169,7 +169,8 @@ static void write_items(struct fetch *f, struct fetch_entry *e, struct slice byt
 		e->item.flags |= FLAG_SEEN;
 		uid_set_add(f->c->arena, &f->seen, e->item.uid, e->item.uid);
 	}
-	imap_printf(s, "* %u FETCH (", e->item.seq);
+	imap_write_number(s, SLICE("* "), e->item.seq);
+	imap_write(s, SLICE(" FETCH ("));
 	for (size_t i = 0; i < f->request->count; i++) {
 		if (i > 0)
 			imap_write(s, SLICE(" "));

@@ -52,6 +52,18 @@ void imap_printf(struct imap_session *s, const char *format, ...)
 	buf_free(&text);
 }
 
+void imap_write_number(struct imap_session *s, struct slice prefix, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	imap_write(s, prefix);
+	imap_write(s, slice_of(digits + at, sizeof(digits) - at));
+}
+
 void imap_flush(struct imap_session *s)
 {
 	if (s->write_error == 0)

@@ -64,13 +64,14 @@ static void prepare(struct search *f, struct imap_search_key *key)
 struct doubt {
 	struct mailbox_item item;
 	struct mailbox_message row;
-	bool has_row, decided;
+	bool needs_bytes, matches;
 };
 
 struct doubts {
 	struct search *f;
 	struct doubt entries[IMAP_FETCH_BATCH];
 	size_t count, next;
+	bool needs_bytes; /* of one at least */
 };
 
 static int doubt_row(const struct mailbox_message *row, void *arg)
@@ -86,8 +87,9 @@ static int doubt_row(const struct mailbox_message *row, void *arg)
 		                .recent_uid = d->f->s->selected->recent_uid,
 		                .row = row };
 	enum imap_verdict v = imap_match(d->f->request.root, &m);
-	e->decided = v != MATCH_UNKNOWN;
-	e->has_row = v != MATCH_NO;
+	e->needs_bytes = v == MATCH_UNKNOWN;
+	e->matches = v == MATCH_YES;
+	d->needs_bytes |= e->needs_bytes;
 	e->row = *row;
 	/* Kept for the third step only. */
 	e->row.envelope = v == MATCH_UNKNOWN ? arena_copy(d->f->arena, row->envelope) : SLICE_EMPTY;
@@ -104,40 +106,39 @@ static int doubt_rows(struct db *db, void *arg)
 	                            doubt_row, d);
 }
 
-struct bytes_job {
-	const struct imap_search_key *root;
-	struct imap_match match;
-	enum imap_verdict verdict;
-};
-
-static void match_with_bytes(void *arg)
-{
-	struct bytes_job *job = arg;
-	job->verdict = imap_match(job->root, &job->match);
-}
-
-/* Opens the message; decoding and looking is done on the thread pool. */
-static bool bytes_match(struct search *f, const struct doubt *e)
+static bool bytes_match(struct search *f, const struct doubt *e, struct arena *arena)
 {
 	struct blob_view blob;
-	struct arena *arena = arena_new();
-	struct bytes_job job = { .root = f->request.root,
-		                 .match = { .arena = arena,
-		                            .item = &e->item,
-		                            .recent_uid = f->s->selected->recent_uid,
-		                            .row = &e->row,
-		                            .bytes = &blob.bytes } };
+	struct imap_match m = { .arena = arena,
+		                .item = &e->item,
+		                .recent_uid = f->s->selected->recent_uid,
+		                .row = &e->row,
+		                .bytes = &blob.bytes };
 	int rc = blob_open(imap_context(f->s)->store, e->row.blob_id, &blob);
-	if (rc == 0) {
-		fiber_offload(match_with_bytes, &job);
-		blob_close(&blob);
-	} else {
+	if (rc < 0) {
 		log_error("imap.message.unreadable", kv_str("account", f->s->address),
 		          kv_int("uid", e->item.uid), kv_error(rc));
 		f->missing++;
+		return false;
+	}
+	bool matches = imap_match(f->request.root, &m) == MATCH_YES;
+	blob_close(&blob);
+	return matches;
+}
+
+/* On the thread pool: opens messages, decodes them and looks. */
+static void match_bytes(void *arg)
+{
+	struct doubts *d = arg;
+	struct arena *arena = arena_new();
+	for (size_t i = 0; i < d->count; i++) {
+		struct doubt *e = &d->entries[i];
+		if (!e->needs_bytes)
+			continue;
+		e->matches = bytes_match(d->f, e, arena);
+		arena_reset(arena);
 	}
 	arena_free(arena);
-	return rc == 0 && job.verdict == MATCH_YES;
 }
 
 /* Decides those that the view could not decide. */
@@ -147,11 +148,13 @@ static int settle(struct doubts *d)
 	if (d->count == 0)
 		return 0;
 	d->next = 0;
+	d->needs_bytes = false;
 	int rc = store_read(imap_context(f->s)->store, doubt_rows, d);
+	if (rc == 0 && d->needs_bytes)
+		fiber_offload(match_bytes, d);
 	for (size_t i = 0; i < d->count && rc == 0; i++) {
-		struct doubt *e = &d->entries[i];
-		if (e->has_row && (e->decided || bytes_match(f, e)))
-			add_found(f, &e->item);
+		if (d->entries[i].matches)
+			add_found(f, &d->entries[i].item);
 	}
 	arena_reset(f->arena);
 	d->count = 0;
@@ -193,7 +196,7 @@ static void answer_search(struct search *f)
 	for (size_t i = 0; i < f->numbers.count; i++) {
 		struct uid_range r = f->numbers.ranges[i];
 		for (uint64_t n = r.first; n <= r.last && !f->s->write_error; n++)
-			imap_printf(f->s, " %u", (unsigned)n);
+			imap_write_number(f->s, SLICE(" "), n);
 	}
 	imap_write(f->s, SLICE("\r\n"));
 }

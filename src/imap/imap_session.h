@@ -124,6 +124,8 @@ void imap_claim_recent(struct imap_session *s);
 void imap_deselect(struct imap_session *s);
 /* "(\Seen \Recent red)" */
 void imap_write_flags(struct imap_session *s, const struct mailbox_item *item);
+/* "* 3 FETCH (UID 7 FLAGS (\Seen))" */
+void imap_tell_flags(struct imap_session *s, const struct mailbox_item *item, bool with_uid);
 /* "* FLAGS" and "* OK [PERMANENTFLAGS" of the selected mailbox. */
 void imap_write_flag_names(struct imap_session *s);
 /* \Recent messages in a view. */

@@ -45,12 +45,7 @@ static void tell_flags(struct imap_command *c, const struct uid_set *uids)
 	unsigned told = 0;
 
 	while (mailbox_view_next_of(s->selected->view, &walk, &item) && !s->write_error) {
-		if (c->by_uid)
-			imap_printf(s, "* %u FETCH (UID %u FLAGS ", item.seq, item.uid);
-		else
-			imap_printf(s, "* %u FETCH (FLAGS ", item.seq);
-		imap_write_flags(s, &item);
-		imap_write(s, SLICE(")\r\n"));
+		imap_tell_flags(s, &item, c->by_uid);
 		if (++told % IMAP_SLICE_MESSAGES == 0) {
 			imap_extend(s);
 			fiber_yield();

@@ -59,6 +59,19 @@ void imap_write_flags(struct imap_session *s, const struct mailbox_item *item)
 	imap_write(s, slice_of(t.bytes, t.len));
 }
 
+void imap_tell_flags(struct imap_session *s, const struct mailbox_item *item, bool with_uid)
+{
+	imap_write_number(s, SLICE("* "), item->seq);
+	imap_write(s, SLICE(" FETCH ("));
+	if (with_uid) {
+		imap_write_number(s, SLICE("UID "), item->uid);
+		imap_write(s, SLICE(" "));
+	}
+	imap_write(s, SLICE("FLAGS "));
+	imap_write_flags(s, item);
+	imap_write(s, SLICE(")\r\n"));
+}
+
 void imap_write_flag_names(struct imap_session *s)
 {
 	const struct mailbox_keywords *k = s->selected->view->keywords;
@@ -140,9 +153,7 @@ static int tell_flags(const struct mailbox_item *item, uint64_t old_flags, void 
 	struct sync *sync = arg;
 	if (is_expected(sync->expected, item, old_flags))
 		return 0;
-	imap_printf(sync->s, "* %u FETCH (UID %u FLAGS ", item->seq, item->uid);
-	imap_write_flags(sync->s, item);
-	imap_write(sync->s, SLICE(")\r\n"));
+	imap_tell_flags(sync->s, item, true);
 	return sync_pace(sync);
 }
 
