@@ -23,7 +23,7 @@ struct log_kv {
 
 static inline struct log_kv kv_slice(const char *key, struct slice value)
 {
-	return (struct log_kv){ .key = key, .text = value };
+	return (struct log_kv){ .key = key, .text = value.data ? value : SLICE_EMPTY };
 }
 
 static inline struct log_kv kv_str(const char *key, const char *value)

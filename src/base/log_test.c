@@ -38,17 +38,19 @@ static void text_lines(void **state)
 		kv_int("mail", -3),
 		kv_str("empty", ""),
 		kv_str("none", NULL),
+		kv_slice("nothing", (struct slice){ 0 }),
 		kv_str("said", "a \"b\"\r\n\x1b[31m\\"),
 		kv_str("name", "J\xc3\xbcrgen X"),
 		kv_str("c1", "x\xc2\x9b y"),
 		kv_slice("raw", slice_of("\xff\0", 2)),
 		kv_error(-2),
 	};
-	assert_string_equal(logged(false, kv, sizeof(kv) / sizeof(kv[0])),
-	                    "info test.event client=192.0.2.1 mail=-3 empty=\"\" none=\"\" "
-	                    "said=\"a \\\"b\\\"\\x0d\\x0a\\x1b[31m\\\\\" name=\"J\xc3\xbcrgen X\" "
-	                    "c1=\"x\\u009b y\" raw=\"\\xff\\x00\" "
-	                    "error=\"No such file or directory\"\n");
+	assert_string_equal(
+		logged(false, kv, sizeof(kv) / sizeof(kv[0])),
+		"info test.event client=192.0.2.1 mail=-3 empty=\"\" none=\"\" "
+		"nothing=\"\" said=\"a \\\"b\\\"\\x0d\\x0a\\x1b[31m\\\\\" name=\"J\xc3\xbcrgen X\" "
+		"c1=\"x\\u009b y\" raw=\"\\xff\\x00\" "
+		"error=\"No such file or directory\"\n");
 }
 
 static void json_lines(void **state)

@@ -64,13 +64,14 @@ int cli_fail(const char *format, ...)
 static void print_usage(FILE *out, const struct cli_command *command)
 {
 	if (!command->verbs) {
-		fprintf(out, "usage: veredus [-d DIR] %s %s\n", command->name, command->usage);
+		fprintf(out, "usage: veredus [-d DIR] %s%s%s\n", command->name,
+		        command->usage[0] ? " " : "", command->usage);
 		return;
 	}
 	const char *lead = "usage:";
 	for (const struct cli_verb *v = command->verbs; v->name; v++) {
-		fprintf(out, "%s veredus [-d DIR] %s %s %s\n", lead, command->name, v->name,
-		        v->usage);
+		fprintf(out, "%s veredus [-d DIR] %s %s%s%s\n", lead, command->name, v->name,
+		        v->usage[0] ? " " : "", v->usage);
 		lead = "      ";
 	}
 }

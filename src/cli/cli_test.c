@@ -27,15 +27,15 @@ const struct cli_command cmd_help = {
 const struct cli_command cmd_version = {
 	.name = "version", .summary = "", .usage = "", .run = nothing
 };
-static const struct cli_command cmd_user = {
+const struct cli_command cmd_user = {
 	.name = "user", .summary = "", .options = options, .verbs = verbs
 };
-static const struct cli_command cmd_send = { .name = "send",
-	                                     .summary = "",
-	                                     .usage = "",
-	                                     .options = options,
-	                                     .max_words = 1,
-	                                     .run = nothing };
+const struct cli_command cmd_send = { .name = "send",
+	                              .summary = "",
+	                              .usage = "",
+	                              .options = options,
+	                              .max_words = 1,
+	                              .run = nothing };
 const struct cli_command *const cli_commands[] = { &cmd_help, &cmd_version, &cmd_user, &cmd_send,
 	                                           NULL };
 

@@ -147,7 +147,7 @@ static const char *check_name(struct cli *cli, const char *option, const char *g
 
 static int read_options(struct cli *cli, struct config_init *out)
 {
-	int64_t offset;
+	int64_t offset = 0;
 	const char *domain = cli_text(cli, "domain"), *hostname = cli_text(cli, "hostname");
 	if (!domain)
 		return cli_usage(cli, "whose mail is it? Give --domain");
@@ -199,9 +199,9 @@ const struct cli_command cmd_init = {
 	.name = "init",
 	.summary = "Make a data directory: configuration, certificate, store.",
 	.usage = "--domain DOMAIN [--hostname NAME] [--port-offset N] [--user NAME]",
-	.text = "What is there already is kept, so it can be run again. postmaster@DOMAIN goes to "
-		"the "
-		"\nfirst account of the domain until there is a user or an alias of this name.\n",
+	.text = "What is there already is kept, so it can be run again. postmaster@DOMAIN\n"
+		"goes to the first account of the domain until there is a user or an alias\n"
+		"of this name.\n",
 	.options = options,
 	.run = init,
 };

@@ -82,28 +82,35 @@ static int queue_list(struct cli *cli)
 
 /* --- show ------------------------------------------------------------------------------- */
 
+struct shown {
+	struct arena *arena;
+	bool begun;
+	const char *header; /* of the message, which comes with its first recipient */
+};
+
 static void print_shown(const json_t *item, void *arg)
 {
-	bool *first = arg;
+	struct shown *s = arg;
 	char date[32];
-	const char *header = cli_item_text(item, "header");
-	if (*first) {
+	if (!s->begun) {
+		s->begun = true;
+		s->header = arena_str(s->arena, slice_from_str(cli_item_text(item, "header")));
 		printf("%s  %s\n", cli_item_text(item, "id"),
 		       cli_date(cli_item_number(item, "arrived_ms"), date));
 		printf("  message-id %s, given up %s\n", cli_item_text(item, "message_id"),
 		       cli_date(cli_item_number(item, "expires_ms"), date));
 	}
-	*first = false;
 	print_entry(item);
-	if (header[0])
-		printf("\n%s\n", header);
 }
 
 static int queue_show(struct cli *cli)
 {
-	bool first = true;
+	struct shown shown = { .arena = cli->arena };
 	json_t *request = json_pack("{s:s}", "id", cli->words[0]);
-	return cli_list(cli, "queue.show", request, print_shown, &first);
+	int status = cli_list(cli, "queue.show", request, print_shown, &shown);
+	if (shown.header && shown.header[0])
+		printf("\n%s", shown.header);
+	return status;
 }
 
 /* --- acting ----------------------------------------------------------------------------- */

@@ -112,9 +112,9 @@ const struct cli_command cmd_trace = {
 	.name = "trace",
 	.summary = "Show what happened to a message.",
 	.usage = "[--json] MESSAGE-ID | QUEUE-ID | [--from ADDRESS] [--to ADDRESS] [--limit N]",
-	.text = "A Message-ID is written with its angle brackets; the queue id stands in the log "
-		"and "
-		"in\nthe reply to who sent the message.\n",
+	.text = "The queue id stands in the Received field, in the log, and in the reply\n"
+		"to who sent the message. --from and --to find messages, the newest first;\n"
+		"ask again with an id for what became of one.\n",
 	.options = trace_options,
 	.max_words = 1,
 	.run = trace,
