@@ -30,13 +30,19 @@ static void gauge(struct buf *out, const char *name, const char *help, double va
 
 /* --- the process ------------------------------------------------------------------------ */
 
+/* The second number of statm: resident pages. */
 static double resident_bytes(void)
 {
-	unsigned long pages = 0;
+	char text[128] = "";
+	uint64_t pages = 0;
 	FILE *file = fopen("/proc/self/statm", "re");
 	if (file) {
-		if (fscanf(file, "%*s %lu", &pages) != 1)
-			pages = 0;
+		if (fgets(text, sizeof(text), file)) {
+			struct slice rest = slice_from_str(text);
+			slice_split(&rest, ' ');
+			if (!slice_to_u64(slice_split(&rest, ' '), &pages))
+				pages = 0;
+		}
 		fclose(file);
 	}
 	return (double)pages * (double)sysconf(_SC_PAGESIZE);

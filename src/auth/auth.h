@@ -40,7 +40,7 @@ struct auth_identity {
 enum auth_result {
 	AUTH_CONTINUE,    /* send the challenge, read an answer, call auth_step() */
 	AUTH_OK,          /* identity is set; if challenge is not empty it must be sent first and
-			     answered by an empty line */
+	                     answered by an empty line */
 	AUTH_REFUSED,     /* wrong name or password; nobody may learn which (535 5.7.8) */
 	AUTH_NOT_OFFERED, /* no such mechanism (504 5.5.4) */
 	AUTH_NEEDS_TLS,   /* mechanism not without TLS (538 5.7.11) */
@@ -53,10 +53,10 @@ enum auth_result {
  * there was none. Results after AUTH_CONTINUE come with *challenge_out (base64, arena). The
  * exchange is freed by auth_end(), whatever happened. */
 enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct conn *c,
-			    bool clear_allowed, struct slice mechanism, const struct slice *initial,
-			    struct auth_exchange **exchange_out, struct slice *challenge_out);
+                            bool clear_allowed, struct slice mechanism, const struct slice *initial,
+                            struct auth_exchange **exchange_out, struct slice *challenge_out);
 enum auth_result auth_step(struct auth_exchange *e, struct slice answer,
-			   struct slice *challenge_out);
+                           struct slice *challenge_out);
 const struct auth_identity *auth_identity(const struct auth_exchange *e);
 void auth_end(struct auth_exchange *e);
 
@@ -64,7 +64,7 @@ void auth_end(struct auth_exchange *e);
  * every domain of ours and must be found in one only. Costs the same time whether the account
  * exists or not. c is for the log, and may be NULL. */
 enum auth_result auth_login(struct auth *a, struct arena *arena, const struct conn *c,
-			    struct slice name, struct slice password,
-			    struct auth_identity *identity_out);
+                            struct slice name, struct slice password,
+                            struct auth_identity *identity_out);
 
 #endif

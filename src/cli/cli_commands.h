@@ -12,6 +12,7 @@ extern const struct cli_command cmd_domain;
 extern const struct cli_command cmd_fsck;
 extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_init;
+extern const struct cli_command cmd_message;
 extern const struct cli_command cmd_queue;
 extern const struct cli_command cmd_send;
 extern const struct cli_command cmd_recover;

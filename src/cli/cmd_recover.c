@@ -36,7 +36,8 @@ static int get_account(struct db *db, struct arena *arena, struct slice address,
 {
 	struct account account;
 	int rc = directory_find_account(db, arena, address, &account);
-	*id_out = account.id;
+	if (rc == 0)
+		*id_out = account.id;
 	if (rc != -ENOENT)
 		return rc;
 	size_t at = (size_t)slice_find_last_byte(address, '@') + 1;
@@ -55,7 +56,8 @@ static int get_mailbox(struct db *db, struct arena *arena, int64_t account_id, s
 	int rc = mailbox_name(arena, given, &name);
 	if (rc == 0)
 		rc = mailbox_find(db, arena, account_id, name, &info);
-	*id_out = info.id;
+	if (rc == 0)
+		*id_out = info.id;
 	return rc == -ENOENT ? mailbox_create(db, account_id, name, USE_NONE, id_out) : rc;
 }
 
@@ -199,7 +201,7 @@ const struct cli_command cmd_recover = {
 	.summary = "Rebuild the mailboxes when the database is lost.",
 	.usage = "",
 	.text = "Reads all segments of DIR and makes a new veredus.db: domains, accounts, "
-	        "mailboxes "
+		"mailboxes "
 		"and\nmessages come back. Passwords, aliases, flags and the queue do not, and "
 		"deleted messages\nmay return. The exit status is 3 if records were damaged.\n",
 	.run = recover,

@@ -49,7 +49,7 @@ const struct cli_command cmd_serve = {
 	.usage = "",
 	.text = "One line is logged when it is ready, with the ports. SIGTERM and SIGINT end it: "
 		"clients\nare told, and get ten seconds. SIGHUP loads the certificates again. "
-	        "Started "
+		"Started "
 		"by root it\nbecomes the configured user once the ports are bound.\n",
 	.run = serve,
 };

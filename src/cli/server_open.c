@@ -75,14 +75,13 @@ static void set_contexts(struct server *s)
 			                            .config = s->config,
 			                            .kind = (enum listener_kind)i };
 	s->pop3 = (struct pop3_context){ .store = s->store,
-					 .auth = s->auth,
-					 .mailboxes = s->mailboxes,
-					 .locks = pop3_locks_new(),
-					 .config = s->config };
-	s->imap = (struct imap_context){ .store = s->store,
-					 .mailboxes = s->mailboxes,
-					 .auth = s->auth,
-					 .config = s->config };
+		                         .auth = s->auth,
+		                         .mailboxes = s->mailboxes,
+		                         .locks = pop3_locks_new(),
+		                         .config = s->config };
+	s->imap = (struct imap_context){
+		.store = s->store, .mailboxes = s->mailboxes, .auth = s->auth, .config = s->config
+	};
 	s->admin = (struct admin){ .config = s->config,
 		                   .store = s->store,
 		                   .mailboxes = s->mailboxes,

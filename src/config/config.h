@@ -69,24 +69,24 @@ struct config {
 	size_t smarthost_count;
 
 	struct {
-		uint64_t max_message_bytes;    /* 552 5.3.4 */
-		unsigned max_recipients;       /* 452 4.5.3 */
-		unsigned max_errors;           /* then 421 4.7.0 */
-		unsigned max_transactions;     /* a session; then 421 4.7.0; 0: no limit */
-		unsigned max_command_bytes;    /* 500 5.5.6 */
-		unsigned max_received;         /* trace fields before it is a loop: 554 5.4.6 */
-		uint64_t memory_bytes;         /* of a message that is kept in memory while it
-						  comes; what is larger goes to a file */
+		uint64_t max_message_bytes; /* 552 5.3.4 */
+		unsigned max_recipients;    /* 452 4.5.3 */
+		unsigned max_errors;        /* then 421 4.7.0 */
+		unsigned max_transactions;  /* a session; then 421 4.7.0; 0: no limit */
+		unsigned max_command_bytes; /* 500 5.5.6 */
+		unsigned max_received;      /* trace fields before it is a loop: 554 5.4.6 */
+		uint64_t memory_bytes;      /* of a message that is kept in memory while it
+		                               comes; what is larger goes to a file */
 		enum bare_newline bare_newline;
-		int64_t command_timeout_ms;    /* RFC 5321 section 4.5.3.2.7 */
-		int64_t data_timeout_ms;       /* between blocks: 4.5.3.2.5 */
-		bool auth_without_tls;         /* allow PLAIN and LOGIN in clear */
-		bool vrfy;                     /* tell about local users; else 252 */
+		int64_t command_timeout_ms; /* RFC 5321 section 4.5.3.2.7 */
+		int64_t data_timeout_ms;    /* between blocks: 4.5.3.2.5 */
+		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
+		bool vrfy;                  /* tell about local users; else 252 */
 	} smtp;
 	struct {
 		int64_t idle_ms;
-		unsigned max_command_bytes;    /* a command without its literals */
-		uint64_t max_literal_bytes;    /* of a non-message literal */
+		unsigned max_command_bytes; /* a command without its literals */
+		uint64_t max_literal_bytes; /* of a non-message literal */
 		bool auth_without_tls;
 	} imap;
 	struct {
@@ -94,7 +94,7 @@ struct config {
 		bool auth_without_tls;
 	} pop3;
 	struct {
-		const char *forwarder;    /* see dns.h */
+		const char *forwarder; /* see dns.h */
 		const char *trust_anchor;
 		int64_t timeout_ms;
 	} dns;
@@ -106,19 +106,19 @@ struct config {
 		unsigned max_connections_per_destination;
 		int64_t connect_timeout_ms;
 		int64_t command_timeout_ms;
-		int64_t data_timeout_ms;  /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
-		uint16_t smtp_port;       /* 25, but for tests */
+		int64_t data_timeout_ms; /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
+		uint16_t smtp_port;      /* 25, but for tests */
 		unsigned max_recipients_per_transaction;
-		bool tls;                 /* opportunistic STARTTLS */
+		bool tls; /* opportunistic STARTTLS */
 	} queue;
 	struct {
 		uint64_t default_quota_bytes; /* 0: none */
 		char plus_separator;          /* '+', or 0 for none */
 		unsigned max_alias_depth;
-		unsigned max_alias_targets;   /* of one address, all levels together */
+		unsigned max_alias_targets; /* of one address, all levels together */
 	} local;
 	struct {
-		int level;          /* enum log_level */
+		int level; /* enum log_level */
 		bool json;
 		int64_t journey_ms; /* how long journeys are kept; 0: for ever */
 	} log;

@@ -16,7 +16,7 @@ enum config_kind {
 	CONFIG_FLAG,     /* bool: yes or no */
 	CONFIG_CHOICE,   /* int, the place among the choices */
 	CONFIG_LETTER,   /* char, 0 for "" */
-	CONFIG_LIST,     /* struct config_list */
+	CONFIG_LIST,     /* stored by who reads the section */
 };
 
 struct config_list {
@@ -61,7 +61,7 @@ const struct config_option *config_option_find(struct slice section, struct slic
  * arena. On failure -EINVAL and *why_out says what it must be (in the arena). base NULL: only
  * checks. Lists are stored by the caller. */
 int config_value_set(const struct config_option *option, struct arena *arena, const char *dir,
-		     struct slice text, void *base, const char **why_out);
+                     struct slice text, void *base, const char **why_out);
 
 /* "50M" -> bytes, "5m" -> milliseconds. */
 bool config_parse_size(struct slice text, uint64_t *bytes_out);

@@ -29,8 +29,8 @@ struct config_text {
 	size_t file_count;
 };
 
-/* Reads it. On failure a negative errno (-EINVAL for what is included) and *why_out says "file:line: what: what to do" (in the
- * arena). config_text_free() in both cases. */
+/* Reads it. On failure a negative errno (-EINVAL for what is included) and *why_out says
+ * "file:line: what: what to do" (in the arena). config_text_free() in both cases. */
 int config_text_read(struct config_text *t, const char *path, const char **why_out);
 void config_text_free(struct config_text *t);
 /* Where a line of the text (from 1) came from. */

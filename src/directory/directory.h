@@ -23,21 +23,21 @@ struct account {
 
 /* -ENOENT if there is none. Strings go into the arena. */
 int directory_find_account(struct db *db, struct arena *a, struct slice address,
-			   struct account *out);
+                           struct account *out);
 /* 0 if the domain is one of ours. catch_all_out: the address that takes what nobody else does,
  * or NULL. */
 int directory_find_domain(struct db *db, struct arena *a, struct slice domain,
-			  const char **catch_all_out);
+                          const char **catch_all_out);
 /* The targets of an alias, in order; -ENOENT if the address is none. */
 int directory_find_alias(struct db *db, struct arena *a, struct slice address,
-			 const char ***targets_out, size_t *count_out);
+                         const char ***targets_out, size_t *count_out);
 
 /* The account that logs in by this name: its address, or its local part if only one domain of
  * ours has that. -ENOENT, also when several have it. */
 int directory_find_login(struct db *db, struct arena *a, struct slice name, struct account *out);
 /* A verifier of an enabled account. kind: "argon2id", "scram-sha-256". -ENOENT. */
 int directory_get_verifier(struct db *db, struct arena *a, int64_t account_id, const char *kind,
-			   const char **verifier_out);
+                           const char **verifier_out);
 
 /* The canonical form of an address or a domain as people write them. -EINVAL. */
 int directory_canonical_address(struct arena *a, struct slice text, struct slice *out);
@@ -65,7 +65,7 @@ int directory_set_catch_all(struct db *db, struct slice domain, const char *addr
 int directory_add_account(struct db *db, const struct account_new *account, int64_t *id_out);
 /* Replaces all verifiers of the account. */
 int directory_set_verifiers(struct db *db, struct slice address,
-			    const struct directory_verifier *verifiers, size_t count);
+                            const struct directory_verifier *verifiers, size_t count);
 int directory_set_quota(struct db *db, struct slice address, uint64_t quota_bytes);
 int directory_set_enabled(struct db *db, struct slice address, bool enabled);
 /* The rows of the directory alone: the mailboxes must be gone (mailbox_remove_account). */
@@ -81,12 +81,12 @@ typedef int (*directory_account_visit)(const struct account *a, void *arg);
 typedef int (*directory_domain_visit)(const char *domain, const char *catch_all, void *arg);
 typedef int (*directory_alias_visit)(const char *address, const char *target, void *arg);
 int directory_each_account_after(struct db *db, struct slice after, directory_account_visit visit,
-				 void *arg);
+                                 void *arg);
 int directory_each_account(struct db *db, directory_account_visit visit, void *arg);
 int directory_each_domain(struct db *db, directory_domain_visit visit, void *arg);
 /* after: an address; all targets of an address come together. */
 int directory_each_alias_after(struct db *db, struct slice after, directory_alias_visit visit,
-			       void *arg);
+                               void *arg);
 int directory_each_alias(struct db *db, directory_alias_visit visit, void *arg);
 
 #endif

@@ -77,7 +77,7 @@ static int domain_is_used(struct db *db, int64_t id, struct slice domain, bool *
 int directory_remove_domain(struct db *db, struct slice domain)
 {
 	int64_t id;
-	bool used;
+	bool used = false;
 	int rc = domain_id(db, domain, &id);
 	if (rc == 0)
 		rc = domain_is_used(db, id, domain, &used);
