@@ -4,6 +4,9 @@
 
 struct slice slice_sub(struct slice s, size_t offset, size_t len)
 {
+	/* Of the cleared slice, too, whose pointer is NULL. */
+	if (s.len == 0)
+		return s;
 	if (offset >= s.len)
 		return (struct slice){ s.data + s.len, 0 };
 	size_t left = s.len - offset;
