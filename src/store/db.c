@@ -93,7 +93,7 @@ int db_open(const char *path, enum db_mode mode, struct db **out)
 		rc = sqlite3_exec(db->sqlite,
 		                  mode == DB_READ
 		                          ? "PRAGMA query_only = ON; PRAGMA cache_size = -4096"
-		                          : "PRAGMA cache_size = -65536",
+		                          : "PRAGMA cache_size = -32768",
 		                  NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
 		int error = sqlite3_system_errno(db->sqlite) == ENOENT ? -ENOENT
