@@ -5,6 +5,7 @@
  * Parameters are described by a string, one letter each:
  *   i int64_t    t struct slice, text    b struct slice, bytes    s const char *, text or NULL
  *   n NULL (no argument)
+ * Arguments are not converted: an int for `i` has to be cast. Empty slices are empty, not NULL.
  *
  *     struct db_rows rows;
  *     int rc = db_query(db, &rows, "SELECT id, name FROM mailbox WHERE account = $1", "i", id);
@@ -12,6 +13,9 @@
  *             use(db_int(&rows, 0), db_text(&rows, 1));
  *     db_end(&rows);
  *     if (rc != -ENODATA) return rc;
+ *
+ * A query that is open can't be opened again before its db_end(). A closure that expects a row to
+ * be there already says ON CONFLICT: on PostgreSQL -EEXIST ends its transaction.
  *
  * Errors: -EEXIST a unique constraint, -ENOSPC, -EIO, -EINVAL a wrong statement (logged). */
 #ifndef VEREDUS_STORE_DB_H
