@@ -49,8 +49,11 @@ bench: packages build
 	@scripts/bench $(BUILD)
 
 ## make install  into $(DESTDIR)$(PREFIX): the program, its man pages, a systemd unit
-install: build
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+install: $(BUILD)/build.ninja
+	@grep -q '"name": "prefix", "value": "$(PREFIX)"' $(BUILD)/meson-info/intro-buildoptions.json || \
+		meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@$(NINJA) -C $(BUILD) --quiet
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
 
 clean:
 	@rm -rf $(BUILD) build-*
