@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "auth/auth_cache.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/codec.h"
@@ -13,9 +14,10 @@
 #include "store/store.h"
 
 enum {
-	HASHERS_MAX = 4,         /* at a time; the thread pool has other work too */
-	WAIT_MS = 20000,         /* for a place among them */
-	REFUSAL_PAUSE_MS = 1500, /* and as much again by chance */
+	HASHERS_MAX = 4, /* at a time, of half the processors: others have work too */
+	WAIT_MS = 20000, /* for a place among them */
+	REFUSAL_PAUSE_MS = 1500,
+	REMEMBER_MS = 600000,
 	NAME_MAX_BYTES = 320,
 };
 
@@ -23,7 +25,8 @@ struct auth {
 	struct store *store;
 	Gsasl *gsasl;
 	struct semaphore *hashers;
-	_Atomic int64_t pause_ms;
+	struct auth_cache *cache;
+	_Atomic int64_t pause_ms, remember_ms;
 	_Atomic uint64_t accepted, refused, unavailable;
 };
 
@@ -32,13 +35,13 @@ Gsasl *auth_gsasl(const struct auth *a) { return a->gsasl; }
 int auth_open(struct store *store, struct auth **out)
 {
 	struct auth *a = mem_zero(1, sizeof(*a));
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	long processors = sysconf(_SC_NPROCESSORS_ONLN), hashers = (processors + 1) / 2;
 	a->store = store;
 	a->gsasl = sasl_open();
-	a->hashers = semaphore_new(processors < 1             ? 1
-	                           : processors > HASHERS_MAX ? HASHERS_MAX
-	                                                      : processors);
+	a->cache = auth_cache_new();
+	a->hashers = semaphore_new(hashers < 1 ? 1 : hashers > HASHERS_MAX ? HASHERS_MAX : hashers);
 	a->pause_ms = REFUSAL_PAUSE_MS;
+	a->remember_ms = REMEMBER_MS;
 	if (!a->gsasl) {
 		auth_close(a);
 		return -ENOMEM;
@@ -54,6 +57,7 @@ void auth_close(struct auth *a)
 	if (a->gsasl)
 		gsasl_done(a->gsasl);
 	semaphore_free(a->hashers);
+	auth_cache_free(a->cache);
 	free(a);
 }
 
@@ -65,6 +69,8 @@ struct auth_counts auth_counts(const struct auth *a)
 }
 
 void auth_set_refusal_pause(struct auth *a, int64_t ms) { a->pause_ms = ms; }
+
+void auth_set_remember(struct auth *a, int64_t ms) { a->remember_ms = ms; }
 
 /* --- one password ----------------------------------------------------------------------- */
 
@@ -100,19 +106,34 @@ static void compare(void *arg)
 	c->right = password_is_right(c->verifier, c->password);
 }
 
-enum auth_result auth_check(struct auth *a, struct arena *arena, struct slice name,
-                            struct slice password, struct auth_identity *identity_out)
+static enum auth_result hash_password(struct auth *a, const char *verifier, struct slice password)
 {
-	struct lookup l = { .arena = arena, .name = slice_sub(name, 0, NAME_MAX_BYTES) };
-	if (store_read(a->store, look_up, &l) < 0)
-		return AUTH_UNAVAILABLE;
-	struct comparison c = { .verifier = l.verifier, .password = password };
+	struct comparison c = { .verifier = verifier, .password = password };
 	if (semaphore_take(a->hashers, deadline_in(WAIT_MS)) < 0)
 		return AUTH_UNAVAILABLE;
 	fiber_offload(compare, &c);
 	semaphore_post(a->hashers);
 	if (!c.right)
 		return AUTH_REFUSED;
+	int64_t remember_ms = a->remember_ms;
+	if (remember_ms > 0)
+		auth_cache_add(a->cache, verifier, password, deadline_in(remember_ms));
+	return AUTH_OK;
+}
+
+enum auth_result auth_check(struct auth *a, struct arena *arena, struct slice name,
+                            struct slice password, struct auth_identity *identity_out)
+{
+	struct lookup l = { .arena = arena, .name = slice_sub(name, 0, NAME_MAX_BYTES) };
+	if (store_read(a->store, look_up, &l) < 0)
+		return AUTH_UNAVAILABLE;
+	bool known = l.verifier &&
+	             auth_cache_has(a->cache, l.verifier, password, clock_monotonic_ms());
+	if (!known) {
+		enum auth_result result = hash_password(a, l.verifier, password);
+		if (result != AUTH_OK)
+			return result;
+	}
 	*identity_out = (struct auth_identity){ l.account.id, l.account.address };
 	return AUTH_OK;
 }

@@ -2,9 +2,9 @@
  *
  * An exchange goes step by step. Passwords are hashed on the thread pool, as that is slow on
  * purpose, and only so many at a time: a flood of logins waits in line, and does not eat the
- * memory. Texts are base64 on the wire: the protocol passes what it read, and sends what it gets,
- * without looking inside. A refusal comes after a pause of a second or two; every outcome is
- * logged. [fiber] */
+ * memory. One that was right a while ago is not hashed again. Texts are base64 on the wire: the
+ * protocol passes what it read, and sends what it gets, without looking inside. A refusal comes
+ * after a pause of a second or two; every outcome is logged. [fiber] */
 #ifndef VEREDUS_AUTH_AUTH_H
 #define VEREDUS_AUTH_AUTH_H
 
@@ -25,8 +25,10 @@ struct auth_counts {
 };
 /* [any thread] */
 struct auth_counts auth_counts(const struct auth *a);
-/* How long a refusal takes; for tests. 0: none. */
+/* How long a refusal takes, and as much again by chance. 0: none. */
 void auth_set_refusal_pause(struct auth *a, int64_t ms);
+/* How long a right password is not hashed again. 0: always. */
+void auth_set_remember(struct auth *a, int64_t ms);
 
 /* The mechanisms to announce on a connection, separated by spaces ("PLAIN LOGIN"); empty when
  * none may be used. clear_allowed: mechanisms that show the password also without TLS. */

@@ -216,6 +216,41 @@ static void check_clear(void *arg)
 
 static void clear_needs_permission(void **state) { run_on_fiber(1, check_clear, *state); }
 
+static int change_password(struct db *db, void *arg)
+{
+	struct fixture *f = arg;
+	struct directory_verifier v[PASSWORD_VERIFIERS];
+	int rc = password_make(f->arena, SLICE("new"), v);
+	return rc < 0 ? rc
+	              : directory_set_verifiers(db, SLICE("alice@example.test"), v,
+	                                        PASSWORD_VERIFIERS);
+}
+
+/* What is remembered ends with the password, and with the account. */
+static void check_remembered(void *arg)
+{
+	struct fixture *f = arg;
+	struct auth_identity who;
+	struct slice old = SLICE("se\xc3\xa9"
+	                         "cret");
+	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), old, &who) == AUTH_OK);
+	int64_t start = clock_monotonic_ns();
+	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), old, &who) == AUTH_OK);
+	int64_t again = clock_monotonic_ns() - start;
+	start = clock_monotonic_ns();
+	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("x"), &who) ==
+	      AUTH_REFUSED);
+	CHECK(again < clock_monotonic_ns() - start);
+	CHECK(store_commit(f->store, NULL, 0, change_password, f) == 0);
+	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), old, &who) == AUTH_REFUSED);
+	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("new"), &who) == AUTH_OK);
+	CHECK(store_commit(f->store, NULL, 0, disable_alice, NULL) == 0);
+	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("new"), &who) ==
+	      AUTH_REFUSED);
+}
+
+static void remembered(void **state) { run_on_fiber(1, check_remembered, *state); }
+
 static void check_login(void *arg)
 {
 	struct fixture *f = arg;
@@ -243,6 +278,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(clear_needs_permission, setup, teardown),
 		cmocka_unit_test_setup_teardown(login, setup, teardown),
+		cmocka_unit_test_setup_teardown(remembered, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("sasl", tests, NULL, NULL);
 }

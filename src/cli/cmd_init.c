@@ -167,7 +167,7 @@ static int read_options(struct cli *cli, struct config_init *out)
 
 static int init(struct cli *cli)
 {
-	struct config_init init;
+	struct config_init init = { 0 };
 	int status = read_options(cli, &init);
 	if (status == CLI_OK)
 		status = make_directory(cli);

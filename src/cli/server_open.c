@@ -32,6 +32,16 @@ static int open_store(struct server *s)
 	}
 }
 
+static int open_auth(struct server *s)
+{
+	int rc = auth_open(s->store, &s->auth);
+	if (rc < 0)
+		return failed("auth", rc, "");
+	auth_set_refusal_pause(s->auth, s->config->auth.refusal_pause_ms);
+	auth_set_remember(s->auth, s->config->auth.remember_ms);
+	return 0;
+}
+
 static int open_dns(struct server *s)
 {
 	const struct dns_config config = { .forwarder = s->config->dns.forwarder,
@@ -97,8 +107,8 @@ int server_open(struct server *s)
 	int rc = open_store(s);
 	if (rc == 0 && (rc = mailboxes_open(s->store, &s->mailboxes)) < 0)
 		failed("mailboxes", rc, "");
-	if (rc == 0 && (rc = auth_open(s->store, &s->auth)) < 0)
-		failed("auth", rc, "");
+	if (rc == 0)
+		rc = open_auth(s);
 	if (rc == 0)
 		rc = open_dns(s);
 	if (rc == 0)

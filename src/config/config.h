@@ -94,6 +94,10 @@ struct config {
 		bool auth_without_tls;
 	} pop3;
 	struct {
+		int64_t refusal_pause_ms; /* before a wrong password is refused */
+		int64_t remember_ms;      /* a right one is not hashed again for so long */
+	} auth;
+	struct {
 		const char *forwarder; /* see dns.h */
 		const char *trust_anchor;
 		int64_t timeout_ms;

@@ -13,6 +13,7 @@ const struct config_section config_sections[] = {
 	{ "smtp", false, NULL, "Receiving mail." },
 	{ "imap", false, NULL, "Reading mail over IMAP." },
 	{ "pop3", false, NULL, "Reading mail over POP3." },
+	{ "auth", false, NULL, "Logging in, over any protocol." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
 	{ "local", false, NULL, "Mailboxes and addresses of our own." },
@@ -114,6 +115,13 @@ const struct config_option config_options[] = {
 	  .min = SECONDS(1), .max = DAYS(7) },
 	{ "pop3", "auth-without-tls", CONFIG_FLAG, "no", AT(pop3.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
+
+	{ "auth", "refusal-pause", CONFIG_DURATION, "1500ms", AT(auth.refusal_pause_ms),
+	  "How long a client with a wrong password waits for the answer, and up to as much again.",
+	  .max = SECONDS(60) },
+	{ "auth", "remember", CONFIG_DURATION, "10m", AT(auth.remember_ms),
+	  "How long a password that was right is not hashed again (a keyed digest of it is kept in "
+	  "memory); 0 hashes always.", .max = DAYS(1) },
 
 	{ "dns", "forwarder", CONFIG_TEXT, NULL, AT(dns.forwarder),
 	  "The resolver to ask, as \"127.0.0.1@53\"; \"\" asks the root servers and their like. "
