@@ -133,14 +133,18 @@ static void close_parts(struct pass *p, size_t level, bool boundary)
 	}
 }
 
-static struct slice boundary_of(const struct mime_part *part)
+static struct slice boundary_of(struct arena *arena, const struct mime_part *part)
 {
-	for (size_t i = 0; i < part->param_count; i++) {
-		struct slice value = slice_trim(part->params[i].value);
+	struct slice value = SLICE_EMPTY;
+	for (size_t i = 0; i < part->param_count && value.len == 0; i++)
 		if (slice_equal_nocase(part->params[i].name, SLICE("boundary")))
-			return value.len <= BOUNDARY_MAX ? value : SLICE_EMPTY;
-	}
-	return SLICE_EMPTY;
+			value = part->params[i].value;
+	/* Some spell even this by RFC 2231. */
+	if (value.len == 0)
+		header_param_find(arena, part->params, part->param_count, SLICE("boundary"),
+		                  &value);
+	value = slice_trim(value);
+	return value.len <= BOUNDARY_MAX ? value : SLICE_EMPTY;
 }
 
 /* Beyond the limits a container is a leaf, and looks like one. */
@@ -196,7 +200,8 @@ static struct mime_part *begin_part(struct pass *p)
 	set_kind(p, part);
 	p->open[p->depth++] = (struct open_part){
 		.part = part,
-		.boundary = part->kind == MIME_MULTIPART ? boundary_of(part) : SLICE_EMPTY,
+		.boundary = part->kind == MIME_MULTIPART ? boundary_of(p->arena, part)
+		                                         : SLICE_EMPTY,
 		.first_line = p->lines,
 	};
 	return part;

@@ -146,6 +146,13 @@ static void test_no_boundary(void **state)
 	assert_int_equal(m->child_count, 1);
 }
 
+static void test_boundary_by_rfc2231(void **state)
+{
+	struct slice bytes = SLICE("Content-Type: multipart/mixed; boundary*0*=us-ascii''%61;\r\n"
+	                           " boundary*1=b\r\n\r\n--ab\r\n\r\nx\r\n--ab--\r\n");
+	assert_text(part_body(*state, bytes, "1"), "x");
+}
+
 static void test_one_boundary_begins_another(void **state)
 {
 	struct slice bytes = SLICE("Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\n"
@@ -319,6 +326,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_message_in_a_message, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_nesting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_boundary, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_boundary_by_rfc2231, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_boundary_begins_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_digest_and_odd_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
