@@ -81,6 +81,7 @@ enum post_result {
 	POST_ACCEPTED, /* durable: 250 2.0.0 */
 	POST_FULL,     /* disk: 452 4.3.1 */
 	POST_LOOP,     /* too many Received, or Delivered-To already: 554 5.4.6 */
+	POST_QUOTA,    /* a mailbox has no room for it, after all: 452 4.2.2 */
 	POST_FAILED,   /* 451 4.3.0 */
 };
 /* Takes responsibility in ONE commit: blob, mailbox rows, queue rows, journey. trace: the
@@ -91,7 +92,8 @@ enum post_result {
  * queue_id_out: what to tell the client and the log. Parks the fiber.
  *
  * A recipient that has become unknown since it was checked fails the whole: trying again will
- * tell the client which one. Quotas were judged by then, and are not judged again. */
+ * tell the client which one. So does a mailbox that has no room for the message: its size need
+ * not have been declared, and others may have filled the mailbox meanwhile. */
 enum post_result post_deliver(struct post *p, const struct post_client *client,
                               const struct post_envelope *envelope, struct slice trace,
                               struct slice message, char queue_id_out[static 17]);

@@ -19,6 +19,9 @@
 /* A message that is larger is summarised on the thread pool: others wait for this worker. */
 #define OFFLOAD_BYTES (256 * 1024)
 
+/* Addresses that recipients lead to that are looked at in one go. */
+#define TURN_TARGETS 256
+
 #define INBOX SLICE("INBOX")
 
 /* A mailbox or another host, and for whom the message came. */
@@ -26,6 +29,7 @@ struct drop {
 	struct route_target *target;
 	struct post_recipient *recipient;
 	struct slice asked; /* the recipient's address as text */
+	bool is_only;       /* the recipient is this mailbox, and not a list that it is on */
 	int64_t mailbox_id; /* 0: not there yet, the commit makes it */
 };
 
@@ -54,7 +58,9 @@ struct delivery {
 	const char *received;  /* detail of the journey's first event */
 	char peer[NET_ADDRESS_TEXT_MAX];
 
-	struct hash *seen; /* addresses that have their drop; made for the second one */
+	size_t resolved;     /* recipients */
+	size_t turn_targets; /* that they had in this turn */
+	struct hash *seen;   /* addresses that have their drop; made for the second one */
 	struct drop **drops;
 	size_t drop_count, drop_capacity;
 	struct batch *batches;
@@ -86,10 +92,9 @@ static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *d
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int delivery_add(struct db *db, struct delivery *d, struct post_recipient *recipient,
-                        struct slice asked, struct route_target *target)
+static int delivery_add(struct db *db, struct delivery *d, const struct drop *wanted)
 {
-	if (delivery_is_seen(d, target))
+	if (delivery_is_seen(d, wanted->target))
 		return 0;
 	if (d->drop_count == d->drop_capacity) {
 		size_t capacity = d->drop_capacity > 0 ? d->drop_capacity * 2 : 4;
@@ -100,9 +105,9 @@ static int delivery_add(struct db *db, struct delivery *d, struct post_recipient
 		d->drop_capacity = capacity;
 	}
 	struct drop *drop = ARENA_NEW(d->arena, struct drop);
-	*drop = (struct drop){ .target = target, .recipient = recipient, .asked = asked };
+	*drop = *wanted;
 	d->drops[d->drop_count++] = drop;
-	return target->account_id != 0 ? delivery_find_inbox(db, d, drop) : 0;
+	return drop->target->account_id != 0 ? delivery_find_inbox(db, d, drop) : 0;
 }
 
 /* An alias that sends out what it has sent out already is a loop through another host. */
@@ -122,27 +127,47 @@ static int delivery_resolve_one(struct db *db, struct delivery *d, struct post_r
 	int rc = route_resolve(db, d->arena, &d->post->limits, &address, 0, &found);
 	if (rc < 0)
 		return rc;
+	d->turn_targets += 1 + found.count;
 	if (found.loop || found.count == 0 || (!found.local && !d->client->may_relay)) {
 		d->lost = true;
 		return 0;
 	}
 	struct slice asked = address_text(d->arena, &address);
 	for (struct route_target *t = found.targets; t && rc == 0; t = t->next) {
+		const struct drop wanted = {
+			.target = t, .recipient = r, .asked = asked, .is_only = found.count == 1
+		};
 		d->loop |= delivery_was_here(d, t);
-		rc = delivery_add(db, d, r, asked, t);
+		rc = delivery_add(db, d, &wanted);
 	}
 	return rc;
 }
 
-static int delivery_resolve(struct db *db, void *arg)
+static bool delivery_is_resolved(const struct delivery *d)
+{
+	return d->lost || d->resolved == d->envelope->recipient_count;
+}
+
+static int delivery_resolve_turn(struct db *db, void *arg)
 {
 	struct delivery *d = arg;
-	for (size_t i = 0; i < d->envelope->recipient_count && !d->lost; i++) {
-		int rc = delivery_resolve_one(db, d, &d->envelope->recipients[i]);
-		if (rc < 0)
-			return rc;
+	int rc = 0;
+	d->turn_targets = 0;
+	while (rc == 0 && !delivery_is_resolved(d) && d->turn_targets < TURN_TARGETS)
+		rc = delivery_resolve_one(db, d, &d->envelope->recipients[d->resolved++]);
+	return rc;
+}
+
+/* Each of a thousand recipients may be a list of a thousand: others get a turn meanwhile. */
+static int delivery_resolve(struct delivery *d)
+{
+	int rc = store_read(d->post->config.store, delivery_resolve_turn, d);
+	while (rc == 0 && !delivery_is_resolved(d)) {
+		if (fiber_self())
+			fiber_yield();
+		rc = store_read(d->post->config.store, delivery_resolve_turn, d);
 	}
-	return 0;
+	return rc;
 }
 
 /* --- what shares a blob -------------------------------------------------------------- */
@@ -313,6 +338,24 @@ static int delivery_commit(struct db *db, void *arg)
 	return 0;
 }
 
+/* Not for reports of the queue: those have nobody who could try again. */
+static int delivery_check_quotas(struct db *db, const struct delivery *d)
+{
+	int rc = 0;
+	for (size_t i = 0; i < d->drop_count && rc == 0; i++) {
+		const struct drop *drop = d->drops[i];
+		if (drop->is_only && drop->target->limited)
+			rc = mailbox_check_quota(db, drop->target->account_id, d->size_bytes);
+	}
+	return rc;
+}
+
+static int delivery_check_and_commit(struct db *db, void *arg)
+{
+	int rc = delivery_check_quotas(db, arg);
+	return rc == 0 ? delivery_commit(db, arg) : rc;
+}
+
 /* --- the whole of it ----------------------------------------------------------------- */
 
 static void delivery_summarise(void *arg)
@@ -348,7 +391,7 @@ static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 	delivery_begin(d, trace);
 	if (d->summary.received_count >= d->post->config.config->smtp.max_received)
 		return POST_LOOP;
-	int rc = store_read(d->post->config.store, delivery_resolve, d);
+	int rc = delivery_resolve(d);
 	if (rc < 0 || d->lost)
 		return POST_FAILED;
 	if (d->loop)
@@ -363,9 +406,12 @@ static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 
 static enum post_result delivery_store(struct delivery *d)
 {
-	int rc = store_commit(d->post->config.store, d->blobs, d->batch_count, delivery_commit, d);
+	int rc = store_commit(d->post->config.store, d->blobs, d->batch_count,
+	                      delivery_check_and_commit, d);
 	if (rc == -ENOSPC)
 		return POST_FULL;
+	if (rc == -EDQUOT)
+		return POST_QUOTA;
 	if (rc < 0)
 		log_error("route.deliver.failed", kv_error(rc));
 	return rc < 0 ? POST_FAILED : POST_ACCEPTED;

@@ -66,6 +66,7 @@ static void resolve_add_account(struct resolver *r, const struct account *accoun
 		.account_id = account->id,
 		.address = slice_from_str(account->address),
 		.domain = domain,
+		.limited = quota > 0,
 		.full = quota > 0 && (account->used_bytes >= quota ||
 		                      r->size_bytes > quota - account->used_bytes),
 	};

@@ -17,7 +17,8 @@ struct route_target {
 	struct slice address; /* of the account; elsewhere local@domain, spelt for the wire */
 	struct slice domain;  /* canonical */
 	struct slice alias;   /* the address of ours that sent it elsewhere; empty if none did */
-	bool full;            /* the account's quota has no room for the message */
+	bool limited;         /* the account has a quota that counts here */
+	bool full;            /* which has no room for the message */
 };
 
 struct route_resolution {

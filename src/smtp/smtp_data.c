@@ -145,6 +145,9 @@ static void smtp_answer_result(struct smtp_session *s, enum post_result result, 
 	case POST_LOOP:
 		smtp_say(s, SMTP_ANSWER_MAIL_LOOP);
 		return;
+	case POST_QUOTA:
+		smtp_say(s, SMTP_ANSWER_OVER_QUOTA);
+		return;
 	case POST_FAILED:
 		break;
 	}
@@ -169,6 +172,11 @@ static void reception_finish(struct reception *r)
 	if (rc < 0) {
 		log_error("smtp.spool.failed", kv_error(rc));
 		smtp_say(s, rc == -ENOSPC ? SMTP_ANSWER_DISK_FULL : SMTP_ANSWER_TEMPORARY);
+		return;
+	}
+	/* It would be the continuation of our Received field, and forge a part of it. */
+	if (message.len > 0 && byte_is_space(message.data[0])) {
+		smtp_say(s, SMTP_ANSWER_BEGINS_FOLDED);
 		return;
 	}
 	enum post_result result = smtp_deliver(s, message, queue_id);

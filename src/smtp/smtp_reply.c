@@ -69,6 +69,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_ALIAS_LOOP] = LINE("550 5.4.6 Alias loop"),
 	[SMTP_ANSWER_TEMPORARY] = LINE("451 4.3.0 Trouble here, try again later"),
 	[SMTP_ANSWER_BARE_IN_MESSAGE] = LINE("550 5.6.0 Bare CR or LF in message"),
+	[SMTP_ANSWER_BEGINS_FOLDED] = LINE("550 5.6.0 Message begins with a folded line"),
 	[SMTP_ANSWER_DISK_FULL] = LINE("452 4.3.1 No space left, try again later"),
 	[SMTP_ANSWER_MAIL_LOOP] = LINE("554 5.4.6 Mail loop"),
 };
