@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "cli/server.h"
 
+enum { LOCK_WAIT_MS = 15000, LOCK_AGAIN_US = 20000 };
+
 static int failed(const char *part, int rc, const char *remedy)
 {
 	log_error("server.open", kv_str("part", part), kv_error(rc), kv_str("remedy", remedy));
@@ -15,7 +17,13 @@ static int failed(const char *part, int rc, const char *remedy)
 static int open_store(struct server *s)
 {
 	const struct store_config config = { .dir = s->config->dir };
+	int64_t deadline = deadline_in(LOCK_WAIT_MS);
 	int rc = store_open(&config, &s->store);
+	/* A command may be at work on the store: it has it for a moment. */
+	while (rc == -EWOULDBLOCK && clock_monotonic_ms() < deadline) {
+		usleep(LOCK_AGAIN_US);
+		rc = store_open(&config, &s->store);
+	}
 	switch (rc) {
 	case 0:
 		return 0;
