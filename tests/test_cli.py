@@ -1,10 +1,12 @@
 """The command line as an administrator uses it, with the server stopped and with it running."""
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -105,6 +107,15 @@ def test_one_server_a_directory(make_server):
                             timeout=60)
     assert second.returncode != 0 and second.stderr.strip()
     send(s, "alice@example.test")
+
+
+def test_a_command_at_work_does_not_keep_the_server_from_starting(make_server):
+    s = make_server(start=False)
+    with open(s.dir / "store.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        threading.Timer(1, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+        s.start()
+        send(s, "alice@example.test")
 
 
 def test_serve_without_init_says_what_to_do():
