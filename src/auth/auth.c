@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "auth/auth_cache.h"
+#include "auth/auth_line.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/codec.h"
 #include "base/log.h"
-#include "fiber/sync.h"
+#include "fiber/fiber.h"
 #include "store/store.h"
 
 enum {
@@ -24,7 +25,7 @@ enum {
 struct auth {
 	struct store *store;
 	Gsasl *gsasl;
-	struct semaphore *hashers;
+	struct auth_line *hashers;
 	struct auth_cache *cache;
 	_Atomic int64_t pause_ms, remember_ms;
 	_Atomic uint64_t accepted, refused, unavailable;
@@ -39,7 +40,7 @@ int auth_open(struct store *store, struct auth **out)
 	a->store = store;
 	a->gsasl = sasl_open();
 	a->cache = auth_cache_new();
-	a->hashers = semaphore_new(hashers < 1 ? 1 : hashers > HASHERS_MAX ? HASHERS_MAX : hashers);
+	a->hashers = auth_line_new(hashers < 1 ? 1 : hashers > HASHERS_MAX ? HASHERS_MAX : hashers);
 	a->pause_ms = REFUSAL_PAUSE_MS;
 	a->remember_ms = REMEMBER_MS;
 	if (!a->gsasl) {
@@ -56,7 +57,7 @@ void auth_close(struct auth *a)
 		return;
 	if (a->gsasl)
 		gsasl_done(a->gsasl);
-	semaphore_free(a->hashers);
+	auth_line_free(a->hashers);
 	auth_cache_free(a->cache);
 	free(a);
 }
@@ -106,13 +107,16 @@ static void compare(void *arg)
 	c->right = password_is_right(c->verifier, c->password);
 }
 
-static enum auth_result hash_password(struct auth *a, const char *verifier, struct slice password)
+static enum auth_result hash_password(struct auth *a, const struct conn *conn, const char *verifier,
+                                      struct slice password)
 {
 	struct comparison c = { .verifier = verifier, .password = password };
-	if (semaphore_take(a->hashers, deadline_in(WAIT_MS)) < 0)
+	struct auth_line_client *client;
+	if (auth_line_enter(a->hashers, conn ? conn_peer(conn) : NULL, deadline_in(WAIT_MS),
+	                    &client) < 0)
 		return AUTH_UNAVAILABLE;
 	fiber_offload(compare, &c);
-	semaphore_post(a->hashers);
+	auth_line_leave(a->hashers, client);
 	if (!c.right)
 		return AUTH_REFUSED;
 	int64_t remember_ms = a->remember_ms;
@@ -121,8 +125,9 @@ static enum auth_result hash_password(struct auth *a, const char *verifier, stru
 	return AUTH_OK;
 }
 
-enum auth_result auth_check(struct auth *a, struct arena *arena, struct slice name,
-                            struct slice password, struct auth_identity *identity_out)
+enum auth_result auth_check(struct auth *a, struct arena *arena, const struct conn *c,
+                            struct slice name, struct slice password,
+                            struct auth_identity *identity_out)
 {
 	struct lookup l = { .arena = arena, .name = slice_sub(name, 0, NAME_MAX_BYTES) };
 	if (store_read(a->store, look_up, &l) < 0)
@@ -130,7 +135,7 @@ enum auth_result auth_check(struct auth *a, struct arena *arena, struct slice na
 	bool known = l.verifier &&
 	             auth_cache_has(a->cache, l.verifier, password, clock_monotonic_ms());
 	if (!known) {
-		enum auth_result result = hash_password(a, l.verifier, password);
+		enum auth_result result = hash_password(a, c, l.verifier, password);
 		if (result != AUTH_OK)
 			return result;
 	}
@@ -167,6 +172,6 @@ enum auth_result auth_login(struct auth *a, struct arena *arena, const struct co
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out)
 {
-	enum auth_result result = auth_check(a, arena, name, password, identity_out);
+	enum auth_result result = auth_check(a, arena, c, name, password, identity_out);
 	return auth_conclude(a, c, "login", name, result);
 }

@@ -85,7 +85,7 @@ static enum auth_result conclude(struct auth_exchange *e)
 {
 	enum auth_result result = AUTH_REFUSED;
 	if (e->claim.made)
-		result = auth_check(e->auth, e->arena, e->claim.name, e->claim.password,
+		result = auth_check(e->auth, e->arena, e->conn, e->claim.name, e->claim.password,
 		                    &e->identity);
 	if (result == AUTH_OK && !authorizes_itself(e))
 		result = AUTH_REFUSED;

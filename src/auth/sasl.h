@@ -31,8 +31,9 @@ int sasl_callback(Gsasl *context, Gsasl_session *session, Gsasl_property propert
 Gsasl *sasl_open(void);
 
 /* Who is behind a name and password; see auth_login(), without its pause and log. */
-enum auth_result auth_check(struct auth *a, struct arena *arena, struct slice name,
-                            struct slice password, struct auth_identity *identity_out);
+enum auth_result auth_check(struct auth *a, struct arena *arena, const struct conn *c,
+                            struct slice name, struct slice password,
+                            struct auth_identity *identity_out);
 /* Counts, logs, and lets a refusal take its time. Returns the result. */
 enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char *mechanism,
                                struct slice name, enum auth_result result);

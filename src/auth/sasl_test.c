@@ -70,15 +70,17 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void connect_pair(struct fixture *f)
+static void connect_pair_from(struct fixture *f, struct slice client)
 {
 	int fds[2];
 	struct net_address peer;
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	CHECK(net_address_parse(SLICE("192.0.2.1:1"), 0, &peer) == 0);
+	CHECK(net_address_parse(client, 0, &peer) == 0);
 	CHECK(conn_new(fds[0], &peer, &f->conn) == 0);
 	f->other = fds[1];
 }
+
+static void connect_pair(struct fixture *f) { connect_pair_from(f, SLICE("192.0.2.1:1")); }
 
 static void disconnect(struct fixture *f)
 {
@@ -271,6 +273,57 @@ static void check_login(void *arg)
 
 static void login(void **state) { run_on_fiber(1, check_login, *state); }
 
+/* --- a flood ------------------------------------------------------------------------- */
+
+enum { GUESSES = 24 };
+
+struct flood {
+	struct fixture *f;
+	unsigned refused;
+};
+
+static void guess(void *arg)
+{
+	struct flood *flood = arg;
+	struct fixture *f = flood->f;
+	struct arena *arena = arena_new();
+	struct auth_identity who;
+	CHECK(auth_login(f->auth, arena, f->conn, SLICE("alice"), SLICE("x"), &who) ==
+	      AUTH_REFUSED);
+	flood->refused++;
+	arena_free(arena);
+}
+
+/* Whoever guesses on many connections waits for himself, not others for him. */
+static void check_flood(void *arg)
+{
+	struct fixture *f = arg;
+	struct flood flood = { .f = f };
+	fiber_id guesses[GUESSES];
+	struct auth_identity who;
+	connect_pair(f);
+	for (int i = 0; i < GUESSES; i++)
+		guesses[i] = fiber_start(-1, "guess", guess, &flood);
+	fiber_yield();
+	struct conn *guesser = f->conn;
+	int other = f->other;
+	connect_pair_from(f, SLICE("198.51.100.7:1"));
+	CHECK(auth_login(f->auth, f->arena, f->conn, SLICE("alice"),
+	                 SLICE("se\xc3\xa9"
+	                       "cret"),
+	                 &who) == AUTH_OK);
+	CHECK(flood.refused < GUESSES / 2);
+	disconnect(f);
+	f->conn = guesser;
+	f->other = other;
+	for (int i = 0; i < GUESSES; i++)
+		CHECK(fiber_join(guesses[i], DEADLINE_NEVER) == 0);
+	CHECK(flood.refused == GUESSES);
+	disconnect(f);
+}
+
+static void a_flood_waits_for_itself(void **state) { run_on_fiber(1, check_flood, *state); }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clear_needs_permission, setup, teardown),
 		cmocka_unit_test_setup_teardown(login, setup, teardown),
 		cmocka_unit_test_setup_teardown(remembered, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_flood_waits_for_itself, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("sasl", tests, NULL, NULL);
 }

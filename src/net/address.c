@@ -191,6 +191,18 @@ bool net_address_is_loopback(const struct net_address *a)
 	return IN6_IS_ADDR_LOOPBACK(&ip) || (IN6_IS_ADDR_V4MAPPED(&ip) && ip.s6_addr[12] == 127);
 }
 
+struct slice net_address_client(const struct net_address *a)
+{
+	switch (a->any.sa_family) {
+	case AF_INET:
+		return slice_of(&a->v4.sin_addr, sizeof(a->v4.sin_addr));
+	case AF_INET6:
+		return slice_of(&a->v6.sin6_addr, 8);
+	default:
+		return SLICE("local");
+	}
+}
+
 const char *net_address_literal(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX])
 {
 	char ip[NET_ADDRESS_TEXT_MAX];

@@ -36,6 +36,9 @@ void net_address_set_port(struct net_address *a, uint16_t port);
 bool net_address_same_host(const struct net_address *a, const struct net_address *b);
 /* Any Unix socket is loopback. */
 bool net_address_is_loopback(const struct net_address *a);
+/* What counts as one client: an IPv4 address, or the /64 that a client of IPv6 has to itself; all
+ * Unix sockets are one. A key, which lies in *a. */
+struct slice net_address_client(const struct net_address *a);
 /* An address literal as RFC 5321 section 4.1.3 writes it, with the brackets: "[192.0.2.1]",
  * "[IPv6:2001:db8::1]". A Unix socket gives "[127.0.0.1]". */
 const char *net_address_literal(const struct net_address *a, char out[static NET_ADDRESS_TEXT_MAX]);

@@ -42,23 +42,10 @@ void service_release(struct service *s)
 	free(s);
 }
 
-/* What counts as one client: an IPv4 address, or the /64 that a client of IPv6 has to itself. */
-static struct slice host_key(const struct net_address *peer)
-{
-	switch (peer->any.sa_family) {
-	case AF_INET:
-		return slice_of(&peer->v4.sin_addr, sizeof(peer->v4.sin_addr));
-	case AF_INET6:
-		return slice_of(&peer->v6.sin6_addr, 8);
-	default:
-		return SLICE("local");
-	}
-}
-
 /* Changes the count of a host's sessions; false if that would pass the limit. */
 static bool count_host(struct service *s, const struct net_address *peer, int by)
 {
-	struct slice key = host_key(peer);
+	struct slice key = net_address_client(peer);
 	intptr_t count;
 	bool fits;
 
