@@ -38,7 +38,7 @@ struct batch {
 	struct batch *next;
 	char queue_id[QUEUE_ID_LEN + 1];
 	struct buf note;
-	struct drop **drops;
+	struct drop *drops;
 	size_t drop_count;
 	struct queue_new_recipient *remote;
 	size_t remote_count;
@@ -61,7 +61,7 @@ struct delivery {
 	size_t resolved;     /* recipients */
 	size_t turn_targets; /* that they had in this turn */
 	struct hash *seen;   /* addresses that have their drop; made for the second one */
-	struct drop **drops;
+	struct drop *drops;
 	size_t drop_count, drop_capacity;
 	struct batch *batches;
 	size_t batch_count;
@@ -77,7 +77,7 @@ static bool delivery_is_seen(struct delivery *d, const struct route_target *targ
 		return false;
 	if (!d->seen) {
 		d->seen = hash_new();
-		hash_put(d->seen, d->drops[0]->target->address, d);
+		hash_put(d->seen, d->drops[0].target->address, d);
 	}
 	return hash_put(d->seen, target->address, d) != NULL;
 }
@@ -98,7 +98,7 @@ static int delivery_add(struct db *db, struct delivery *d, const struct drop *wa
 		return 0;
 	if (d->drop_count == d->drop_capacity) {
 		size_t capacity = d->drop_capacity > 0 ? d->drop_capacity * 2 : 4;
-		struct drop **grown = ARENA_ARRAY(d->arena, capacity, struct drop *);
+		struct drop *grown = ARENA_ARRAY(d->arena, capacity, struct drop);
 		if (d->drop_count > 0)
 			memcpy(grown, d->drops, d->drop_count * sizeof(*grown));
 		d->drops = grown;
@@ -201,15 +201,15 @@ static void delivery_make_batches(struct delivery *d)
 	struct batch **tail = &d->batches;
 	struct batch *b = NULL;
 	for (size_t i = 0; i < d->drop_count; i++) {
-		if (!b || delivery_note(d, b, d->drops[i]) < 0) {
+		if (!b || delivery_note(d, b, &d->drops[i]) < 0) {
 			b = delivery_add_batch(d, &tail);
 			b->drops = &d->drops[i];
-			if (delivery_note(d, b, d->drops[i]) < 0)
+			if (delivery_note(d, b, &d->drops[i]) < 0)
 				log_warn("route.note.failed",
-				         kv_slice("to", d->drops[i]->target->address));
+				         kv_slice("to", d->drops[i].target->address));
 		}
 		b->drop_count++;
-		b->remote_count += d->drops[i]->target->account_id == 0;
+		b->remote_count += d->drops[i].target->account_id == 0;
 	}
 }
 
@@ -236,8 +236,8 @@ static void delivery_prepare_batch(struct delivery *d, struct batch *b, struct s
 	b->remote = ARENA_ARRAY(d->arena, b->remote_count, struct queue_new_recipient);
 	size_t n = 0;
 	for (size_t i = 0; i < b->drop_count; i++) {
-		if (b->drops[i]->target->account_id == 0)
-			b->remote[n++] = delivery_remote(d, b->drops[i]);
+		if (b->drops[i].target->account_id == 0)
+			b->remote[n++] = delivery_remote(d, &b->drops[i]);
 	}
 }
 
@@ -317,8 +317,8 @@ static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int6
 	int rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
 	                        slice_from_str(d->received));
 	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
-		if (b->drops[i]->target->account_id != 0)
-			rc = commit_local(db, d, b, blob_id, b->drops[i]);
+		if (b->drops[i].target->account_id != 0)
+			rc = commit_local(db, d, b, blob_id, &b->drops[i]);
 	}
 	if (rc == 0 && b->remote_count > 0)
 		rc = commit_remote(db, d, b, blob_id);
@@ -421,10 +421,10 @@ static void delivery_tell(struct delivery *d)
 {
 	bool queued = false;
 	for (size_t i = 0; i < d->drop_count; i++) {
-		if (d->drops[i]->target->account_id == 0)
+		if (d->drops[i].target->account_id == 0)
 			queued = true;
 		else
-			mailboxes_changed(d->post->config.mailboxes, d->drops[i]->mailbox_id);
+			mailboxes_changed(d->post->config.mailboxes, d->drops[i].mailbox_id);
 	}
 	if (queued && d->post->config.queued)
 		d->post->config.queued(d->post->config.queued_arg);

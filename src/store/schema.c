@@ -173,9 +173,9 @@ static const char *const schema_1[] = {
 	/* --- journeys ----------------------------------------------------------------- */
 
 	/* What happened to a message, one event a row. Queue ids ascend with time, so new rows go
-	 * to the end of the table and old ones go away as a range. Searching by Message-ID or address
-	 * walks the table: an index of either doubles what a message writes to the log of the
-	 * database (9 KB instead of 4), for what an operator asks now and then. */
+	 * to the end of the table and old ones go away as a range. Searching by Message-ID or
+	 * address walks the table: an index of either doubles what a message writes to the log of
+	 * the database (9 KB instead of 4), for what an operator asks now and then. */
 	"CREATE TABLE journey ("
 	"  queue_id   TEXT NOT NULL,"
 	"  position   INTEGER NOT NULL," /* in the journey, from 0 */
