@@ -104,9 +104,8 @@ static int delivery_add(struct db *db, struct delivery *d, const struct drop *wa
 		d->drops = grown;
 		d->drop_capacity = capacity;
 	}
-	struct drop *drop = ARENA_NEW(d->arena, struct drop);
+	struct drop *drop = &d->drops[d->drop_count++];
 	*drop = *wanted;
-	d->drops[d->drop_count++] = drop;
 	return drop->target->account_id != 0 ? delivery_find_inbox(db, d, drop) : 0;
 }
 
@@ -343,7 +342,7 @@ static int delivery_check_quotas(struct db *db, const struct delivery *d)
 {
 	int rc = 0;
 	for (size_t i = 0; i < d->drop_count && rc == 0; i++) {
-		const struct drop *drop = d->drops[i];
+		const struct drop *drop = &d->drops[i];
 		if (drop->is_only && drop->target->limited)
 			rc = mailbox_check_quota(db, drop->target->account_id, d->size_bytes);
 	}
@@ -438,6 +437,21 @@ static void delivery_end(struct delivery *d)
 	arena_free(d->arena);
 }
 
+static void delivery_count(const struct delivery *d, enum post_result result)
+{
+	struct post *p = d->post;
+	p->results[result]++;
+	if (result != POST_ACCEPTED)
+		return;
+	p->bytes += d->message.len;
+	for (size_t i = 0; i < d->drop_count; i++) {
+		if (d->drops[i]->target->account_id == 0)
+			p->queued++;
+		else
+			p->mailboxes++;
+	}
+}
+
 enum post_result post_deliver(struct post *p, const struct post_client *client,
                               const struct post_envelope *envelope, struct slice trace,
                               struct slice message, char queue_id_out[static 17])
@@ -457,8 +471,23 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
 		delivery_tell(&d);
 		memcpy(queue_id_out, d.batches->queue_id, sizeof(d.batches->queue_id));
 	}
+	delivery_count(&d, result);
 	delivery_end(&d);
 	return result;
+}
+
+struct post_counts post_counts(const struct post *p)
+{
+	return (struct post_counts){
+		.accepted = p->results[POST_ACCEPTED],
+		.bytes = p->bytes,
+		.mailboxes = p->mailboxes,
+		.queued = p->queued,
+		.full = p->results[POST_FULL],
+		.loops = p->results[POST_LOOP],
+		.quota = p->results[POST_QUOTA],
+		.failed = p->results[POST_FAILED],
+	};
 }
 
 /* --- in steps ------------------------------------------------------------------------ */
