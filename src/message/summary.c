@@ -25,11 +25,11 @@ static struct slice message_id_of(struct arena *arena, struct slice value)
 {
 	struct slice id = header_unfold(arena, value);
 	ptrdiff_t open = slice_find_byte(id, '<');
-	if (open < 0)
-		return id;
-	struct slice rest = slice_from(id, (size_t)open);
+	struct slice rest = slice_from(id, open < 0 ? id.len : (size_t)open);
 	ptrdiff_t close = slice_find_byte(rest, '>');
-	return close < 0 ? id : slice_sub(rest, 0, (size_t)close + 1);
+	if (close >= 0)
+		id = slice_sub(rest, 0, (size_t)close + 1);
+	return id.len <= MESSAGE_ID_MAX ? id : SLICE_EMPTY;
 }
 
 static struct slice unfolded(struct arena *arena, struct slice value)

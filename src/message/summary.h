@@ -8,12 +8,16 @@
 #include "message/date.h"
 #include "message/mime.h"
 
+/* A line's length (RFC 5322 section 2.1.1): what is longer is no Message-ID, and is kept nowhere.
+ */
+enum { MESSAGE_ID_MAX = 998 };
+
 struct message_summary {
 	size_t size_bytes;
 	size_t header_size; /* bytes, the empty line included: where the body starts */
 	bool has_date;
 	struct date date;        /* of the Date field */
-	struct slice message_id; /* "<...>" or empty */
+	struct slice message_id; /* "<...>", or empty if longer than MESSAGE_ID_MAX */
 	struct slice subject;    /* as written, unfolded */
 	struct slice from;       /* as written, unfolded */
 	struct slice in_reply_to;

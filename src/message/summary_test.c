@@ -88,6 +88,19 @@ static void test_nothing(void **state)
 	assert_false(s.has_date);
 }
 
+static void test_endless_message_id(void **state)
+{
+	struct buf text = buf_make(1 << 16);
+	buf_printf(&text, "Message-ID: <%0*d>\r\n\r\n", MESSAGE_ID_MAX - 2, 0);
+	struct message_summary s = summarise(*state, buf_slice(&text));
+	assert_int_equal(s.message_id.len, MESSAGE_ID_MAX);
+	buf_clear(&text);
+	buf_printf(&text, "Message-ID: <%0*d>\r\n\r\n", MESSAGE_ID_MAX - 1, 0);
+	s = summarise(*state, buf_slice(&text));
+	assert_int_equal(s.message_id.len, 0);
+	buf_free(&text);
+}
+
 static void test_awkward_strings(void **state)
 {
 	struct message_summary s = summarise(
@@ -261,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_simple, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_endless_message_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_awkward_strings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_structure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sections, setup, teardown),

@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "message/build.h"
 #include "message/header.h"
+#include "message/summary.h"
 
 /* Around the message; what is said of one recipient is at most a few paths and a reply. */
 #define FRAME_BYTES     (16 * 1024)
@@ -78,7 +79,8 @@ static void put_header(struct buf *out, const struct queue_dsn *dsn, struct aren
 	buf_printf(out, "To: <%.*s>\r\n", SLICE_ARG(to));
 	buf_printf(out, "Subject: %s\r\n", subjects[dsn->action]);
 	buf_printf(out, "Message-ID: %.*s\r\n", SLICE_ARG(id));
-	if (dsn->original_id.len > 0 && slice_is_ascii(dsn->original_id)) {
+	if (dsn->original_id.len > 0 && dsn->original_id.len <= MESSAGE_ID_MAX &&
+	    slice_is_ascii(dsn->original_id)) {
 		struct slice original = clean(arena, dsn, dsn->original_id);
 		buf_printf(out, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", SLICE_ARG(original),
 		           SLICE_ARG(original));

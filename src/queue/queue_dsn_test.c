@@ -132,6 +132,19 @@ static void strangers_forge_nothing(void **state)
 	assert_false(is_8bit);
 }
 
+/* What the sender made up must not take the room of what he is to be told. */
+static void an_endless_message_id(void **state)
+{
+	struct queue_dsn dsn = example();
+	bool is_8bit;
+	char *id = arena_alloc(*state, 64 * 1024);
+	memset(id, 'x', 64 * 1024);
+	dsn.original_id = slice_of(id, 64 * 1024);
+	struct slice text = queue_dsn_compose(*state, &dsn, &is_8bit);
+	assert_true(has(text, "Final-Recipient: rfc822; bob@far.test\r\n"));
+	assert_true(slice_ends_with(text, SLICE("--\r\n")));
+}
+
 static void utf8_addresses(void **state)
 {
 	struct queue_dsn_recipient umlaut = bob;
@@ -157,6 +170,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_returned, setup, teardown),
 		cmocka_unit_test_setup_teardown(strangers_forge_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_endless_message_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(utf8_addresses, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
