@@ -114,25 +114,33 @@ static void smtp_add_recipient(struct smtp_transaction *t, const struct address 
 		                                                       .domain = kept.domain };
 }
 
-void smtp_rcpt(struct smtp_session *s, struct slice argument)
+static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct arena *scratch,
+                                             struct slice argument)
 {
 	struct smtp_transaction *t = s->transaction;
-	if (t->recipient_count >= s->config->smtp.max_recipients) {
-		smtp_say(s, SMTP_ANSWER_TOO_MANY_RECIPIENTS);
-		return;
-	}
 	struct smtp_rcpt_command rcpt;
-	enum smtp_parsed parsed = smtp_parse_rcpt(t->arena, argument, &rcpt);
-	if (parsed != SMTP_PARSED) {
-		smtp_say(s, smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT));
-		return;
-	}
+	enum smtp_parsed parsed = smtp_parse_rcpt(scratch, argument, &rcpt);
+	if (parsed != SMTP_PARSED)
+		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT);
 	enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
 	                                                 rcpt.recipient.local,
 	                                                 rcpt.recipient.domain, t->declared_bytes);
 	enum smtp_answer answer = smtp_verdict_answer(verdict);
 	if (answer == SMTP_ANSWER_RECIPIENT_OK)
 		smtp_add_recipient(t, &rcpt.recipient);
+	return answer;
+}
+
+void smtp_rcpt(struct smtp_session *s, struct slice argument)
+{
+	if (s->transaction->recipient_count >= s->config->smtp.max_recipients) {
+		smtp_say(s, SMTP_ANSWER_TOO_MANY_RECIPIENTS);
+		return;
+	}
+	/* Not in the transaction's arena: refusals with 4xx are not counted, and would fill it. */
+	struct arena *scratch = arena_new();
+	enum smtp_answer answer = smtp_judge_recipient(s, scratch, argument);
+	arena_free(scratch);
 	smtp_say(s, answer);
 }
 
