@@ -30,6 +30,7 @@
 struct store;
 struct mailboxes;
 struct auth;
+struct post;
 struct queue;
 
 enum { ADMIN_LINE_MAX = 60 * 1024 };
@@ -41,6 +42,7 @@ struct admin {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
+	struct post *post;
 	struct queue *queue;
 	struct service **services;
 	size_t service_count;

@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "queue/queue.h"
+#include "route/post.h"
 #include "store/store.h"
 
 static void head(struct buf *out, const char *name, const char *type, const char *help)
@@ -26,6 +27,14 @@ static void gauge(struct buf *out, const char *name, const char *help, double va
 {
 	head(out, name, "gauge", help);
 	buf_printf(out, "veredus_%s %.15g\n", name, value);
+}
+
+/* One value of a family with one label. */
+static void labelled(struct buf *out, const char *name, const char *label, const char *text,
+                     uint64_t value)
+{
+	buf_printf(out, "veredus_%s{%s=\"%s\"} %llu\n", name, label, text,
+	           (unsigned long long)value);
 }
 
 /* --- the process ------------------------------------------------------------------------ */
@@ -126,24 +135,33 @@ static void print_auth(const struct auth *auth, struct buf *out)
 {
 	struct auth_counts c = auth_counts(auth);
 	head(out, "logins_total", "counter", "Attempts to log in.");
-	buf_printf(out, "veredus_logins_total{result=\"accepted\"} %llu\n",
-	           (unsigned long long)c.accepted);
-	buf_printf(out, "veredus_logins_total{result=\"refused\"} %llu\n",
-	           (unsigned long long)c.refused);
-	buf_printf(out, "veredus_logins_total{result=\"unavailable\"} %llu\n",
-	           (unsigned long long)c.unavailable);
+	labelled(out, "logins_total", "result", "accepted", c.accepted);
+	labelled(out, "logins_total", "result", "refused", c.refused);
+	labelled(out, "logins_total", "result", "unavailable", c.unavailable);
+}
+
+static void print_post(const struct post *post, struct buf *out)
+{
+	struct post_counts c = post_counts(post);
+	head(out, "messages_total", "counter", "Messages that came, and what became of them.");
+	labelled(out, "messages_total", "result", "accepted", c.accepted);
+	labelled(out, "messages_total", "result", "disk_full", c.full);
+	labelled(out, "messages_total", "result", "over_quota", c.quota);
+	labelled(out, "messages_total", "result", "loop", c.loops);
+	labelled(out, "messages_total", "result", "failed", c.failed);
+	counter(out, "message_bytes_total", "Bytes of accepted messages.", c.bytes);
+	head(out, "recipients_total", "counter", "Recipients of accepted messages.");
+	labelled(out, "recipients_total", "where", "mailbox", c.mailboxes);
+	labelled(out, "recipients_total", "where", "queue", c.queued);
 }
 
 static void print_queue(const struct queue *queue, struct buf *out)
 {
 	struct queue_counts c = queue_counts(queue);
 	head(out, "queue_recipients_total", "counter", "What became of recipients elsewhere.");
-	buf_printf(out, "veredus_queue_recipients_total{result=\"relayed\"} %llu\n",
-	           (unsigned long long)c.relayed);
-	buf_printf(out, "veredus_queue_recipients_total{result=\"deferred\"} %llu\n",
-	           (unsigned long long)c.deferred);
-	buf_printf(out, "veredus_queue_recipients_total{result=\"bounced\"} %llu\n",
-	           (unsigned long long)c.bounced);
+	labelled(out, "queue_recipients_total", "result", "relayed", c.relayed);
+	labelled(out, "queue_recipients_total", "result", "deferred", c.deferred);
+	labelled(out, "queue_recipients_total", "result", "bounced", c.bounced);
 	gauge(out, "queue_ready", "Recipients in memory, about to be sent.", (double)c.ready);
 	gauge(out, "queue_connections", "Connections to other hosts now.", (double)c.connections);
 	counter(out, "queue_connects_total", "Connections made to other hosts.", c.connects);
@@ -157,6 +175,8 @@ int admin_print_metrics(const struct admin *admin, struct buf *out)
 	print_store(admin->store, out);
 	if (admin->auth)
 		print_auth(admin->auth, out);
+	if (admin->post)
+		print_post(admin->post, out);
 	if (admin->queue)
 		print_queue(admin->queue, out);
 	return buf_failed(out) ? -ENOBUFS : 0;

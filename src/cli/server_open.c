@@ -104,6 +104,7 @@ static void set_contexts(struct server *s)
 		                   .store = s->store,
 		                   .mailboxes = s->mailboxes,
 		                   .auth = s->auth,
+		                   .post = s->post,
 		                   .queue = s->queue,
 		                   .services = s->services,
 		                   .service_count = s->service_count,

@@ -98,6 +98,14 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
                               const struct post_envelope *envelope, struct slice trace,
                               struct slice message, char queue_id_out[static 17]);
 
+struct post_counts {
+	uint64_t accepted, bytes;            /* messages */
+	uint64_t mailboxes, queued;          /* recipients that they went to, here and elsewhere */
+	uint64_t full, loops, quota, failed; /* messages not taken, by enum post_result */
+};
+/* Of post_deliver(), since the start. [any thread] */
+struct post_counts post_counts(const struct post *p);
+
 /* The same in steps, for who has something of their own to record in the same commit: the queue,
  * whose report about a recipient enters with the removal of that recipient.
  *

@@ -10,6 +10,8 @@ struct post {
 	struct post_config config;
 	struct route_limits limits;
 	struct queue_id_source ids;
+	_Atomic uint64_t results[POST_FAILED + 1]; /* of post_deliver() */
+	_Atomic uint64_t bytes, mailboxes, queued;
 };
 
 #endif
