@@ -69,17 +69,19 @@ struct config {
 	size_t smarthost_count;
 
 	struct {
-		uint64_t max_message_bytes; /* 552 5.3.4 */
-		unsigned max_recipients;    /* 452 4.5.3 */
-		unsigned max_errors;        /* then 421 4.7.0 */
-		unsigned max_transactions;  /* a session; then 421 4.7.0; 0: no limit */
-		unsigned max_command_bytes; /* 500 5.5.6 */
-		unsigned max_received;      /* trace fields before it is a loop: 554 5.4.6 */
-		uint64_t memory_bytes;      /* of a message that is kept in memory while it
-		                               comes; what is larger goes to a file */
+		uint64_t max_message_bytes;  /* 552 5.3.4 */
+		unsigned max_recipients;     /* 452 4.5.3 */
+		unsigned max_errors;         /* then 421 4.7.0 */
+		unsigned max_login_failures; /* a session; then 421 4.7.0 */
+		unsigned max_transactions;   /* a session; then 421 4.7.0; 0: no limit */
+		unsigned max_command_bytes;  /* 500 5.5.6 */
+		unsigned max_received;       /* trace fields before it is a loop: 554 5.4.6 */
+		uint64_t memory_bytes;       /* of a message that is kept in memory while it
+		                                comes; what is larger goes to a file */
 		enum bare_newline bare_newline;
 		int64_t command_timeout_ms; /* RFC 5321 section 4.5.3.2.7 */
 		int64_t data_timeout_ms;    /* between blocks: 4.5.3.2.5 */
+		unsigned min_data_rate;     /* bytes a second; see smtp_data.c */
 		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
 		bool vrfy;                  /* tell about local users; else 252 */
 	} smtp;

@@ -63,7 +63,7 @@ static bool smtp_auth_finish(struct smtp_session *s, struct slice challenge,
 /* Guessing has cost the guesser time already (auth.h); after some tries, the connection. */
 static void smtp_auth_refused(struct smtp_session *s)
 {
-	if (++s->auth_failures >= SMTP_AUTH_FAILURES_MAX)
+	if (++s->auth_failures >= s->config->smtp.max_login_failures)
 		smtp_say(s, SMTP_ANSWER_TOO_MANY_LOGINS);
 	else
 		smtp_say(s, SMTP_ANSWER_AUTH_REFUSED);

@@ -22,7 +22,8 @@ struct reception {
 };
 
 /* Each block has its time-out (RFC 5321 section 4.5.3.2.5), and all of them together have one
- * that grows with what has come. */
+ * that grows with what has come: twice that time, and what the bytes may take at the least rate.
+ * A session that sends a byte now and then would else live for ever. */
 static int64_t reception_deadline(const struct reception *r)
 {
 	int64_t timeout_ms = r->session->config->smtp.data_timeout_ms;
@@ -30,7 +31,8 @@ static int64_t reception_deadline(const struct reception *r)
 	if (timeout_ms < 0)
 		return for_block;
 	int64_t for_all = r->started_ms + 2 * timeout_ms +
-	                  (int64_t)(r->spool.size_bytes * 1000 / SMTP_DATA_RATE_MIN);
+	                  (int64_t)(r->spool.size_bytes * 1000 /
+	                            r->session->config->smtp.min_data_rate);
 	return for_block < for_all ? for_block : for_all;
 }
 

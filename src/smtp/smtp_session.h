@@ -11,10 +11,6 @@ enum {
 	SMTP_VERB_MAX = 32, /* rows of the command table, and one for what is in none */
 	/* RFC 4954 section 4.5.3.1: a base64 line of an AUTH exchange. */
 	SMTP_AUTH_LINE_MAX = 12288,
-	SMTP_AUTH_FAILURES_MAX = 3,
-	/* Who sends a message must get on: besides the time for each block it has twice that, and
-	 * what this many bytes a second take. It ends sessions that drip. */
-	SMTP_DATA_RATE_MIN = 100,
 };
 
 struct smtp_transaction {
