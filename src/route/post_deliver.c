@@ -445,7 +445,7 @@ static void delivery_count(const struct delivery *d, enum post_result result)
 		return;
 	p->bytes += d->message.len;
 	for (size_t i = 0; i < d->drop_count; i++) {
-		if (d->drops[i]->target->account_id == 0)
+		if (d->drops[i].target->account_id == 0)
 			p->queued++;
 		else
 			p->mailboxes++;
