@@ -187,7 +187,7 @@ static void set_push(struct imap_set *set, struct arena *arena, struct uid_range
 	if (set->count == set->capacity) {
 		size_t capacity = set->capacity ? set->capacity * 2 : 4;
 		struct uid_range *grown = ARENA_ARRAY(arena, capacity, struct uid_range);
-		if (set->count)
+		if (set->ranges)
 			memcpy(grown, set->ranges, set->count * sizeof(*grown));
 		set->ranges = grown;
 		set->capacity = capacity;

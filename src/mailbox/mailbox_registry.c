@@ -390,8 +390,8 @@ void mailboxes_close(struct mailboxes *m)
 {
 	if (!m)
 		return;
-	while (!list_is_empty(&m->entries))
-		entry_free(m, LIST_FIRST(&m->entries, struct view_entry, link));
+	LIST_EACH (&m->entries, link, following)
+		entry_free(m, LIST_ENTRY(link, struct view_entry, link));
 	hash_free(m->by_id);
 	pthread_mutex_destroy(&m->lock);
 	free(m);

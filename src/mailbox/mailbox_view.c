@@ -288,8 +288,10 @@ struct mailbox_view *mailbox_view_keep(const struct mailbox_view *old, struct ma
 		struct mailbox_chunk *joined = NULL;
 		if (pair.old && pair.now && !pair_is_same(&pair))
 			joined = chunk_union(pair.old->chunk, pair.now->chunk);
-		if (!joined)
-			joined = chunk_retain(pair.now ? pair.now->chunk : pair.old->chunk);
+		if (!joined && pair.now)
+			joined = chunk_retain(pair.now->chunk);
+		else if (!joined && pair.old)
+			joined = chunk_retain(pair.old->chunk);
 		view_builder_add(&b, joined);
 	}
 	fields.mailbox_id = now->mailbox_id;

@@ -2,10 +2,10 @@
 
 static void uid_set_push(struct arena *arena, struct uid_set *set, struct uid_range range)
 {
-	if (set->count == set->capacity) {
+	if (!set->ranges || set->count == set->capacity) {
 		size_t capacity = set->capacity ? set->capacity * 2 : 4;
 		struct uid_range *grown = ARENA_ARRAY(arena, capacity, struct uid_range);
-		if (set->count)
+		if (set->ranges)
 			memcpy(grown, set->ranges, set->count * sizeof(*grown));
 		set->ranges = grown;
 		set->capacity = capacity;
