@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "queue/queue.h"
 #include "route/post.h"
+#include "store/db.h"
 #include "store/store.h"
 
 static void head(struct buf *out, const char *name, const char *type, const char *help)
@@ -155,6 +156,20 @@ static void print_post(const struct post *post, struct buf *out)
 	labelled(out, "recipients_total", "where", "queue", c.queued);
 }
 
+static int count_queue(struct db *db, void *arg)
+{
+	return db_get_int(db, arg, "SELECT count(*) FROM queue_recipient", "");
+}
+
+/* Left out when the store can't be read: the rest is wanted then all the more. */
+static void print_queue_length(struct store *store, struct buf *out)
+{
+	int64_t length;
+	if (store_read(store, count_queue, &length) == 0)
+		gauge(out, "queue_length", "Recipients elsewhere that wait, all of them.",
+		      (double)length);
+}
+
 static void print_queue(const struct queue *queue, struct buf *out)
 {
 	struct queue_counts c = queue_counts(queue);
@@ -177,6 +192,7 @@ int admin_print_metrics(const struct admin *admin, struct buf *out)
 		print_auth(admin->auth, out);
 	if (admin->post)
 		print_post(admin->post, out);
+	print_queue_length(admin->store, out);
 	if (admin->queue)
 		print_queue(admin->queue, out);
 	return buf_failed(out) ? -ENOBUFS : 0;

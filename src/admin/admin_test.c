@@ -213,6 +213,7 @@ static void metrics_are_well_formed(void **state)
 	assert_int_equal(admin_print_metrics(&f->admin, &text), 0);
 	struct slice rest = buf_slice(&text);
 	size_t values = 0;
+	assert_true(slice_find(rest, SLICE("\nveredus_queue_length 0\n")) > 0);
 	while (rest.len > 0) {
 		struct slice line = slice_split(&rest, '\n');
 		assert_true(slice_starts_with(line, SLICE("# ")) ||
