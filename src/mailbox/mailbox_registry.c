@@ -21,6 +21,7 @@ struct view_entry {
 	struct mailbox_view *current; /* NULL before the first load */
 	uint64_t changes;             /* mailboxes_changed() so far */
 	uint64_t loaded;              /* the value of changes when current was read, or earlier */
+	unsigned loading;             /* who reads it now: a notice of a change must not be lost */
 	watch_id *watchers;
 	size_t watcher_count, watcher_capacity;
 };
@@ -62,7 +63,7 @@ static void entry_free(struct mailboxes *m, struct view_entry *e)
 /* Nobody but the registry refers to it. */
 static bool entry_is_idle(const struct view_entry *e)
 {
-	return e->watcher_count == 0 &&
+	return e->watcher_count == 0 && e->loading == 0 &&
 	       (!e->current || atomic_load_explicit(&e->current->refs, memory_order_acquire) == 1);
 }
 
@@ -235,6 +236,8 @@ int mailbox_view_get(struct mailboxes *m, int64_t mailbox_id, struct mailbox_vie
 	if (e->current)
 		old = mailbox_view_retain(e->current);
 	bool fresh = old && e->loaded == changes;
+	if (!fresh)
+		e->loading++;
 	pthread_mutex_unlock(&m->lock);
 	if (fresh) {
 		*out = old;
@@ -245,13 +248,11 @@ int mailbox_view_get(struct mailboxes *m, int64_t mailbox_id, struct mailbox_vie
 	int rc = store_read(m->store, load_view, &load);
 	mailbox_view_release(old);
 	pthread_mutex_lock(&m->lock);
-	if (rc == 0) {
+	e->loading--;
+	if (rc == 0)
 		entry_install(m, mailbox_id, load.view, changes);
-	} else {
-		e = entry_find(m, mailbox_id);
-		if (e && !e->current && e->watcher_count == 0)
-			entry_free(m, e);
-	}
+	else if (!e->current && e->watcher_count == 0 && e->loading == 0)
+		entry_free(m, e);
 	pthread_mutex_unlock(&m->lock);
 	if (rc == 0)
 		*out = load.view;
