@@ -76,7 +76,7 @@ static void gather_blobs(struct batch *b)
 	b->blob_count = 0;
 	for (size_t i = 0; i < b->count; i++)
 		b->blob_count += queue_report_blob_count(b->reports[i]);
-	b->blobs = b->blob_count > 0 ? mem_zero(b->blob_count, sizeof(*b->blobs)) : NULL;
+	b->blobs = mem_zero(b->blob_count, sizeof(*b->blobs));
 	size_t at = 0;
 	for (size_t i = 0; i < b->count; i++) {
 		queue_report_blobs(b->reports[i], &b->blobs[at]);
