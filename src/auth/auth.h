@@ -2,9 +2,10 @@
  *
  * An exchange goes step by step. Passwords are hashed on the thread pool, as that is slow on
  * purpose, and only so many at a time: a flood of logins waits in line, and does not eat the
- * memory; nor does one client's flood hold up another's login. One that was right a while ago is not hashed again. Texts are base64 on the wire: the
- * protocol passes what it read, and sends what it gets, without looking inside. A refusal comes
- * after a pause of a second or two; every outcome is logged. [fiber] */
+ * memory; nor does one client's flood hold up another's login. One that was right a while ago is
+ * not hashed again. Texts are base64 on the wire: the protocol passes what it read, and sends what
+ * it gets, without looking inside. A refusal comes after a pause of a second or two; every outcome
+ * is logged. [fiber] */
 #ifndef VEREDUS_AUTH_AUTH_H
 #define VEREDUS_AUTH_AUTH_H
 
