@@ -6,6 +6,7 @@ import pytest
 
 
 
+
 def deliver(server, message, recipient="alice@example.test"):
     """Sends bytes as they are, without telling their size."""
     with server.smtp() as smtp:
