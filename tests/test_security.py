@@ -5,8 +5,6 @@ import time
 import pytest
 
 
-
-
 def deliver(server, message, recipient="alice@example.test"):
     """Sends bytes as they are, without telling their size."""
     with server.smtp() as smtp:
