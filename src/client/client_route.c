@@ -23,13 +23,26 @@ const struct config_smarthost *client_route_smarthost(const struct config *confi
 	return all;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return (a == NULL) == (b == NULL) && slice_equal(slice_from_str(a), slice_from_str(b));
+}
+
+static bool goes_alike(const struct config_smarthost *a, const struct config_smarthost *b)
+{
+	return is_same_text(a->host, b->host) && a->port == b->port && a->tls == b->tls &&
+	       is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
+}
+
 struct slice client_route_key(const struct config *config, struct arena *arena, struct slice domain)
 {
 	const struct config_smarthost *s = client_route_smarthost(config, domain);
 	if (!s)
 		return domain;
-	return slice_from_str(arena_printf(arena, "smarthost:%s:%u:%s", s->host, s->port,
-	                                   s->user ? s->user : ""));
+	size_t first = 0;
+	while (!goes_alike(&config->smarthosts[first], s))
+		first++;
+	return slice_from_str(arena_printf(arena, "smarthost:%s:%u:%zu", s->host, s->port, first));
 }
 
 /* --- MX records ---------------------------------------------------------------------- */

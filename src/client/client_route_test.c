@@ -54,15 +54,24 @@ static void smarthosts(void **state)
 	struct config_smarthost hosts[] = {
 		{ .domain = "*", .host = "out.example.test", .port = 587, .user = "me" },
 		{ .domain = "near.test", .host = "192.0.2.9", .port = 25 },
+		{ .domain = "same.test", .host = "192.0.2.9", .port = 25 },
+		{ .domain = "safe.test",
+		  .host = "192.0.2.9",
+		  .port = 25,
+		  .tls = TLS_RULE_VERIFIED },
 	};
-	struct config config = { .smarthosts = hosts, .smarthost_count = 2 };
+	struct config config = { .smarthosts = hosts, .smarthost_count = 4 };
 	struct arena *arena = arena_new();
 	assert_ptr_equal(client_route_smarthost(&config, SLICE("near.test")), &hosts[1]);
 	assert_ptr_equal(client_route_smarthost(&config, SLICE("far.test")), &hosts[0]);
 	assert_true(slice_equal(client_route_key(&config, arena, SLICE("far.test")),
-	                        SLICE("smarthost:out.example.test:587:me")));
+	                        SLICE("smarthost:out.example.test:587:0")));
 	assert_true(slice_equal(client_route_key(&config, arena, SLICE("near.test")),
-	                        SLICE("smarthost:192.0.2.9:25:")));
+	                        SLICE("smarthost:192.0.2.9:25:1")));
+	assert_true(slice_equal(client_route_key(&config, arena, SLICE("same.test")),
+	                        SLICE("smarthost:192.0.2.9:25:1")));
+	assert_true(slice_equal(client_route_key(&config, arena, SLICE("safe.test")),
+	                        SLICE("smarthost:192.0.2.9:25:3")));
 	config.smarthost_count = 0;
 	assert_null(client_route_smarthost(&config, SLICE("near.test")));
 	assert_true(slice_equal(client_route_key(&config, arena, SLICE("near.test")),

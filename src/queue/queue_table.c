@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/cursor.h"
 #include "client/client_route.h"
 #include "route/journey.h"
 
@@ -112,6 +113,14 @@ static struct queue_job *find_job(const struct reading *r, const struct db_rows 
 	return NULL;
 }
 
+/* Of "421 4.3.2 closed"; 0 if it was not the remote that said it. */
+static int code_of(struct slice text)
+{
+	uint64_t code;
+	struct cursor c = cursor_of(text);
+	return take_number(&c, 599, &code) && take_byte(&c, ' ') ? (int)code : 0;
+}
+
 static void lease(struct reading *r, const struct db_rows *rows, struct slice key,
                   const struct slice *expired_why)
 {
@@ -128,6 +137,7 @@ static void lease(struct reading *r, const struct db_rows *rows, struct slice ke
 	job->wire[job->count - 1].outcome = (struct smtp_outcome){
 		.verdict = SMTP_TEMPORARY,
 		.stage = SMTP_STAGE_CONNECT,
+		.code = code_of(*expired_why),
 		.enhanced = { 4, 4, 7 },
 		.text = arena_copy(job->arena, *expired_why),
 	};
