@@ -133,7 +133,10 @@ def test_trace_tells_the_journey(make_server):
     text = s.cli("trace", "one@remote.test").stdout
     assert "s@remote.test" in text and "alice@example.test" in text and "bob@example.test" in text
     assert "127.0.0.1" in text
-    assert "one@remote.test" in s.cli("trace", "--to", "bob@example.test").stdout
+    found = s.cli("trace", "--to", "bob@example.test").stdout
+    assert found == text
+    assert s.cli("trace", "--to", "BOB@example.test", "--from", "s@remote.test").stdout == text
+    assert s.cli("trace", "--from", "bob@example.test").stdout == ""
     assert s.cli("trace", "none@remote.test", check=False).returncode != 0
     json.loads(s.cli("trace", "one@remote.test", "--json").stdout)
 

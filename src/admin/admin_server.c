@@ -100,12 +100,28 @@ struct trace {
 	json_t *events;
 };
 
+/* The whole journeys of the messages that are found. */
+static int search_in_read(struct db *db, struct trace *t)
+{
+	json_t *found = json_array(), *first;
+	size_t index;
+	int rc = journey_search(db, t->from, t->to, t->limit, visit_event, found);
+	json_array_foreach(found, index, first)
+	{
+		struct slice id = slice_from_str(admin_text(first, "queue_id"));
+		if (rc == 0)
+			rc = journey_find(db, id, visit_event, t->events);
+	}
+	json_decref(found);
+	return rc;
+}
+
 static int trace_in_read(struct db *db, void *arg)
 {
 	struct trace *t = arg;
 	if (t->id.len > 0)
 		return journey_find(db, t->id, visit_event, t->events);
-	return journey_search(db, t->from, t->to, t->limit, visit_event, t->events);
+	return search_in_read(db, t);
 }
 
 /* A Message-ID may be written without its brackets. */

@@ -113,8 +113,7 @@ const struct cli_command cmd_trace = {
 	.summary = "Show what happened to a message.",
 	.usage = "[--json] MESSAGE-ID | QUEUE-ID | [--from ADDRESS] [--to ADDRESS] [--limit N]",
 	.text = "The queue id stands in the Received field, in the log, and in the reply\n"
-		"to who sent the message. --from and --to find messages, the newest first;\n"
-		"ask again with an id for what became of one.\n",
+		"to who sent the message. --from and --to find messages, the newest first.\n",
 	.options = trace_options,
 	.max_words = 1,
 	.run = trace,
