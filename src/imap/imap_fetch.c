@@ -23,8 +23,9 @@ struct fetch {
 	bool needs_rows, needs_bytes;
 	bool has_flags; /* FLAGS is asked for */
 	bool sets_seen;
-	unsigned what;       /* enum mailbox_read */
-	struct arena *arena; /* of a batch */
+	unsigned what;         /* enum mailbox_read */
+	struct arena *arena;   /* of a batch */
+	struct arena *scratch; /* of an item */
 	struct uid_set uids;
 	struct uid_set seen; /* now \Seen; in the command's arena */
 	unsigned missing;    /* messages that were not there any more */
@@ -91,7 +92,7 @@ static void find_section(void *arg)
 
 static void write_section(struct fetch *f, const struct imap_fetch_item *item, struct slice bytes)
 {
-	struct section_job job = { .bytes = bytes, .arena = f->arena, .section = &item->section };
+	struct section_job job = { .bytes = bytes, .arena = f->scratch, .section = &item->section };
 	if (bytes.len > SECTION_OFFLOAD_BYTES && item->section.depth > 0)
 		fiber_offload(find_section, &job);
 	else
@@ -120,7 +121,7 @@ static void write_body(struct fetch *f, struct slice structure)
 {
 	struct slice body;
 	imap_write(f->s, SLICE("BODY "));
-	if (message_body_from_structure(f->arena, structure, &body))
+	if (message_body_from_structure(f->scratch, structure, &body))
 		imap_write(f->s, body);
 	else
 		imap_write(f->s, SLICE("NIL"));
@@ -175,6 +176,8 @@ static void write_items(struct fetch *f, struct fetch_entry *e, struct slice byt
 		if (i > 0)
 			imap_write(s, SLICE(" "));
 		write_item(f, &f->request->items[i], e, bytes);
+		if (f->scratch)
+			arena_reset(f->scratch);
 	}
 	if (becomes_seen && !f->has_flags) {
 		imap_write(s, SLICE(" FLAGS "));
@@ -270,6 +273,7 @@ static int fetch_rows(struct fetch *f)
 
 	b->f = f;
 	f->arena = arena_new();
+	f->scratch = arena_new();
 	for (;;) {
 		batch_fill(b, &walk);
 		if (b->count == 0 || (rc = batch_read(b, &walk)) < 0 || f->s->write_error)
@@ -280,6 +284,7 @@ static int fetch_rows(struct fetch *f)
 		imap_extend(f->s);
 		fiber_yield();
 	}
+	arena_free(f->scratch);
 	arena_free(f->arena);
 	return rc;
 }

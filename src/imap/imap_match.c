@@ -82,52 +82,62 @@ static bool text_has(struct arena *arena, struct slice utf8, struct slice folded
 	return slice_find(imap_fold(arena, utf8), folded) >= 0;
 }
 
-/* All fields of a name, or with an empty name all fields, decoded. */
-static bool header_has(struct arena *arena, struct slice header, struct slice name,
-                       struct slice folded)
+static bool field_has(struct arena *scratch, const struct header_field *field, struct slice name,
+                      struct slice folded)
+{
+	if (name.len > 0)
+		return slice_equal_nocase(field->name, name) &&
+		       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX),
+		                folded);
+	return text_has(scratch, field->name, folded) ||
+	       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX), folded);
+}
+
+/* All fields of a name, or with an empty name all fields. */
+static bool header_has(struct slice header, struct slice name, struct slice folded)
 {
 	struct header_walk walk = { .rest = header };
 	struct header_field field;
-	while (header_next(&walk, &field)) {
-		if (name.len > 0 && !slice_equal_nocase(field.name, name))
-			continue;
-		struct slice value = header_decode(arena, field.value, FIELD_TEXT_MAX);
-		if (folded.len == 0 || text_has(arena, value, folded))
-			return true;
-		if (name.len == 0 && text_has(arena, field.name, folded))
-			return true;
+	struct arena *scratch = arena_new();
+	bool has = false;
+	while (!has && header_next(&walk, &field)) {
+		has = field_has(scratch, &field, name, folded);
+		arena_reset(scratch);
 	}
-	return false;
+	arena_free(scratch);
+	return has;
 }
 
-static bool leaf_has(struct arena *arena, const struct mime_part *part, struct slice bytes,
-                     struct slice folded)
+static bool leaf_has(const struct mime_part *part, struct slice bytes, struct slice folded)
 {
 	if (part->type.len > 0 && !slice_equal_nocase(part->type, SLICE("text")))
 		return false;
-	struct slice raw = mime_decode_all(arena, part->encoding, mime_body(part, bytes),
-	                                   IMAP_FOLD_BYTES_MAX);
-	return text_has(arena, charset_to_utf8(arena, mime_charset(part), raw), folded);
+	struct arena *scratch = arena_new();
+	struct slice raw = mime_decode_all(scratch, part->encoding, mime_body(part, bytes),
+	                                   IMAP_SEARCH_TEXT_MAX);
+	struct slice text = charset_to_utf8(scratch, mime_charset(part), raw);
+	bool has = text_has(scratch, text, folded);
+	arena_free(scratch);
+	return has;
 }
 
 /* The texts of a message, and the headers of messages inside it. */
-static bool parts_have(struct arena *arena, const struct mime_part *part, struct slice bytes,
-                       struct slice folded)
+static bool parts_have(const struct mime_part *part, struct slice bytes, struct slice folded)
 {
 	for (const struct mime_part *child = part->first; child; child = child->next) {
 		if (part->kind == MIME_MESSAGE &&
-		    header_has(arena, mime_header(child, bytes), SLICE_EMPTY, folded))
+		    header_has(mime_header(child, bytes), SLICE_EMPTY, folded))
 			return true;
-		if (parts_have(arena, child, bytes, folded))
+		if (parts_have(child, bytes, folded))
 			return true;
 	}
-	return part->kind == MIME_LEAF && leaf_has(arena, part, bytes, folded);
+	return part->kind == MIME_LEAF && leaf_has(part, bytes, folded);
 }
 
-static bool body_has(struct arena *arena, struct slice bytes, struct slice folded)
+static bool body_has(struct arena *scratch, struct slice bytes, struct slice folded)
 {
 	return folded.len == 0 ||
-	       parts_have(arena, mime_parse(arena, bytes, &MESSAGE_LIMITS_DEFAULT), bytes, folded);
+	       parts_have(mime_parse(scratch, bytes, &MESSAGE_LIMITS_DEFAULT), bytes, folded);
 }
 
 /* --- dates --------------------------------------------------------------------------- */
@@ -160,7 +170,7 @@ static bool day_matches(enum imap_search_kind kind, int64_t day, int64_t wanted)
 static bool sent_matches(const struct imap_search_key *key, const struct imap_match *m)
 {
 	struct date date;
-	struct slice text = imap_envelope_field(m->arena, m->row->envelope, ENVELOPE_DATE);
+	struct slice text = imap_envelope_field(m->scratch, m->row->envelope, ENVELOPE_DATE);
 	return date_parse(text, &date) && day_matches(key->kind, local_day(date), key->day);
 }
 
@@ -171,8 +181,8 @@ static enum imap_verdict verdict(bool yes) { return yes ? MATCH_YES : MATCH_NO; 
 static enum imap_verdict match_envelope(const struct imap_search_key *key,
                                         const struct imap_match *m, enum imap_envelope_field field)
 {
-	struct slice text = imap_envelope_field(m->arena, m->row->envelope, field);
-	return verdict(text_has(m->arena, text, key->text));
+	struct slice text = imap_envelope_field(m->scratch, m->row->envelope, field);
+	return verdict(text_has(m->scratch, text, key->text));
 }
 
 static enum imap_verdict match_row(const struct imap_search_key *key, const struct imap_match *m)
@@ -208,12 +218,12 @@ static enum imap_verdict match_bytes(const struct imap_search_key *key, const st
 	struct slice header = slice_sub(bytes, 0, header_length(bytes));
 	switch (key->kind) {
 	case SEARCH_HEADER:
-		return verdict(header_has(m->arena, header, key->field, key->text));
+		return verdict(header_has(header, key->field, key->text));
 	case SEARCH_TEXT:
-		return verdict(header_has(m->arena, header, SLICE_EMPTY, key->text) ||
-		               body_has(m->arena, bytes, key->text));
+		return verdict(header_has(header, SLICE_EMPTY, key->text) ||
+		               body_has(m->scratch, bytes, key->text));
 	default:
-		return verdict(body_has(m->arena, bytes, key->text));
+		return verdict(body_has(m->scratch, bytes, key->text));
 	}
 }
 
@@ -239,6 +249,13 @@ static enum imap_verdict match_not(const struct imap_search_key *key, const stru
 	return one == MATCH_UNKNOWN ? one : verdict(one == MATCH_NO);
 }
 
+/* A thousand keys need no more memory than one. */
+static enum imap_verdict emptied(const struct imap_match *m, enum imap_verdict v)
+{
+	arena_reset(m->scratch);
+	return v;
+}
+
 enum imap_verdict imap_match(const struct imap_search_key *key, const struct imap_match *m)
 {
 	switch (key->kind) {
@@ -259,8 +276,8 @@ enum imap_verdict imap_match(const struct imap_search_key *key, const struct ima
 	case SEARCH_HEADER:
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
-		return m->bytes ? match_bytes(key, m) : MATCH_UNKNOWN;
+		return m->bytes ? emptied(m, match_bytes(key, m)) : MATCH_UNKNOWN;
 	default:
-		return m->row ? match_row(key, m) : MATCH_UNKNOWN;
+		return m->row ? emptied(m, match_row(key, m)) : MATCH_UNKNOWN;
 	}
 }

@@ -7,7 +7,7 @@
 #include "mailbox/mailbox_view.h"
 
 struct imap_match {
-	struct arena *arena; /* for decoding; the caller resets it */
+	struct arena *scratch; /* for decoding; emptied after each key */
 	const struct mailbox_item *item;
 	uint32_t recent_uid;
 	const struct mailbox_message *row; /* NULL: not read yet */

@@ -169,14 +169,16 @@ static enum imap_verdict match(const char *text, bool with_row, bool with_bytes)
 			" NIL NIL NIL NIL)"),
 	};
 	struct slice bytes = slice_of(message, sizeof(message) - 1);
-	struct imap_match m = { .arena = arena,
+	struct imap_match m = { .scratch = arena_new(),
 		                .item = &item,
 		                .recent_uid = 8,
 		                .row = with_row ? &row : NULL,
 		                .bytes = with_bytes ? &bytes : NULL };
 	if (!take_search(text, &search))
 		fail_msg("not taken: %s", text);
-	return imap_match(search.root, &m);
+	enum imap_verdict v = imap_match(search.root, &m);
+	arena_free(m.scratch);
+	return v;
 }
 
 static void search_by_the_view_alone(void **state)

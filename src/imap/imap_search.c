@@ -11,7 +11,8 @@ struct search {
 	struct imap_command *c;
 	struct imap_session *s;
 	struct imap_search request;
-	struct arena *arena;    /* of a batch or a message */
+	struct arena *arena; /* of a batch */
+	struct arena *scratch;
 	struct uid_set numbers; /* the same as the client wants them: UIDs or sequence numbers */
 	unsigned missing;
 };
@@ -82,7 +83,7 @@ static int doubt_row(const struct mailbox_message *row, void *arg)
 	if (d->next == d->count || d->entries[d->next].item.uid != row->uid)
 		return 0;
 	struct doubt *e = &d->entries[d->next++];
-	struct imap_match m = { .arena = d->f->arena,
+	struct imap_match m = { .scratch = d->f->scratch,
 		                .item = &e->item,
 		                .recent_uid = d->f->s->selected->recent_uid,
 		                .row = row };
@@ -106,10 +107,10 @@ static int doubt_rows(struct db *db, void *arg)
 	                            doubt_row, d);
 }
 
-static bool bytes_match(struct search *f, const struct doubt *e, struct arena *arena)
+static bool bytes_match(struct search *f, const struct doubt *e)
 {
 	struct blob_view blob;
-	struct imap_match m = { .arena = arena,
+	struct imap_match m = { .scratch = f->scratch,
 		                .item = &e->item,
 		                .recent_uid = f->s->selected->recent_uid,
 		                .row = &e->row,
@@ -130,15 +131,11 @@ static bool bytes_match(struct search *f, const struct doubt *e, struct arena *a
 static void match_bytes(void *arg)
 {
 	struct doubts *d = arg;
-	struct arena *arena = arena_new();
 	for (size_t i = 0; i < d->count; i++) {
 		struct doubt *e = &d->entries[i];
-		if (!e->needs_bytes)
-			continue;
-		e->matches = bytes_match(d->f, e, arena);
-		arena_reset(arena);
+		if (e->needs_bytes)
+			e->matches = bytes_match(d->f, e);
 	}
-	arena_free(arena);
 }
 
 /* Decides those that the view could not decide. */
@@ -246,7 +243,9 @@ void imap_search(struct imap_command *c)
 	}
 	prepare(&f, f.request.root);
 	f.arena = arena_new();
+	f.scratch = arena_new();
 	int rc = search_all(&f);
+	arena_free(f.scratch);
 	arena_free(f.arena);
 	if (rc < 0) {
 		imap_failed(c, rc);

@@ -10,14 +10,14 @@
 
 enum {
 	IMAP_BAD_MAX = 20,                  /* commands answered BAD in a row, then BYE */
-	IMAP_LOGIN_FAILURES_MAX = 5,        /* then BYE */
+	IMAP_LOGIN_FAILURES_MAX = 3,        /* then BYE */
 	IMAP_LOGIN_MS = 3 * 60 * 1000,      /* silence before login */
 	IMAP_WRITE_MS = 5 * 60 * 1000,      /* for the client to take in what we send */
 	IMAP_STRANGER_LITERAL_MAX = 4096,   /* bytes of a literal before login */
 	IMAP_FETCH_BATCH = 64,              /* rows that are read at once */
 	IMAP_FETCH_BATCH_BYTES = 256 << 10, /* of what is kept of them */
 	IMAP_SLICE_MESSAGES = 2000,         /* handled before other sessions get a turn */
-	IMAP_FOLD_BYTES_MAX = 16 << 20,     /* of a decoded part that SEARCH looks at */
+	IMAP_SEARCH_TEXT_MAX = 4 << 20,     /* bytes of a decoded part that SEARCH looks at */
 };
 
 enum imap_state {

@@ -11,7 +11,7 @@ int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *f
 		int rc = mailbox_get_keyword(db, mailbox_id, flags->keywords[i], &bit);
 		if (rc == 0)
 			bits |= bit;
-		else if (rc != -ENOSPC && rc != -EINVAL)
+		else if (rc != -ENFILE && rc != -EINVAL)
 			return rc;
 	}
 	*bits_out = bits;

@@ -137,7 +137,7 @@ int mailbox_copy(struct db *db, struct arena *arena, int64_t from_id, const stru
 int mailbox_move(struct db *db, struct arena *arena, int64_t from_id, const struct uid_set *uids,
                  int64_t to_id, struct mailbox_copied *out);
 
-/* The bit of a keyword (case-insensitive), made if missing. -ENOSPC when there is no room for
+/* The bit of a keyword (case-insensitive), made if missing. -ENFILE when there is no room for
  * one more, -EINVAL when it is no atom of at most MAILBOX_KEYWORD_LENGTH bytes. */
 int mailbox_get_keyword(struct db *db, int64_t mailbox_id, struct slice keyword,
                         uint64_t *flag_out);

@@ -42,7 +42,7 @@ static int copy_map_keywords(struct copy *c)
 		if (names[i].len == 0)
 			continue;
 		rc = mailbox_get_keyword(c->db, c->to_id, names[i], &c->keyword_to[i]);
-		if (rc == -ENOSPC)
+		if (rc == -ENFILE)
 			rc = 0;
 	}
 	return rc;

@@ -281,7 +281,7 @@ int mailbox_get_keyword(struct db *db, int64_t mailbox_id, struct slice keyword,
 		for (found = 0; found < MAILBOX_KEYWORD_MAX && (used >> found & 1); found++)
 			;
 		if (found == MAILBOX_KEYWORD_MAX)
-			return -ENOSPC;
+			return -ENFILE;
 		rc = db_run(db,
 		            "INSERT INTO keyword (mailbox_id, number, name) VALUES ($1, $2, $3)",
 		            "iit", mailbox_id, (int64_t)found, keyword);
