@@ -121,7 +121,7 @@ static void yardstick_prepare(struct yardstick *y, const char *sql, sqlite3_stmt
 
 static void yardstick_open(struct yardstick *y, const char *dir, int messages)
 {
-	char path[4096];
+	char path[2048];
 	snprintf(path, sizeof(path), "%s/yardstick.db", dir);
 	if (sqlite3_open_v2(path, &y->db,
 	                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
@@ -319,7 +319,7 @@ typedef struct result (*run_fn)(const char *dir, const struct content *content, 
 static struct result in_new_dir(const char *parent, run_fn fn, const struct content *content,
                                 int messages, int writers)
 {
-	char dir[4096];
+	char dir[2048];
 	snprintf(dir, sizeof(dir), "%s/store-bench-XXXXXX", parent);
 	if (!mkdtemp(dir))
 		give_up(dir);

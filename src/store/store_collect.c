@@ -103,6 +103,7 @@ static int list_full_segments(struct collection *c)
 struct move {
 	struct collection *collection;
 	struct segment_record records[MOVE_BLOBS];
+	struct store_blob blobs[MOVE_BLOBS];
 	int count;      /* gathered */
 	uint64_t bytes; /* of them */
 	uint64_t found; /* records whose row names them */
@@ -124,16 +125,15 @@ static int look_up(struct db *db, void *arg)
 
 static int move_gathered(struct move *m)
 {
-	struct store_blob blobs[MOVE_BLOBS];
 	for (int i = 0; i < m->count; i++) {
-		blobs[i] = (struct store_blob){ .parts = &m->records[i].bytes,
-			                        .part_count = 1,
-			                        .note = m->records[i].note,
-			                        .id = m->records[i].blob_id };
+		m->blobs[i] = (struct store_blob){ .parts = &m->records[i].bytes,
+			                           .part_count = 1,
+			                           .note = m->records[i].note,
+			                           .id = m->records[i].blob_id };
 	}
 	int rc = m->count == 0 ? 0
-	                       : store_commit_moved(m->collection->store, blobs, (size_t)m->count,
-	                                            NULL, NULL);
+	                       : store_commit_moved(m->collection->store, m->blobs,
+	                                            (size_t)m->count, NULL, NULL);
 	m->count = 0;
 	m->bytes = 0;
 	return rc;
@@ -157,16 +157,20 @@ static int gather_live(const struct segment_record *record, void *arg)
 /* -EBADMSG: not every row has its record. */
 static int rewrite(struct collection *c, const struct usage *u)
 {
-	struct move m = { .collection = c };
 	struct segment_map map;
 	int rc = segment_map(c->store->segments_fd, u->number, &map);
 	if (rc != 0)
 		return rc;
-	rc = segment_walk(&map, gather_live, &m);
+	struct move *m = mem_zero(1, sizeof(*m));
+	m->collection = c;
+	rc = segment_walk(&map, gather_live, m);
 	if (rc == 0)
-		rc = move_gathered(&m);
+		rc = move_gathered(m);
+	if (rc == 0 && m->found < u->rows)
+		rc = -EBADMSG;
+	free(m);
 	segment_unmap(&map);
-	return rc == 0 && m.found < u->rows ? -EBADMSG : rc;
+	return rc;
 }
 
 static uint64_t file_size(const struct store *s, uint32_t number)
