@@ -11,11 +11,14 @@
 #define RECIPIENT_BYTES (8 * 1024)
 
 static const char *const action_names[] = {
-	[DSN_FAILED] = "failed", [DSN_DELAYED] = "delayed", [DSN_RELAYED] = "relayed"
+	[DSN_FAILED] = "failed",       [DSN_DELAYED] = "delayed",   [DSN_RELAYED] = "relayed",
+	[DSN_DELIVERED] = "delivered", [DSN_EXPANDED] = "expanded",
 };
 static const char *const subjects[] = { [DSN_FAILED] = "Undelivered mail returned to sender",
 	                                [DSN_DELAYED] = "Delivery of your mail is delayed",
-	                                [DSN_RELAYED] = "Your mail was passed on" };
+	                                [DSN_RELAYED] = "Your mail was passed on",
+	                                [DSN_DELIVERED] = "Your mail was delivered",
+	                                [DSN_EXPANDED] = "Your mail was passed on to a list" };
 static const char *const openings[] = {
 	[DSN_FAILED] = "Your message could not be delivered to the recipients below. Nobody will "
 		       "try again.\r\n",
@@ -23,6 +26,9 @@ static const char *const openings[] = {
 			"do nothing:\r\nit will be tried again.\r\n",
 	[DSN_RELAYED] = "Your message was passed on for the recipients below to a host that does "
 			"not send\r\nreports of delivery.\r\n",
+	[DSN_DELIVERED] = "Your message is in the mailboxes of the recipients below.\r\n",
+	[DSN_EXPANDED] = "Your message was passed on to all whom the addresses below stand for. "
+			 "No more will\r\nbe told of its delivery to them.\r\n",
 };
 
 /* xtext = *( xchar / hexchar ), hexchar = "+" 2(HEX)        RFC 3461, section 4

@@ -6,7 +6,8 @@
 #include "base/arena.h"
 #include "client/smtp_reply.h"
 
-enum queue_dsn_action { DSN_FAILED, DSN_DELAYED, DSN_RELAYED };
+/* The last two are for who receives: into one mailbox; to all that an alias leads to. */
+enum queue_dsn_action { DSN_FAILED, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED, DSN_EXPANDED };
 
 struct queue_dsn_recipient {
 	struct slice address; /* the final recipient */

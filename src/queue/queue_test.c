@@ -232,11 +232,6 @@ static void a_dead_host_costs_one_attempt_a_step(void **state)
 
 static void one_dead_one_alive(struct office *o)
 {
-	struct config_smarthost hosts[2] = { o->smarthost, o->smarthost };
-	hosts[1].domain = "dead.test";
-	hosts[1].port = 1;
-	o->config->smarthosts = hosts;
-	o->config->smarthost_count = 2;
 	for (int i = 0; i < 10; i++)
 		office_post(o, "alice@example.test", i % 2 ? "a@dead.test" : "b@far.test", 0);
 	office_wait(o, RELAYED, 5);
@@ -247,7 +242,18 @@ static void one_dead_one_alive(struct office *o)
 	EXPECT_NUMBER(o, office_count(o, QUEUED), 5);
 }
 
-static void a_dead_host_holds_up_no_other(void **state) { office_run(*state, one_dead_one_alive); }
+static void a_dead_host_holds_up_no_other(void **state)
+{
+	struct office *o = *state;
+	struct config_smarthost hosts[2] = { o->smarthost, o->smarthost };
+	hosts[1].domain = "dead.test";
+	hosts[1].port = 1;
+	o->config->smarthosts = hosts;
+	o->config->smarthost_count = 2;
+	o->config->queue.retry_first_ms = o->config->queue.retry_max_ms = 3600 * 1000;
+	office_reopen(o);
+	office_run(o, one_dead_one_alive);
+}
 
 /* --- leases and the operator ---------------------------------------------------------- */
 

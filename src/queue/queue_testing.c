@@ -235,7 +235,8 @@ static void run_scenario(void *arg)
 
 void office_run(struct office *o, void (*scenario)(struct office *o))
 {
-	const struct runtime_config config = { .workers = 1 };
+	/* Deliveries run on both; the remote and the scenario on the first alone. */
+	const struct runtime_config config = { .workers = 2 };
 	o->scenario = scenario;
 	assert_int_equal(runtime_run(&config, run_scenario, o), 0);
 	assert_string_equal(o->failure, "");
