@@ -2,6 +2,7 @@
 import base64
 import email.message
 import imaplib
+import random
 import re
 import socket
 import threading
@@ -246,6 +247,49 @@ def test_pipelined_commands_are_all_answered(server):
     client.send(b"".join(b"p%d NOOP\r\n" % i for i in range(5000)))
     for i in range(5000):
         assert client.line() == b"p%d OK Done." % i
+    client.close()
+
+
+def test_bytes_that_come_one_by_one(server):
+    client = Raw(server)
+    for byte in b"x APPEND INBOX {5+}\r\na:b\r\n\r\ny STATUS {5+}\r\nINBOX (UNSEEN)\r\n":
+        client.send(bytes([byte]))
+    assert client.line().startswith(b"x OK [APPENDUID")
+    assert client.line().startswith(b"* STATUS INBOX")
+    assert client.line().startswith(b"y OK")
+    client.close()
+
+
+def test_clients_that_go_in_the_middle(server):
+    for text in ("a LIST {10}", "a APPEND INBOX {1000+}\r\nSubject: x", "a FETCH 1 (BO", "a IDLE\r\n",
+                 "a AUTHENTICATE PLAIN\r\n", "a SELECT INBOX\r\nb IDLE\r\nDO"):
+        client = Raw(server)
+        client.send(text.encode())
+        client.close()
+    client = Raw(server)
+    client.ok("NOOP")
+    client.close()
+
+
+def test_noise(server):
+    """Whatever is said, the server answers or hangs up, and serves the next client."""
+    noise = random.Random(20263)
+    words = [b"a", b"FETCH", b"1:*", b"(", b")", b"BODY[", b"]", b"<1.2>", b"SEARCH", b"OR", b"NOT",
+             b'"', b"{3}", b"{3+}", b"\r\n", b" ", b" ", b"\0", b"\xff", b"STORE", b"+FLAGS", b"\\Seen",
+             b"UID", b"LIST", b"*", b"%", b"RETURN", b"STATUS", b"SELECT", b"INBOX", b"APPEND", b"IDLE"]
+    for _ in range(30):
+        client = Raw(server)
+        client.ok("SELECT INBOX")
+        client.send(b"".join(noise.choice(words) for _ in range(400)) + b"\r\nend LOGOUT\r\n")
+        client.socket.settimeout(0.2)
+        try:
+            while client.file.read(4096):
+                pass
+        except OSError:
+            pass
+        client.close()
+    client = Raw(server)
+    client.ok("NOOP")
     client.close()
 
 
