@@ -50,8 +50,11 @@ static int post_ask(struct db *db, void *arg)
 static enum post_verdict post_judge_targets(const struct route_resolution *found)
 {
 	for (const struct route_target *t = found->targets; t; t = t->next) {
-		if (!t->full)
-			return POST_LOCAL;
+		if (t->full)
+			continue;
+		if (found->count > 1)
+			return POST_LIST;
+		return t->account_id != 0 ? POST_LOCAL : POST_FORWARDED;
 	}
 	if (found->count > 0)
 		return POST_OVER_QUOTA;
@@ -69,7 +72,7 @@ static enum post_verdict post_judge(const struct post_client *client, const stru
 		return client->may_relay ? POST_REMOTE : POST_NO_RELAY;
 	enum post_verdict verdict = post_judge_targets(&q->found);
 	/* Without a single account there is nobody yet, which is to change. */
-	if (verdict != POST_LOCAL && slice_equal_nocase(q->address.local, SLICE("postmaster")))
+	if (verdict >= POST_NO_USER && slice_equal_nocase(q->address.local, SLICE("postmaster")))
 		return POST_TEMPORARY;
 	return verdict;
 }

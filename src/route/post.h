@@ -10,6 +10,7 @@
 #include "net/address.h"
 
 struct post;
+struct post_parcel;
 struct store;
 struct mailboxes;
 
@@ -37,7 +38,9 @@ struct post_client {
 };
 
 enum post_verdict {
-	POST_LOCAL,      /* it will be in a mailbox of ours (or a remote one, by an alias) */
+	POST_LOCAL,      /* it will be in one mailbox of ours */
+	POST_FORWARDED,  /* it is ours, an alias to one address at another host */
+	POST_LIST,       /* it is ours, an alias to several */
 	POST_REMOTE,     /* it will be queued for another host */
 	POST_NO_USER,    /* 550 5.1.1 */
 	POST_NO_RELAY,   /* 550 5.7.1 */
@@ -58,7 +61,7 @@ bool post_owns_sender(struct post *p, const struct post_client *client, struct s
 struct post_recipient {
 	struct slice local, domain; /* as received */
 	unsigned notify;            /* DSN: bits of enum post_notify; 0: not given */
-	struct slice orcpt;         /* or empty */
+	struct slice orcpt;         /* "rfc822;bob@example.test" in xtext, or empty */
 };
 enum post_notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
@@ -69,8 +72,12 @@ struct post_envelope {
 	struct post_recipient *recipients;
 	size_t recipient_count;
 	bool smtputf8, body_8bit;
-	struct slice envid;
-	char ret; /* 'F', 'H' or 0 */
+	struct slice envid; /* xtext, or empty */
+	char ret;           /* 'F', 'H' or 0 */
+	/* What the sender is told of it, in the same commit; they stay the caller's, who ends
+	 * them afterwards. */
+	struct post_parcel *const *reports;
+	size_t report_count;
 };
 
 /* [any thread] What the message will be called in replies, logs and journeys: 16 characters and
@@ -116,7 +123,6 @@ struct post_counts post_counts(const struct post *p);
  *
  * client, envelope and message must stay until the end. -ENOENT: a recipient is nobody's; -ELOOP:
  * as POST_LOOP; -EAGAIN: the store does not answer now. Parks the fiber. */
-struct post_parcel;
 struct store_blob;
 struct db;
 int post_parcel_new(struct post *p, const struct post_client *client,

@@ -65,7 +65,8 @@ struct delivery {
 	size_t drop_count, drop_capacity;
 	struct batch *batches;
 	size_t batch_count;
-	struct store_blob *blobs; /* one a batch */
+	struct store_blob *blobs; /* one a batch, then those of the reports */
+	size_t blob_count;
 	bool loop, lost;
 };
 
@@ -349,10 +350,24 @@ static int delivery_check_quotas(struct db *db, const struct delivery *d)
 	return rc;
 }
 
+static int delivery_commit_reports(struct db *db, const struct delivery *d)
+{
+	const struct store_blob *blobs = &d->blobs[d->batch_count];
+	int rc = 0;
+	for (size_t i = 0; i < d->envelope->report_count && rc == 0; i++) {
+		struct post_parcel *report = d->envelope->reports[i];
+		rc = post_parcel_commit(db, report, blobs);
+		blobs += post_parcel_blob_count(report);
+	}
+	return rc;
+}
+
 static int delivery_check_and_commit(struct db *db, void *arg)
 {
 	int rc = delivery_check_quotas(db, arg);
-	return rc == 0 ? delivery_commit(db, arg) : rc;
+	if (rc == 0)
+		rc = delivery_commit(db, arg);
+	return rc == 0 ? delivery_commit_reports(db, arg) : rc;
 }
 
 /* --- the whole of it ----------------------------------------------------------------- */
@@ -384,6 +399,22 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 		c->account ? ", as " : "", c->account ? c->account : "", d->message.len);
 }
 
+static void delivery_gather_blobs(struct delivery *d)
+{
+	const struct post_envelope *e = d->envelope;
+	d->blob_count = d->batch_count;
+	for (size_t i = 0; i < e->report_count; i++)
+		d->blob_count += post_parcel_blob_count(e->reports[i]);
+	d->blobs = ARENA_ARRAY(d->arena, d->blob_count, struct store_blob);
+	size_t at = 0;
+	for (struct batch *b = d->batches; b; b = b->next)
+		delivery_prepare_batch(d, b, &d->blobs[at++]);
+	for (size_t i = 0; i < e->report_count; i++) {
+		post_parcel_blobs(e->reports[i], &d->blobs[at]);
+		at += post_parcel_blob_count(e->reports[i]);
+	}
+}
+
 /* All that can be done before the commit. */
 static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 {
@@ -396,16 +427,13 @@ static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 	if (d->loop)
 		return POST_LOOP;
 	delivery_make_batches(d);
-	d->blobs = ARENA_ARRAY(d->arena, d->batch_count, struct store_blob);
-	size_t i = 0;
-	for (struct batch *b = d->batches; b; b = b->next)
-		delivery_prepare_batch(d, b, &d->blobs[i++]);
+	delivery_gather_blobs(d);
 	return POST_ACCEPTED;
 }
 
 static enum post_result delivery_store(struct delivery *d)
 {
-	int rc = store_commit(d->post->config.store, d->blobs, d->batch_count,
+	int rc = store_commit(d->post->config.store, d->blobs, d->blob_count,
 	                      delivery_check_and_commit, d);
 	if (rc == -ENOSPC)
 		return POST_FULL;

@@ -129,12 +129,12 @@ static const struct {
 	{ "alice@example.test", POST_LOCAL },
 	{ "ALICE@Example.Test", POST_LOCAL },
 	{ "alice+tag@example.test", POST_LOCAL },
-	{ "sales+tag@example.test", POST_LOCAL },
+	{ "sales+tag@example.test", POST_LIST },
 	{ "nobody@example.test", POST_NO_USER },
 	{ "nobody+alice@example.test", POST_NO_USER },
 	{ "+alice@example.test", POST_NO_USER },
-	{ "all@example.test", POST_LOCAL },
-	{ "out@example.test", POST_LOCAL },
+	{ "all@example.test", POST_LIST },
+	{ "out@example.test", POST_FORWARDED },
 	{ "loop1@example.test", POST_ALIAS_LOOP },
 	{ "dangling@example.test", POST_NO_USER },
 	{ "anybody@other.test", POST_LOCAL },
@@ -185,7 +185,7 @@ static void test_quota_and_disabled(void **state)
 	assert_int_equal(check(o, &stranger, "bob@example.test", 1000), POST_LOCAL);
 	assert_int_equal(check(o, &stranger, "bob@example.test", 1001), POST_OVER_QUOTA);
 	/* Others on the list are not made to suffer. */
-	assert_int_equal(check(o, &stranger, "sales@example.test", 1001), POST_LOCAL);
+	assert_int_equal(check(o, &stranger, "sales@example.test", 1001), POST_LIST);
 	assert_int_equal(store_commit(o->store, NULL, 0, disable_bob, NULL), 0);
 	assert_int_equal(check(o, &stranger, "bob@example.test", 0), POST_DISABLED);
 	assert_int_equal(check(o, &stranger, "sales@example.test", 0), POST_LOCAL);

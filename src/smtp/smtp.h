@@ -5,7 +5,7 @@
  *                                              .context = &context, ... }, &service);
  *
  * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
- * AUTH (4954), ENHANCEDSTATUSCODES (2034).
+ * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461).
  *
  * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
  * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts
@@ -16,6 +16,7 @@
  *     smtp_command  the table of commands, and the small ones
  *     smtp_mail     MAIL, RCPT, RSET: the transaction
  *     smtp_data     DATA, up to the 250
+ *     smtp_dsn      NOTIFY=SUCCESS where the way ends here
  *     smtp_spool    where the bytes of a message are while it comes
  *     smtp_auth     AUTH; smtp_tls: STARTTLS
  *     smtp_parse    command lines -> structs; pure

@@ -83,8 +83,10 @@ static const struct smtp_command commands[] = {
 	{ VERB("AUTH"), smtp_auth, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL,
 	  "AUTH mechanism [initial-response]" },
 	{ VERB("MAIL"), smtp_mail, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN,
-	  "MAIL FROM:<address> [SIZE=bytes] [BODY=7BIT|8BITMIME] [AUTH=address]" },
-	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, "RCPT TO:<address>" },
+	  "MAIL FROM:<address> [SIZE=bytes] [BODY=7BIT|8BITMIME] [AUTH=address] "
+	  "[RET=FULL|HDRS] [ENVID=xtext]" },
+	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, 
+	  "RCPT TO:<address> [NOTIFY=NEVER|SUCCESS,FAILURE,DELAY] [ORCPT=type;xtext]" },
 	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN, "DATA" },
 	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, "RSET" },
 	{ VERB("NOOP"), smtp_noop, 0, "NOOP" },

@@ -121,15 +121,24 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 	struct smtp_transaction *t = s->transaction;
 	char new_id[17];
 	post_new_id(s->context->post, new_id);
+	struct smtp_dsn dsn = { .count = 0 };
+	if (t->told && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
+		return POST_FAILED;
 	const struct post_envelope envelope = {
 		.queue_id = new_id,
 		.reverse_path = address_text(t->arena, &t->sender),
 		.recipients = t->recipients,
 		.recipient_count = t->recipient_count,
 		.body_8bit = t->body_8bit,
+		.envid = t->envid,
+		.ret = t->ret,
+		.reports = dsn.parcels,
+		.report_count = dsn.count,
 	};
-	return post_deliver(s->context->post, &s->client, &envelope, smtp_trace_of(s, new_id),
-	                    message, queue_id);
+	enum post_result result = post_deliver(s->context->post, &s->client, &envelope,
+	                                       smtp_trace_of(s, new_id), message, queue_id);
+	smtp_dsn_end(&dsn, result == POST_ACCEPTED);
+	return result;
 }
 
 static void smtp_answer_result(struct smtp_session *s, enum post_result result, size_t size,

@@ -56,6 +56,8 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->sender = smtp_keep_address(arena, &mail.sender);
 	t->declared_bytes = mail.size_bytes;
 	t->body_8bit = mail.body_8bit;
+	t->ret = mail.ret;
+	t->envid = arena_copy(arena, mail.envid);
 	s->transaction = t;
 	s->transactions++;
 	return answer;
@@ -79,6 +81,8 @@ static enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 {
 	switch (verdict) {
 	case POST_LOCAL:
+	case POST_FORWARDED:
+	case POST_LIST:
 	case POST_REMOTE:
 		return SMTP_ANSWER_RECIPIENT_OK;
 	case POST_NO_USER:
@@ -97,7 +101,8 @@ static enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 	return SMTP_ANSWER_TEMPORARY;
 }
 
-static void smtp_add_recipient(struct smtp_transaction *t, const struct address *a)
+static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcpt_command *rcpt,
+                               enum post_verdict verdict)
 {
 	if (t->recipient_count == t->recipient_capacity) {
 		size_t capacity = t->recipient_capacity > 0 ? t->recipient_capacity * 2
@@ -109,9 +114,14 @@ static void smtp_add_recipient(struct smtp_transaction *t, const struct address 
 		t->recipients = grown;
 		t->recipient_capacity = capacity;
 	}
-	struct address kept = smtp_keep_address(t->arena, a);
-	t->recipients[t->recipient_count++] = (struct post_recipient){ .local = kept.local,
-		                                                       .domain = kept.domain };
+	struct address kept = smtp_keep_address(t->arena, &rcpt->recipient);
+	struct post_recipient *r = &t->recipients[t->recipient_count++];
+	*r = (struct post_recipient){ .local = kept.local,
+		                      .domain = kept.domain,
+		                      .notify = rcpt->notify,
+		                      .orcpt = arena_copy(t->arena, rcpt->orcpt) };
+	if (r->notify & NOTIFY_SUCCESS)
+		smtp_dsn_note(t, r, verdict);
 }
 
 static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct arena *scratch,
@@ -127,7 +137,7 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	                                                 rcpt.recipient.domain, t->declared_bytes);
 	enum smtp_answer answer = smtp_verdict_answer(verdict);
 	if (answer == SMTP_ANSWER_RECIPIENT_OK)
-		smtp_add_recipient(t, &rcpt.recipient);
+		smtp_add_recipient(t, &rcpt, verdict);
 	return answer;
 }
 
@@ -157,7 +167,7 @@ void smtp_vrfy(struct smtp_session *s, struct slice argument)
 	if (smtp_parse_vrfy(arena, argument, &a)) {
 		enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
 		                                                 a.local, a.domain, 0);
-		answer = verdict == POST_LOCAL    ? SMTP_ANSWER_USER_KNOWN
+		answer = verdict < POST_REMOTE    ? SMTP_ANSWER_USER_KNOWN
 		         : verdict == POST_REMOTE ? SMTP_ANSWER_VRFY_UNTOLD
 		                                  : smtp_verdict_answer(verdict);
 	}

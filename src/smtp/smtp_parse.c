@@ -4,6 +4,8 @@ enum {
 	KEYWORD_MAX = 64,
 	VALUE_MAX = 1024,
 	MECHANISM_MAX = 20, /* RFC 4422 section 3.1 */
+	ENVID_MAX = 100,    /* RFC 3461 section 4.4 */
+	ORCPT_MAX = 500,    /* RFC 3461 section 4.2 */
 };
 
 static bool is_control(char c) { return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F; }
@@ -80,10 +82,101 @@ static enum smtp_parsed take_auth(const struct parameter *p, void *command)
 	return p->has_value ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
 }
 
+static int upper_hex_value(char c)
+{
+	return byte_is_alnum(c) && c == byte_upper(c) ? byte_hex_value(c) : -1;
+}
+
+/* xtext = *( xchar / "+" 2(upper-case HEX) )                         RFC 3461, section 4
+ * What it stands for must be printable: it ends up as a line of a report. */
+static bool is_xtext(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+		if (c <= 0x20 || c >= 0x7F || c == '=')
+			return false;
+		if (c != '+')
+			continue;
+		if (text.len - i < 3)
+			return false;
+		int high = upper_hex_value(text.data[i + 1]),
+		    low = upper_hex_value(text.data[i + 2]);
+		int value = high * 16 + low;
+		if (high < 0 || low < 0 || value < 0x20 || value >= 0x7F)
+			return false;
+		i += 2;
+	}
+	return text.len > 0;
+}
+
+/* ret = "FULL" / "HDRS"                                              RFC 3461, section 4.3 */
+static enum smtp_parsed take_ret(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	if (slice_equal_nocase(p->value, SLICE("FULL")))
+		mail->ret = 'F';
+	else if (slice_equal_nocase(p->value, SLICE("HDRS")))
+		mail->ret = 'H';
+	return mail->ret ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
+}
+
+static enum smtp_parsed take_envid(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	mail->envid = p->value;
+	return p->value.len <= ENVID_MAX && is_xtext(p->value) ? SMTP_PARSED
+	                                                       : SMTP_PARSED_PARAMETER;
+}
+
+static unsigned notify_bit(struct slice word)
+{
+	if (slice_equal_nocase(word, SLICE("SUCCESS")))
+		return NOTIFY_SUCCESS;
+	if (slice_equal_nocase(word, SLICE("FAILURE")))
+		return NOTIFY_FAILURE;
+	return slice_equal_nocase(word, SLICE("DELAY")) ? NOTIFY_DELAY : 0;
+}
+
+/* notify = "NEVER" / 1#( "SUCCESS" / "FAILURE" / "DELAY" )           RFC 3461, section 4.1 */
+static enum smtp_parsed take_notify(const struct parameter *p, void *command)
+{
+	struct smtp_rcpt_command *rcpt = command;
+	if (slice_equal_nocase(p->value, SLICE("NEVER"))) {
+		rcpt->notify = NOTIFY_NEVER;
+		return SMTP_PARSED;
+	}
+	if (p->value.len == 0 || p->value.data[p->value.len - 1] == ',')
+		return SMTP_PARSED_PARAMETER;
+	for (struct slice rest = p->value; rest.len > 0;) {
+		unsigned bit = notify_bit(slice_split(&rest, ','));
+		if (bit == 0)
+			return SMTP_PARSED_PARAMETER;
+		rcpt->notify |= bit;
+	}
+	return SMTP_PARSED;
+}
+
+/* orcpt = addr-type ";" xtext                                        RFC 3461, section 4.2 */
+static enum smtp_parsed take_orcpt(const struct parameter *p, void *command)
+{
+	struct smtp_rcpt_command *rcpt = command;
+	struct cursor c = cursor_of(p->value);
+	struct slice type;
+	rcpt->orcpt = p->value;
+	return p->value.len <= ORCPT_MAX && take_while(&c, is_keyword_byte, KEYWORD_MAX, &type) &&
+	                       take_byte(&c, ';') && is_xtext(cursor_rest(&c))
+	               ? SMTP_PARSED
+	               : SMTP_PARSED_PARAMETER;
+}
+
+static const struct parameter_kind rcpt_parameters[] = {
+	{ { "NOTIFY", 6 }, take_notify },
+	{ { "ORCPT", 5 }, take_orcpt },
+};
+
 static const struct parameter_kind mail_parameters[] = {
-	{ { "SIZE", 4 }, take_size },
-	{ { "BODY", 4 }, take_body },
-	{ { "AUTH", 4 }, take_auth },
+	{ { "SIZE", 4 }, take_size }, { { "BODY", 4 }, take_body },   { { "AUTH", 4 }, take_auth },
+	{ { "RET", 3 }, take_ret },   { { "ENVID", 5 }, take_envid },
 };
 
 static enum smtp_parsed parse_parameters(struct cursor *c, const struct parameter_kind *kinds,
@@ -154,7 +247,8 @@ enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
 		return SMTP_PARSED_SYNTAX;
 	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_POSTMASTER, &out->recipient))
 		return SMTP_PARSED_ADDRESS;
-	return parse_parameters(&c, NULL, 0, out);
+	return parse_parameters(&c, rcpt_parameters,
+	                        sizeof(rcpt_parameters) / sizeof(rcpt_parameters[0]), out);
 }
 
 /* vrfy = "VRFY" SP String CRLF                                       RFC 5321, section 4.1.1.6 */

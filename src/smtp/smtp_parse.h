@@ -4,6 +4,7 @@
 #define VEREDUS_SMTP_SMTP_PARSE_H
 
 #include "message/address.h"
+#include "route/post.h"
 
 /* A command line without its end. */
 struct smtp_line {
@@ -26,12 +27,16 @@ struct smtp_mail_command {
 	bool has_size;
 	uint64_t size_bytes; /* as declared, RFC 1870 */
 	bool body_8bit;      /* RFC 6152 */
+	char ret;            /* RFC 3461: 'F', 'H' or 0 */
+	struct slice envid;  /* xtext, or empty */
 };
 enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
                                  struct smtp_mail_command *out);
 
 struct smtp_rcpt_command {
 	struct address recipient; /* its domain is empty for <postmaster> */
+	unsigned notify;          /* RFC 3461: bits of enum post_notify, or 0 */
+	struct slice orcpt;       /* addr-type ";" xtext, or empty */
 };
 enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
                                  struct smtp_rcpt_command *out);

@@ -68,7 +68,7 @@ static const struct {
 	{ "FROM:<a@b> BODY", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> AUTH", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> =x", SMTP_PARSED_PARAMETER, NULL, 0, false },
-	{ "FROM:<a@b> RET=FULL", SMTP_PARSED_UNKNOWN, NULL, 0, false },
+	{ "FROM:<a@b> RETURN=FULL", SMTP_PARSED_UNKNOWN, NULL, 0, false },
 	{ "FROM:<a@b> SMTPUTF8", SMTP_PARSED_UNKNOWN, NULL, 0, false },
 	{ "FROM:<a@b>SIZE=1", SMTP_PARSED_ADDRESS, NULL, 0, false },
 	{ "FROM:a@b", SMTP_PARSED_ADDRESS, NULL, 0, false },
@@ -108,7 +108,8 @@ static const struct {
 	{ "TO:<bob@[192.0.2.1]>", SMTP_PARSED, "<bob@[192.0.2.1]>" },
 	{ "TO:<>", SMTP_PARSED_ADDRESS, NULL },
 	{ "TO:<bob>", SMTP_PARSED_ADDRESS, NULL },
-	{ "TO:<bob@example.test> NOTIFY=NEVER", SMTP_PARSED_UNKNOWN, NULL },
+	{ "TO:<bob@example.test> NOTIFY=NEVER", SMTP_PARSED, "<bob@example.test>" },
+	{ "TO:<bob@example.test> SIZE=1", SMTP_PARSED_UNKNOWN, NULL },
 	{ "FROM:<bob@example.test>", SMTP_PARSED_SYNTAX, NULL },
 };
 
@@ -123,6 +124,68 @@ static void test_rcpt(void **state)
 		if (parsed == SMTP_PARSED)
 			assert_text(address_path(*state, &rcpt.recipient), rcpts[i].path);
 	}
+}
+
+/* RFC 3461, section 4. */
+static const struct {
+	const char *parameters;
+	enum smtp_parsed parsed;
+	unsigned notify;
+	const char *orcpt;
+} notices[] = {
+	{ "NOTIFY=never", SMTP_PARSED, NOTIFY_NEVER, "" },
+	{ "NOTIFY=SUCCESS,delay", SMTP_PARSED, NOTIFY_SUCCESS | NOTIFY_DELAY, "" },
+	{ "NOTIFY=FAILURE ORCPT=rfc822;a+2Bb@c.test", SMTP_PARSED, NOTIFY_FAILURE,
+	  "rfc822;a+2Bb@c.test" },
+	{ "NOTIFY=", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "NOTIFY", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "NOTIFY=SUCCESS,", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "NOTIFY=,SUCCESS", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "NOTIFY=NEVER,SUCCESS", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "NOTIFY=SUCCESS NOTIFY=DELAY", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=;a@b.test", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822;", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822;a+2", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822;a+2b", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822;a+0Ab", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822;a+FFb", SMTP_PARSED_PARAMETER, 0, NULL },
+};
+
+static void test_notify(void **state)
+{
+	for (size_t i = 0; i < sizeof(notices) / sizeof(notices[0]); i++) {
+		struct smtp_rcpt_command rcpt;
+		const char *line = arena_printf(*state, "TO:<b@c.test> %s", notices[i].parameters);
+		enum smtp_parsed parsed = smtp_parse_rcpt(*state, slice_from_str(line), &rcpt);
+		if (parsed != notices[i].parsed)
+			fail_msg("%s: %d, want %d", line, parsed, notices[i].parsed);
+		if (parsed != SMTP_PARSED)
+			continue;
+		assert_int_equal(rcpt.notify, notices[i].notify);
+		assert_text(rcpt.orcpt, notices[i].orcpt);
+	}
+}
+
+static void test_ret_and_envid(void **state)
+{
+	struct smtp_mail_command mail;
+	char line[200] = "FROM:<a@b.test> ENVID=";
+	size_t at = strlen(line);
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> RET=HDRS ENVID=a+3Db"), &mail),
+	                 SMTP_PARSED);
+	assert_int_equal(mail.ret, 'H');
+	assert_text(mail.envid, "a+3Db");
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> ret=full"), &mail), SMTP_PARSED);
+	assert_int_equal(mail.ret, 'F');
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> RET=SOME"), &mail),
+	                 SMTP_PARSED_PARAMETER);
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> ENVID"), &mail),
+	                 SMTP_PARSED_PARAMETER);
+	memset(line + at, 'x', 101);
+	assert_int_equal(smtp_parse_mail(*state, slice_of(line, at + 101), &mail),
+	                 SMTP_PARSED_PARAMETER);
+	assert_int_equal(smtp_parse_mail(*state, slice_of(line, at + 100), &mail), SMTP_PARSED);
 }
 
 static void test_hello(void **state)
@@ -178,6 +241,8 @@ int main(void)
 		cmocka_unit_test(test_line),
 		cmocka_unit_test_setup_teardown(test_mail, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rcpt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ret_and_envid, setup, teardown),
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test_setup_teardown(test_vrfy, setup, teardown),

@@ -161,6 +161,7 @@ static void smtp_say_extensions(struct smtp_session *s)
 	            (unsigned long long)s->config->smtp.max_message_bytes);
 	smtp_send(s, SLICE("250-PIPELINING\r\n"
 	                   "250-8BITMIME\r\n"
+	                   "250-DSN\r\n"
 	                   "250-HELP\r\n"
 	                   "250 ENHANCEDSTATUSCODES\r\n"));
 }

@@ -18,8 +18,22 @@ struct smtp_transaction {
 	struct address sender;
 	uint64_t declared_bytes; /* by SIZE; 0: not told */
 	bool body_8bit;
+	char ret;           /* RFC 3461: 'F', 'H' or 0 */
+	struct slice envid; /* xtext, or empty */
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
+	struct smtp_told *told; /* of whose delivery the sender is to hear from us */
+	size_t told_count;
+};
+
+/* One a kind of report: delivered, expanded. */
+enum { SMTP_DSN_MAX = 2 };
+struct smtp_dsn {
+	struct post_parcel *parcels[SMTP_DSN_MAX];
+	size_t count;
+	struct post_client client;
+	struct post_recipient recipient;
+	struct post_envelope envelopes[SMTP_DSN_MAX];
 };
 
 struct smtp_verb_count {
@@ -60,6 +74,15 @@ void smtp_drop_transaction(struct smtp_session *s);
 void smtp_run_command(struct smtp_session *s, struct slice line);
 /* The verb of a row of the table in lower case, "other" for the last, or NULL past the end. */
 const char *smtp_command_name(size_t row, char out[static 16]);
+
+/* Notes that NOTIFY=SUCCESS of a recipient whose way ends here is ours to obey; what is left of
+ * NOTIFY goes with the message. */
+void smtp_dsn_note(struct smtp_transaction *t, struct post_recipient *r, enum post_verdict verdict);
+/* The reports for a message that is about to be accepted, at most SMTP_DSN_MAX. 0, or -EAGAIN: not
+ * now. Parks the fiber. */
+int smtp_dsn_prepare(struct smtp_session *s, const char *queue_id, struct slice message,
+                     struct smtp_dsn *out);
+void smtp_dsn_end(struct smtp_dsn *dsn, bool committed);
 
 /* Handlers; the table has checked where they may stand. */
 typedef void (*smtp_handler)(struct smtp_session *s, struct slice argument);
