@@ -87,12 +87,16 @@ struct config {
 	} smtp;
 	struct {
 		int64_t idle_ms;
-		unsigned max_command_bytes; /* a command without its literals */
-		uint64_t max_literal_bytes; /* of a non-message literal */
+		unsigned max_command_bytes;  /* a command without its literals */
+		uint64_t max_literal_bytes;  /* of a non-message literal */
+		unsigned max_errors;         /* commands answered BAD in a row, then BYE */
+		unsigned max_login_failures; /* a session, then BYE */
 		bool auth_without_tls;
 	} imap;
 	struct {
 		int64_t idle_ms;
+		unsigned max_errors;         /* refused commands that end a session */
+		unsigned max_login_failures; /* wrong passwords that do */
 		bool auth_without_tls;
 	} pop3;
 	struct {

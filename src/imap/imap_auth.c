@@ -111,7 +111,7 @@ static void not_logged_in(struct imap_command *c, enum auth_result result)
 		break;
 	}
 	imap_no(c, "AUTHENTICATIONFAILED", "Wrong name or password.");
-	if (++c->s->login_failures >= IMAP_LOGIN_FAILURES_MAX)
+	if (++c->s->login_failures >= imap_context(c->s)->config->imap.max_login_failures)
 		imap_bye(c->s, "Too many failures.");
 }
 

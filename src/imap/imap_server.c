@@ -99,7 +99,7 @@ static void on_input(struct imap_session *s)
 		idle_input(s, arena);
 	else
 		run_command(s, arena);
-	if (s->bad_count >= IMAP_BAD_MAX && !s->ending)
+	if (s->bad_count >= imap_context(s)->config->imap.max_errors && !s->ending)
 		imap_bye(s, "Too many bad commands.");
 	arena_free(arena);
 }
@@ -155,10 +155,12 @@ static void imap_end(struct session *session)
 	         kv_int("ms", clock_wall_ms() - session->started_ms));
 }
 
-static const char *imap_refuse(const char *reason)
+static const char *imap_refuse(enum service_limit reached)
 {
-	(void)reason;
-	return "* BYE [UNAVAILABLE] Too many connections; please try again later.\r\n";
+	/* RFC 5530: LIMIT is about this client, UNAVAILABLE about the server. */
+	return reached == SERVICE_LIMIT_PER_ADDRESS
+	               ? "* BYE [LIMIT] Too many connections from your address.\r\n"
+	               : "* BYE [UNAVAILABLE] Too many connections; please try again later.\r\n";
 }
 
 const struct protocol imap_protocol = {

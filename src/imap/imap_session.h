@@ -9,8 +9,6 @@
 #include "mailbox/mailbox_view.h"
 
 enum {
-	IMAP_BAD_MAX = 20,                  /* commands answered BAD in a row, then BYE */
-	IMAP_LOGIN_FAILURES_MAX = 3,        /* then BYE */
 	IMAP_LOGIN_MS = 3 * 60 * 1000,      /* silence before login */
 	IMAP_WRITE_MS = 5 * 60 * 1000,      /* for the client to take in what we send */
 	IMAP_STRANGER_LITERAL_MAX = 4096,   /* bytes of a literal before login */

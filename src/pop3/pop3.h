@@ -32,8 +32,6 @@
 enum {
 	POP3_COMMAND_MAX = 512,      /* bytes of a line; RFC 2449 section 4 wants 255 */
 	POP3_AUTH_LINE_MAX = 12288,  /* of a line in an AUTH exchange (as RFC 4954 section 4) */
-	POP3_ERRORS_MAX = 50,        /* refused commands that end a session */
-	POP3_LOGIN_FAILURES_MAX = 3, /* wrong passwords that do */
 	POP3_SEND_SLICE = 64 * 1024, /* bytes of a message before other sessions have a turn */
 	POP3_SEND_RATE_MIN = 100,    /* bytes a second that a client must take of a message */
 };

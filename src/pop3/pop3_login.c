@@ -40,7 +40,7 @@ static void pop3_enter(struct pop3_session *s, const struct auth_identity *ident
 static void pop3_refuse_login(struct pop3_session *s)
 {
 	pop3_say(s, POP3_ERR_CREDENTIALS);
-	if (++s->login_failures >= POP3_LOGIN_FAILURES_MAX)
+	if (++s->login_failures >= s->context->config->pop3.max_login_failures)
 		pop3_end(s, "logins");
 }
 

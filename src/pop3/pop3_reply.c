@@ -49,7 +49,7 @@ static void pop3_write(struct pop3_session *s, struct slice text)
 void pop3_say(struct pop3_session *s, enum pop3_answer answer)
 {
 	bool refused = answer >= POP3_ERR_SYNTAX && answer < POP3_ERR_TOO_MANY_ERRORS;
-	if (refused && ++s->errors >= POP3_ERRORS_MAX) {
+	if (refused && ++s->errors >= s->context->config->pop3.max_errors) {
 		pop3_write(s, pop3_answer_line(POP3_ERR_TOO_MANY_ERRORS));
 		pop3_end(s, "errors");
 		return;

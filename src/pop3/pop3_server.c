@@ -88,10 +88,11 @@ static void pop3_close(struct session *base)
 	free(s->user);
 }
 
-static const char *pop3_refuse(const char *reason)
+static const char *pop3_refuse(enum service_limit reached)
 {
-	(void)reason;
-	return "-ERR [SYS/TEMP] too many connections, try again later\r\n";
+	return reached == SERVICE_LIMIT_PER_ADDRESS
+	               ? "-ERR [SYS/TEMP] too many connections from your address\r\n"
+	               : "-ERR [SYS/TEMP] too many connections, try again later\r\n";
 }
 
 const struct protocol pop3_protocol = {

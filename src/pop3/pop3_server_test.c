@@ -355,7 +355,7 @@ static void abuse_body(void *arg)
 	talk_on(c, GREETING);
 	CHECK(conn_printf(c, SOON, "%s\r\n", long_line) == 0);
 	talk_on(c, "S: -ERR line too long\nC: CAPA x\nS: -ERR wrong arguments\n");
-	for (int i = 3; i < POP3_ERRORS_MAX; i++)
+	for (unsigned i = 3; i < f->config->pop3.max_errors; i++)
 		talk_on(c, "C: RETR 1\nS: -ERR*\n");
 	talk_on(c, "C: RETR 1\nS: -ERR too many errors, closing\n");
 	expect_end(c);
