@@ -62,22 +62,22 @@ static bool count_host(struct service *s, const struct net_address *peer, int by
 	return fits;
 }
 
-const char *service_admit(struct service *s, const struct net_address *peer)
+enum service_limit service_admit(struct service *s, const struct net_address *peer)
 {
 	uint64_t open = atomic_fetch_add(&s->open, 1) + 1;
-	const char *reason = NULL;
+	enum service_limit reached = SERVICE_LIMIT_NONE;
 
 	if (s->config.max_sessions > 0 && open > s->config.max_sessions)
-		reason = "too many connections";
+		reached = SERVICE_LIMIT_TOTAL;
 	else if (!count_host(s, peer, 1))
-		reason = "too many connections from your address";
-	atomic_fetch_add(reason ? &s->refused : &s->accepted, 1);
-	if (reason)
+		reached = SERVICE_LIMIT_PER_ADDRESS;
+	atomic_fetch_add(reached ? &s->refused : &s->accepted, 1);
+	if (reached)
 		atomic_fetch_sub(&s->open, 1);
 	/* Two workers may lose a peak of one to each other, which is no harm. */
 	else if (open > atomic_load(&s->peak))
 		atomic_store(&s->peak, open);
-	return reason;
+	return reached;
 }
 
 bool service_leave(struct service *s, const struct net_address *peer)
@@ -93,14 +93,14 @@ bool service_leave(struct service *s, const struct net_address *peer)
 
 /* --- accepting ----------------------------------------------------------------------- */
 
-static void refuse(const struct service *s, int fd, const char *reason)
+static void refuse(const struct service *s, int fd, enum service_limit reached)
 {
 	const struct protocol *protocol = s->config.protocol;
 	const char *text = NULL;
 
 	/* In clear it would only be noise to a client that expects TLS. */
 	if (protocol->refuse && !s->config.implicit_tls)
-		text = protocol->refuse(reason);
+		text = protocol->refuse(reached);
 	if (text)
 		(void)conn_socket_send(fd, text, strlen(text));
 	close(fd);
@@ -110,15 +110,15 @@ static int accept_one(struct service_listener *l)
 {
 	struct service *s = l->service;
 	struct net_address peer = { .len = sizeof(peer.local) };
-	const char *reason;
+	enum service_limit reached;
 	int fd;
 
 	fd = accept4(l->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	reason = service_admit(s, &peer);
-	if (reason)
-		refuse(s, fd, reason);
+	reached = service_admit(s, &peer);
+	if (reached)
+		refuse(s, fd, reached);
 	else
 		service_session_start(s, fd, &peer);
 	return 0;

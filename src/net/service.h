@@ -30,6 +30,13 @@ enum session_verdict {
 	SESSION_END,      /* flush, close */
 };
 
+/* The limit that a new connection would pass. */
+enum service_limit {
+	SERVICE_LIMIT_NONE,
+	SERVICE_LIMIT_TOTAL,       /* max_sessions */
+	SERVICE_LIMIT_PER_ADDRESS, /* max_sessions_per_address */
+};
+
 struct protocol {
 	const char *name;
 	size_t session_size;
@@ -38,10 +45,9 @@ struct protocol {
 	 * input is buffered, and by the connection before it waits for input. */
 	enum session_verdict (*step)(struct session *s, enum session_event event);
 	void (*close)(struct session *s);
-	/* One line for a client that is one too many (with CRLF), sent before closing; the
-	 * reason is "too many connections" or the like. Static storage or NULL for silence.
-	 * The function may be NULL. */
-	const char *(*refuse)(const char *reason);
+	/* One line for a client that is one too many (with CRLF), sent before closing. Static
+	 * storage or NULL for silence. The function may be NULL. */
+	const char *(*refuse)(enum service_limit reached);
 };
 
 struct session {

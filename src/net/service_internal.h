@@ -36,8 +36,8 @@ void service_unbind(struct service *s);
 
 void service_hold(struct service *s);
 void service_release(struct service *s);
-/* Counts a session in, or returns the reason why it is one too many. */
-const char *service_admit(struct service *s, const struct net_address *peer);
+/* Counts a session in, or returns the limit that it would pass. */
+enum service_limit service_admit(struct service *s, const struct net_address *peer);
 /* True if so many have left since the peak that their memory is worth giving back. */
 bool service_leave(struct service *s, const struct net_address *peer);
 

@@ -89,9 +89,9 @@ static void echo_close(struct session *s)
 	atomic_fetch_add(&log->closed, 1);
 }
 
-static const char *echo_refuse(const char *reason)
+static const char *echo_refuse(enum service_limit reached)
 {
-	return strstr(reason, "address") ? "421 your address\r\n" : "421 too many\r\n";
+	return reached == SERVICE_LIMIT_PER_ADDRESS ? "421 your address\r\n" : "421 too many\r\n";
 }
 
 static const struct protocol echo_protocol = {

@@ -76,9 +76,11 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 
 struct slice smtp_answer_line(enum smtp_answer answer) { return answers[answer]; }
 
-const char *smtp_answer_too_many_sessions(void)
+const char *smtp_refusal(enum service_limit reached)
 {
-	return "421 4.7.0 Too many connections, try again later\r\n";
+	return reached == SERVICE_LIMIT_PER_ADDRESS
+	               ? "421 4.7.0 Too many connections from your address, closing\r\n"
+	               : "421 4.3.2 Too many connections, try again later\r\n";
 }
 
 static void smtp_send(struct smtp_session *s, struct slice text)

@@ -6,6 +6,7 @@
 #define VEREDUS_SMTP_SMTP_REPLY_H
 
 #include "base/slice.h"
+#include "net/service.h"
 
 struct smtp_session;
 
@@ -77,8 +78,8 @@ enum smtp_answer {
 };
 
 void smtp_say(struct smtp_session *s, enum smtp_answer answer);
-/* The same reply as a whole line, for a session that never was. */
-const char *smtp_answer_too_many_sessions(void);
+/* A whole line for a session that never was. */
+const char *smtp_refusal(enum service_limit reached);
 
 void smtp_say_greeting(struct smtp_session *s);
 /* HELO, and EHLO with the extensions that this session may use. */

@@ -154,17 +154,11 @@ static void smtp_close(struct session *base)
 	free(s->helo);
 }
 
-static const char *smtp_refuse(const char *reason)
-{
-	(void)reason;
-	return smtp_answer_too_many_sessions();
-}
-
 const struct protocol smtp_protocol = {
 	.name = "smtp",
 	.session_size = sizeof(struct smtp_session),
 	.open = smtp_open,
 	.step = smtp_step,
 	.close = smtp_close,
-	.refuse = smtp_refuse,
+	.refuse = smtp_refusal,
 };
