@@ -122,6 +122,8 @@ static int take_record(const struct segment_record *record, void *arg)
 {
 	struct recovery *r = arg;
 	struct message_summary summary;
+	if (record->disowned)
+		return 0;
 	r->records++;
 	if (record->bad) {
 		r->damaged++;

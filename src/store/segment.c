@@ -5,23 +5,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "store/checksum.h"
 #include "store/store.h"
 
 enum {
-	RECORD_ALIGN = 8,
 	RECORD_CHECKED_FROM = 8,
+	RECORD_MARK = 3,
 	SEGMENT_CHECKED = 56,
-	DROP_BYTES = 1 << 20,
 };
 
 static const char segment_magic[8] = "VRDSSEG1";
+/* The last byte is the mark: 'r', or 'x' when the record was disowned. */
 static const char record_magic[4] = "VRDr";
+static const char disowned = 'x';
 
 static void put32(char *at, uint32_t value)
 {
@@ -90,8 +90,9 @@ void record_header_encode(const struct record_header *h, char out[static RECORD_
 
 bool record_header_decode(struct slice bytes, uint64_t salt, struct record_header *out)
 {
-	if (bytes.len < RECORD_HEADER_LEN ||
-	    memcmp(bytes.data, record_magic, sizeof(record_magic)) != 0 ||
+	if (bytes.len < RECORD_HEADER_LEN || memcmp(bytes.data, record_magic, RECORD_MARK) != 0 ||
+	    (bytes.data[RECORD_MARK] != record_magic[RECORD_MARK] &&
+	     bytes.data[RECORD_MARK] != disowned) ||
 	    get64(bytes.data + 8) != salt ||
 	    get32(bytes.data + 4) !=
 	            checksum_add(0, slice_of(bytes.data + RECORD_CHECKED_FROM,
@@ -103,7 +104,14 @@ bool record_header_decode(struct slice bytes, uint64_t salt, struct record_heade
 	out->note_length = get32(bytes.data + 32);
 	out->bytes_checksum = get32(bytes.data + 36);
 	out->note_checksum = get32(bytes.data + 40);
+	out->disowned = bytes.data[RECORD_MARK] == disowned;
 	return out->length <= SEGMENT_RECORD_MAX && out->note_length <= STORE_NOTE_MAX;
+}
+
+bool record_header_decode_any(struct slice bytes, struct record_header *out)
+{
+	return bytes.len >= RECORD_HEADER_LEN &&
+	       record_header_decode(bytes, get64(bytes.data + 8), out);
 }
 
 uint64_t record_size(uint64_t length, uint64_t note_length)
@@ -167,79 +175,16 @@ int segment_list(int dir_fd, uint32_t **numbers_out, size_t *count_out)
 	return 0;
 }
 
-/* --- walking ------------------------------------------------------------------------- */
-
-/* When the header is damaged: the salt of the first thing that is a record under its own. */
-static void find_salt(struct segment_map *map)
-{
-	struct record_header ignored;
-	for (uint64_t at = SEGMENT_HEADER_LEN; at + RECORD_HEADER_LEN <= map->bytes.len;
-	     at += RECORD_ALIGN) {
-		struct slice bytes = slice_from(map->bytes, at);
-		uint64_t salt = get64(bytes.data + 8);
-		if (record_header_decode(bytes, salt, &ignored)) {
-			map->header.salt = salt;
-			return;
-		}
-	}
-}
-
-int segment_map(int dir_fd, uint32_t number, struct segment_map *out)
+void record_disown(int dir_fd, const struct store_io *io, uint32_t segment, uint64_t position)
 {
 	char name[SEGMENT_NAME_LEN];
-	struct stat st;
-	segment_name(number, name);
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	segment_name(segment, name);
+	int fd = io->openat(dir_fd, name, O_WRONLY, 0);
 	if (fd < 0)
-		return -errno;
-	int rc = fstat(fd, &st) != 0 ? -errno : 0;
-	void *data = NULL;
-	if (rc == 0 && st.st_size > 0) {
-		data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-		if (data == MAP_FAILED)
-			rc = -errno;
-	}
-	close(fd);
-	if (rc != 0)
-		return rc;
-	*out = (struct segment_map){ .number = number,
-		                     .bytes = slice_of(data, (size_t)st.st_size) };
-	out->header_good = segment_header_decode(out->bytes, &out->header);
-	if (!out->header_good) {
-		out->header = (struct segment_header){ .number = number };
-		find_salt(out);
-	}
-	return 0;
-}
-
-void segment_unmap(struct segment_map *map)
-{
-	if (map->bytes.len)
-		munmap((void *)(uintptr_t)map->bytes.data, map->bytes.len);
-	map->bytes = SLICE_EMPTY;
-}
-
-/* So that a walk through gigabytes takes no memory. Who looks back only finds it slower. */
-static void drop_behind(struct segment_map *map, uint64_t position)
-{
-	uint64_t until = position / SEGMENT_PAGE * SEGMENT_PAGE;
-	if (until < map->dropped + DROP_BYTES)
 		return;
-	madvise((char *)(uintptr_t)map->bytes.data + map->dropped, until - map->dropped,
-	        MADV_DONTNEED);
-	map->dropped = until;
-}
-
-bool segment_next(struct segment_map *map, uint64_t *position, struct record_header *out)
-{
-	uint64_t at = *position;
-	for (; at + RECORD_HEADER_LEN <= map->bytes.len; at += RECORD_ALIGN) {
-		drop_behind(map, at);
-		if (!record_header_decode(slice_from(map->bytes, at), map->header.salt, out) ||
-		    record_size(out->length, out->note_length) > map->bytes.len - at)
-			continue;
-		*position = at;
-		return true;
-	}
-	return false;
+	struct iovec mark = { (void *)(uintptr_t)&disowned, 1 };
+	if (io->pwritev(fd, &mark, 1, (off_t)position + RECORD_MARK) != 1)
+		log_info("store.disown", kv_int("segment", segment),
+		         kv_int("position", (int64_t)position));
+	close(fd);
 }

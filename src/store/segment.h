@@ -21,7 +21,12 @@
 #define SEGMENT_PAGE       4096u
 #define SEGMENT_RECORD_MAX ((uint64_t)4 << 30)
 
-enum { SEGMENT_HEADER_LEN = 64, RECORD_HEADER_LEN = 48, SEGMENT_NAME_LEN = 16 };
+enum {
+	SEGMENT_HEADER_LEN = 64,
+	RECORD_HEADER_LEN = 48,
+	RECORD_ALIGN = 8,
+	SEGMENT_NAME_LEN = 16,
+};
 
 /* At the front of a segment. */
 struct segment_header {
@@ -38,6 +43,7 @@ struct record_header {
 	uint32_t note_length;
 	uint32_t bytes_checksum;
 	uint32_t note_checksum;
+	bool disowned; /* out, of decoding: see record_disown() */
 };
 
 void segment_header_encode(const struct segment_header *h, char out[static SEGMENT_HEADER_LEN]);
@@ -45,6 +51,8 @@ bool segment_header_decode(struct slice bytes, struct segment_header *out);
 void record_header_encode(const struct record_header *h, char out[static RECORD_HEADER_LEN]);
 /* Checks all that can be checked without the bytes that follow. */
 bool record_header_decode(struct slice bytes, uint64_t salt, struct record_header *out);
+/* The same under whatever salt it has itself. */
+bool record_header_decode_any(struct slice bytes, struct record_header *out);
 /* What a record takes up in its segment. */
 uint64_t record_size(uint64_t length, uint64_t note_length);
 
@@ -54,21 +62,32 @@ uint32_t segment_number(const char *name);
 /* The numbers of the segments that are there, ascending; free() them. */
 int segment_list(int dir_fd, uint32_t **numbers_out, size_t *count_out);
 
-/* One mapped segment, for walking. */
+/* Marks a record as one that belongs to nobody: its commit was refused, so whoever brought it was
+ * told so and may bring it again. The mark lies outside the checksums and is not synced; without
+ * it nothing breaks but that `veredus recover` brings the message back. */
+void record_disown(int dir_fd, const struct store_io *io, uint32_t segment, uint64_t position);
+
+/* One segment in memory, for walking. It is read, and not mapped: where the disk can't give its
+ * bytes there are zeros, which is an error in the log and not a signal. */
 struct segment_map {
 	uint32_t number;
-	struct slice bytes;
+	struct slice bytes; /* as long as the file; only a part of it is there at a time */
 	struct segment_header header;
-	bool header_good; /* else the salt was taken from the first record that has one */
-	uint64_t dropped; /* up to here the pages were given back */
+	bool header_good;    /* else the salt was taken from the first record that has one */
+	uint64_t unreadable; /* bytes that could not be read so far */
+	const struct store_io *io;
+	int fd;
+	uint64_t dropped; /* up to here memory was given back */
+	uint64_t filled;  /* up to here it was read */
 };
-/* -ENOENT, -EIO. */
-int segment_map(int dir_fd, uint32_t number, struct segment_map *out);
+/* -ENOENT, -EIO. io must stay as long as the map. */
+int segment_map(int dir_fd, const struct store_io *io, uint32_t number, struct segment_map *out);
 void segment_unmap(struct segment_map *map);
 /* The first good record header at or behind *position, which becomes where it stands; false when
  * there is no more. */
 bool segment_next(struct segment_map *map, uint64_t *position, struct record_header *out);
-/* Visits the records of one segment, as store_walk_segments() does those of all. */
+/* Visits the records of one segment, as store_walk_segments() does those of all. What is visited
+ * is there during the visit only. */
 int segment_walk(struct segment_map *map, segment_visit_fn visit, void *arg);
 
 #endif

@@ -1,6 +1,5 @@
 #include "store/segment_files.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -195,10 +194,7 @@ static int read_at(struct reading r)
 static bool is_record_of(const char *bytes, uint64_t blob_id, uint64_t length,
                          struct record_header *header_out)
 {
-	uint64_t salt;
-	memcpy(&salt, bytes + 8, sizeof(salt));
-	return record_header_decode(slice_of(bytes, RECORD_HEADER_LEN), le64toh(salt),
-	                            header_out) &&
+	return record_header_decode_any(slice_of(bytes, RECORD_HEADER_LEN), header_out) &&
 	       header_out->blob_id == blob_id && header_out->length == length;
 }
 

@@ -161,7 +161,7 @@ static int find_tail(struct segment_log *log, uint32_t number, uint64_t *next_bl
 {
 	struct segment_map map;
 	struct record_header record;
-	int rc = segment_map(log->dir_fd, number, &map);
+	int rc = segment_map(log->dir_fd, log->io, number, &map);
 	if (rc != 0)
 		return rc;
 	if (map.header_good && map.header.next_blob_id > *next_blob_id)
@@ -175,7 +175,10 @@ static int find_tail(struct segment_log *log, uint32_t number, uint64_t *next_bl
 	log->written = log->tail;
 	log->salt = map.header.salt;
 	log->size = map.bytes.len;
-	bool usable = map.header_good;
+	/* Where nothing can be read there may be records that live, of any id. */
+	bool usable = map.header_good && map.unreadable == 0;
+	if (map.unreadable > 0)
+		*next_blob_id += map.bytes.len / RECORD_HEADER_LEN;
 	segment_unmap(&map);
 	return usable ? 0 : -EBADMSG;
 }
@@ -193,7 +196,7 @@ static int open_newest(struct segment_log *log, uint64_t *next_blob_id)
 	atomic_store(&log->number, number);
 	rc = find_tail(log, number, next_blob_id);
 	if (rc == -EBADMSG)
-		return 0; /* its header never reached the disk, or is damaged: begin another */
+		return 0; /* its header never reached the disk, or it is damaged: begin another */
 	if (rc != 0)
 		return rc;
 	segment_name(number, name);

@@ -91,17 +91,18 @@ void blob_close(struct blob_view *v);
 int store_collect(struct store *s, uint64_t *freed_out);
 
 /* Walks every record of every segment in a data directory, in the order of writing, without a
- * database: what `veredus recover` and `veredus fsck` stand on. bad tells a record whose checksum
- * is wrong (its bytes are then not to be trusted). A segment also holds blobs whose commit was
- * refused or that were deleted since, and one that was moved is there twice until its old segment
- * has gone. Slices are valid during the visit. Stops at a non-zero return. */
+ * database: what `veredus recover` stands on. bad tells a record whose checksum is wrong (its bytes
+ * are then not to be trusted), disowned one whose commit was refused or named it nowhere. A
+ * segment also holds blobs that were deleted since or whose commit a crash cut off, and one that
+ * was moved is there twice until its old segment has gone. What the disk can't read is left out,
+ * or bad, and logged. Slices are valid during the visit. Stops at a non-zero return. */
 struct segment_record {
 	int64_t blob_id;
 	uint32_t segment;
 	uint64_t offset;
 	struct slice note;
 	struct slice bytes;
-	bool bad;
+	bool bad, disowned;
 };
 typedef int (*segment_visit_fn)(const struct segment_record *record, void *arg);
 int store_walk_segments(const char *dir, segment_visit_fn visit, void *arg);

@@ -102,6 +102,7 @@ static int list_full_segments(struct collection *c)
 
 struct move {
 	struct collection *collection;
+	struct arena *arena; /* of what is gathered */
 	struct segment_record records[MOVE_BLOBS];
 	struct store_blob blobs[MOVE_BLOBS];
 	int count;      /* gathered */
@@ -136,6 +137,7 @@ static int move_gathered(struct move *m)
 	                                            (size_t)m->count, NULL, NULL);
 	m->count = 0;
 	m->bytes = 0;
+	arena_reset(m->arena);
 	return rc;
 }
 
@@ -148,26 +150,33 @@ static int gather_live(const struct segment_record *record, void *arg)
 		return rc;
 	if (record->bad)
 		return -EBADMSG;
+	struct segment_record *kept = &m->records[m->count];
 	m->found++;
 	m->count++;
 	m->bytes += record->bytes.len;
-	return m->count == MOVE_BLOBS || m->bytes >= MOVE_BYTES ? move_gathered(m) : 0;
+	if (m->count == MOVE_BLOBS || m->bytes >= MOVE_BYTES)
+		return move_gathered(m);
+	kept->bytes = arena_copy(m->arena, record->bytes);
+	kept->note = arena_copy(m->arena, record->note);
+	return 0;
 }
 
 /* -EBADMSG: not every row has its record. */
 static int rewrite(struct collection *c, const struct usage *u)
 {
 	struct segment_map map;
-	int rc = segment_map(c->store->segments_fd, u->number, &map);
+	int rc = segment_map(c->store->segments_fd, c->store->io, u->number, &map);
 	if (rc != 0)
 		return rc;
 	struct move *m = mem_zero(1, sizeof(*m));
 	m->collection = c;
+	m->arena = arena_new();
 	rc = segment_walk(&map, gather_live, m);
 	if (rc == 0)
 		rc = move_gathered(m);
 	if (rc == 0 && m->found < u->rows)
 		rc = -EBADMSG;
+	arena_free(m->arena);
 	free(m);
 	segment_unmap(&map);
 	return rc;

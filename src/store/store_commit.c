@@ -134,11 +134,17 @@ static struct commit *take_group(struct store *s)
 	return group;
 }
 
-static void fail_those_with_blobs(struct commit *group, int error)
+/* What was to go into the newest segment has no place there: the next group writes over it. */
+static void fail_those_with_blobs(struct store *s, struct commit *group, int error)
 {
+	uint32_t newest = segment_log_number(s->log);
 	for (struct commit *c = group; c; c = c->next) {
 		if (c->blob_count > 0)
 			c->rc = error;
+		for (size_t i = 0; i < c->blob_count; i++) {
+			if (c->blobs[i].own.segment == newest)
+				c->blobs[i].own.segment = 0;
+		}
 	}
 }
 
@@ -190,7 +196,7 @@ static void append_group(struct store *s, struct commit *group)
 	if (rc == 0 || rc == -ENOSPC)
 		rc = segment_log_end(s->log);
 	if (rc != 0)
-		fail_those_with_blobs(group, rc);
+		fail_those_with_blobs(s, group, rc);
 	if (rc != 0 && rc != -ENOSPC)
 		store_fail(s, "segment", rc);
 	atomic_fetch_add(&s->syncs, 1);
@@ -274,6 +280,17 @@ static void note_space(struct store *s, bool full)
 		log_info("store.space", kv_str("dir", s->dir));
 }
 
+/* Records that no row came to name, so that they are not taken for mail when the rows are lost. */
+static void disown_records(struct store *s, const struct commit *c)
+{
+	for (size_t i = 0; i < c->blob_count; i++) {
+		const struct store_blob *b = &c->blobs[i];
+		bool named = c->rc == 0 && (c->moves || b->own.refs > 0);
+		if (b->own.segment > 0 && !named)
+			record_disown(s->segments_fd, s->io, b->own.segment, b->own.position);
+	}
+}
+
 static void commit_group(struct store *s, struct commit *group)
 {
 	int rc = store_failed(s) ? -EIO : transact(s, group);
@@ -285,6 +302,9 @@ static void commit_group(struct store *s, struct commit *group)
 			c->rc = rc;
 		if (c->rc != 0)
 			atomic_fetch_add(&s->commits_failed, 1);
+		/* After a failure a restart may find that the rows are there after all. */
+		if (!store_failed(s))
+			disown_records(s, c);
 		full |= c->rc == -ENOSPC;
 		kept |= c->rc == 0 && c->blob_count > 0;
 	}

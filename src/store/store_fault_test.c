@@ -95,6 +95,7 @@ static int faulty_unlinkat(int dir_fd, const char *name)
 
 static const struct store_io faulty_io = {
 	.openat = faulty_openat,
+	.pread = pread,
 	.pwritev = faulty_pwritev,
 	.fdatasync = faulty_fdatasync,
 	.fsync = faulty_fsync,

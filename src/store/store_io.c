@@ -18,6 +18,7 @@ static int system_unlinkat(int dir_fd, const char *name) { return unlinkat(dir_f
 
 const struct store_io store_io_system = {
 	.openat = system_openat,
+	.pread = pread,
 	.pwritev = pwritev,
 	.fdatasync = fdatasync,
 	.fsync = fsync,

@@ -24,7 +24,7 @@ static void put_many(struct store *s, int64_t *ids)
 
 struct walked {
 	int64_t ids[COUNT * 2];
-	size_t count, bad;
+	size_t count, bad, disowned;
 	int64_t offset_of[COUNT + 1];
 	uint32_t segment_of[COUNT + 1];
 };
@@ -37,6 +37,7 @@ static int note_record(const struct segment_record *r, void *arg)
 	w->offset_of[r->blob_id] = (int64_t)r->offset;
 	w->segment_of[r->blob_id] = r->segment;
 	w->bad += r->bad;
+	w->disowned += r->disowned;
 	if (!r->bad) {
 		assert_true(slice_equal(r->note, SLICE("a note")));
 		assert_int_equal(r->bytes.len, LEN);
@@ -57,6 +58,43 @@ static void walks_in_order(void **state)
 	assert_int_equal(w.bad, 0);
 	for (size_t i = 0; i < COUNT; i++)
 		assert_int_equal(w.ids[i], ids[i]);
+}
+
+static int refuse(struct db *db, void *arg)
+{
+	(void)db;
+	(void)arg;
+	return -EDQUOT;
+}
+
+/* Whoever was refused brings it again, and then it must not be recovered twice. */
+static void tells_what_was_refused(void **state)
+{
+	struct store *s = testing_open(*state);
+	char bytes[LEN];
+	int64_t id;
+	for (int i = 0; i < 3; i++) {
+		struct slice part = fill(bytes, i * 2);
+		struct store_blob blob = { .parts = &part,
+			                   .part_count = 1,
+			                   .note = SLICE("a note") };
+		/* The last one's closure is content, and names it nowhere. */
+		assert_int_equal(store_commit(s, &blob, 1, i < 2 ? refuse : NULL, NULL),
+		                 i < 2 ? -EDQUOT : 0);
+		assert_int_equal(blob.id, i * 2 + 1);
+		assert_int_equal(testing_put(s, i, fill(bytes, i * 2 + 1), &id), 0);
+	}
+	for (int again = 0; again < 2; again++) {
+		struct walked w = { .count = 0 };
+		assert_int_equal(store_walk_segments(*state, note_record, &w), 0);
+		assert_int_equal(w.count, 6);
+		assert_int_equal(w.disowned, 3);
+		assert_int_equal(w.bad, 0);
+		store_close(s);
+		s = testing_open(*state);
+	}
+	assert_true(testing_blob_is(s, id, fill(bytes, 5)));
+	store_close(s);
 }
 
 static void overwrite(const char *dir, uint32_t segment, int64_t offset, struct slice bytes)
@@ -189,6 +227,57 @@ static void begins_another_segment_if_the_header_is_gone(void **state)
 	store_close(s);
 }
 
+/* --- what a bad sector leaves ---------------------------------------------------------- */
+
+enum { BAD_FROM = 16384, BAD_END = BAD_FROM + SEGMENT_PAGE };
+
+static ssize_t pread_around(int fd, void *into, size_t len, off_t offset)
+{
+	if (offset >= BAD_FROM && offset < BAD_END) {
+		errno = EIO;
+		return -1;
+	}
+	if (offset < BAD_FROM && offset + (off_t)len > BAD_FROM)
+		len = (size_t)(BAD_FROM - offset);
+	return pread(fd, into, len, offset);
+}
+
+static struct store *open_on_bad_disk(const char *dir, struct store_io *io)
+{
+	struct store *s;
+	struct store_config config = { .dir = dir, .segment_bytes = 64 << 10, .io = io };
+	*io = store_io_system;
+	io->pread = pread_around;
+	assert_int_equal(store_open(&config, &s), 0);
+	return s;
+}
+
+static void a_bad_sector_ends_nothing(void **state)
+{
+	struct store *s = testing_open(*state);
+	struct store_io io;
+	int64_t ids[COUNT], next;
+	char bytes[LEN];
+	uint64_t freed;
+	put_many(s, ids);
+	store_close(s);
+	s = open_on_bad_disk(*state, &io);
+	int64_t newest = testing_count(s, "SELECT max(segment) FROM blob");
+	/* Nobody knows what is where nothing can be read: no id and no place is used again. */
+	assert_int_equal(testing_put(s, COUNT, SLICE("new"), &next), 0);
+	assert_true(next > ids[COUNT - 1] + 1);
+	assert_int_equal(testing_count(s, "SELECT max(segment) FROM blob"), newest + 1);
+	for (int64_t i = 0; i < COUNT; i++) {
+		if (i % 10 != 6)
+			assert_int_equal(testing_remove(s, i, ids[i]), 0);
+	}
+	assert_int_equal(store_collect(s, &freed), 0);
+	for (int64_t i = 6; i < COUNT; i += 10)
+		assert_true(testing_blob_is(s, ids[i], fill(bytes, i)));
+	assert_true(testing_blob_is(s, next, SLICE("new")));
+	store_close(s);
+}
+
 /* --- giving space back ----------------------------------------------------------------- */
 
 static void collects_what_is_mostly_garbage(void **state)
@@ -254,11 +343,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(walks_in_order),
+		UNIT(tells_what_was_refused),
 		UNIT(finds_damage),
 		UNIT(finds_wrong_counts),
 		UNIT(forged_records_are_not_found),
 		UNIT(goes_on_behind_what_a_crash_left),
 		UNIT(begins_another_segment_if_the_header_is_gone),
+		UNIT(a_bad_sector_ends_nothing),
 		UNIT(collects_what_is_mostly_garbage),
 		UNIT(damaged_blobs_keep_their_segment),
 	};
