@@ -30,13 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	struct smtp_mail_command mail;
 	if (smtp_parse_mail(arena, line.argument, &mail) == SMTP_PARSED)
-		check_path(arena, &mail.sender, ADDRESS_ALLOW_NULL);
+		check_path(arena, &mail.sender, ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8);
 	struct smtp_rcpt_command rcpt;
 	if (smtp_parse_rcpt(arena, line.argument, &rcpt) == SMTP_PARSED)
-		check_path(arena, &rcpt.recipient, ADDRESS_ALLOW_POSTMASTER);
-	struct address vrfy;
-	if (smtp_parse_vrfy(arena, line.argument, &vrfy))
-		check_path(arena, &vrfy, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_LOCAL);
+		check_path(arena, &rcpt.recipient, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8);
+	struct smtp_vrfy_command vrfy;
+	if (smtp_parse_vrfy(arena, line.argument, &vrfy) == SMTP_PARSED)
+		check_path(arena, &vrfy.address,
+		           ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_LOCAL | ADDRESS_ALLOW_UTF8);
 	struct smtp_auth_command auth;
 	if (smtp_parse_auth(line.argument, &auth))
 		check_inside(line.argument, auth.initial);

@@ -243,5 +243,6 @@ int send_read_file(struct send *s, const char *path)
 	s->head = slice_sub(message, 0, header_length(message));
 	s->body = slice_from(message, s->head.len);
 	s->has_8bit = !slice_is_ascii(message);
+	s->smtputf8 = !slice_is_ascii(s->head) && slice_is_utf8(s->head);
 	return CLI_OK;
 }

@@ -124,6 +124,16 @@ static void set_all(struct queue_job *job, const struct smtp_outcome *o)
 	}
 }
 
+/* An ASCII message may be for an address that isn't. */
+static bool needs_smtputf8(const struct queue_job *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		if (!slice_is_ascii(job->wire[i].path))
+			return true;
+	}
+	return job->smtputf8;
+}
+
 static int send_bytes(struct delivery *d, struct queue_job *job, struct slice bytes,
                       struct smtp_outcome *outcome)
 {
@@ -133,7 +143,7 @@ static int send_bytes(struct delivery *d, struct queue_job *job, struct slice by
 		.recipients = job->wire,
 		.recipient_count = job->count,
 		.body_8bit = job->body_8bit,
-		.smtputf8 = job->smtputf8,
+		.smtputf8 = needs_smtputf8(job),
 		.envid = job->envid,
 		.ret = job->ret,
 		.size_bytes = parts[0].len + parts[1].len,

@@ -23,6 +23,11 @@ struct post_config {
 	void *queued_arg;
 };
 int post_open(const struct post_config *config, struct post **out);
+/* A random name of this process. If there is a `queued`, what enters the queue is leased to that
+ * name from the start, for POST_LEASE_MS: the queue of this process takes it up without another
+ * commit, and that of a later one takes it over. */
+const char *post_owner(const struct post *p);
+enum { POST_LEASE_MS = 60 * 60 * 1000 };
 void post_close(struct post *p);
 
 /* Who speaks, as far as it matters here. */
@@ -71,7 +76,8 @@ struct post_envelope {
 	struct slice reverse_path; /* without <>; empty for the null one */
 	struct post_recipient *recipients;
 	size_t recipient_count;
-	bool smtputf8, body_8bit;
+	bool smtputf8; /* asked for; handed on where the message needs it */
+	bool body_8bit;
 	struct slice envid; /* xtext, or empty */
 	char ret;           /* 'F', 'H' or 0 */
 	/* What the sender is told of it, in the same commit; they stay the caller's, who ends

@@ -285,8 +285,17 @@ static int commit_local(struct db *db, struct delivery *d, struct batch *b, int6
 	return commit_journey(db, d, b, JOURNEY_DELIVERED, t->address, detail);
 }
 
+/* Many clients say SMTPUTF8 to whoever offers it. Hosts that don't offer it can have what is ASCII
+ * all the same; what the path of a recipient needs is for the delivery to that recipient to say. */
+static bool delivery_needs_smtputf8(const struct delivery *d)
+{
+	return !slice_is_ascii(d->envelope->reverse_path) ||
+	       (d->envelope->smtputf8 && d->summary.has_8bit_header);
+}
+
 static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
+	bool leased = d->post->config.queued != NULL;
 	const struct queue_new_message message = {
 		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
 		.message_id = d->summary.message_id,
@@ -295,9 +304,10 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.skip_bytes = d->parts[0].len,
 		.size_bytes = d->size_bytes,
 		.now_ms = d->now_ms,
-		.due_ms = d->now_ms,
+		.due_ms = leased ? d->now_ms + POST_LEASE_MS : d->now_ms,
+		.lease_owner = leased ? d->post->owner : NULL,
 		.expires_ms = d->now_ms + d->post->config.config->queue.expire_ms,
-		.smtputf8 = d->envelope->smtputf8,
+		.smtputf8 = delivery_needs_smtputf8(d),
 		.body_8bit = d->envelope->body_8bit || d->summary.has_8bit_body,
 		.envid = d->envelope->envid,
 		.ret = d->envelope->ret,

@@ -5,7 +5,7 @@
  *                                              .context = &context, ... }, &service);
  *
  * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
- * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461).
+ * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461), SMTPUTF8 (6531).
  *
  * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
  * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts

@@ -84,13 +84,13 @@ static const struct smtp_command commands[] = {
 	  "AUTH mechanism [initial-response]" },
 	{ VERB("MAIL"), smtp_mail, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN,
 	  "MAIL FROM:<address> [SIZE=bytes] [BODY=7BIT|8BITMIME] [AUTH=address] "
-	  "[RET=FULL|HDRS] [ENVID=xtext]" },
+	  "[RET=FULL|HDRS] [ENVID=xtext] [SMTPUTF8]" },
 	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, 
 	  "RCPT TO:<address> [NOTIFY=NEVER|SUCCESS,FAILURE,DELAY] [ORCPT=type;xtext]" },
 	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN, "DATA" },
 	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, "RSET" },
 	{ VERB("NOOP"), smtp_noop, 0, "NOOP" },
-	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, "VRFY address" },
+	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, "VRFY address [SMTPUTF8]" },
 	{ VERB("HELP"), smtp_help, 0, "HELP [command]" },
 	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, "QUIT" },
 	/* Known, and not for this server: RFC 5321 section 4.2.4 tells 502 from 500. */

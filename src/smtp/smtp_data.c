@@ -92,7 +92,8 @@ static void reception_fail(struct smtp_session *s, int error)
 		smtp_end_on_error(s, error);
 }
 
-static struct slice smtp_trace_of(struct smtp_session *s, const char *queue_id)
+static struct slice smtp_trace_of(struct smtp_session *s, const struct post_client *client,
+                                  const char *queue_id)
 {
 	struct smtp_transaction *t = s->transaction;
 	struct slice for_path = SLICE_EMPTY;
@@ -105,7 +106,7 @@ static struct slice smtp_trace_of(struct smtp_session *s, const char *queue_id)
 		.helo = slice_from_str(s->helo),
 		.peer = &s->client.address,
 		.hostname = s->config->hostname,
-		.protocol = s->client.protocol,
+		.protocol = client->protocol,
 		.tls_protocol = s->client.tls_protocol,
 		.tls_cipher = s->client.tls_cipher,
 		.queue_id = queue_id,
@@ -121,7 +122,10 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 	struct smtp_transaction *t = s->transaction;
 	char new_id[17];
 	post_new_id(s->context->post, new_id);
+	struct post_client client = s->client;
 	struct smtp_dsn dsn = { .count = 0 };
+	if (t->smtputf8)
+		client.protocol = smtp_trace_protocol_utf8(client.tls_protocol, client.account);
 	if (t->told && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
 		return POST_FAILED;
 	const struct post_envelope envelope = {
@@ -129,14 +133,16 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 		.reverse_path = address_text(t->arena, &t->sender),
 		.recipients = t->recipients,
 		.recipient_count = t->recipient_count,
+		.smtputf8 = t->smtputf8,
 		.body_8bit = t->body_8bit,
 		.envid = t->envid,
 		.ret = t->ret,
 		.reports = dsn.parcels,
 		.report_count = dsn.count,
 	};
-	enum post_result result = post_deliver(s->context->post, &s->client, &envelope,
-	                                       smtp_trace_of(s, new_id), message, queue_id);
+	enum post_result result = post_deliver(s->context->post, &client, &envelope,
+	                                       smtp_trace_of(s, &client, new_id), message,
+	                                       queue_id);
 	smtp_dsn_end(&dsn, result == POST_ACCEPTED);
 	return result;
 }

@@ -47,6 +47,7 @@ static struct slice smtp_dsn_compose(const struct smtp_session *s, enum queue_ds
 		.queue_id = slice_from_str(queue_id),
 		.envid = t->envid,
 		.message = message,
+		.smtputf8 = t->smtputf8,
 		.ret = t->ret,
 		.arrived_ms = now_ms,
 		.now_ms = now_ms,
@@ -76,6 +77,7 @@ static int smtp_dsn_add(struct smtp_session *s, enum queue_dsn_action action, co
 	struct post_envelope *envelope = &dsn->envelopes[dsn->count];
 	*envelope = (struct post_envelope){ .recipients = &dsn->recipient,
 		                            .recipient_count = 1,
+		                            .smtputf8 = s->transaction->smtputf8,
 		                            .body_8bit = is_8bit };
 	int rc = post_parcel_new(s->context->post, &dsn->client, envelope, text,
 	                         &dsn->parcels[dsn->count]);

@@ -47,6 +47,8 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	enum smtp_parsed parsed = smtp_parse_mail(arena, argument, &mail);
 	if (parsed != SMTP_PARSED)
 		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_SENDER);
+	if (mail.sender.is_utf8 && !mail.smtputf8)
+		return SMTP_ANSWER_NEEDS_UTF8;
 	/* Judging may park the fiber, but reads nothing from the client: the line stays. */
 	enum smtp_answer answer = smtp_judge_sender(s, &mail);
 	if (answer != SMTP_ANSWER_SENDER_OK)
@@ -56,6 +58,7 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->sender = smtp_keep_address(arena, &mail.sender);
 	t->declared_bytes = mail.size_bytes;
 	t->body_8bit = mail.body_8bit;
+	t->smtputf8 = mail.smtputf8;
 	t->ret = mail.ret;
 	t->envid = arena_copy(arena, mail.envid);
 	s->transaction = t;
@@ -132,6 +135,8 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	enum smtp_parsed parsed = smtp_parse_rcpt(scratch, argument, &rcpt);
 	if (parsed != SMTP_PARSED)
 		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT);
+	if (rcpt.recipient.is_utf8 && !t->smtputf8)
+		return SMTP_ANSWER_NEEDS_UTF8;
 	enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
 	                                                 rcpt.recipient.local,
 	                                                 rcpt.recipient.domain, t->declared_bytes);
@@ -154,6 +159,22 @@ void smtp_rcpt(struct smtp_session *s, struct slice argument)
 	smtp_say(s, answer);
 }
 
+static enum smtp_answer smtp_verify(struct smtp_session *s, struct arena *arena,
+                                    struct slice argument)
+{
+	struct smtp_vrfy_command vrfy;
+	enum smtp_parsed parsed = smtp_parse_vrfy(arena, argument, &vrfy);
+	if (parsed != SMTP_PARSED)
+		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT);
+	if (vrfy.address.is_utf8 && !vrfy.smtputf8)
+		return SMTP_ANSWER_NEEDS_UTF8;
+	enum post_verdict verdict = post_check_recipient(
+		s->context->post, &s->client, vrfy.address.local, vrfy.address.domain, 0);
+	if (verdict < POST_REMOTE)
+		return SMTP_ANSWER_USER_KNOWN;
+	return verdict == POST_REMOTE ? SMTP_ANSWER_VRFY_UNTOLD : smtp_verdict_answer(verdict);
+}
+
 /* Whom a stranger may not send to he is not told about either. */
 void smtp_vrfy(struct smtp_session *s, struct slice argument)
 {
@@ -162,15 +183,7 @@ void smtp_vrfy(struct smtp_session *s, struct slice argument)
 		return;
 	}
 	struct arena *arena = arena_new();
-	struct address a;
-	enum smtp_answer answer = SMTP_ANSWER_BAD_RECIPIENT;
-	if (smtp_parse_vrfy(arena, argument, &a)) {
-		enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
-		                                                 a.local, a.domain, 0);
-		answer = verdict < POST_REMOTE    ? SMTP_ANSWER_USER_KNOWN
-		         : verdict == POST_REMOTE ? SMTP_ANSWER_VRFY_UNTOLD
-		                                  : smtp_verdict_answer(verdict);
-	}
-	smtp_say(s, answer);
+	enum smtp_answer answer = smtp_verify(s, arena, argument);
 	arena_free(arena);
+	smtp_say(s, answer);
 }

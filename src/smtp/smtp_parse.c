@@ -174,10 +174,35 @@ static const struct parameter_kind rcpt_parameters[] = {
 	{ { "ORCPT", 5 }, take_orcpt },
 };
 
-static const struct parameter_kind mail_parameters[] = {
-	{ { "SIZE", 4 }, take_size }, { { "BODY", 4 }, take_body },   { { "AUTH", 4 }, take_auth },
-	{ { "RET", 3 }, take_ret },   { { "ENVID", 5 }, take_envid },
+/* mail-parameter =/ "SMTPUTF8"                                       RFC 6531, section 3.4 */
+static enum smtp_parsed take_smtputf8(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	mail->smtputf8 = !p->has_value;
+	return mail->smtputf8 ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
+}
+
+static enum smtp_parsed take_vrfy_smtputf8(const struct parameter *p, void *command)
+{
+	struct smtp_vrfy_command *vrfy = command;
+	vrfy->smtputf8 = !p->has_value;
+	return vrfy->smtputf8 ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
+}
+
+static const struct parameter_kind vrfy_parameters[] = {
+	{ { "SMTPUTF8", 8 }, take_vrfy_smtputf8 },
 };
+
+/* clang-format off */
+static const struct parameter_kind mail_parameters[] = {
+	{ { "SIZE", 4 }, take_size },
+	{ { "BODY", 4 }, take_body },
+	{ { "AUTH", 4 }, take_auth },
+	{ { "SMTPUTF8", 8 }, take_smtputf8 },
+	{ { "RET", 3 }, take_ret },
+	{ { "ENVID", 5 }, take_envid },
+};
+/* clang-format on */
 
 static enum smtp_parsed parse_parameters(struct cursor *c, const struct parameter_kind *kinds,
                                          size_t count, void *command)
@@ -230,7 +255,7 @@ enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
 	*out = (struct smtp_mail_command){ 0 };
 	if (!take_label(&c, SLICE("FROM:")))
 		return SMTP_PARSED_SYNTAX;
-	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_NULL, &out->sender))
+	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8, &out->sender))
 		return SMTP_PARSED_ADDRESS;
 	return parse_parameters(&c, mail_parameters,
 	                        sizeof(mail_parameters) / sizeof(mail_parameters[0]), out);
@@ -245,16 +270,27 @@ enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
 	*out = (struct smtp_rcpt_command){ 0 };
 	if (!take_label(&c, SLICE("TO:")))
 		return SMTP_PARSED_SYNTAX;
-	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_POSTMASTER, &out->recipient))
+	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8,
+	                     &out->recipient))
 		return SMTP_PARSED_ADDRESS;
 	return parse_parameters(&c, rcpt_parameters,
 	                        sizeof(rcpt_parameters) / sizeof(rcpt_parameters[0]), out);
 }
 
-/* vrfy = "VRFY" SP String CRLF                                       RFC 5321, section 4.1.1.6 */
-bool smtp_parse_vrfy(struct arena *arena, struct slice argument, struct address *out)
+/* vrfy = "VRFY" SP String [SP "SMTPUTF8"] CRLF                       RFC 5321, section 4.1.1.6;
+ *                                                                    RFC 6531, section 3.7.4.2 */
+enum smtp_parsed smtp_parse_vrfy(struct arena *arena, struct slice argument,
+                                 struct smtp_vrfy_command *out)
 {
-	return address_parse(arena, argument, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_LOCAL, out);
+	struct cursor c = cursor_of(argument);
+	unsigned allow = ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_LOCAL | ADDRESS_ALLOW_UTF8;
+	*out = (struct smtp_vrfy_command){ 0 };
+	bool taken = cursor_peek(&c) == '<' ? take_path(&c, arena, allow, &out->address)
+	                                    : take_mailbox(&c, arena, allow, &out->address);
+	if (!taken || (!cursor_at_end(&c) && cursor_peek(&c) != ' '))
+		return SMTP_PARSED_ADDRESS;
+	return parse_parameters(&c, vrfy_parameters,
+	                        sizeof(vrfy_parameters) / sizeof(vrfy_parameters[0]), out);
 }
 
 bool smtp_parse_hello(struct slice argument, struct slice *host_out)

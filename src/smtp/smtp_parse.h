@@ -27,6 +27,7 @@ struct smtp_mail_command {
 	bool has_size;
 	uint64_t size_bytes; /* as declared, RFC 1870 */
 	bool body_8bit;      /* RFC 6152 */
+	bool smtputf8;       /* RFC 6531; without it the address must be ASCII, see is_utf8 */
 	char ret;            /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid;  /* xtext, or empty */
 };
@@ -41,8 +42,14 @@ struct smtp_rcpt_command {
 enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
                                  struct smtp_rcpt_command *out);
 
-/* The argument of VRFY: a path, a mailbox, or just a local part. */
-bool smtp_parse_vrfy(struct arena *arena, struct slice argument, struct address *out);
+/* The argument of VRFY: a path, a mailbox, or just a local part; and SMTPUTF8 or nothing (RFC 6531
+ * section 3.7.4.2). */
+struct smtp_vrfy_command {
+	struct address address;
+	bool smtputf8;
+};
+enum smtp_parsed smtp_parse_vrfy(struct arena *arena, struct slice argument,
+                                 struct smtp_vrfy_command *out);
 
 /* The argument of HELO and EHLO. Should be a domain or an address literal, but what is sent is
  * all sorts of things; one word of visible ASCII passes. */

@@ -69,7 +69,7 @@ static const struct {
 	{ "FROM:<a@b> AUTH", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> =x", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> RETURN=FULL", SMTP_PARSED_UNKNOWN, NULL, 0, false },
-	{ "FROM:<a@b> SMTPUTF8", SMTP_PARSED_UNKNOWN, NULL, 0, false },
+	{ "FROM:<a@b> SMTPUTF9", SMTP_PARSED_UNKNOWN, NULL, 0, false },
 	{ "FROM:<a@b>SIZE=1", SMTP_PARSED_ADDRESS, NULL, 0, false },
 	{ "FROM:a@b", SMTP_PARSED_ADDRESS, NULL, 0, false },
 	{ "FROM:<a@b", SMTP_PARSED_ADDRESS, NULL, 0, false },
@@ -226,13 +226,34 @@ static void test_auth(void **state)
 
 static void test_vrfy(void **state)
 {
-	struct address a;
-	assert_true(smtp_parse_vrfy(*state, SLICE("<bob@example.test>"), &a));
-	assert_true(smtp_parse_vrfy(*state, SLICE("bob@example.test"), &a));
-	assert_text(a.domain, "example.test");
-	assert_true(smtp_parse_vrfy(*state, SLICE("bob"), &a));
-	assert_int_equal(a.domain.len, 0);
-	assert_false(smtp_parse_vrfy(*state, SLICE("bob smith@"), &a));
+	struct smtp_vrfy_command vrfy;
+	assert_int_equal(smtp_parse_vrfy(*state, SLICE("<bob@example.test>"), &vrfy), SMTP_PARSED);
+	assert_int_equal(smtp_parse_vrfy(*state, SLICE("bob@example.test"), &vrfy), SMTP_PARSED);
+	assert_text(vrfy.address.domain, "example.test");
+	assert_false(vrfy.smtputf8);
+	assert_int_equal(smtp_parse_vrfy(*state, SLICE("bob"), &vrfy), SMTP_PARSED);
+	assert_int_equal(vrfy.address.domain.len, 0);
+	assert_int_equal(smtp_parse_vrfy(*state, SLICE("\xC3\xBC smtputf8"), &vrfy), SMTP_PARSED);
+	assert_true(vrfy.address.is_utf8);
+	assert_true(vrfy.smtputf8);
+	assert_int_equal(smtp_parse_vrfy(*state, SLICE("bob@"), &vrfy), SMTP_PARSED_ADDRESS);
+	assert_int_equal(smtp_parse_vrfy(*state, SLICE("bob smith"), &vrfy), SMTP_PARSED_UNKNOWN);
+}
+
+static void test_smtputf8(void **state)
+{
+	struct smtp_mail_command mail;
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3\xBC@b.test> SMTPUTF8"), &mail),
+	                 SMTP_PARSED);
+	assert_true(mail.smtputf8);
+	assert_true(mail.sender.is_utf8);
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3\xBC@b.test>"), &mail),
+	                 SMTP_PARSED);
+	assert_false(mail.smtputf8);
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3@b.test> SMTPUTF8"), &mail),
+	                 SMTP_PARSED_ADDRESS);
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<a@b.test> SMTPUTF8=1"), &mail),
+	                 SMTP_PARSED_PARAMETER);
 }
 
 int main(void)
@@ -246,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test_setup_teardown(test_vrfy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_smtputf8, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

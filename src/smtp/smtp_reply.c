@@ -59,6 +59,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_AUTH_CANCELLED] = LINE("501 5.0.0 Authentication cancelled"),
 	[SMTP_ANSWER_AUTH_UNAVAILABLE] = LINE("454 4.7.0 Authentication not possible now"),
 
+	[SMTP_ANSWER_NEEDS_UTF8] = LINE("553 5.6.7 Address beyond ASCII without SMTPUTF8"),
 	[SMTP_ANSWER_NOT_YOUR_SENDER] = LINE("553 5.7.1 Sender address is not yours"),
 	[SMTP_ANSWER_TOO_BIG] = LINE("552 5.3.4 Message too big"),
 	[SMTP_ANSWER_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
@@ -164,6 +165,7 @@ static void smtp_say_extensions(struct smtp_session *s)
 	smtp_send(s, SLICE("250-PIPELINING\r\n"
 	                   "250-8BITMIME\r\n"
 	                   "250-DSN\r\n"
+	                   "250-SMTPUTF8\r\n"
 	                   "250-HELP\r\n"
 	                   "250 ENHANCEDSTATUSCODES\r\n"));
 }

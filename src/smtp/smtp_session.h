@@ -18,6 +18,7 @@ struct smtp_transaction {
 	struct address sender;
 	uint64_t declared_bytes; /* by SIZE; 0: not told */
 	bool body_8bit;
+	bool smtputf8;      /* RFC 6531 */
 	char ret;           /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid; /* xtext, or empty */
 	struct post_recipient *recipients;

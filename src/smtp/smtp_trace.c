@@ -16,6 +16,13 @@ const char *smtp_trace_protocol(bool esmtp, bool tls, bool auth)
 	return tls ? "ESMTPS" : "ESMTP";
 }
 
+const char *smtp_trace_protocol_utf8(bool tls, bool auth)
+{
+	if (auth)
+		return tls ? "UTF8SMTPSA" : "UTF8SMTPA";
+	return tls ? "UTF8SMTPS" : "UTF8SMTP";
+}
+
 static void trace_text(struct buf *out, const char *text) { buf_append(out, slice_from_str(text)); }
 
 /* ctext and quoted-pairs: RFC 5322 section 3.2.2. */

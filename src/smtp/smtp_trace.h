@@ -1,4 +1,5 @@
-/* The trace field that receiving adds: RFC 5321 section 4.4, with the protocol names of RFC 3848.
+/* The trace field that receiving adds: RFC 5321 section 4.4, with the protocol names of RFC 3848
+ * and RFC 6531.
  *
  *     Received: from client.test ([192.0.2.1])
  *         by mx.example.test (Veredus) with ESMTPS (TLSv1.3 cipher TLS_AES_256_GCM_SHA384)
@@ -27,5 +28,8 @@ struct slice smtp_trace_field(struct arena *arena, const struct smtp_trace *trac
 /* "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA". AUTH is part of ESMTP whatever the greeting
  * was. */
 const char *smtp_trace_protocol(bool esmtp, bool tls, bool auth);
+/* For a message sent with SMTPUTF8: "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"; RFC 6531
+ * section 4.3. */
+const char *smtp_trace_protocol_utf8(bool tls, bool auth);
 
 #endif

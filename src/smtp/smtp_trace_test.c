@@ -63,6 +63,10 @@ static void test_protocol_names(void **state)
 	assert_string_equal(smtp_trace_protocol(true, true, false), "ESMTPS");
 	assert_string_equal(smtp_trace_protocol(true, false, true), "ESMTPA");
 	assert_string_equal(smtp_trace_protocol(true, true, true), "ESMTPSA");
+	assert_string_equal(smtp_trace_protocol_utf8(false, false), "UTF8SMTP");
+	assert_string_equal(smtp_trace_protocol_utf8(true, false), "UTF8SMTPS");
+	assert_string_equal(smtp_trace_protocol_utf8(false, true), "UTF8SMTPA");
+	assert_string_equal(smtp_trace_protocol_utf8(true, true), "UTF8SMTPSA");
 }
 
 int main(void)

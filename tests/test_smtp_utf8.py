@@ -1,0 +1,106 @@
+"""Addresses beyond ASCII (RFC 6531), end to end."""
+import pathlib
+import re
+import tempfile
+
+import pytest
+
+from conftest import _factory, wait_for
+from remote import Remote
+from test_relay import smarthost
+from test_smtp import Wire
+
+UMLAUT = "jürgen@bücher.test"
+
+
+@pytest.fixture(scope="module")
+def remotes():
+    with Remote(extensions=("PIPELINING", "8BITMIME", "SMTPUTF8")) as modern, Remote() as old:
+        yield modern, old
+
+
+@pytest.fixture(scope="module")
+def server(remotes):
+    make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
+    modern, old = remotes
+    try:
+        server = make(start=False, config=smarthost(modern, "modern.test") +
+                      smarthost(old, "old.test").split("relay-networks")[0])
+        server.cli("domain", "add", "bücher.test")
+        server.cli("user", "add", UMLAUT, input="secret words\n")
+        server.cli("alias", "add", "grüße@example.test", UMLAUT)
+        yield server.start()
+    finally:
+        dispose()
+
+
+
+def send(server, sender, *to, options=" SMTPUTF8", header="Subject: plain"):
+    with Wire(server) as wire:
+        wire.expect("EHLO client.test", "250")
+        wire.expect(f"MAIL FROM:<{sender}>{options}", "250")
+        for address in to:
+            wire.expect(f"RCPT TO:<{address}>", "250 2.1.5")
+        wire.expect("DATA", "354")
+        return wire.expect(f"{header}\r\n\r\nx\r\n.", "250 2.0.0").split()[-1]
+
+
+def trace(server, queue_id):
+    return server.cli("trace", queue_id).stdout
+
+
+@pytest.mark.parametrize("to", [UMLAUT, "jürgen@xn--bcher-kva.test", "jürgen@BÜCHER.test",
+                                "grüße@example.test", "jürgen+x@bücher.test"])
+def test_delivered_by_any_spelling(server, to):
+    told = trace(server, send(server, "größe@client.test", to))
+    assert "UTF8SMTP" in told
+    assert re.search(r"delivered.*jürgen@xn--bcher-kva\.test", told), told
+
+
+def test_trace_field(server):
+    send(server, "größe@client.test", "alice@example.test", header="Subject: spur")
+    message = next(m for m in server.messages("alice") if b"Subject: spur" in m).decode()
+    assert message.startswith("Return-Path: <größe@client.test>\r\n")
+    assert "(Veredus) with UTF8SMTP\r\n" in message
+
+
+def test_relayed_as_it_came(server, remotes):
+    modern, _ = remotes
+    send(server, "größe@client.test", "käthe@modern.test", header="Subject: grüße")
+    taken = wait_for(lambda: [t for t in modern.taken if "grüße".encode() in t.data], 20, "mail")[0]
+    lines = [l.encode("latin-1").decode() for l in taken.session.lines]
+    assert any(re.match("MAIL FROM:<größe@client.test>.* SMTPUTF8$", l) for l in lines), lines
+    assert "RCPT TO:<käthe@modern.test>" in lines
+
+
+def test_not_to_a_host_without(server, remotes):
+    """What is not ASCII comes back with 5.6.7."""
+    _, old = remotes
+    send(server, "alice@example.test", "käthe@old.test", header="Subject: back1")
+    send(server, "alice@example.test", "carol@old.test", header="Subject: zurück2")
+
+    def reports():
+        return [m for m in server.messages("alice") if b"multipart/report" in m]
+
+    wait_for(lambda: len(reports()) == 2, 20, "reports")
+    for report in reports():
+        assert b"\r\nAction: failed\r\nStatus: 5.6.7\r\n" in report
+    assert not old.taken
+
+
+def test_what_is_ascii_needs_no_smtputf8(server, remotes):
+    """Though the client said so; and the domain travels as A-labels."""
+    _, old = remotes
+    send(server, "alice@example.test", "carol@old.test", header="Subject: ascii")
+    wait_for(lambda: old.taken, 20, "mail")
+    assert not any("SMTPUTF8" in l for l in old.taken[0].session.lines)
+
+
+def test_veredus_send(server, tmp_path):
+    mail = tmp_path / "mail"
+    mail.write_text("From: größe@client.test\nSubject: gesandt über CLI\n\nx\n")
+    port = server.port["smtp"]
+    result = server.cli("send", "--server", f"127.0.0.1:{port}", "--tls", "none", "--verbose",
+                        "--to", UMLAUT, str(mail))
+    assert re.search("MAIL FROM:<größe@client.test>.* SMTPUTF8", result.stderr), result.stderr
+    assert "250 2.0.0 Accepted" in result.stderr
