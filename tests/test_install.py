@@ -23,7 +23,7 @@ def installed(tmp_path_factory):
     result = subprocess.run(["make", "install", f"BUILD={BUILD}", f"DESTDIR={root}",
                              f"PREFIX={PREFIX}"], cwd=ROOT, env=environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
-    assert result.returncode == 0, result.stdout
+    assert result.returncode == 0, result.stdout[-4000:]
     return root
 
 
