@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+struct db;
+
 struct schema_migration {
 	int version;
 	const char *const *statements; /* ends with NULL */
@@ -16,5 +18,9 @@ struct schema_migration {
 /* Ascending by version. */
 extern const struct schema_migration schema_migrations[];
 extern const size_t schema_migration_count;
+
+/* Runs those that the database lacks. One that fails leaves nothing behind, and those before it
+ * stay. -EPROTO when the database is newer than the list. */
+int schema_migrate(struct db *db, const struct schema_migration *list, size_t count);
 
 #endif

@@ -87,53 +87,6 @@ static int open_place(struct store *s, bool create, struct arena *arena)
 	return s->segments_fd < 0 ? -errno : 0;
 }
 
-/* --- the schema ---------------------------------------------------------------------- */
-
-static int schema_version(struct db *db, int64_t *version_out)
-{
-	int64_t tables;
-	int rc = db_get_int(db, &tables, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'",
-	                    "");
-	if (rc != 0)
-		return rc;
-	*version_out = 0;
-	return tables == 0 ? 0
-	                   : db_get_int(db, version_out,
-	                                "SELECT value FROM meta WHERE key = 'schema_version'", "");
-}
-
-static int migrate_one(struct db *db, const struct schema_migration *m)
-{
-	int rc = db_execute(db, "BEGIN IMMEDIATE");
-	for (size_t i = 0; rc == 0 && m->statements[i]; i++)
-		rc = db_execute_once(db, m->statements[i]);
-	if (rc == 0)
-		rc = db_run(db,
-		            "INSERT INTO meta (key, value) VALUES ('schema_version', $1)"
-		            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-		            "i", (int64_t)m->version);
-	if (rc == 0)
-		rc = db_execute(db, "COMMIT");
-	if (rc != 0 && db_in_transaction(db))
-		db_execute(db, "ROLLBACK");
-	return rc;
-}
-
-static int migrate(struct db *db)
-{
-	int64_t version;
-	int rc = schema_version(db, &version);
-	if (rc != 0)
-		return rc;
-	if (version > schema_migrations[schema_migration_count - 1].version)
-		return -EPROTO;
-	for (size_t i = 0; rc == 0 && i < schema_migration_count; i++) {
-		if (schema_migrations[i].version > version)
-			rc = migrate_one(db, &schema_migrations[i]);
-	}
-	return rc;
-}
-
 /* --- opening and closing ------------------------------------------------------------- */
 
 static int open_log(struct store *s, uint64_t segment_bytes)
@@ -154,7 +107,7 @@ static int open_all(struct store *s, const struct store_config *config, struct a
 	if (rc == 0)
 		rc = db_open(s->database, DB_WRITE, &s->writer);
 	if (rc == 0)
-		rc = migrate(s->writer);
+		rc = schema_migrate(s->writer, schema_migrations, schema_migration_count);
 	if (rc == 0)
 		rc = db_open(s->database, DB_WRITE, &s->checkpoint_db);
 	if (rc == 0)
