@@ -5,7 +5,8 @@
  *                                              .context = &context, ... }, &service);
  *
  * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
- * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461), SMTPUTF8 (6531).
+ * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461), SMTPUTF8 (6531),
+ * CHUNKING (3030).
  *
  * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
  * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts
@@ -16,6 +17,7 @@
  *     smtp_command  the table of commands, and the small ones
  *     smtp_mail     MAIL, RCPT, RSET: the transaction
  *     smtp_data     DATA, up to the 250
+ *     smtp_bdat     BDAT: the message in chunks
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here
  *     smtp_spool    where the bytes of a message are while it comes
  *     smtp_auth     AUTH; smtp_tls: STARTTLS

@@ -88,6 +88,8 @@ static const struct smtp_command commands[] = {
 	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, 
 	  "RCPT TO:<address> [NOTIFY=NEVER|SUCCESS,FAILURE,DELAY] [ORCPT=type;xtext]" },
 	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN, "DATA" },
+	/* No flags: whatever is answered, the chunk must be read. */
+	{ VERB("BDAT"), smtp_bdat, 0, "BDAT size [LAST]" },
 	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, "RSET" },
 	{ VERB("NOOP"), smtp_noop, 0, "NOOP" },
 	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, "VRFY address [SMTPUTF8]" },
@@ -98,7 +100,6 @@ static const struct smtp_command commands[] = {
 	{ VERB("ETRN"), smtp_not_implemented, 0, NULL },
 	{ VERB("ATRN"), smtp_not_implemented, 0, NULL },
 	{ VERB("TURN"), smtp_not_implemented, 0, NULL },
-	{ VERB("BDAT"), smtp_not_implemented, 0, NULL },
 	{ VERB("BURL"), smtp_not_implemented, 0, NULL },
 	{ VERB("SEND"), smtp_not_implemented, 0, NULL },
 	{ VERB("SOML"), smtp_not_implemented, 0, NULL },
@@ -151,9 +152,9 @@ static void smtp_help(struct smtp_session *s, struct slice argument)
 	smtp_say_help(s, "See RFC 5321", true);
 }
 
-static bool smtp_is_submission(const struct smtp_session *s)
+bool smtp_needs_login(const struct smtp_session *s)
 {
-	return s->context->kind != LISTENER_SMTP;
+	return s->context->kind != LISTENER_SMTP && !s->client.account;
 }
 
 /* True if the command may stand here; otherwise *why says why not. */
@@ -166,7 +167,7 @@ static bool smtp_may_run(const struct smtp_session *s, const struct smtp_command
 		*why = SMTP_ANSWER_NEEDS_ARGUMENT;
 	else if ((c->flags & AFTER_HELLO) && !s->helo)
 		*why = SMTP_ANSWER_HELLO_FIRST;
-	else if ((c->flags & NEEDS_LOGIN) && smtp_is_submission(s) && !s->client.account)
+	else if ((c->flags & NEEDS_LOGIN) && smtp_needs_login(s))
 		*why = SMTP_ANSWER_LOGIN_FIRST;
 	else if ((c->flags & IN_MAIL) && !s->transaction)
 		*why = SMTP_ANSWER_MAIL_FIRST;

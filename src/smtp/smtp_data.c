@@ -24,22 +24,20 @@ struct reception {
 /* Each block has its time-out (RFC 5321 section 4.5.3.2.5), and all of them together have one
  * that grows with what has come: twice that time, and what the bytes may take at the least rate.
  * A session that sends a byte now and then would else live for ever. */
-static int64_t reception_deadline(const struct reception *r)
+int64_t smtp_data_deadline(const struct smtp_session *s, int64_t started_ms, uint64_t bytes)
 {
-	int64_t timeout_ms = r->session->config->smtp.data_timeout_ms;
+	int64_t timeout_ms = s->config->smtp.data_timeout_ms;
 	int64_t for_block = deadline_in(timeout_ms);
 	if (timeout_ms < 0)
 		return for_block;
-	int64_t for_all = r->started_ms + 2 * timeout_ms +
-	                  (int64_t)(r->spool.size_bytes * 1000 /
-	                            r->session->config->smtp.min_data_rate);
+	int64_t for_all = started_ms + 2 * timeout_ms +
+	                  (int64_t)(bytes * 1000 / s->config->smtp.min_data_rate);
 	return for_block < for_all ? for_block : for_all;
 }
 
-static int reception_wait(struct reception *r)
+int smtp_data_wait(struct smtp_session *s, int64_t deadline)
 {
-	struct conn *conn = r->session->base.conn;
-	int64_t deadline = reception_deadline(r);
+	struct conn *conn = s->base.conn;
 	int rc = conn_flush(conn, deadline);
 	if (rc < 0)
 		return rc;
@@ -47,12 +45,12 @@ static int reception_wait(struct reception *r)
 	return rc == 0 ? -ECONNRESET : rc;
 }
 
-static void reception_take_turn(struct reception *r, size_t used)
+void smtp_data_take_turn(uint64_t *turn_bytes, size_t used)
 {
-	r->turn_bytes += used;
-	if (r->turn_bytes < TURN_BYTES)
+	*turn_bytes += used;
+	if (*turn_bytes < TURN_BYTES)
 		return;
-	r->turn_bytes = 0;
+	*turn_bytes = 0;
 	fiber_yield();
 }
 
@@ -64,7 +62,9 @@ static int reception_read(struct reception *r)
 	while (!r->done) {
 		struct slice chunk = conn_buffered(conn);
 		if (chunk.len == 0) {
-			int rc = reception_wait(r);
+			int rc = smtp_data_wait(
+				r->session,
+				smtp_data_deadline(r->session, r->started_ms, r->spool.size_bytes));
 			if (rc < 0)
 				return rc;
 			continue;
@@ -77,12 +77,12 @@ static int reception_read(struct reception *r)
 		r->done = rc == 1;
 		if (r->spool.size_bytes / 2 > r->spool.max_bytes)
 			return -EFBIG;
-		reception_take_turn(r, used);
+		smtp_data_take_turn(&r->turn_bytes, used);
 	}
 	return 0;
 }
 
-static void reception_fail(struct smtp_session *s, int error)
+void smtp_data_fail(struct smtp_session *s, int error)
 {
 	if (error == -EFBIG)
 		smtp_say(s, SMTP_ANSWER_FAR_TOO_BIG);
@@ -171,21 +171,19 @@ static void smtp_answer_result(struct smtp_session *s, enum post_result result, 
 	smtp_say(s, SMTP_ANSWER_TEMPORARY);
 }
 
-/* The message is there. */
-static void reception_finish(struct reception *r)
+void smtp_data_finish(struct smtp_session *s, struct smtp_spool *spool, bool has_bare)
 {
-	struct smtp_session *s = r->session;
 	struct slice message;
 	char queue_id[17];
-	if (smtp_spool_is_over(&r->spool)) {
+	if (smtp_spool_is_over(spool)) {
 		smtp_say(s, SMTP_ANSWER_TOO_BIG);
 		return;
 	}
-	if (r->unstuffer.bare_seen && r->unstuffer.bare == DOT_BARE_REFUSE) {
+	if (has_bare) {
 		smtp_say(s, SMTP_ANSWER_BARE_IN_MESSAGE);
 		return;
 	}
-	int rc = smtp_spool_view(&r->spool, &message);
+	int rc = smtp_spool_view(spool, &message);
 	if (rc < 0) {
 		log_error("smtp.spool.failed", kv_error(rc));
 		smtp_say(s, rc == -ENOSPC ? SMTP_ANSWER_DISK_FULL : SMTP_ANSWER_TEMPORARY);
@@ -205,6 +203,10 @@ void smtp_data(struct smtp_session *s, struct slice argument)
 {
 	(void)argument;
 	struct smtp_transaction *t = s->transaction;
+	if (t->chunks) {
+		smtp_say(s, SMTP_ANSWER_IN_CHUNKS);
+		return;
+	}
 	if (t->recipient_count == 0) {
 		smtp_say(s, SMTP_ANSWER_RCPT_FIRST);
 		return;
@@ -223,9 +225,10 @@ void smtp_data(struct smtp_session *s, struct slice argument)
 	smtp_say(s, SMTP_ANSWER_SEND_DATA);
 	int rc = reception_read(&r);
 	if (rc < 0)
-		reception_fail(s, rc);
+		smtp_data_fail(s, rc);
 	else
-		reception_finish(&r);
+		smtp_data_finish(s, &r.spool,
+		                 r.unstuffer.bare_seen && r.unstuffer.bare == DOT_BARE_REFUSE);
 	smtp_spool_destroy(&r.spool);
 	smtp_drop_transaction(s);
 }

@@ -148,6 +148,10 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 
 void smtp_rcpt(struct smtp_session *s, struct slice argument)
 {
+	if (s->transaction->chunks) {
+		smtp_say(s, SMTP_ANSWER_IN_CHUNKS);
+		return;
+	}
 	if (s->transaction->recipient_count >= s->config->smtp.max_recipients) {
 		smtp_say(s, SMTP_ANSWER_TOO_MANY_RECIPIENTS);
 		return;

@@ -293,6 +293,16 @@ enum smtp_parsed smtp_parse_vrfy(struct arena *arena, struct slice argument,
 	                        sizeof(vrfy_parameters) / sizeof(vrfy_parameters[0]), out);
 }
 
+/* bdat = "BDAT" SP 1*DIGIT [SP "LAST"] CRLF                          RFC 3030, section 2 */
+bool smtp_parse_bdat(struct slice argument, struct smtp_bdat_command *out)
+{
+	struct slice rest = argument;
+	struct slice size = slice_split(&rest, ' ');
+	rest = slice_trim(rest);
+	out->last = slice_equal_nocase(rest, SLICE("LAST"));
+	return slice_to_u64(size, &out->size_bytes) && (out->last || rest.len == 0);
+}
+
 bool smtp_parse_hello(struct slice argument, struct slice *host_out)
 {
 	if (argument.len == 0 || argument.len > ADDRESS_DOMAIN_MAX)

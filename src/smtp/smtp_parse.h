@@ -51,6 +51,13 @@ struct smtp_vrfy_command {
 enum smtp_parsed smtp_parse_vrfy(struct arena *arena, struct slice argument,
                                  struct smtp_vrfy_command *out);
 
+/* The argument of BDAT. */
+struct smtp_bdat_command {
+	uint64_t size_bytes;
+	bool last;
+};
+bool smtp_parse_bdat(struct slice argument, struct smtp_bdat_command *out);
+
 /* The argument of HELO and EHLO. Should be a domain or an address literal, but what is sent is
  * all sorts of things; one word of visible ASCII passes. */
 bool smtp_parse_hello(struct slice argument, struct slice *host_out);

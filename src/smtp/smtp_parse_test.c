@@ -240,6 +240,24 @@ static void test_vrfy(void **state)
 	assert_int_equal(smtp_parse_vrfy(*state, SLICE("bob smith"), &vrfy), SMTP_PARSED_UNKNOWN);
 }
 
+static void test_bdat(void **state)
+{
+	(void)state;
+	struct smtp_bdat_command bdat;
+	assert_true(smtp_parse_bdat(SLICE("86"), &bdat));
+	assert_int_equal(bdat.size_bytes, 86);
+	assert_false(bdat.last);
+	assert_true(smtp_parse_bdat(SLICE("0  last"), &bdat));
+	assert_int_equal(bdat.size_bytes, 0);
+	assert_true(bdat.last);
+	assert_true(smtp_parse_bdat(SLICE("18446744073709551615"), &bdat));
+	assert_false(smtp_parse_bdat(SLICE("18446744073709551616"), &bdat));
+	assert_false(smtp_parse_bdat(SLICE(""), &bdat));
+	assert_false(smtp_parse_bdat(SLICE("-1"), &bdat));
+	assert_false(smtp_parse_bdat(SLICE("LAST"), &bdat));
+	assert_false(smtp_parse_bdat(SLICE("1 LAST 2"), &bdat));
+}
+
 static void test_smtputf8(void **state)
 {
 	struct smtp_mail_command mail;
@@ -265,6 +283,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ret_and_envid, setup, teardown),
 		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_bdat),
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test_setup_teardown(test_vrfy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smtputf8, setup, teardown),

@@ -11,6 +11,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_OK] = LINE("250 2.0.0 OK"),
 	[SMTP_ANSWER_BYE] = LINE("221 2.0.0 Bye"),
 	[SMTP_ANSWER_RESET] = LINE("250 2.0.0 Reset"),
+	[SMTP_ANSWER_CHUNK_OK] = LINE("250 2.0.0 Chunk taken"),
 	[SMTP_ANSWER_SENDER_OK] = LINE("250 2.1.0 Sender OK"),
 	[SMTP_ANSWER_RECIPIENT_OK] = LINE("250 2.1.5 Recipient OK"),
 	[SMTP_ANSWER_USER_KNOWN] = LINE("250 2.1.5 Known here"),
@@ -28,6 +29,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_TOO_MANY_LOGINS] = LINE("421 4.7.0 Too many failed logins, closing"),
 	[SMTP_ANSWER_TOO_SLOW] = LINE("421 4.4.2 Too slow, closing"),
 	[SMTP_ANSWER_FAR_TOO_BIG] = LINE("552 5.3.4 Message too big, closing"),
+	[SMTP_ANSWER_BAD_CHUNK] = LINE("501 5.5.4 How many bytes? Closing"),
 
 	[SMTP_ANSWER_UNKNOWN_COMMAND] = LINE("500 5.5.2 Command unknown"),
 	[SMTP_ANSWER_NOT_IMPLEMENTED] = LINE("502 5.5.1 Command not implemented"),
@@ -47,6 +49,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_MAIL_FIRST] = LINE("503 5.5.1 Say MAIL first"),
 	[SMTP_ANSWER_RCPT_FIRST] = LINE("554 5.5.1 No valid recipients"),
 	[SMTP_ANSWER_NOT_NOW] = LINE("503 5.5.1 Not during a mail transaction"),
+	[SMTP_ANSWER_IN_CHUNKS] = LINE("503 5.5.1 Not between the chunks of a message"),
 	[SMTP_ANSWER_LOGIN_FIRST] = LINE("530 5.7.0 Authentication required"),
 
 	[SMTP_ANSWER_HAS_TLS] = LINE("503 5.5.1 TLS is in use already"),
@@ -115,6 +118,8 @@ static const char *smtp_answer_ends(enum smtp_answer answer)
 		return "slow";
 	case SMTP_ANSWER_FAR_TOO_BIG:
 		return "size";
+	case SMTP_ANSWER_BAD_CHUNK:
+		return "chunk";
 	default:
 		return NULL;
 	}
@@ -166,6 +171,7 @@ static void smtp_say_extensions(struct smtp_session *s)
 	                   "250-8BITMIME\r\n"
 	                   "250-DSN\r\n"
 	                   "250-SMTPUTF8\r\n"
+	                   "250-CHUNKING\r\n"
 	                   "250-HELP\r\n"
 	                   "250 ENHANCEDSTATUSCODES\r\n"));
 }

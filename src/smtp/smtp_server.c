@@ -53,8 +53,10 @@ void smtp_update_client(struct smtp_session *s)
 
 void smtp_drop_transaction(struct smtp_session *s)
 {
-	if (s->transaction)
+	if (s->transaction) {
+		smtp_chunks_free(s->transaction->chunks);
 		arena_free(s->transaction->arena);
+	}
 	s->transaction = NULL;
 }
 

@@ -23,7 +23,8 @@ struct smtp_transaction {
 	struct slice envid; /* xtext, or empty */
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
-	struct smtp_told *told; /* of whose delivery the sender is to hear from us */
+	struct smtp_chunks *chunks; /* NULL: no BDAT yet */
+	struct smtp_told *told;     /* of whose delivery the sender is to hear from us */
 	size_t told_count;
 };
 
@@ -71,10 +72,26 @@ void smtp_update_client(struct smtp_session *s);
 void smtp_forget(struct smtp_session *s);
 void smtp_drop_transaction(struct smtp_session *s);
 
+/* True on a submission listener before AUTH. */
+bool smtp_needs_login(const struct smtp_session *s);
 /* Runs one command line. */
 void smtp_run_command(struct smtp_session *s, struct slice line);
 /* The verb of a row of the table in lower case, "other" for the last, or NULL past the end. */
 const char *smtp_command_name(size_t row, char out[static 16]);
+
+/* Of a message that comes: how long to wait for more (smtp_data.c says why), and the wait itself; 0
+ * or a negative errno. */
+int64_t smtp_data_deadline(const struct smtp_session *s, int64_t started_ms, uint64_t bytes);
+int smtp_data_wait(struct smtp_session *s, int64_t deadline);
+/* Gives other sessions a turn when this one has used many bytes without waiting. */
+void smtp_data_take_turn(uint64_t *turn_bytes, size_t used);
+void smtp_data_fail(struct smtp_session *s, int error);
+/* The message is there: delivers it and answers. has_bare: it has a CR or LF alone that is not to
+ * pass. */
+struct smtp_spool;
+void smtp_data_finish(struct smtp_session *s, struct smtp_spool *spool, bool has_bare);
+/* Lets go of what a transaction holds outside of its arena. NULL is allowed. */
+void smtp_chunks_free(struct smtp_chunks *chunks);
 
 /* Notes that NOTIFY=SUCCESS of a recipient whose way ends here is ours to obey; what is left of
  * NOTIFY goes with the message. */
@@ -91,6 +108,7 @@ void smtp_mail(struct smtp_session *s, struct slice argument);
 void smtp_rcpt(struct smtp_session *s, struct slice argument);
 void smtp_vrfy(struct smtp_session *s, struct slice argument);
 void smtp_data(struct smtp_session *s, struct slice argument);
+void smtp_bdat(struct smtp_session *s, struct slice argument);
 void smtp_auth(struct smtp_session *s, struct slice argument);
 void smtp_starttls(struct smtp_session *s, struct slice argument);
 
