@@ -231,6 +231,25 @@ def test_every_metric_is_explained(make_server):
     assert set(re.findall(r"`(veredus_\w+)", guide)) <= served
 
 
+def test_the_changelog_has_what_is_offered(make_server):
+    s = make_server()
+    offered = set()
+    with s.smtp("submission") as smtp:
+        smtp.ehlo()
+        offered |= set(smtp.esmtp_features)
+        smtp.starttls(context=s.tls_context())
+        smtp.ehlo()
+        offered |= set(smtp.esmtp_features) | set(smtp.esmtp_features["auth"].split())
+    imap = s.imap()
+    offered |= set(imap.capability()[1][0].decode().split())
+    imap.logout()
+    text = (ROOT / "CHANGELOG.md").read_text().upper()
+    names = {name.split("=")[0].upper() if name.startswith("APPENDLIMIT=") else name.upper()
+             for name in offered}
+    assert [n for n in sorted(names) if not re.search(rf"(?<![\w-]){re.escape(n)}(?![\w-])", text)] \
+        == ["HELP"]
+
+
 def test_every_event_is_explained():
     called = re.compile(r'\blog_(?:error|warn|info|debug)\(\s*"([a-z0-9_.]+)"'
                         r'|\blog_write\([^;]*?"([a-z0-9_]+\.[a-z0-9_.]+)"')
