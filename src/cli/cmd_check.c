@@ -3,26 +3,23 @@
 #include "cli/cli_commands.h"
 #include "net/tls.h"
 
-/* Loads the certificates as the server will. */
-static int check_certificates(struct cli *cli, const struct config *config)
+/* Loads it as the server will. */
+static int check_certificate(const struct config_certificate *certificate)
 {
-	struct tls_certificate_files *files = ARENA_ARRAY(cli->arena, config->certificate_count + 1,
-	                                                  struct tls_certificate_files);
+	const struct tls_certificate_files files = { .chain_path = certificate->chain_path,
+		                                     .key_path = certificate->key_path };
 	struct tls_server *tls;
 	char *why = NULL;
-	for (size_t i = 0; i < config->certificate_count; i++) {
-		files[i].chain_path = config->certificates[i].chain_path;
-		files[i].key_path = config->certificates[i].key_path;
-	}
-	if (config->certificate_count == 0)
-		return CLI_OK;
-	int rc = tls_server_new(files, config->certificate_count, &tls, &why);
-	if (rc == 0)
+	if (tls_server_new(&files, 1, &tls, &why) == 0) {
 		tls_server_free(tls);
-	else
-		fprintf(stderr, "%s/veredus.conf: certificate: %s\n", config->dir, why ? why : "");
+		return CLI_OK;
+	}
+	fprintf(stderr,
+	        "%s: %s: chain and key must be PEM files that belong together, the key without a "
+	        "password, this host's own certificate first\n",
+	        certificate->place, why ? why : "");
 	free(why);
-	return rc == 0 ? CLI_OK : CLI_FOUND;
+	return CLI_FOUND;
 }
 
 static int check(struct cli *cli)
@@ -30,7 +27,11 @@ static int check(struct cli *cli)
 	struct config *config = cli_load_config(cli);
 	if (!config)
 		return CLI_FOUND;
-	int status = check_certificates(cli, config);
+	int status = CLI_OK;
+	for (size_t i = 0; i < config->certificate_count; i++) {
+		if (check_certificate(&config->certificates[i]) != CLI_OK)
+			status = CLI_FOUND;
+	}
 	if (status == CLI_OK)
 		printf("%s/veredus.conf is good: %zu listeners, %zu certificates\n", config->dir,
 		       config->listener_count, config->certificate_count);

@@ -32,6 +32,7 @@ struct config_listener {
 
 struct config_certificate {
 	const char *chain_path, *key_path; /* absolute */
+	const char *place;                 /* "FILE:LINE: certificate \"TITLE\"", for messages */
 };
 
 enum config_tls_rule {

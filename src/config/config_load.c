@@ -257,6 +257,8 @@ static void store_certificates(struct load *l, cfg_t *cfg)
 		cfg_t *section = cfg_getnsec(cfg, "certificate", i);
 		store_section(l, "certificate", section, &c->certificates[i]);
 		struct config_place place = place_of(l, "certificate", section);
+		c->certificates[i].place = arena_printf(l->arena, "%s:%d: certificate \"%s\"",
+		                                        place.path, place.line, place.title);
 		config_check_certificate(&place, &c->certificates[i]);
 	}
 }
