@@ -121,7 +121,7 @@ static void yardstick_prepare(struct yardstick *y, const char *sql, sqlite3_stmt
 
 static void yardstick_open(struct yardstick *y, const char *dir, int messages)
 {
-	char path[2048];
+	char path[2048 + 32];
 	snprintf(path, sizeof(path), "%s/yardstick.db", dir);
 	if (sqlite3_open_v2(path, &y->db,
 	                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
