@@ -43,7 +43,7 @@ static void show(struct smtp_client *c, bool is_ours, struct slice line)
 
 int smtp_client_put(struct smtp_client *c, struct slice line, struct slice shown)
 {
-	int64_t deadline = deadline_in(c->config->timeouts.command_ms);
+	int64_t deadline = smtp_client_deadline(c, c->config->timeouts.command_ms);
 	show(c, true, shown.len > 0 ? shown : line);
 	int rc = conn_write(c->conn, line, deadline);
 	if (rc < 0)
@@ -71,7 +71,7 @@ static int read_reply(struct smtp_client *c, int64_t deadline)
 
 int smtp_client_get(struct smtp_client *c, int64_t timeout_ms)
 {
-	int64_t deadline = deadline_in(timeout_ms);
+	int64_t deadline = smtp_client_deadline(c, timeout_ms);
 	int sent = conn_flush(c->conn, deadline);
 	/* A server that closes may have said why before: look even if writing failed. */
 	int rc = sent == 0 || sent == -EPIPE || sent == -ECONNRESET ? read_reply(c, deadline)
@@ -258,7 +258,9 @@ int smtp_client_open(const struct smtp_client_config *config, const struct net_a
                      struct smtp_outcome *outcome)
 {
 	struct smtp_client *c = mem_zero(1, sizeof(*c));
-	*c = (struct smtp_client){ .config = config, .host = host, .usable = true };
+	*c = (struct smtp_client){
+		.config = config, .host = host, .message_deadline = DEADLINE_NEVER, .usable = true
+	};
 	smtp_reply_create(&c->reply);
 	int rc = conn_connect(to, config->source, deadline_in(config->timeouts.connect_ms),
 	                      &c->conn);

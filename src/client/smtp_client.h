@@ -27,8 +27,14 @@ struct smtp_timeouts {
 	int64_t command_ms;  /* greeting, EHLO, MAIL, RCPT, and the 354 to DATA */
 	int64_t block_ms;    /* between two blocks of a message */
 	int64_t data_end_ms; /* for the reply to the final dot */
+	/* A remote that takes each single step just in time would hold a connection for days: for
+	 * a message from MAIL to its dot, and besides a second for each min_data_rate bytes of it.
+	 * 0: no limit. */
+	int64_t message_ms;
+	unsigned min_data_rate;
 };
-/* 30 s to connect, else 5, 3 and 10 minutes as RFC 5321 section 4.5.3.2 has them. */
+/* 30 s to connect, else 5, 3 and 10 minutes as RFC 5321 section 4.5.3.2 has them; no limit for a
+ * message. */
 struct smtp_timeouts smtp_timeouts_default(void);
 
 /* How far a failed conversation had come. */

@@ -11,6 +11,7 @@ struct smtp_client {
 	struct smtp_reply reply; /* the last one read */
 	unsigned extensions;     /* enum smtp_extension */
 	uint64_t max_size;
+	int64_t message_deadline; /* of the message that is being sent; else DEADLINE_NEVER */
 	unsigned sent;
 	bool usable;
 	bool needs_rset; /* a transaction was left open at the server */
@@ -25,6 +26,13 @@ int smtp_client_put(struct smtp_client *c, struct slice line, struct slice shown
 int smtp_client_get(struct smtp_client *c, int64_t timeout_ms);
 /* Both, for a command that stands alone. */
 int smtp_client_command(struct smtp_client *c, struct slice line, struct slice shown);
+
+/* When a step that begins now must be over. */
+static inline int64_t smtp_client_deadline(const struct smtp_client *c, int64_t timeout_ms)
+{
+	int64_t deadline = deadline_in(timeout_ms);
+	return deadline < c->message_deadline ? deadline : c->message_deadline;
+}
 
 static inline bool smtp_client_replied(const struct smtp_client *c, int class)
 {

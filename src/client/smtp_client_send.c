@@ -255,14 +255,14 @@ static int pipelined(struct transaction *t)
 /* --- the message --------------------------------------------------------------------- */
 
 struct sink {
-	struct conn *conn;
+	struct smtp_client *client;
 	int64_t block_ms;
 };
 
 static int write_run(void *arg, struct slice run)
 {
 	struct sink *s = arg;
-	return conn_write(s->conn, run, deadline_in(s->block_ms));
+	return conn_write(s->client->conn, run, smtp_client_deadline(s->client, s->block_ms));
 }
 
 static int write_read(struct transaction *t, struct dot_stuffer *stuffer, struct sink *sink)
@@ -281,7 +281,7 @@ static int write_read(struct transaction *t, struct dot_stuffer *stuffer, struct
 static int write_message(struct transaction *t)
 {
 	const struct smtp_client_mail *m = t->mail;
-	struct sink sink = { t->c->conn, t->c->config->timeouts.block_ms };
+	struct sink sink = { t->c, t->c->config->timeouts.block_ms };
 	struct dot_stuffer stuffer = dot_stuffer_make();
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < m->part_count; i++) {
@@ -300,6 +300,7 @@ static int write_message(struct transaction *t)
 static int get_final_reply(struct smtp_client *c)
 {
 	int64_t timeout_ms = c->config->timeouts.data_end_ms;
+	c->message_deadline = DEADLINE_NEVER;
 	int rc = smtp_client_get(c, timeout_ms);
 	if (rc != -ECANCELED)
 		return rc;
@@ -393,6 +394,38 @@ static void share_outcome(struct transaction *t, bool only_accepted)
 	}
 }
 
+static int transact(struct transaction *t)
+{
+	int rc = envelope(t);
+	if (rc < 0) {
+		t->c->needs_rset = t->mail_taken;
+		share_outcome(t, t->mail_taken);
+		return rc;
+	}
+	if (t->accepted == 0) {
+		t->c->needs_rset = true;
+		*t->outcome = t->mail->recipients[0].outcome;
+		return -EREMOTEIO;
+	}
+	rc = send_message(t);
+	share_outcome(t, true);
+	return rc;
+}
+
+static int64_t deadline_of(const struct smtp_client *c, const struct smtp_client_mail *m)
+{
+	const struct smtp_timeouts *t = &c->config->timeouts;
+	uint64_t bytes = m->size_bytes;
+	if (t->message_ms == 0)
+		return DEADLINE_NEVER;
+	if (bytes == 0) {
+		for (size_t i = 0; i < m->part_count; i++)
+			bytes += m->parts[i].len;
+	}
+	uint64_t more_ms = t->min_data_rate > 0 ? bytes * 1000 / t->min_data_rate : 0;
+	return deadline_in(t->message_ms + (int64_t)more_ms);
+}
+
 int smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail, struct arena *arena,
                      struct smtp_outcome *outcome)
 {
@@ -405,18 +438,8 @@ int smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail, struc
 		share_outcome(&t, false);
 		return rc;
 	}
-	rc = envelope(&t);
-	if (rc < 0) {
-		c->needs_rset = t.mail_taken;
-		share_outcome(&t, t.mail_taken);
-		return rc;
-	}
-	if (t.accepted == 0) {
-		c->needs_rset = true;
-		*outcome = mail->recipients[0].outcome;
-		return -EREMOTEIO;
-	}
-	rc = send_message(&t);
-	share_outcome(&t, true);
+	c->message_deadline = deadline_of(c, mail);
+	rc = transact(&t);
+	c->message_deadline = DEADLINE_NEVER;
 	return rc;
 }

@@ -103,6 +103,7 @@ struct config {
 	struct {
 		int64_t refusal_pause_ms; /* before a wrong password is refused */
 		int64_t remember_ms;      /* a right one is not hashed again for so long */
+		bool channel_binding;     /* SCRAM bound to TLS 1.3 is offered */
 	} auth;
 	struct {
 		const char *forwarder; /* see dns.h */
@@ -117,8 +118,10 @@ struct config {
 		unsigned max_connections_per_destination;
 		int64_t connect_timeout_ms;
 		int64_t command_timeout_ms;
-		int64_t data_timeout_ms; /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
-		uint16_t smtp_port;      /* 25, but for tests */
+		int64_t data_timeout_ms;    /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
+		int64_t message_timeout_ms; /* for a whole message up to the dot, besides ... */
+		unsigned min_data_rate;     /* ... a second for each so many bytes */
+		uint16_t smtp_port;         /* 25, but for tests */
 		unsigned max_recipients_per_transaction;
 		bool tls; /* opportunistic STARTTLS */
 	} queue;

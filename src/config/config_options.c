@@ -137,6 +137,9 @@ const struct config_option config_options[] = {
 	{ "auth", "remember", CONFIG_DURATION, "10m", AT(auth.remember_ms),
 	  "How long a password that was right is not hashed again (a keyed digest of it is kept in "
 	  "memory); 0 hashes always.", .max = DAYS(1) },
+	{ "auth", "channel-binding", CONFIG_FLAG, "yes", AT(auth.channel_binding),
+	  .help = "Offer SCRAM that is bound to the TLS connection (-PLUS, RFC 9266), so that nobody\n"
+	          "in the middle can use it. Mutt up to 2.2.12 takes it up and can't do it." },
 
 	{ "dns", "forwarder", CONFIG_TEXT, NULL, AT(dns.forwarder),
 	  "The resolver to ask, as \"127.0.0.1@53\"; \"\" asks the root servers and their like. "
@@ -171,6 +174,12 @@ const struct config_option config_options[] = {
 	{ "queue", "data-timeout", CONFIG_DURATION, "10m", AT(queue.data_timeout_ms),
 	  "How long the reply to the whole message is waited for.", .min = 10,
 	  .max = SECONDS(3600) },
+	{ "queue", "message-timeout", CONFIG_DURATION, "30m", AT(queue.message_timeout_ms),
+	  "How long a message may take from MAIL to its end, besides what min-data-rate grants "
+	  "for its size; then it is tried again later.", .min = 10, .max = DAYS(1) },
+	{ "queue", "min-data-rate", CONFIG_NUMBER, "1000", AT(queue.min_data_rate),
+	  "Bytes of a message for which a second is granted besides message-timeout.",
+	  .min = 1, .max = 1000000000 },
 	{ "queue", "smtp-port", CONFIG_PORT, "25", AT(queue.smtp_port),
 	  "The port of MX hosts; another than 25 is for tests." },
 	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),

@@ -46,7 +46,9 @@ static void configure(struct delivery *d, const struct client_route *route)
 		.timeouts = { .connect_ms = c->queue.connect_timeout_ms,
 		              .command_ms = c->queue.command_timeout_ms,
 		              .block_ms = c->queue.command_timeout_ms,
-		              .data_end_ms = c->queue.data_timeout_ms },
+		              .data_end_ms = c->queue.data_timeout_ms,
+		              .message_ms = c->queue.message_timeout_ms,
+		              .min_data_rate = c->queue.min_data_rate },
 	};
 }
 
