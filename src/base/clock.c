@@ -1,9 +1,11 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <time.h>
 
 static _Atomic int64_t wall_shift_ms;
+static _Atomic int64_t let_pass_ms;
 
 static int64_t clock_ns(clockid_t id)
 {
@@ -23,3 +25,26 @@ int64_t clock_wall_ms(void)
 }
 
 void clock_shift_wall(int64_t by_ms) { atomic_fetch_add(&wall_shift_ms, by_ms); }
+
+void clock_let_pass(int64_t ms)
+{
+	/* In this order, or a look between the two would see the clock set forward. */
+	atomic_fetch_add(&let_pass_ms, ms);
+	atomic_fetch_add(&wall_shift_ms, ms);
+}
+
+int64_t clock_watch_look(struct clock_watch *w)
+{
+	int64_t wall_ms = clock_wall_ms();
+	int64_t passed_ms = clock_monotonic_ms() + atomic_load(&let_pass_ms);
+	int64_t step_ms = (wall_ms - w->wall_ms) - (passed_ms - w->passed_ms);
+	bool begins = w->wall_ms == 0;
+	bool even = step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS;
+	w->wall_ms = wall_ms;
+	w->passed_ms = passed_ms;
+	if (begins || !even)
+		w->even_since_ms = passed_ms;
+	return begins || even ? 0 : step_ms;
+}
+
+int64_t clock_watch_even_ms(const struct clock_watch *w) { return w->passed_ms - w->even_since_ms; }

@@ -15,7 +15,13 @@
 #include "route/journey.h"
 #include "store/store.h"
 
-enum { GRACE_MS = 10000, UPKEEP_MS = 600000, PORTS_MAX = 128, NAMES_MAX = 24 };
+enum {
+	GRACE_MS = 10000,
+	UPKEEP_MS = 600000,
+	TRUST_DATE_MS = 3600000, /* once the clock has run evenly for so long */
+	PORTS_MAX = 128,
+	NAMES_MAX = 24,
+};
 
 void server_notify(const char *state)
 {
@@ -141,8 +147,12 @@ static int expire_journeys(struct db *db, void *arg)
 	return journey_expire(db, e->before_ms, &e->count);
 }
 
-static void forget_journeys(struct server *s)
+/* Not while the date may be wrong: what is forgotten does not come back with the right one. */
+static void forget_journeys(struct server *s, struct clock_watch *clock)
 {
+	clock_watch_look(clock);
+	if (clock_watch_even_ms(clock) < TRUST_DATE_MS)
+		return;
 	struct expiry e = { .before_ms = clock_wall_ms() - s->config->log.journey_ms };
 	int rc = s->config->log.journey_ms > 0 ? 0 : -ENODATA;
 	do {
@@ -155,9 +165,11 @@ static void forget_journeys(struct server *s)
 static void keep_up(void *arg)
 {
 	struct server *s = arg;
+	struct clock_watch clock = { 0 };
+	clock_watch_look(&clock);
 	while (fiber_sleep(deadline_in(UPKEEP_MS)) == 0) {
 		uint64_t freed = 0;
-		forget_journeys(s);
+		forget_journeys(s, &clock);
 		mailboxes_purge(s->mailboxes);
 		if (store_collect(s->store, &freed) == 0 && freed > 0)
 			log_info("server.collected", kv_int("bytes", (int64_t)freed));
