@@ -133,7 +133,7 @@ def fill(client, count=3, mailbox="INBOX", flags=""):
 def test_login_needs_tls(server):
     client = Raw(server, login=False, tls=False)
     assert b"STARTTLS" in client.greeting and b"LOGINDISABLED" in client.greeting
-    assert b"AUTH=" not in client.greeting
+    assert b"AUTH=SCRAM-SHA-256" in client.greeting and b"AUTH=PLAIN" not in client.greeting
     assert b"[PRIVACYREQUIRED]" in client.no(f'LOGIN alice@{server.domain} "{PASSWORD}"')
     client.bad("SELECT INBOX")
     client.close()

@@ -66,7 +66,8 @@ def test_no_password_in_clear(server):
     raw = Raw(server)
     raw.send(b"CAPA\r\n")
     capa = capabilities(raw.lines()[1:])
-    assert "STLS" in capa and "USER" not in capa and "SASL" not in capa
+    assert "STLS" in capa and "USER" not in capa
+    assert "PLAIN" not in capa["SASL"] and "SCRAM-SHA-256" in capa["SASL"]
     assert {"TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"} <= set(capa)
     raw.send(b"USER alice@example.test\r\n")
     assert raw.line().startswith(b"-ERR")

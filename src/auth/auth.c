@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "auth/auth_cache.h"
+#include "auth/auth_key.h"
 #include "auth/auth_line.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
@@ -24,28 +25,32 @@ enum {
 
 struct auth {
 	struct store *store;
-	Gsasl *gsasl;
+	struct sasl sasl;
+	uint8_t key[AUTH_KEY_BYTES];
 	struct auth_line *hashers;
 	struct auth_cache *cache;
 	_Atomic int64_t pause_ms, remember_ms;
+	atomic_bool binding;
 	_Atomic uint64_t accepted, refused, unavailable;
 };
 
-Gsasl *auth_gsasl(const struct auth *a) { return a->gsasl; }
+const struct sasl *auth_sasl(const struct auth *a) { return &a->sasl; }
 
 int auth_open(struct store *store, struct auth **out)
 {
 	struct auth *a = mem_zero(1, sizeof(*a));
 	long processors = sysconf(_SC_NPROCESSORS_ONLN), hashers = (processors + 1) / 2;
 	a->store = store;
-	a->gsasl = sasl_open();
+	random_bytes(a->key, sizeof(a->key));
 	a->cache = auth_cache_new();
 	a->hashers = auth_line_new(hashers < 1 ? 1 : hashers > HASHERS_MAX ? HASHERS_MAX : hashers);
 	a->pause_ms = REFUSAL_PAUSE_MS;
 	a->remember_ms = REMEMBER_MS;
-	if (!a->gsasl) {
+	a->binding = true;
+	int rc = sasl_open(&a->sasl);
+	if (rc < 0) {
 		auth_close(a);
-		return -ENOMEM;
+		return rc;
 	}
 	*out = a;
 	return 0;
@@ -55,12 +60,14 @@ void auth_close(struct auth *a)
 {
 	if (!a)
 		return;
-	if (a->gsasl)
-		gsasl_done(a->gsasl);
+	sasl_close(&a->sasl);
 	auth_line_free(a->hashers);
 	auth_cache_free(a->cache);
+	explicit_bzero(a->key, sizeof(a->key));
 	free(a);
 }
+
+int auth_use_key_file(struct auth *a, const char *path) { return auth_key_load(path, a->key); }
 
 struct auth_counts auth_counts(const struct auth *a)
 {
@@ -72,6 +79,14 @@ struct auth_counts auth_counts(const struct auth *a)
 void auth_set_refusal_pause(struct auth *a, int64_t ms) { a->pause_ms = ms; }
 
 void auth_set_remember(struct auth *a, int64_t ms) { a->remember_ms = ms; }
+
+void auth_set_binding(struct auth *a, bool offered) { a->binding = offered; }
+
+int auth_get_binding(const struct auth *a, const struct conn *c,
+                     uint8_t out[static CONN_TLS_BINDING_BYTES])
+{
+	return a->binding ? conn_tls_binding(c, out) : -ENOTSUP;
+}
 
 /* --- one password ----------------------------------------------------------------------- */
 
@@ -141,6 +156,12 @@ enum auth_result auth_check(struct auth *a, struct arena *arena, const struct co
 	}
 	*identity_out = (struct auth_identity){ l.account.id, l.account.address };
 	return AUTH_OK;
+}
+
+int auth_find_scram(struct auth *a, struct arena *arena, const char *kind, struct slice name,
+                    struct scram_finding *out)
+{
+	return scram_find(a->store, arena, a->key, kind, slice_sub(name, 0, NAME_MAX_BYTES), out);
 }
 
 enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char *mechanism,

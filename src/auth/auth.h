@@ -26,13 +26,19 @@ struct auth_counts {
 };
 /* [any thread] */
 struct auth_counts auth_counts(const struct auth *a);
+/* Keeps what strangers are shown the same from start to start: the installation's key, in a file
+ * that is made if it is not there. Without this call the key dies with the process. 0; -EINVAL: no
+ * key is in it; or what the system said. Before the first exchange. */
+int auth_use_key_file(struct auth *a, const char *path);
 /* How long a refusal takes, and as much again by chance. 0: none. */
 void auth_set_refusal_pause(struct auth *a, int64_t ms);
 /* How long a right password is not hashed again. 0: always. */
 void auth_set_remember(struct auth *a, int64_t ms);
+/* Whether mechanisms that bind to the connection (-PLUS) are offered, over TLS 1.3. They are. */
+void auth_set_binding(struct auth *a, bool offered);
 
-/* The mechanisms to announce on a connection, separated by spaces ("PLAIN LOGIN"); empty when
- * none may be used. clear_allowed: mechanisms that show the password also without TLS. */
+/* The mechanisms to announce on a connection, best first, separated by spaces ("SCRAM-SHA-256
+ * PLAIN"). clear_allowed: mechanisms that show the password also without TLS. */
 const char *auth_mechanisms(struct auth *a, const struct conn *c, bool clear_allowed);
 
 struct auth_identity {

@@ -8,7 +8,7 @@
 
 #include "base/codec.h"
 
-enum { SALT_BYTES = 16, HASH_BYTES = 32 };
+enum { HASH_BYTES = 32 };
 
 /* Of a random password that nobody knows, with the parameters of password.h. */
 static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1"
@@ -34,7 +34,7 @@ static void wipe(char *text)
 
 static int make_argon2(struct arena *arena, const char *password, const char **out)
 {
-	uint8_t salt[SALT_BYTES];
+	uint8_t salt[PASSWORD_SALT_BYTES];
 	char text[256];
 	random_bytes(salt, sizeof(salt));
 	int rc = argon2id_hash_encoded(PASSWORD_ARGON2_PASSES, PASSWORD_ARGON2_KIB, 1, password,
@@ -46,34 +46,52 @@ static int make_argon2(struct arena *arena, const char *password, const char **o
 	return 0;
 }
 
-static bool hmac(const uint8_t key[static HASH_BYTES], const char *text,
-                 uint8_t out[static HASH_BYTES])
+struct scram {
+	const char *kind, *name;
+	const EVP_MD *(*digest)(void);
+	int bytes;
+};
+
+static const struct scram scrams[] = {
+	{ PASSWORD_KIND_SCRAM, "SCRAM-SHA-256", EVP_sha256, 32 },
+	{ PASSWORD_KIND_SCRAM_SHA1, "SCRAM-SHA-1", EVP_sha1, 20 },
+};
+
+static bool hmac(const struct scram *s, const uint8_t *key, const char *text, uint8_t *out)
 {
-	unsigned len = HASH_BYTES;
-	return HMAC(EVP_sha256(), key, HASH_BYTES, (const uint8_t *)text, strlen(text), out, &len);
+	unsigned len = (unsigned)s->bytes;
+	return HMAC(s->digest(), key, s->bytes, (const uint8_t *)text, strlen(text), out, &len);
 }
 
-/* "SCRAM-SHA-256$" iterations ":" salt "$" StoredKey ":" ServerKey, the last three in base64;
- * the keys as RFC 5802 section 3 makes them. */
-static int make_scram(struct arena *arena, const char *password, const char **out)
+static const char *in_base64(struct arena *arena, const uint8_t *bytes, int len)
 {
-	uint8_t salt[SALT_BYTES], salted[HASH_BYTES], client[HASH_BYTES];
+	struct slice text = slice_of((const char *)bytes, (size_t)len);
+	return arena_str(arena, base64_encode_arena(arena, text));
+}
+
+/* name "$" iterations ":" salt "$" StoredKey ":" ServerKey, the last three in base64; the keys as
+ * RFC 5802 section 3 makes them. */
+static int make_scram(struct arena *arena, const struct scram *s, const char *password,
+                      struct directory_verifier *out)
+{
+	uint8_t salt[PASSWORD_SALT_BYTES], salted[HASH_BYTES], client[HASH_BYTES];
 	uint8_t stored[HASH_BYTES], server[HASH_BYTES];
 	random_bytes(salt, sizeof(salt));
 	bool good = PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, sizeof(salt),
-	                              PASSWORD_SCRAM_ITERATIONS, EVP_sha256(), HASH_BYTES,
+	                              PASSWORD_SCRAM_ITERATIONS, s->digest(), s->bytes,
 	                              salted) == 1 &&
-	            hmac(salted, "Client Key", client) && hmac(salted, "Server Key", server) &&
-	            EVP_Digest(client, HASH_BYTES, stored, NULL, EVP_sha256(), NULL) == 1;
+	            hmac(s, salted, "Client Key", client) &&
+	            hmac(s, salted, "Server Key", server) &&
+	            EVP_Digest(client, (size_t)s->bytes, stored, NULL, s->digest(), NULL) == 1;
 	explicit_bzero(salted, sizeof(salted));
 	explicit_bzero(client, sizeof(client));
 	if (!good)
 		return -ENOMEM;
-	*out = arena_printf(
-		arena, "SCRAM-SHA-256$%d:%.*s$%.*s:%.*s", PASSWORD_SCRAM_ITERATIONS,
-		SLICE_ARG(base64_encode_arena(arena, slice_of(salt, sizeof(salt)))),
-		SLICE_ARG(base64_encode_arena(arena, slice_of(stored, sizeof(stored)))),
-		SLICE_ARG(base64_encode_arena(arena, slice_of(server, sizeof(server)))));
+	out->kind = s->kind;
+	out->value = arena_printf(arena, "%s$%d:%s$%s:%s", s->name, PASSWORD_SCRAM_ITERATIONS,
+	                          in_base64(arena, salt, sizeof(salt)),
+	                          in_base64(arena, stored, s->bytes),
+	                          in_base64(arena, server, s->bytes));
 	return 0;
 }
 
@@ -85,10 +103,9 @@ int password_make(struct arena *arena, struct slice password,
 		return -EINVAL;
 	char *prepared = prepare(password);
 	out[0].kind = PASSWORD_KIND_ARGON2;
-	out[1].kind = PASSWORD_KIND_SCRAM;
 	int rc = make_argon2(arena, prepared, &out[0].value);
-	if (rc == 0)
-		rc = make_scram(arena, prepared, &out[1].value);
+	for (int i = 0; i < 2 && rc == 0; i++)
+		rc = make_scram(arena, &scrams[i], prepared, &out[1 + i]);
 	wipe(prepared);
 	return rc;
 }

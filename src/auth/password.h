@@ -1,10 +1,10 @@
 /* Passwords are not kept: what is kept can tell whether a password is right.
  *
- * Two verifiers are made of each: Argon2id (RFC 9106) in PHC string format, for mechanisms that
- * show us the password, and SCRAM-SHA-256 (RFC 5802, RFC 7677), for those that don't. Passwords
- * are normalised by SASLprep (RFC 4013) where that applies, so that it does not matter how a
- * keyboard composed an accent. Both functions take tens of milliseconds of processor time: call
- * them through fiber_offload(). [any thread] */
+ * Three verifiers are made of each: Argon2id (RFC 9106) in PHC string format, for mechanisms that
+ * show us the password, and SCRAM (RFC 5802) with SHA-256 (RFC 7677) and with SHA-1, for those that
+ * don't. Passwords are normalised by SASLprep (RFC 4013) where that applies, so that it does not
+ * matter how a keyboard composed an accent. Both functions take tens of milliseconds of processor
+ * time: call them through fiber_offload(). [any thread] */
 #ifndef VEREDUS_AUTH_PASSWORD_H
 #define VEREDUS_AUTH_PASSWORD_H
 
@@ -13,15 +13,17 @@
 
 enum {
 	PASSWORD_MAX = 1024, /* bytes */
-	PASSWORD_VERIFIERS = 2,
+	PASSWORD_VERIFIERS = 3,
 	/* What OWASP recommends for machines with little memory: 19 MiB, two passes. */
 	PASSWORD_ARGON2_KIB = 19456,
 	PASSWORD_ARGON2_PASSES = 2,
 	PASSWORD_SCRAM_ITERATIONS = 100000,
+	PASSWORD_SALT_BYTES = 16,
 };
 
-#define PASSWORD_KIND_ARGON2 "argon2id"
-#define PASSWORD_KIND_SCRAM  "scram-sha-256"
+#define PASSWORD_KIND_ARGON2     "argon2id"
+#define PASSWORD_KIND_SCRAM      "scram-sha-256"
+#define PASSWORD_KIND_SCRAM_SHA1 "scram-sha-1"
 
 /* The verifiers of a password, into the arena. -EINVAL: empty, too long, or has a NUL. */
 int password_make(struct arena *arena, struct slice password,

@@ -25,6 +25,7 @@ static const char *make(struct arena *a, struct slice password)
 	assert_int_equal(password_make(a, password, v), 0);
 	assert_string_equal(v[0].kind, "argon2id");
 	assert_string_equal(v[1].kind, "scram-sha-256");
+	assert_string_equal(v[2].kind, "scram-sha-1");
 	return v[0].value;
 }
 
@@ -79,6 +80,12 @@ static void scram_has_its_parts(void **state)
 	assert_int_equal(slice_split(&rest, '$').len, 24);
 	assert_int_equal(slice_split(&rest, ':').len, 44);
 	assert_int_equal(rest.len, 44);
+	rest = slice_from_str(v[2].value);
+	assert_true(slice_equal(slice_split(&rest, '$'), SLICE("SCRAM-SHA-1")));
+	assert_true(slice_equal(slice_split(&rest, ':'), SLICE("100000")));
+	assert_int_equal(slice_split(&rest, '$').len, 24);
+	assert_int_equal(slice_split(&rest, ':').len, 28);
+	assert_int_equal(rest.len, 28);
 }
 
 /* An unknown name takes about as long as a wrong password: within a factor of three, which an

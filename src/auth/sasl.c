@@ -3,18 +3,35 @@
 
 #include <errno.h>
 
+#include "auth/password.h"
 #include "base/codec.h"
 #include "base/log.h"
 #include "directory/directory.h"
 
-const struct sasl_mechanism sasl_mechanisms[] = {
+/* As they are announced: best first. */
+static const struct sasl_mechanism mechanisms[] = {
+	{ .name = "SCRAM-SHA-256-PLUS", .binds = true, .scram = PASSWORD_KIND_SCRAM },
+	{ .name = "SCRAM-SHA-1-PLUS", .binds = true, .scram = PASSWORD_KIND_SCRAM_SHA1 },
+	{ .name = "SCRAM-SHA-256", .scram = PASSWORD_KIND_SCRAM },
+	{ .name = "SCRAM-SHA-1", .scram = PASSWORD_KIND_SCRAM_SHA1 },
 	{ .name = "PLAIN", .shows_password = true },
 	{ .name = "LOGIN",
 	  .shows_password = true,
 	  .server_speaks = true,
 	  .prompts = { "Username:", "Password:" } },
 };
-const size_t sasl_mechanism_count = sizeof(sasl_mechanisms) / sizeof(sasl_mechanisms[0]);
+enum {
+	MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]),
+	NAMES_MAX_BYTES = 1000,
+	STEPS_MAX = 8, /* no mechanism has as many: a client goes round in circles */
+};
+
+/* What a mechanism that shows the password was told. To be checked. */
+struct claim {
+	struct slice name, password; /* in the arena of the exchange; NULs at their ends */
+	struct slice authorize_as;   /* empty: the same */
+	bool made;
+};
 
 struct auth_exchange {
 	struct auth *auth;
@@ -23,53 +40,136 @@ struct auth_exchange {
 	const struct sasl_mechanism *mechanism;
 	Gsasl_session *session;
 	unsigned steps;
-	struct sasl_claim claim;
+	struct claim claim;
+	struct scram_finding found; /* for a mechanism with .scram, once the name is known */
+	bool unavailable;
 	struct auth_identity identity;
 };
 
-Gsasl *sasl_open(void)
+/* --- what is offered -------------------------------------------------------------------- */
+
+static bool is_offered(const struct sasl_mechanism *m, unsigned offer)
 {
-	Gsasl *context;
-	if (gsasl_init(&context) != GSASL_OK)
-		return NULL;
-	gsasl_callback_set(context, sasl_callback);
-	return context;
+	return (!m->shows_password || offer & SASL_OFFER_CLEAR) &&
+	       (!m->binds || offer & SASL_OFFER_BINDING);
 }
 
-static struct slice copy_property(struct auth_exchange *e, Gsasl_property property)
+static char *list_names(unsigned offer)
 {
-	const char *text = gsasl_property_fast(e->session, property);
-	return arena_copy(e->arena, slice_from_str(text));
+	struct buf text = buf_make(NAMES_MAX_BYTES);
+	for (size_t i = 0; i < MECHANISMS; i++) {
+		if (is_offered(&mechanisms[i], offer))
+			buf_printf(&text, "%s%s", text.len > 0 ? " " : "", mechanisms[i].name);
+	}
+	char *names = mem_str(buf_slice(&text));
+	buf_free(&text);
+	return names;
 }
 
-int sasl_callback(Gsasl *context, Gsasl_session *session, Gsasl_property property)
+static unsigned offer_on(const struct auth *a, const struct conn *c, bool clear_allowed)
 {
-	(void)context;
-	struct auth_exchange *e = gsasl_session_hook_get(session);
-	if (property != GSASL_VALIDATE_SIMPLE)
-		return GSASL_NO_CALLBACK;
-	e->claim = (struct sasl_claim){ .name = copy_property(e, GSASL_AUTHID),
-		                        .password = copy_property(e, GSASL_PASSWORD),
-		                        .authorize_as = copy_property(e, GSASL_AUTHZID),
-		                        .made = true };
-	return GSASL_OK; /* for now: conclude() has the last word */
+	uint8_t binding[CONN_TLS_BINDING_BYTES];
+	unsigned offer = conn_is_tls(c) || clear_allowed ? SASL_OFFER_CLEAR : 0;
+	return auth_get_binding(a, c, binding) == 0 ? offer | SASL_OFFER_BINDING : offer;
 }
 
 const char *auth_mechanisms(struct auth *a, const struct conn *c, bool clear_allowed)
 {
-	(void)a;
-	/* All that there are show the password. */
-	return conn_is_tls(c) || clear_allowed ? "PLAIN LOGIN" : "";
+	return auth_sasl(a)->names[offer_on(a, c, clear_allowed)];
 }
 
 static const struct sasl_mechanism *find_mechanism(struct slice name)
 {
-	for (size_t i = 0; i < sasl_mechanism_count; i++) {
-		if (slice_equal_nocase(name, slice_from_str(sasl_mechanisms[i].name)))
-			return &sasl_mechanisms[i];
+	for (size_t i = 0; i < MECHANISMS; i++) {
+		if (slice_equal_nocase(name, slice_from_str(mechanisms[i].name)))
+			return &mechanisms[i];
 	}
 	return NULL;
 }
+
+/* --- what GNU SASL asks while it steps --------------------------------------------------- */
+
+static struct slice copy_property(struct auth_exchange *e, Gsasl_property property)
+{
+	const char *text = gsasl_property_fast(e->session, property);
+	return arena_copy(e->arena, slice_from_str(text ? text : ""));
+}
+
+static int note_claim(struct auth_exchange *e)
+{
+	e->claim = (struct claim){ .name = copy_property(e, GSASL_AUTHID),
+		                   .password = copy_property(e, GSASL_PASSWORD),
+		                   .authorize_as = copy_property(e, GSASL_AUTHZID),
+		                   .made = true };
+	return GSASL_OK; /* for now: conclude() has the last word */
+}
+
+static int answer_binding(const struct auth_exchange *e)
+{
+	uint8_t bytes[CONN_TLS_BINDING_BYTES];
+	if (auth_get_binding(e->auth, e->conn, bytes) < 0)
+		return GSASL_NO_CB_TLS_EXPORTER;
+	struct slice text = base64_encode_arena(e->arena,
+	                                        slice_of((const char *)bytes, sizeof(bytes)));
+	return gsasl_property_set_raw(e->session, GSASL_CB_TLS_EXPORTER, text.data, text.len);
+}
+
+/* The first question of SCRAM, when the client has named itself. */
+static int answer_iterations(struct auth_exchange *e)
+{
+	e->claim.name = copy_property(e, GSASL_AUTHID);
+	e->claim.authorize_as = copy_property(e, GSASL_AUTHZID);
+	if (auth_find_scram(e->auth, e->arena, e->mechanism->scram, e->claim.name, &e->found) < 0) {
+		e->unavailable = true;
+		return GSASL_NO_CALLBACK;
+	}
+	return gsasl_property_set(e->session, GSASL_SCRAM_ITER, e->found.secret.iterations);
+}
+
+static int answer(Gsasl *context, Gsasl_session *session, Gsasl_property property)
+{
+	struct auth_exchange *e = gsasl_session_hook_get(session);
+	const struct scram_secret *secret = &e->found.secret;
+	(void)context;
+	switch (property) {
+	case GSASL_VALIDATE_SIMPLE:
+		return note_claim(e);
+	case GSASL_CB_TLS_EXPORTER:
+		return answer_binding(e);
+	case GSASL_SCRAM_ITER:
+		return answer_iterations(e);
+	case GSASL_SCRAM_SALT:
+		return gsasl_property_set(session, property, secret->salt);
+	case GSASL_SCRAM_STOREDKEY:
+		return gsasl_property_set(session, property, secret->stored_key);
+	case GSASL_SCRAM_SERVERKEY:
+		return gsasl_property_set(session, property, secret->server_key);
+	default:
+		return GSASL_NO_CALLBACK;
+	}
+}
+
+int sasl_open(struct sasl *out)
+{
+	if (gsasl_init(&out->gsasl) != GSASL_OK) {
+		out->gsasl = NULL;
+		return -ENOMEM;
+	}
+	gsasl_callback_set(out->gsasl, answer);
+	for (unsigned offer = 0; offer < SASL_OFFERS; offer++)
+		out->names[offer] = list_names(offer);
+	return 0;
+}
+
+void sasl_close(struct sasl *s)
+{
+	if (s->gsasl)
+		gsasl_done(s->gsasl);
+	for (unsigned offer = 0; offer < SASL_OFFERS; offer++)
+		free(s->names[offer]);
+}
+
+/* --- an exchange ------------------------------------------------------------------------- */
 
 /* Who logs in as one account must not act as another. */
 static bool authorizes_itself(const struct auth_exchange *e)
@@ -84,6 +184,10 @@ static bool authorizes_itself(const struct auth_exchange *e)
 static enum auth_result conclude(struct auth_exchange *e)
 {
 	enum auth_result result = AUTH_REFUSED;
+	if (e->mechanism->scram && e->found.may_login) {
+		e->identity = e->found.identity;
+		result = AUTH_OK;
+	}
 	if (e->claim.made)
 		result = auth_check(e->auth, e->arena, e->conn, e->claim.name, e->claim.password,
 		                    &e->identity);
@@ -108,10 +212,12 @@ static enum auth_result step(struct auth_exchange *e, struct slice answer,
 	if (rc == GSASL_NEEDS_MORE || (rc == GSASL_OK && len > 0))
 		set_challenge(e, slice_of(out, len), challenge_out);
 	gsasl_free(out);
-	e->steps++;
+	if (e->unavailable)
+		return auth_conclude(e->auth, e->conn, e->mechanism->name, e->claim.name,
+		                     AUTH_UNAVAILABLE);
 	switch (rc) {
 	case GSASL_NEEDS_MORE:
-		return AUTH_CONTINUE;
+		return ++e->steps < STEPS_MAX ? AUTH_CONTINUE : AUTH_BAD_SYNTAX;
 	case GSASL_OK:
 		return conclude(e);
 	case GSASL_MALLOC_ERROR:
@@ -141,7 +247,7 @@ static int new_exchange(struct auth *a, struct arena *arena, const struct conn *
 	e->arena = arena;
 	e->conn = c;
 	e->mechanism = mechanism;
-	if (gsasl_server_start(auth_gsasl(a), mechanism->name, &e->session) != GSASL_OK) {
+	if (gsasl_server_start(auth_sasl(a)->gsasl, mechanism->name, &e->session) != GSASL_OK) {
 		log_error("auth.mechanism_missing", kv_str("mechanism", mechanism->name));
 		return -ENOTSUP;
 	}
@@ -158,10 +264,13 @@ enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct co
 	const struct sasl_mechanism *m = find_mechanism(mechanism);
 	*exchange_out = NULL;
 	*challenge_out = SLICE_EMPTY;
+	unsigned offer = offer_on(a, c, clear_allowed);
 	if (!m)
 		return AUTH_NOT_OFFERED;
-	if (m->shows_password && !clear_allowed && !conn_is_tls(c))
+	if (!is_offered(m, offer | SASL_OFFER_BINDING))
 		return AUTH_NEEDS_TLS;
+	if (!is_offered(m, offer))
+		return AUTH_NOT_OFFERED;
 	if (new_exchange(a, arena, c, m, &e) < 0)
 		return AUTH_NOT_OFFERED;
 	*exchange_out = e;

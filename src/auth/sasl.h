@@ -5,30 +5,34 @@
 #include <gsasl.h>
 
 #include "auth/auth.h"
+#include "auth/scram.h"
 
 /* A mechanism that we offer. One more is one more row, and what sasl_callback() must answer for
  * it. */
 struct sasl_mechanism {
 	const char *name;
 	bool shows_password;    /* only over TLS, unless configured otherwise */
+	bool binds;             /* to the connection (tls-exporter): only over TLS 1.3 */
+	const char *scram;      /* the kind of verifier that it needs, or NULL */
 	bool server_speaks;     /* the first word is ours (LOGIN): an initial response answers the
 	                           first challenge */
 	const char *prompts[2]; /* sent instead of GNU SASL's, as clients expect them */
 };
 
-extern const struct sasl_mechanism sasl_mechanisms[];
-extern const size_t sasl_mechanism_count;
-
-/* What a mechanism found out. Name and password are to be checked by the caller. */
-struct sasl_claim {
-	struct slice name, password; /* in the arena of the exchange; NULs at their ends */
-	struct slice authorize_as;   /* empty: the same */
-	bool made;
+/* What decides which mechanisms are offered. */
+enum sasl_offer {
+	SASL_OFFER_CLEAR = 1,   /* those that show the password */
+	SASL_OFFER_BINDING = 2, /* those that bind */
+	SASL_OFFERS = 4,
 };
 
-/* GNU SASL's questions while it steps; the session's hook is the struct sasl_claim's owner. */
-int sasl_callback(Gsasl *context, Gsasl_session *session, Gsasl_property property);
-Gsasl *sasl_open(void);
+struct sasl {
+	Gsasl *gsasl;
+	char *names[SASL_OFFERS]; /* to announce */
+};
+
+int sasl_open(struct sasl *out);
+void sasl_close(struct sasl *s);
 
 /* Who is behind a name and password; see auth_login(), without its pause and log. */
 enum auth_result auth_check(struct auth *a, struct arena *arena, const struct conn *c,
@@ -37,6 +41,12 @@ enum auth_result auth_check(struct auth *a, struct arena *arena, const struct co
 /* Counts, logs, and lets a refusal take its time. Returns the result. */
 enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char *mechanism,
                                struct slice name, enum auth_result result);
-Gsasl *auth_gsasl(const struct auth *a);
+/* What a SCRAM server says about a name. */
+int auth_find_scram(struct auth *a, struct arena *arena, const char *kind, struct slice name,
+                    struct scram_finding *out);
+/* What a mechanism binds to on this connection. -ENOTSUP: nothing. */
+int auth_get_binding(const struct auth *a, const struct conn *c,
+                     uint8_t out[static CONN_TLS_BINDING_BYTES]);
+const struct sasl *auth_sasl(const struct auth *a);
 
 #endif

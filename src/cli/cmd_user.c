@@ -132,7 +132,7 @@ const struct cli_command cmd_user = {
 	.name = "user",
 	.summary = "Accounts: add, passwd, quota, disable, enable, remove, list.",
 	.text = "The password is asked for without echo, or is one line of standard input. Only\n"
-		"verifiers of it are kept (Argon2id, SCRAM-SHA-256).\n",
+		"verifiers of it are kept (Argon2id, SCRAM).\n",
 	.options = options,
 	.verbs = verbs,
 };

@@ -42,11 +42,19 @@ static int open_store(struct server *s)
 
 static int open_auth(struct server *s)
 {
+	char *key = NULL;
 	int rc = auth_open(s->store, &s->auth);
 	if (rc < 0)
 		return failed("auth", rc, "");
+	if (asprintf(&key, "%s/auth.key", s->config->dir) < 0)
+		return -ENOMEM;
+	rc = auth_use_key_file(s->auth, key);
+	free(key);
+	if (rc < 0)
+		return failed("auth", rc, "auth.key in the data directory must be readable");
 	auth_set_refusal_pause(s->auth, s->config->auth.refusal_pause_ms);
 	auth_set_remember(s->auth, s->config->auth.remember_ms);
+	auth_set_binding(s->auth, s->config->auth.channel_binding);
 	return 0;
 }
 

@@ -138,8 +138,8 @@ const struct config_option config_options[] = {
 	  "How long a password that was right is not hashed again (a keyed digest of it is kept in "
 	  "memory); 0 hashes always.", .max = DAYS(1) },
 	{ "auth", "channel-binding", CONFIG_FLAG, "yes", AT(auth.channel_binding),
-	  .help = "Offer SCRAM that is bound to the TLS connection (-PLUS, RFC 9266), so that nobody\n"
-	          "in the middle can use it. Mutt up to 2.2.12 takes it up and can't do it." },
+	  "Offer SCRAM that is bound to the TLS connection (-PLUS), so that nobody in the middle can "
+	  "pass it on. Mutt up to 2.2.12 takes the offer and then fails: see docs/auth.md." },
 
 	{ "dns", "forwarder", CONFIG_TEXT, NULL, AT(dns.forwarder),
 	  "The resolver to ask, as \"127.0.0.1@53\"; \"\" asks the root servers and their like. "

@@ -60,6 +60,20 @@ int directory_find_domain(struct db *db, struct arena *a, struct slice domain,
 	return rc == -ENODATA ? -ENOENT : rc;
 }
 
+int directory_pick_domain(struct db *db, struct arena *a, uint32_t number, const char **name_out)
+{
+	struct db_rows rows;
+	int rc = db_query(
+		db, &rows,
+		"SELECT name FROM domain ORDER BY id LIMIT 1"
+		" OFFSET (SELECT $1 % CASE count(*) WHEN 0 THEN 1 ELSE count(*) END FROM domain)",
+		"i", (int64_t)number);
+	if (rc == 0 && (rc = db_next(&rows)) == 0)
+		*name_out = arena_str(a, db_text(&rows, 0));
+	db_end(&rows);
+	return rc == -ENODATA ? -ENOENT : rc;
+}
+
 /* Targets lie in blocks that double, so that the array grows in the arena. */
 static const char **grow(struct arena *a, const char **old, size_t count)
 {

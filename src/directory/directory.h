@@ -28,6 +28,9 @@ int directory_find_account(struct db *db, struct arena *a, struct slice address,
  * or NULL. */
 int directory_find_domain(struct db *db, struct arena *a, struct slice domain,
                           const char **catch_all_out);
+/* One of our domains, always the same for a number as long as the domains are. -ENOENT: there is
+ * none. */
+int directory_pick_domain(struct db *db, struct arena *a, uint32_t number, const char **name_out);
 /* The targets of an alias, in order; -ENOENT if the address is none. */
 int directory_find_alias(struct db *db, struct arena *a, struct slice address,
                          const char ***targets_out, size_t *count_out);
@@ -35,7 +38,7 @@ int directory_find_alias(struct db *db, struct arena *a, struct slice address,
 /* The account that logs in by this name: its address, or its local part if only one domain of
  * ours has that. -ENOENT, also when several have it. */
 int directory_find_login(struct db *db, struct arena *a, struct slice name, struct account *out);
-/* A verifier of an enabled account. kind: "argon2id", "scram-sha-256". -ENOENT. */
+/* A verifier of an enabled account. kind: one of auth/password.h. -ENOENT. */
 int directory_get_verifier(struct db *db, struct arena *a, int64_t account_id, const char *kind,
                            const char **verifier_out);
 

@@ -35,8 +35,10 @@ const char *imap_capabilities(struct imap_session *s, struct arena *arena)
 			buf_append(&text, SLICE(" STARTTLS"));
 		if (!may_login(s))
 			buf_append(&text, SLICE(" LOGINDISABLED"));
-		while (rest.len > 0)
-			buf_printf(&text, " AUTH=%.*s", SLICE_ARG(slice_split(&rest, ' ')));
+		while (rest.len > 0) {
+			struct slice name = slice_split(&rest, ' ');
+			buf_printf(&text, " AUTH=%.*s", SLICE_ARG(name));
+		}
 	}
 	const char *out = arena_str(arena, buf_slice(&text));
 	buf_free(&text);
@@ -155,9 +157,14 @@ static bool exchange(struct imap_command *c, struct auth_exchange *e, enum auth_
 	}
 	if (*result != AUTH_OK || challenge.len == 0)
 		return true;
-	/* The server's last word, to which the client says nothing (RFC 4959 section 3). */
+	/* The server's last word: the client says nothing to it (RFC 4959 section 3), or "*" when
+	 * it does not believe it. */
 	imap_continue(s, challenge);
-	return s->write_error == 0 && imap_input_line(s, c->arena, &line);
+	if (s->write_error || !imap_input_line(s, c->arena, &line))
+		return false;
+	if (line.len > 0)
+		*result = AUTH_CANCELLED;
+	return true;
 }
 
 /* authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] *(CRLF base64) */

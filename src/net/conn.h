@@ -91,5 +91,9 @@ struct conn_tls_info {
 /* Strings live as long as the connection. */
 struct conn_tls_info conn_tls_info(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
+/* What ties something said over TLS to this very connection: the channel binding "tls-exporter" of
+ * RFC 9266. -ENOTSUP: the connection is plain, or its TLS is older than 1.3. */
+enum { CONN_TLS_BINDING_BYTES = 32 };
+int conn_tls_binding(const struct conn *c, uint8_t out[static CONN_TLS_BINDING_BYTES]);
 
 #endif

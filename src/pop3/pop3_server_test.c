@@ -214,7 +214,8 @@ static void clear_text_body(void *arg)
 	                 "C: AUTH PLAIN AGEAYg==\nS: -ERR encryption is required*\n"
 	                 "C: STLS\nS: -ERR TLS is not available here\n"
 	                 "C: CAPA\nS: +OK*\nS: TOP\nS: UIDL\nS: RESP-CODES\nS: AUTH-RESP-CODE\n"
-	                 "S: PIPELINING\nS: EXPIRE NEVER\nS: IMPLEMENTATION Veredus\nS: .\n"
+	                 "S: PIPELINING\nS: EXPIRE NEVER\nS: SASL SCRAM-SHA-256 SCRAM-SHA-1\n"
+	                 "S: IMPLEMENTATION Veredus\nS: .\n"
 	                 "C: QUIT\nS: +OK*\n");
 }
 
