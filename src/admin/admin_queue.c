@@ -8,11 +8,15 @@
 
 /* Of a message's header that `show` hands out. */
 #define HEADER_SHOWN_MAX (16 * 1024)
+/* Read at a time, so that a long queue is neither in memory nor keeps the log of the store from
+ * starting over. */
+#define PAGE 200
 
 struct listing {
 	struct queue_filter filter;
-	int64_t limit;
-	json_t *items;
+	int64_t limit;   /* of this page */
+	json_t *items;   /* likewise */
+	int64_t count;   /* of all pages */
 	int64_t blob_id; /* of the last one */
 	uint64_t skip_bytes;
 };
@@ -54,6 +58,8 @@ static int visit(const struct queue_entry *e, void *arg)
 	json_object_set_new(item, "message_id", admin_json_text(e->message_id));
 	json_object_set_new(item, "last", admin_json_text(e->last));
 	json_array_append_new(l->items, item);
+	l->count++;
+	l->filter.after = e->place;
 	l->blob_id = e->blob_id;
 	l->skip_bytes = e->skip_bytes;
 	return 0;
@@ -65,14 +71,30 @@ static int list_in_read(struct db *db, void *arg)
 	return queue_each(db, &l->filter, l->limit, visit, l);
 }
 
+/* limit 0: all. first: done to the first item, before it goes. */
+static int send_pages(struct admin *admin, struct admin_reply *reply, struct listing *l,
+                      int64_t limit, void (*first)(struct admin *, const struct listing *))
+{
+	size_t read;
+	int rc;
+	do {
+		int64_t left = limit > 0 ? limit - l->count : PAGE;
+		l->limit = left < PAGE ? left : PAGE;
+		l->items = json_array();
+		rc = store_read(admin->store, list_in_read, l);
+		read = json_array_size(l->items);
+		if (rc == 0 && first && l->count > 0 && l->count == (int64_t)read)
+			first(admin, l);
+		int sent = admin_items(reply, l->items);
+		rc = rc < 0 ? rc : sent;
+	} while (rc == 0 && read == PAGE && l->count != limit);
+	return rc;
+}
+
 static int queue_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct listing l = { .filter = filter_of(request),
-		             .limit = admin_number(request, "limit", 0),
-		             .items = json_array() };
-	int rc = store_read(admin->store, list_in_read, &l);
-	int sent = admin_items(reply, l.items);
-	return rc < 0 ? rc : sent;
+	struct listing l = { .filter = filter_of(request) };
+	return send_pages(admin, reply, &l, admin_number(request, "limit", 0), NULL);
 }
 
 static json_t *header_of(struct admin *admin, const struct listing *l)
@@ -88,20 +110,21 @@ static json_t *header_of(struct admin *admin, const struct listing *l)
 	return text;
 }
 
+static void add_header(struct admin *admin, const struct listing *l)
+{
+	json_object_set_new(json_array_get(l->items, 0), "header", header_of(admin, l));
+}
+
 static int queue_show(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	const char *id = admin_need(request, "id", reply);
 	if (!id)
 		return -EINVAL;
-	struct listing l = { .filter = { .queue_id = slice_from_str(id) }, .items = json_array() };
-	int rc = store_read(admin->store, list_in_read, &l);
-	size_t count = json_array_size(l.items);
-	if (rc == 0 && count == 0)
+	struct listing l = { .filter = { .queue_id = slice_from_str(id) } };
+	int rc = send_pages(admin, reply, &l, 0, add_header);
+	if (rc == 0 && l.count == 0)
 		rc = admin_fail(reply, -ENOENT, "%s is not in the queue", id);
-	if (rc == 0)
-		json_object_set_new(json_array_get(l.items, 0), "header", header_of(admin, &l));
-	int sent = admin_items(reply, l.items);
-	return rc < 0 ? rc : sent;
+	return rc;
 }
 
 static int act_in_commit(struct db *db, void *arg)

@@ -8,9 +8,10 @@
 #include "fiber/fiber.h"
 #include "queue/queue.h"
 #include "route/journey.h"
+#include "route/queue_id.h"
 #include "store/store.h"
 
-enum { TRACE_LIMIT = 20, TRACE_LIMIT_MAX = 1000, FINDINGS_MAX = 1000 };
+enum { TRACE_LIMIT = 20, TRACE_LIMIT_MAX = 1000, FINDINGS_MAX = 1000, PAGE = 200 };
 
 /* --- status ----------------------------------------------------------------------------- */
 
@@ -83,77 +84,102 @@ static int status(struct admin *admin, const json_t *request, struct admin_reply
 
 /* --- trace ------------------------------------------------------------------------------ */
 
+/* The messages that are meant: their queue ids, newest first. */
+struct found {
+	struct journey_filter filter;
+	int64_t limit;
+	char (*ids)[QUEUE_ID_LEN + 1];
+	int64_t count;
+};
+
+static int visit_found(const struct journey_event *e, void *arg)
+{
+	struct found *f = arg;
+	snprintf(f->ids[f->count++], QUEUE_ID_LEN + 1, "%.*s", SLICE_ARG(e->queue_id));
+	return 0;
+}
+
+static int search_in_read(struct db *db, void *arg)
+{
+	struct found *f = arg;
+	f->count = 0;
+	return journey_search(db, &f->filter, f->limit, visit_found, f);
+}
+
+/* Some events of one journey. */
+struct events {
+	const char *queue_id;
+	int64_t after;
+	json_t *items;
+};
+
 static int visit_event(const struct journey_event *e, void *arg)
 {
+	struct events *page = arg;
 	json_t *item = json_pack(
 		"{s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "at_ms", (json_int_t)e->at_ms, "queue_id",
 		admin_json_text(e->queue_id), "message_id", admin_json_text(e->message_id), "event",
 		journey_kind_name(e->kind), "address", admin_json_text(e->address), "peer",
 		admin_json_text(e->peer), "detail", admin_json_text(e->detail));
-	json_array_append_new(arg, item);
-	return json_array_size(arg) >= 100000;
+	json_array_append_new(page->items, item);
+	page->after = e->position;
+	return 0;
 }
 
-struct trace {
-	struct slice id, from, to;
-	int64_t limit;
-	json_t *events;
-};
-
-/* The whole journeys of the messages that are found. */
-static int search_in_read(struct db *db, struct trace *t)
+static int events_in_read(struct db *db, void *arg)
 {
-	json_t *found = json_array(), *first;
-	size_t index;
-	int rc = journey_search(db, t->from, t->to, t->limit, visit_event, found);
-	json_array_foreach(found, index, first)
-	{
-		struct slice id = slice_from_str(admin_text(first, "queue_id"));
-		if (rc == 0)
-			rc = journey_find(db, id, visit_event, t->events);
-	}
-	json_decref(found);
+	struct events *page = arg;
+	return journey_find(db, slice_from_str(page->queue_id), page->after, PAGE, visit_event,
+	                    page);
+}
+
+static int send_journey(struct admin *admin, struct admin_reply *reply, const char *queue_id,
+                        size_t *count)
+{
+	struct events page = { .queue_id = queue_id, .after = -1 };
+	size_t read;
+	int rc;
+	do {
+		page.items = json_array();
+		rc = store_read(admin->store, events_in_read, &page);
+		read = json_array_size(page.items);
+		*count += read;
+		int sent = admin_items(reply, page.items);
+		rc = rc < 0 ? rc : sent;
+	} while (rc == 0 && read == PAGE);
 	return rc;
 }
 
-static int trace_in_read(struct db *db, void *arg)
-{
-	struct trace *t = arg;
-	if (t->id.len > 0)
-		return journey_find(db, t->id, visit_event, t->events);
-	return search_in_read(db, t);
-}
+static bool is_queue_id(const char *id) { return strlen(id) == QUEUE_ID_LEN && !strchr(id, '@'); }
 
-/* A Message-ID may be written without its brackets. */
-static struct slice message_id(struct arena *arena, struct slice id)
+static int send_found(struct admin *admin, struct admin_reply *reply, struct found *f,
+                      size_t *count)
 {
-	if (slice_find_byte(id, '@') < 0 || slice_starts_with(id, SLICE("<")))
-		return id;
-	return slice_from_str(arena_printf(arena, "<%.*s>", SLICE_ARG(id)));
+	f->ids = mem_zero((size_t)f->limit, sizeof(*f->ids));
+	int rc = store_read(admin->store, search_in_read, f);
+	for (int64_t i = 0; i < f->count && rc == 0; i++)
+		rc = send_journey(admin, reply, f->ids[i], count);
+	free(f->ids);
+	return rc;
 }
 
 static int trace(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct arena *arena = arena_new();
-	struct trace t = {
-		.id = message_id(arena, slice_from_str(admin_text(request, "id"))),
-		.from = slice_from_str(admin_text(request, "from")),
-		.to = slice_from_str(admin_text(request, "to")),
-		.limit = admin_number(request, "limit", TRACE_LIMIT),
+	const char *id = admin_text(request, "id");
+	struct found f = {
+		.filter = { .message_id = slice_from_str(id),
+		            .from = slice_from_str(admin_text(request, "from")),
+		            .to = slice_from_str(admin_text(request, "to")) },
+		.limit = id ? TRACE_LIMIT_MAX : admin_number(request, "limit", TRACE_LIMIT),
 	};
-	int rc = -EINVAL, sent = 0;
-	if (t.limit < 1 || t.limit > TRACE_LIMIT_MAX) {
-		admin_fail(reply, rc, "the limit must be 1 to %d", TRACE_LIMIT_MAX);
-	} else {
-		t.events = json_array();
-		rc = store_read(admin->store, trace_in_read, &t);
-		if (rc == 0 && t.id.len > 0 && json_array_size(t.events) == 0)
-			rc = admin_fail(reply, -ENOENT, "nothing is known of %.*s",
-			                SLICE_ARG(t.id));
-		sent = admin_items(reply, t.events);
-	}
-	arena_free(arena);
-	return rc < 0 ? rc : sent;
+	size_t count = 0;
+	if (f.limit < 1 || f.limit > TRACE_LIMIT_MAX)
+		return admin_fail(reply, -EINVAL, "the limit must be 1 to %d", TRACE_LIMIT_MAX);
+	int rc = id && is_queue_id(id) ? send_journey(admin, reply, id, &count)
+	                               : send_found(admin, reply, &f, &count);
+	if (rc == 0 && id && count == 0)
+		rc = admin_fail(reply, -ENOENT, "nothing is known of %s", id);
+	return rc;
 }
 
 /* --- fsck ------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "admin/admin.h"
 #include "directory/directory.h"
+#include "route/journey.h"
 
 struct fixture {
 	void *dir;
@@ -161,6 +162,62 @@ static void long_lists_are_whole(void **state)
 	}
 }
 
+/* Two messages, one with a few recipients and one with many, and two journeys likewise. */
+static int fill_queue(struct db *db, void *arg)
+{
+	(void)arg;
+	int rc = 0;
+	for (int message = 1; message <= 2 && rc == 0; message++) {
+		char id[17];
+		snprintf(id, sizeof(id), "%016d", message);
+		rc = db_run(db,
+		            "INSERT INTO queue_message (id, queue_id, message_id, reverse_path,"
+		            " blob_id, skip_bytes, size_bytes, arrived_ms, expires_ms)"
+		            " VALUES ($1, $2, '<m@x>', 's@x', 99, 0, 10, 1, 2)",
+		            "is", (int64_t)message, id);
+		for (int64_t i = 0; i < (message == 1 ? 3 : 597) && rc == 0; i++) {
+			struct journey_event event = { .queue_id = slice_from_str(id),
+				                       .message_id = SLICE("<m@x>"),
+				                       .kind = i ? JOURNEY_DEFERRED
+				                                 : JOURNEY_RECEIVED };
+			rc = db_run(db,
+			            "INSERT INTO queue_recipient (queue_message_id, position,"
+			            " forward_path, domain, due_ms) VALUES ($1, $2, 'r@y', 'y', 0)",
+			            "ii", (int64_t)message, i);
+			if (rc == 0)
+				rc = journey_begin(db, &event, i);
+		}
+	}
+	return rc;
+}
+
+static size_t count_items(struct fixture *f, const char *request)
+{
+	assert_int_equal(call(f, request), 0);
+	return json_array_size(f->items);
+}
+
+static void the_queue_and_journeys_come_by_the_page(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(store_commit(f->admin.store, NULL, 0, fill_queue, NULL), 0);
+	assert_int_equal(count_items(f, "{\"command\":\"queue.list\"}"), 600);
+	assert_string_equal(item_text(f, 2, "id"), "0000000000000001");
+	assert_string_equal(item_text(f, 3, "id"), "0000000000000002");
+	assert_int_equal(count_items(f, "{\"command\":\"queue.list\",\"limit\":200}"), 200);
+	assert_int_equal(count_items(f, "{\"command\":\"queue.list\",\"limit\":201}"), 201);
+	assert_int_equal(count_items(f, "{\"command\":\"queue.list\",\"limit\":900}"), 600);
+	assert_int_equal(count_items(f, "{\"command\":\"queue.show\","
+	                                "\"id\":\"0000000000000002\"}"),
+	                 597);
+	assert_non_null(json_object_get(json_array_get(f->items, 0), "header"));
+	assert_null(json_object_get(json_array_get(f->items, 200), "header"));
+	assert_int_equal(count_items(f, "{\"command\":\"trace\",\"id\":\"0000000000000002\"}"),
+	                 597);
+	assert_int_equal(count_items(f, "{\"command\":\"trace\",\"id\":\"m@x\"}"), 600);
+	assert_int_equal(count_items(f, "{\"command\":\"trace\",\"limit\":1}"), 597);
+}
+
 static void a_listener_that_goes_ends_the_list(void **state)
 {
 	struct fixture *f = *state;
@@ -242,6 +299,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(users_live_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(verifiers_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_lists_are_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_queue_and_journeys_come_by_the_page, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(a_listener_that_goes_ends_the_list, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(aliases_come_all_or_none, setup, teardown),

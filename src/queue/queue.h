@@ -60,7 +60,13 @@ struct queue_counts queue_counts(const struct queue *q);
 
 enum queue_state { QUEUE_WAITING, QUEUE_ACTIVE, QUEUE_HELD };
 
+/* Where a recipient stands in the queue; zeroed: before all. */
+struct queue_place {
+	int64_t message, position;
+};
+
 struct queue_entry {
+	struct queue_place place;
 	const char *queue_id;
 	struct slice message_id, reverse_path, forward_path;
 	int64_t blob_id;
@@ -77,9 +83,10 @@ struct queue_filter {
 	struct slice queue_id;
 	struct slice to;   /* a forward-path, or "@domain" */
 	struct slice from; /* a reverse-path, "<>" for the null one */
+	struct queue_place after; /* only for queue_each(): those behind it */
 };
 
-/* In a read; oldest first; a non-zero return of visit ends it and is returned. limit 0: all. */
+/* In a read; oldest first, at most limit; a non-zero return of visit ends it and is returned. */
 int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
                int (*visit)(const struct queue_entry *entry, void *arg), void *arg);
 

@@ -50,16 +50,18 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 		"SELECT m.queue_id, m.message_id, m.reverse_path, r.forward_path,"
 		" m.size_bytes, m.arrived_ms, r.due_ms, r.held, r.lease_owner,"
 		" m.expires_ms, r.attempts, r.last_text,"
-		" m.blob_id, m.skip_bytes"
+		" m.blob_id, m.skip_bytes, m.id, r.position"
 		" FROM queue_message m JOIN queue_recipient r ON r.queue_message_id = m.id"
-		" WHERE" FILTER_SQL " ORDER BY m.id, r.position LIMIT $6",
-		FILTER_TYPES "i", f.queue_id, f.path, f.domain, f.from, f.has_from,
-		limit > 0 ? limit : INT64_MAX);
+		" WHERE" FILTER_SQL " AND m.id >= $6 AND (m.id > $6 OR r.position > $7)"
+		" ORDER BY m.id, r.position LIMIT $8",
+		FILTER_TYPES "iii", f.queue_id, f.path, f.domain, f.from, f.has_from,
+		filter->after.message, filter->after.position, limit);
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		struct slice id = db_text(&rows, 0);
 		char queue_id[17];
 		snprintf(queue_id, sizeof(queue_id), "%.*s", SLICE_ARG(id));
 		struct queue_entry entry = {
+			.place = { db_int(&rows, 14), db_int(&rows, 15) },
 			.queue_id = queue_id,
 			.message_id = db_text(&rows, 1),
 			.reverse_path = db_text(&rows, 2),

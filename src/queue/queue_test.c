@@ -308,7 +308,7 @@ static int count_states(const struct queue_entry *e, void *arg)
 static int list_states(struct db *db, void *arg)
 {
 	const struct queue_filter all = { .to = SLICE("@far.test") };
-	return queue_each(db, &all, 0, count_states, arg);
+	return queue_each(db, &all, 1000, count_states, arg);
 }
 
 static void operating(struct office *o)

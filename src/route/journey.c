@@ -63,6 +63,7 @@ static int journey_visit_rows(struct db_rows *rows, journey_visit visit, void *a
 			.address = db_text(rows, 4),
 			.peer = db_text(rows, 5),
 			.detail = db_text(rows, 6),
+			.position = db_int(rows, 7),
 		};
 		rc = visit(&event, arg);
 		if (rc != 0)
@@ -71,39 +72,38 @@ static int journey_visit_rows(struct db_rows *rows, journey_visit visit, void *a
 	return rc == -ENODATA ? 0 : rc;
 }
 
-int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg)
+int journey_find(struct db *db, struct slice queue_id, int64_t after, int64_t limit,
+                 journey_visit visit, void *arg)
 {
-	static const char by_queue_id[] =
-		"SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
-		" FROM journey WHERE queue_id = $1 ORDER BY position";
-	static const char by_message_id[] =
-		"SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
-		" FROM journey WHERE queue_id IN (SELECT queue_id FROM journey"
-		" WHERE kind = 0 AND message_id IN ($1, '<' || $1 || '>') AND message_id <> '')"
-		" ORDER BY queue_id, position";
 	struct db_rows rows;
-	bool is_queue_id = id.len == QUEUE_ID_LEN && slice_find_byte(id, '@') < 0;
-	int rc = db_query(db, &rows, is_queue_id ? by_queue_id : by_message_id, "t", id);
+	int rc = db_query(
+		db, &rows,
+		"SELECT at_ms, queue_id, message_id, kind, address, peer, detail, position"
+		" FROM journey WHERE queue_id = $1 AND position > $2"
+		" ORDER BY position LIMIT $3",
+		"tii", queue_id, after, limit);
 	if (rc == 0)
 		rc = journey_visit_rows(&rows, visit, arg);
 	db_end(&rows);
 	return rc;
 }
 
-int journey_search(struct db *db, struct slice from, struct slice to, int64_t limit,
+int journey_search(struct db *db, const struct journey_filter *filter, int64_t limit,
                    journey_visit visit, void *arg)
 {
 	struct db_rows rows;
-	int rc = db_query(db, &rows,
-	                  "SELECT at_ms, queue_id, message_id, kind, address, peer, detail"
-	                  " FROM journey AS r WHERE kind = 0"
-	                  " AND ($1 = '' OR lower(address) = lower($1))"
-	                  " AND ($2 = '' OR EXISTS (SELECT 1 FROM journey AS d"
-	                  " WHERE d.queue_id = r.queue_id AND d.kind <> 0"
-	                  " AND (lower(d.address) = lower($2)"
-	                  " OR lower(d.detail) LIKE '%, for ' || lower($2))))"
-	                  " ORDER BY queue_id DESC, position DESC LIMIT $3",
-	                  "tti", from, to, limit);
+	int rc = db_query(
+		db, &rows,
+		"SELECT at_ms, queue_id, message_id, kind, address, peer, detail, position"
+		" FROM journey AS r WHERE kind = 0"
+		" AND ($1 = '' OR lower(address) = lower($1))"
+		" AND ($2 = '' OR EXISTS (SELECT 1 FROM journey AS d"
+		" WHERE d.queue_id = r.queue_id AND d.kind <> 0"
+		" AND (lower(d.address) = lower($2)"
+		" OR lower(d.detail) LIKE '%, for ' || lower($2))))"
+		" AND ($3 = '' OR message_id IN ($3, '<' || $3 || '>'))"
+		" ORDER BY queue_id DESC, position DESC LIMIT $4",
+		"ttti", filter->from, filter->to, filter->message_id, limit);
 	if (rc == 0)
 		rc = journey_visit_rows(&rows, visit, arg);
 	db_end(&rows);

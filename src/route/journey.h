@@ -18,6 +18,7 @@ enum journey_kind {
 
 struct journey_event {
 	int64_t at_ms;
+	int64_t position;        /* in its journey, from 0; not looked at when it is noted */
 	struct slice queue_id;   /* 16 characters: the same for all events of one message */
 	struct slice message_id; /* with <>; may be empty, in all but the first event too */
 	enum journey_kind kind;
@@ -38,12 +39,17 @@ int journey_begin(struct db *db, const struct journey_event *event, int64_t posi
 /* Inside a commit: forgets messages that came before before_ms (wall clock), the oldest first,
  * some at a time. *count_out events went; 0 when there are no more. */
 int journey_expire(struct db *db, int64_t before_ms, int64_t *count_out);
-/* Inside a read: all events of the messages with this queue id or Message-ID (with its brackets or
- * without), oldest first. A Message-ID walks the table. */
-int journey_find(struct db *db, struct slice id, journey_visit visit, void *arg);
-/* The RECEIVED events of messages from or to an address (either may be empty; case does not
- * matter), newest first, at most limit. Walks the table. */
-int journey_search(struct db *db, struct slice from, struct slice to, int64_t limit,
+/* Inside a read: the events of the message with this queue id behind a position (-1: from the
+ * first), at most limit. */
+int journey_find(struct db *db, struct slice queue_id, int64_t after, int64_t limit,
+                 journey_visit visit, void *arg);
+/* What a message must have to be found; empty: anything. */
+struct journey_filter {
+	struct slice message_id; /* with its brackets or without */
+	struct slice from, to;   /* addresses; case does not matter */
+};
+/* The RECEIVED events of messages, newest first, at most limit. Walks the table. */
+int journey_search(struct db *db, const struct journey_filter *filter, int64_t limit,
                    journey_visit visit, void *arg);
 /* "received", "delivered", ... */
 const char *journey_kind_name(enum journey_kind kind);
