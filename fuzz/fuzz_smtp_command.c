@@ -41,6 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct smtp_auth_command auth;
 	if (smtp_parse_auth(line.argument, &auth))
 		check_inside(line.argument, auth.initial);
+	struct smtp_etrn_command etrn;
+	smtp_parse_etrn(arena, line.argument, &etrn);
 	struct smtp_bdat_command bdat;
 	smtp_parse_bdat(line.argument, &bdat);
 	struct slice host;

@@ -73,13 +73,41 @@ static void kick_queue(void *arg)
 	queue_kick(s->queue);
 }
 
+struct queue_run {
+	struct queue_filter filter;
+	int64_t count;
+};
+
+static int run_in_commit(struct db *db, void *arg)
+{
+	struct queue_run *run = arg;
+	return queue_act(db, QUEUE_RETRY, &run->filter, clock_wall_ms(), &run->count);
+}
+
+static int run_queue(void *arg, struct slice domain, int64_t *count_out)
+{
+	struct server *s = arg;
+	struct arena *arena = arena_new();
+	struct queue_run run = { .filter.to = arena_concat(
+					 arena, (struct slice[]){ SLICE("@"), domain }, 2) };
+	int rc = store_commit(s->store, NULL, 0, run_in_commit, &run);
+	arena_free(arena);
+	if (rc < 0)
+		return rc;
+	if (run.count > 0)
+		queue_kick(s->queue);
+	*count_out = run.count;
+	return 0;
+}
+
 static int open_post(struct server *s)
 {
 	const struct post_config config = { .store = s->store,
 		                            .mailboxes = s->mailboxes,
 		                            .config = s->config,
 		                            .queued = kick_queue,
-		                            .queued_arg = s };
+		                            .queued_arg = s,
+		                            .run_queue = run_queue };
 	int rc = post_open(&config, &s->post);
 	return rc < 0 ? failed("post", rc, "") : 0;
 }

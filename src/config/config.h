@@ -85,6 +85,7 @@ struct config {
 		unsigned min_data_rate;     /* bytes a second; see smtp_data.c */
 		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
 		bool vrfy;                  /* tell about local users; else 252 */
+		bool expn;                  /* tell who has logged in about lists; else 502 */
 	} smtp;
 	struct {
 		int64_t idle_ms;

@@ -105,6 +105,8 @@ const struct config_option config_options[] = {
 	  "Let clients log in over a connection that is not encrypted." },
 	{ "smtp", "vrfy", CONFIG_FLAG, "no", AT(smtp.vrfy),
 	  "Let VRFY tell whether an address is ours." },
+	{ "smtp", "expn", CONFIG_FLAG, "no", AT(smtp.expn),
+	  "Let EXPN tell the members of an alias to those who have logged in." },
 
 	{ "imap", "idle", CONFIG_DURATION, "30m", AT(imap.idle_ms),
 	  "How long a client may be silent; RFC 9051 wants 30 minutes at least.",

@@ -21,6 +21,9 @@ struct post_config {
 	/* Called after a commit that put something into the queue. */
 	void (*queued)(void *arg);
 	void *queued_arg;
+	/* Makes all that waits for a domain (canonical) due now and tells how many recipients that
+	 * are; 0 or a negative errno. Gets queued_arg. NULL: there is no queue. */
+	int (*run_queue)(void *arg, struct slice domain, int64_t *count_out);
 };
 int post_open(const struct post_config *config, struct post **out);
 /* A random name of this process. If there is a `queued`, what enters the queue is leased to that
@@ -59,6 +62,16 @@ enum post_verdict {
  * <postmaster>. size: as declared by SIZE, or 0. */
 enum post_verdict post_check_recipient(struct post *p, const struct post_client *client,
                                        struct slice local, struct slice domain, uint64_t size);
+/* The same, and for an address of ours those that it stands for, nested aliases resolved; in the
+ * arena. */
+struct post_members {
+	struct slice *addresses;
+	size_t count;
+};
+enum post_verdict post_expand(struct post *p, const struct post_client *client, struct slice local,
+                              struct slice domain, struct arena *arena, struct post_members *out);
+/* ETRN: see struct post_config. -EOPNOTSUPP without a queue. */
+int post_run_queue(struct post *p, struct slice domain, int64_t *count_out);
 /* May this account send as this address? True also for the empty reverse-path. */
 bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
                       struct slice domain);

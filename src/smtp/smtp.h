@@ -6,7 +6,8 @@
  *
  * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
  * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461), SMTPUTF8 (6531),
- * CHUNKING (3030).
+ * CHUNKING (3030),
+ * ETRN (1985).
  *
  * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
  * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts
@@ -15,7 +16,8 @@
  *
  *     smtp_server   the session: greeting, one command a step, good-bye, log line
  *     smtp_command  the table of commands, and the small ones
- *     smtp_mail     MAIL, RCPT, RSET: the transaction
+ *     smtp_mail     MAIL and RCPT: the transaction
+ *     smtp_vrfy     VRFY and EXPN; smtp_etrn: ETRN
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here

@@ -93,11 +93,11 @@ static const struct smtp_command commands[] = {
 	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, "RSET" },
 	{ VERB("NOOP"), smtp_noop, 0, "NOOP" },
 	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, "VRFY address [SMTPUTF8]" },
+	{ VERB("EXPN"), smtp_expn, NEEDS_ARGUMENT, "EXPN alias [SMTPUTF8]" },
+	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, "ETRN domain" },
 	{ VERB("HELP"), smtp_help, 0, "HELP [command]" },
 	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, "QUIT" },
 	/* Known, and not for this server: RFC 5321 section 4.2.4 tells 502 from 500. */
-	{ VERB("EXPN"), smtp_not_implemented, 0, NULL },
-	{ VERB("ETRN"), smtp_not_implemented, 0, NULL },
 	{ VERB("ATRN"), smtp_not_implemented, 0, NULL },
 	{ VERB("TURN"), smtp_not_implemented, 0, NULL },
 	{ VERB("BURL"), smtp_not_implemented, 0, NULL },

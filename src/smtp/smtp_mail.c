@@ -1,11 +1,10 @@
-/* MAIL, RCPT and VRFY. */
+/* MAIL and RCPT. */
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
 
 enum { RECIPIENTS_AT_FIRST = 4 };
 
-/* What is said to a command line that can't be read. */
-static enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address)
+enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address)
 {
 	switch (parsed) {
 	case SMTP_PARSED_ADDRESS:
@@ -80,7 +79,7 @@ void smtp_mail(struct smtp_session *s, struct slice argument)
 	smtp_say(s, answer);
 }
 
-static enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
+enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 {
 	switch (verdict) {
 	case POST_LOCAL:
@@ -160,34 +159,5 @@ void smtp_rcpt(struct smtp_session *s, struct slice argument)
 	struct arena *scratch = arena_new();
 	enum smtp_answer answer = smtp_judge_recipient(s, scratch, argument);
 	arena_free(scratch);
-	smtp_say(s, answer);
-}
-
-static enum smtp_answer smtp_verify(struct smtp_session *s, struct arena *arena,
-                                    struct slice argument)
-{
-	struct smtp_vrfy_command vrfy;
-	enum smtp_parsed parsed = smtp_parse_vrfy(arena, argument, &vrfy);
-	if (parsed != SMTP_PARSED)
-		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT);
-	if (vrfy.address.is_utf8 && !vrfy.smtputf8)
-		return SMTP_ANSWER_NEEDS_UTF8;
-	enum post_verdict verdict = post_check_recipient(
-		s->context->post, &s->client, vrfy.address.local, vrfy.address.domain, 0);
-	if (verdict < POST_REMOTE)
-		return SMTP_ANSWER_USER_KNOWN;
-	return verdict == POST_REMOTE ? SMTP_ANSWER_VRFY_UNTOLD : smtp_verdict_answer(verdict);
-}
-
-/* Whom a stranger may not send to he is not told about either. */
-void smtp_vrfy(struct smtp_session *s, struct slice argument)
-{
-	if (!s->config->smtp.vrfy) {
-		smtp_say(s, SMTP_ANSWER_VRFY_UNTOLD);
-		return;
-	}
-	struct arena *arena = arena_new();
-	enum smtp_answer answer = smtp_verify(s, arena, argument);
-	arena_free(arena);
 	smtp_say(s, answer);
 }

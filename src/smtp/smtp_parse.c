@@ -293,6 +293,21 @@ enum smtp_parsed smtp_parse_vrfy(struct arena *arena, struct slice argument,
 	                        sizeof(vrfy_parameters) / sizeof(vrfy_parameters[0]), out);
 }
 
+/* etrn = "ETRN" SP ( ["@"] domain / "#" atom ) CRLF                  RFC 1985, section 5 */
+bool smtp_parse_etrn(struct arena *arena, struct slice argument, struct smtp_etrn_command *out)
+{
+	struct cursor c = cursor_of(argument);
+	*out = (struct smtp_etrn_command){ .kind = SMTP_ETRN_NODE };
+	if (take_byte(&c, '#')) {
+		out->kind = SMTP_ETRN_QUEUE;
+		return take_while(&c, is_keyword_byte, KEYWORD_MAX, &out->name) &&
+		       cursor_at_end(&c);
+	}
+	if (take_byte(&c, '@'))
+		out->kind = SMTP_ETRN_SUBDOMAINS;
+	return domain_canonical(arena, cursor_rest(&c), &out->name);
+}
+
 /* bdat = "BDAT" SP 1*DIGIT [SP "LAST"] CRLF                          RFC 3030, section 2 */
 bool smtp_parse_bdat(struct slice argument, struct smtp_bdat_command *out)
 {

@@ -51,6 +51,18 @@ struct smtp_vrfy_command {
 enum smtp_parsed smtp_parse_vrfy(struct arena *arena, struct slice argument,
                                  struct smtp_vrfy_command *out);
 
+/* The argument of ETRN. */
+enum smtp_etrn_kind {
+	SMTP_ETRN_NODE,       /* what waits for this domain */
+	SMTP_ETRN_SUBDOMAINS, /* "@": and for those below it */
+	SMTP_ETRN_QUEUE,      /* "#": a queue by its name */
+};
+struct smtp_etrn_command {
+	enum smtp_etrn_kind kind;
+	struct slice name; /* a canonical domain; the queue's name as it is */
+};
+bool smtp_parse_etrn(struct arena *arena, struct slice argument, struct smtp_etrn_command *out);
+
 /* The argument of BDAT. */
 struct smtp_bdat_command {
 	uint64_t size_bytes;

@@ -258,6 +258,25 @@ static void test_bdat(void **state)
 	assert_false(smtp_parse_bdat(SLICE("1 LAST 2"), &bdat));
 }
 
+static void test_etrn(void **state)
+{
+	struct smtp_etrn_command etrn;
+	assert_true(smtp_parse_etrn(*state, SLICE("Example.TEST"), &etrn));
+	assert_int_equal(etrn.kind, SMTP_ETRN_NODE);
+	assert_text(etrn.name, "example.test");
+	assert_true(smtp_parse_etrn(*state,
+	                            SLICE("@b\xC3\xBC"
+	                                  "cher.test"),
+	                            &etrn));
+	assert_int_equal(etrn.kind, SMTP_ETRN_SUBDOMAINS);
+	assert_text(etrn.name, "xn--bcher-kva.test");
+	assert_true(smtp_parse_etrn(*state, SLICE("#uucp"), &etrn));
+	assert_int_equal(etrn.kind, SMTP_ETRN_QUEUE);
+	assert_false(smtp_parse_etrn(*state, SLICE("#"), &etrn));
+	assert_false(smtp_parse_etrn(*state, SLICE("@"), &etrn));
+	assert_false(smtp_parse_etrn(*state, SLICE("two words"), &etrn));
+}
+
 static void test_smtputf8(void **state)
 {
 	struct smtp_mail_command mail;
@@ -284,6 +303,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ret_and_envid, setup, teardown),
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_bdat),
+		cmocka_unit_test_setup_teardown(test_etrn, setup, teardown),
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test_setup_teardown(test_vrfy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smtputf8, setup, teardown),

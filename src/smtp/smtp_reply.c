@@ -14,9 +14,10 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_CHUNK_OK] = LINE("250 2.0.0 Chunk taken"),
 	[SMTP_ANSWER_SENDER_OK] = LINE("250 2.1.0 Sender OK"),
 	[SMTP_ANSWER_RECIPIENT_OK] = LINE("250 2.1.5 Recipient OK"),
-	[SMTP_ANSWER_USER_KNOWN] = LINE("250 2.1.5 Known here"),
 	[SMTP_ANSWER_VRFY_UNTOLD] = LINE(
 		"252 2.0.0 Cannot VRFY, but will take mail and attempt delivery"),
+	[SMTP_ANSWER_NOT_IN_ASCII] = LINE("252 2.6.8 Cannot tell without SMTPUTF8"),
+	[SMTP_ANSWER_NOTHING_WAITS] = LINE("251 2.0.0 No messages waiting"),
 	[SMTP_ANSWER_START_TLS] = LINE("220 2.0.0 Start TLS now"),
 	[SMTP_ANSWER_AUTH_OK] = LINE("235 2.7.0 Authentication succeeded"),
 	[SMTP_ANSWER_SEND_DATA] = LINE("354 Send the message, end it with a line of one dot"),
@@ -40,6 +41,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_NEEDS_ARGUMENT] = LINE("501 5.5.4 This command needs an argument"),
 	[SMTP_ANSWER_SYNTAX] = LINE("501 5.5.2 Syntax error in argument, see HELP"),
 	[SMTP_ANSWER_BAD_HOST] = LINE("501 5.5.2 That is no host name"),
+	[SMTP_ANSWER_BAD_NODE] = LINE("501 5.5.2 That is no domain"),
 	[SMTP_ANSWER_BAD_SENDER] = LINE("501 5.1.7 Bad sender address"),
 	[SMTP_ANSWER_BAD_RECIPIENT] = LINE("501 5.1.3 Bad recipient address"),
 	[SMTP_ANSWER_BAD_PARAMETER] = LINE("501 5.5.4 Bad parameter"),
@@ -75,6 +77,8 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_BARE_IN_MESSAGE] = LINE("550 5.6.0 Bare CR or LF in message"),
 	[SMTP_ANSWER_BEGINS_FOLDED] = LINE("550 5.6.0 Message begins with a folded line"),
 	[SMTP_ANSWER_DISK_FULL] = LINE("452 4.3.1 No space left, try again later"),
+	[SMTP_ANSWER_CANNOT_QUEUE] = LINE("458 4.3.0 Cannot run the queue now"),
+	[SMTP_ANSWER_NODE_NOT_ALLOWED] = LINE("459 4.7.1 Not for this node"),
 	[SMTP_ANSWER_MAIL_LOOP] = LINE("554 5.4.6 Mail loop"),
 };
 
@@ -165,6 +169,10 @@ static void smtp_say_extensions(struct smtp_session *s)
 		conn_printf(conn, deadline, "250-AUTH %s\r\n", mechanisms);
 	if (service_config(s->base.service)->tls && !conn_is_tls(conn))
 		smtp_send(s, SLICE("250-STARTTLS\r\n"));
+	if (s->config->smtp.expn && s->client.account)
+		smtp_send(s, SLICE("250-EXPN\r\n"));
+	if (s->client.may_relay)
+		smtp_send(s, SLICE("250-ETRN\r\n"));
 	conn_printf(conn, deadline, "250-SIZE %llu\r\n",
 	            (unsigned long long)s->config->smtp.max_message_bytes);
 	smtp_send(s, SLICE("250-PIPELINING\r\n"
@@ -200,6 +208,22 @@ void smtp_say_challenge(struct smtp_session *s, struct slice challenge)
 	const struct slice parts[] = { SLICE("334 "), challenge, SLICE("\r\n") };
 	s->last_code = 334;
 	smtp_send_parts(s, parts, 3);
+}
+
+void smtp_say_address(struct smtp_session *s, struct slice address, bool is_last)
+{
+	const struct slice parts[] = { is_last ? SLICE("250 2.1.5 <") : SLICE("250-2.1.5 <"),
+		                       address, SLICE(">\r\n") };
+	s->last_code = 250;
+	smtp_send_parts(s, parts, 3);
+}
+
+void smtp_say_started(struct smtp_session *s, int64_t count)
+{
+	s->last_code = 253;
+	if (conn_printf(s->base.conn, smtp_command_deadline(s),
+	                "253 2.0.0 %lld pending messages, started\r\n", (long long)count) < 0)
+		smtp_end(s, "lost");
 }
 
 void smtp_say_help(struct smtp_session *s, const char *text, bool is_last)

@@ -18,8 +18,9 @@ enum smtp_answer {
 	SMTP_ANSWER_CHUNK_OK,
 	SMTP_ANSWER_SENDER_OK,
 	SMTP_ANSWER_RECIPIENT_OK,
-	SMTP_ANSWER_USER_KNOWN,
 	SMTP_ANSWER_VRFY_UNTOLD,
+	SMTP_ANSWER_NOT_IN_ASCII,
+	SMTP_ANSWER_NOTHING_WAITS,
 	SMTP_ANSWER_START_TLS,
 	SMTP_ANSWER_AUTH_OK,
 	SMTP_ANSWER_SEND_DATA,
@@ -42,6 +43,7 @@ enum smtp_answer {
 	SMTP_ANSWER_NEEDS_ARGUMENT,
 	SMTP_ANSWER_SYNTAX,
 	SMTP_ANSWER_BAD_HOST,
+	SMTP_ANSWER_BAD_NODE,
 	SMTP_ANSWER_BAD_SENDER,
 	SMTP_ANSWER_BAD_RECIPIENT,
 	SMTP_ANSWER_BAD_PARAMETER,
@@ -77,6 +79,8 @@ enum smtp_answer {
 	SMTP_ANSWER_BARE_IN_MESSAGE,
 	SMTP_ANSWER_BEGINS_FOLDED,
 	SMTP_ANSWER_DISK_FULL,
+	SMTP_ANSWER_CANNOT_QUEUE,
+	SMTP_ANSWER_NODE_NOT_ALLOWED,
 	SMTP_ANSWER_MAIL_LOOP,
 	SMTP_ANSWER_COUNT
 };
@@ -91,6 +95,10 @@ void smtp_say_hello(struct smtp_session *s);
 void smtp_say_accepted(struct smtp_session *s, const char *queue_id);
 /* 334 and what the SASL mechanism says, in base64. */
 void smtp_say_challenge(struct smtp_session *s, struct slice challenge);
+/* 250 and an address in its brackets; for VRFY and EXPN. The last one ends the reply. */
+void smtp_say_address(struct smtp_session *s, struct slice address, bool is_last);
+/* For ETRN: 253, so many wait and are tried now. */
+void smtp_say_started(struct smtp_session *s, int64_t count);
 /* One line of a help text; the last one ends the reply. */
 void smtp_say_help(struct smtp_session *s, const char *text, bool is_last);
 

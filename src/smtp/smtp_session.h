@@ -5,6 +5,7 @@
 
 #include "message/address.h"
 #include "smtp/smtp.h"
+#include "smtp/smtp_parse.h"
 #include "smtp/smtp_reply.h"
 
 enum {
@@ -93,6 +94,10 @@ void smtp_data_finish(struct smtp_session *s, struct smtp_spool *spool, bool has
 /* Lets go of what a transaction holds outside of its arena. NULL is allowed. */
 void smtp_chunks_free(struct smtp_chunks *chunks);
 
+/* What is said to a command line that can't be read, and of an address. */
+enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address);
+enum smtp_answer smtp_verdict_answer(enum post_verdict verdict);
+
 /* Notes that NOTIFY=SUCCESS of a recipient whose way ends here is ours to obey; what is left of
  * NOTIFY goes with the message. */
 void smtp_dsn_note(struct smtp_transaction *t, struct post_recipient *r, enum post_verdict verdict);
@@ -107,6 +112,8 @@ typedef void (*smtp_handler)(struct smtp_session *s, struct slice argument);
 void smtp_mail(struct smtp_session *s, struct slice argument);
 void smtp_rcpt(struct smtp_session *s, struct slice argument);
 void smtp_vrfy(struct smtp_session *s, struct slice argument);
+void smtp_expn(struct smtp_session *s, struct slice argument);
+void smtp_etrn(struct smtp_session *s, struct slice argument);
 void smtp_data(struct smtp_session *s, struct slice argument);
 void smtp_bdat(struct smtp_session *s, struct slice argument);
 void smtp_auth(struct smtp_session *s, struct slice argument);
