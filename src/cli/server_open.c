@@ -70,7 +70,7 @@ static int open_dns(struct server *s)
 static void kick_queue(void *arg)
 {
 	const struct server *s = arg;
-	queue_kick(s->queue);
+	queue_added(s->queue);
 }
 
 struct queue_run {

@@ -3,16 +3,13 @@
 
 #include <errno.h>
 
-#include "base/codec.h"
 #include "base/log.h"
 #include "queue/queue_internal.h"
 
-/* Recipients in memory; each is about a kilobyte. More is not faster: a connection takes one
- * message at a time. */
-#define READY_MAX_RECIPIENTS 4000
+/* Recipients in memory; each is about a kilobyte. What is more has to be written into the table
+ * once more, with a later date. */
+#define READY_MAX_RECIPIENTS 20000
 #define PAGE_ROWS            200
-/* Longer than an attempt can take; one that still goes on has its lease prolonged. */
-#define LEASE_MS (60 * 60 * 1000LL)
 /* The wall clock, by which things are due, may jump: look at it this often. */
 #define LOOK_AGAIN_MS    (30 * 1000)
 #define STORE_TROUBLE_MS 2000
@@ -45,7 +42,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	q->ready = queue_ready_new(&limits, &q->schedule);
 	pthread_mutex_init(&q->recorder.lock, NULL);
 	list_init(&q->recorder.jobs);
-	snprintf(q->owner, sizeof(q->owner), "%016llx", (unsigned long long)random_u64());
+	q->owner = post_owner(config->post);
 	int rc = open_tls(q);
 	if (rc < 0) {
 		queue_close(q);
@@ -69,13 +66,25 @@ void queue_close(struct queue *q)
 	free(q);
 }
 
-void queue_kick(void *queue)
+/* The flag besides the wake, as the feeder also waits in commits, which take wakes for theirs. */
+void queue_added(struct queue *q)
 {
-	struct queue *q = queue;
+	atomic_store(&q->added, true);
 	fiber_id feeder = atomic_load(&q->feeder);
 	if (feeder)
 		fiber_wake(feeder);
 }
+
+void queue_note_due(struct queue *q, int64_t due_ms)
+{
+	int64_t known = atomic_load(&q->next_due_ms);
+	while (due_ms < known && !atomic_compare_exchange_weak(&q->next_due_ms, &known, due_ms))
+		continue;
+	if (due_ms < known)
+		queue_added(q);
+}
+
+void queue_kick(struct queue *q) { queue_note_due(q, 0); }
 
 void queue_dispatch(struct queue *q)
 {
@@ -97,12 +106,22 @@ void queue_dispatch(struct queue *q)
 
 /* --- the feeder ----------------------------------------------------------------------- */
 
+static void put(struct queue *q, struct queue_job *job, int64_t now_ms)
+{
+	struct smtp_outcome why = { .verdict = SMTP_TEMPORARY, .stage = SMTP_STAGE_CONNECT };
+	int64_t due_ms;
+	if (queue_ready_put(q->ready, job->key, job, now_ms, &due_ms, &why.text))
+		return;
+	queue_job_return(job, now_ms, due_ms, &why);
+	queue_record_put(q, job);
+}
+
 static void spread(struct queue *q, struct queue_page *page)
 {
 	LIST_EACH (&page->jobs, link, following) {
 		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&job->link);
-		queue_ready_put(q->ready, job->key, job);
+		put(q, job, clock_wall_ms());
 	}
 	LIST_EACH (&page->expired, link, following) {
 		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
@@ -116,27 +135,69 @@ static void spread(struct queue *q, struct queue_page *page)
 	queue_dispatch(q);
 }
 
-/* Takes one page; returns for how long there is nothing more to do. */
-static int64_t feed_page(struct queue *q)
+static struct queue_page make_page(struct queue *q)
 {
-	struct queue_page page = {
+	return (struct queue_page){
 		.ready = q->ready,
 		.config = q->config.config,
 		.owner = q->owner,
 		.now_ms = clock_wall_ms(),
-		.lease_ms = LEASE_MS,
+		.lease_ms = POST_LEASE_MS,
 		.max_rows = PAGE_ROWS,
+		.seen_message = q->seen_message,
+		.seen_position = q->seen_position,
 	};
-	int rc = queue_table_page(q->config.store, &page);
-	if (rc < 0) {
-		queue_ready_end_page(q->ready);
-		log_error("queue.page.failed", kv_error(rc));
-		return STORE_TROUBLE_MS;
+}
+
+static int failed_page(struct queue *q, int rc)
+{
+	queue_ready_end_page(q->ready);
+	log_error("queue.page.failed", kv_error(rc));
+	return rc;
+}
+
+/* What was added since the last look. */
+static int feed_new(struct queue *q)
+{
+	struct queue_page page;
+	do {
+		atomic_store(&q->added, false);
+		page = make_page(q);
+		int rc = queue_table_new(q->config.store, &page);
+		if (rc < 0)
+			return failed_page(q, rc);
+		q->seen_message = page.seen_message;
+		q->seen_position = page.seen_position;
+		queue_note_due(q, page.next_due_ms);
+		spread(q, &page);
+	} while (page.full);
+	return 0;
+}
+
+/* What waited and is due. */
+static int feed_due(struct queue *q)
+{
+	struct queue_page page = { .full = true };
+	while (page.full && !runtime_stopping()) {
+		page = make_page(q);
+		/* Before the look, so that what is written meanwhile counts. */
+		atomic_store(&q->next_due_ms, INT64_MAX);
+		int rc = queue_table_page(q->config.store, &page);
+		queue_note_due(q, rc < 0 ? 0 : page.next_due_ms);
+		if (rc < 0)
+			return failed_page(q, rc);
+		spread(q, &page);
 	}
-	spread(q, &page);
-	if (page.full)
+	return 0;
+}
+
+static int64_t time_to_wait(const struct queue *q, int rc)
+{
+	if (rc < 0)
+		return STORE_TROUBLE_MS;
+	int64_t wait_ms = atomic_load(&q->next_due_ms) - clock_wall_ms();
+	if (wait_ms < 0 || atomic_load(&q->added))
 		return 0;
-	int64_t wait_ms = page.next_due_ms - page.now_ms;
 	return wait_ms < LOOK_AGAIN_MS ? wait_ms : LOOK_AGAIN_MS;
 }
 
@@ -144,10 +205,11 @@ static void feed(void *arg)
 {
 	struct queue *q = arg;
 	while (!runtime_stopping()) {
-		int64_t wait_ms = feed_page(q);
-		if (wait_ms == 0)
-			fiber_yield();
-		else if (fiber_park("queue: nothing is due", deadline_in(wait_ms)) == -ECANCELED)
+		int rc = feed_new(q);
+		if (rc == 0 && atomic_load(&q->next_due_ms) <= clock_wall_ms())
+			rc = feed_due(q);
+		int64_t deadline = deadline_in(time_to_wait(q, rc));
+		if (fiber_park("queue: nothing is due", deadline) == -ECANCELED)
 			break;
 	}
 	queue_ready_stop(q->ready);
@@ -158,7 +220,8 @@ static void feed(void *arg)
 static int take_over(struct db *db, void *arg)
 {
 	struct queue *q = arg;
-	return queue_table_take_over(db, q->owner, clock_wall_ms());
+	q->seen_position = INT64_MAX;
+	return queue_table_take_over(db, clock_wall_ms(), &q->seen_message);
 }
 
 int queue_start(struct queue *q)

@@ -42,9 +42,11 @@ int queue_open(const struct queue_config *config, struct queue **out);
 void queue_close(struct queue *q);
 /* On the runtime: takes over leases of dead processes and begins to deliver. */
 int queue_start(struct queue *q);
-/* New rows are there, or rows were changed: look. Cheap; many calls may become one. Give it to
- * struct post_config as `queued`. [any thread] */
-void queue_kick(void *queue);
+/* New rows are there, leased to post_owner(): take them up. Cheap; many calls may become one. What
+ * `queued` of struct post_config must lead to. [any thread] */
+void queue_added(struct queue *q);
+/* Rows were changed: look at all that is due. [any thread] */
+void queue_kick(struct queue *q);
 
 struct queue_counts {
 	uint64_t relayed, deferred, bounced; /* recipients since the start */
@@ -81,8 +83,8 @@ struct queue_entry {
 /* Selects recipients: the fields that are set must all agree. */
 struct queue_filter {
 	struct slice queue_id;
-	struct slice to;   /* a forward-path, or "@domain" */
-	struct slice from; /* a reverse-path, "<>" for the null one */
+	struct slice to;          /* a forward-path, or "@domain" */
+	struct slice from;        /* a reverse-path, "<>" for the null one */
 	struct queue_place after; /* only for queue_each(): those behind it */
 };
 

@@ -162,7 +162,7 @@ static int send_bytes(struct delivery *d, struct queue_job *job, struct slice by
 static int send_job(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
 	struct blob_view view;
-	int rc = blob_open(d->queue->config.store, job->blob_id, &view);
+	int rc = blob_open_at(d->queue->config.store, job->blob_id, &job->place, &view);
 	if (rc < 0) {
 		log_error("queue.blob", kv_str("queue_id", job->queue_id), kv_error(rc));
 		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",

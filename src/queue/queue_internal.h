@@ -25,12 +25,18 @@ struct queue {
 	struct queue_ready *ready;
 	struct queue_recorder recorder;
 	struct tls_client *tls_any, *tls_verified;
-	char owner[QUEUE_OWNER_MAX];
+	const char *owner; /* of leases: post_owner() */
 	_Atomic fiber_id feeder;
+	atomic_bool added;                   /* since the feeder began to look for new rows */
+	_Atomic int64_t next_due_ms;         /* wall clock: nothing in the table is due before */
+	int64_t seen_message, seen_position; /* the newest row that was taken up; the feeder's */
 	atomic_uint next_worker;
 	atomic_int carriers; /* delivery fibers that run */
 	_Atomic uint64_t relayed, deferred, bounced, connects, records;
 };
+
+/* Something was written into the table that is due then. Any thread. */
+void queue_note_due(struct queue *q, int64_t due_ms);
 
 /* Starts delivery fibers for destinations that want them. Any worker. */
 void queue_dispatch(struct queue *q);

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "client/smtp_client.h"
+#include "store/store.h"
 
 /* What is to be recorded of a recipient. */
 enum queue_end {
@@ -39,6 +40,7 @@ struct queue_job {
 	struct slice message_id;
 	struct slice reverse_path;
 	int64_t blob_id;
+	struct blob_place place;
 	uint64_t skip_bytes, size_bytes;
 	int64_t arrived_ms, expires_ms;
 	bool smtputf8, body_8bit;

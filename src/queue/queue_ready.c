@@ -8,7 +8,7 @@
 
 /* Recipients for which there is no room in memory are looked at again after this, and then one
  * after the other, as they would have come. */
-#define LATER_MS      1000
+#define LATER_MS      2000
 #define LATER_STEP_US 100
 #define SWEEP_MS      (60 * 1000)
 #define WHY_MAX_BYTES 200
@@ -235,10 +235,17 @@ static void wake_one(struct queue_destination *d)
 	}
 }
 
-void queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job)
+bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job, int64_t now_ms,
+                     int64_t *due_ms_out, struct slice *why_out)
 {
 	pthread_mutex_lock(&r->lock);
 	struct queue_destination *d = get_destination(r, key);
+	if (is_paused(d, now_ms)) {
+		*due_ms_out = d->pause_until_ms;
+		*why_out = arena_copy(job->arena, slice_from_str(d->why));
+		pthread_mutex_unlock(&r->lock);
+		return false;
+	}
 	list_append(&d->ready, &job->link);
 	d->ready_jobs++;
 	d->recipients += job->count;
@@ -246,6 +253,7 @@ void queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *
 	wake_one(d);
 	note_hunger(r, d);
 	pthread_mutex_unlock(&r->lock);
+	return true;
 }
 
 struct queue_destination *queue_ready_next_connection(struct queue_ready *r)

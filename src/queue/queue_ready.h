@@ -44,7 +44,10 @@ enum queue_admission queue_ready_admit(struct queue_ready *r, struct arena *aren
                                        int64_t *due_ms_out, struct slice *why_out);
 /* The page was read: what was admitted and not put counts no more. */
 void queue_ready_end_page(struct queue_ready *r);
-void queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job);
+/* False if the destination has begun to pause since: then the job stays the caller's and is due at
+ * *due_ms_out; *why_out (in the job's arena) says why. */
+bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job, int64_t now_ms,
+                     int64_t *due_ms_out, struct slice *why_out);
 
 /* A destination with ready jobs for which one more connection may be opened; counted as open
  * until queue_ready_leave(). NULL if there is none. */

@@ -12,6 +12,10 @@
 #define BATCH_MAX        256
 #define BEHIND_JOBS      1024
 #define TROUBLE_PAUSE_MS 1000
+/* A commit costs a sync of the disk: with less than this many it is worth a moment's wait for more.
+ * It widens the time in which a crash sends a message twice by as much. */
+#define BATCH_WORTH 32
+#define LINGER_MS   5
 
 struct batch {
 	struct queue *queue;
@@ -128,21 +132,18 @@ static void tell(struct queue *q, const struct queue_job *job, size_t i)
 static void end_jobs(struct queue *q, struct queue_job **jobs, struct queue_report **reports,
                      size_t count)
 {
-	bool again = false;
 	for (size_t n = 0; n < count; n++) {
 		for (size_t i = 0; i < jobs[n]->count; i++) {
+			const struct queue_target *t = &jobs[n]->targets[i];
 			tell(q, jobs[n], i);
-			again |= jobs[n]->targets[i].end == QUEUE_END_DEFERRED ||
-			         jobs[n]->targets[i].end == QUEUE_END_RETURNED;
+			if (t->end == QUEUE_END_DEFERRED || t->end == QUEUE_END_RETURNED)
+				queue_note_due(q, t->due_ms);
 		}
 		queue_report_end(reports[n], true);
 		queue_job_free(jobs[n]);
 	}
 	atomic_fetch_add(&q->records, 1);
 	atomic_fetch_sub(&q->recorder.waiting, (unsigned)count);
-	/* The feeder sleeps until what it knew to be due. */
-	if (again)
-		queue_kick(q);
 }
 
 static void give_back(struct queue_recorder *r, struct queue_job *job)
@@ -208,6 +209,9 @@ void queue_record_run(void *queue)
 	/* The first cancellation says that the server stops; deliveries still end, and are
 	 * recorded. The second says that the grace is over. */
 	while (!is_over(q) && cancelled < 2) {
+		unsigned waiting = atomic_load(&q->recorder.waiting);
+		if (waiting > 0 && waiting < BATCH_WORTH && cancelled == 0)
+			cancelled += fiber_sleep(deadline_in(LINGER_MS)) == -ECANCELED;
 		take_jobs(&q->recorder, b);
 		int64_t deadline = DEADLINE_NEVER;
 		int rc = b->count > 0 ? prepare(q, b) : 0;

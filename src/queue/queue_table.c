@@ -53,6 +53,9 @@ enum column {
 	COL_RET,
 	COL_ENVID,
 	COL_OWNER,
+	COL_SEGMENT,
+	COL_BLOB_POSITION,
+	COL_LENGTH,
 };
 
 static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
@@ -67,6 +70,9 @@ static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
 	job->message_id = arena_copy(a, db_text(rows, COL_MESSAGE_ID));
 	job->reverse_path = arena_copy(a, db_text(rows, COL_REVERSE_PATH));
 	job->blob_id = db_int(rows, COL_BLOB);
+	job->place = (struct blob_place){ .segment = (uint32_t)db_int(rows, COL_SEGMENT),
+		                          .position = (uint64_t)db_int(rows, COL_BLOB_POSITION),
+		                          .length = (uint64_t)db_int(rows, COL_LENGTH) };
 	job->skip_bytes = (uint64_t)db_int(rows, COL_SKIP);
 	job->size_bytes = (uint64_t)db_int(rows, COL_SIZE);
 	job->arrived_ms = db_int(rows, COL_ARRIVED);
@@ -153,11 +159,6 @@ static void put_off(struct reading *r, const struct db_rows *rows, struct put_of
 static void judge_row(struct reading *r, const struct db_rows *rows)
 {
 	struct queue_page *p = r->page;
-	if (slice_equal(db_text(rows, COL_OWNER), slice_from_str(p->owner))) {
-		put_off(r, rows,
-		        (struct put_off){ .due_ms = p->now_ms + p->lease_ms, .is_ours = true });
-		return;
-	}
 	struct slice key = client_route_key(p->config, r->arena, db_text(rows, COL_DOMAIN));
 	struct slice why;
 	int64_t due_ms = 0;
@@ -175,23 +176,53 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	}
 }
 
+#define ROW_COLUMNS                                                                                \
+	"r.queue_message_id, r.position, r.forward_path, r.domain, r.notify, r.orcpt, r.prefix,"   \
+	" r.attempts, r.asked, r.delay_told, m.queue_id, m.message_id, m.reverse_path, m.blob_id," \
+	" m.skip_bytes, m.size_bytes, m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret," \
+	" m.envid, r.lease_owner, b.segment, b.position, b.length"
+#define ROW_TABLES                                                                                 \
+	" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"                \
+	" LEFT JOIN blob b ON b.id = m.blob_id"
+
 static int read_due(struct db *db, struct reading *r)
 {
+	const struct queue_page *p = r->page;
 	struct db_rows rows;
-	int rc = db_query(
-		db, &rows,
-		"SELECT r.queue_message_id, r.position, r.forward_path, r.domain, r.notify,"
-		" r.orcpt, r.prefix, r.attempts, r.asked, r.delay_told, m.queue_id,"
-		" m.message_id, m.reverse_path, m.blob_id, m.skip_bytes, m.size_bytes,"
-		" m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret, m.envid,"
-		" r.lease_owner"
-		" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"
-		" WHERE r.due_ms <= $1"
-		" ORDER BY r.due_ms, r.queue_message_id, r.position LIMIT $2",
-		"ii", r->page->now_ms, (int64_t)r->page->max_rows);
+	int rc = db_query(db, &rows,
+	                  "SELECT " ROW_COLUMNS ROW_TABLES " WHERE r.due_ms <= $1"
+	                  " ORDER BY r.due_ms, r.queue_message_id, r.position LIMIT $2",
+	                  "ii", p->now_ms, (int64_t)p->max_rows);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		r->rows++;
+		if (!slice_equal(db_text(&rows, COL_OWNER), slice_from_str(p->owner)))
+			judge_row(r, &rows);
+		else
+			put_off(r, &rows,
+			        (struct put_off){ .due_ms = p->now_ms + p->lease_ms,
+			                          .is_ours = true });
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static int read_new(struct db *db, void *arg)
+{
+	struct reading *r = arg;
+	struct queue_page *p = r->page;
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT " ROW_COLUMNS ROW_TABLES
+	                  " WHERE (r.queue_message_id, r.position) > ($1, $2)"
+	                  " AND r.lease_owner = $3"
+	                  " ORDER BY r.queue_message_id, r.position LIMIT $4",
+	                  "iisi", p->seen_message, p->seen_position, p->owner,
+	                  (int64_t)p->max_rows);
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		r->rows++;
 		judge_row(r, &rows);
+		p->seen_message = db_int(&rows, COL_MESSAGE);
+		p->seen_position = db_int(&rows, COL_POSITION);
 	}
 	db_end(&rows);
 	return rc == -ENODATA ? 0 : rc;
@@ -225,14 +256,21 @@ static int write_put_off(struct db *db, const struct put_off *p)
 	              "iiit", p->message, p->position, p->due_ms, p->why);
 }
 
+static int write_put_offs(struct db *db, void *arg)
+{
+	const struct reading *r = arg;
+	int rc = 0;
+	for (size_t i = 0; i < r->put_off_count && rc == 0; i++)
+		rc = write_put_off(db, &r->put_off[i]);
+	return rc;
+}
+
 static int write_page(struct db *db, struct reading *r)
 {
 	int rc = 0;
 	for (size_t i = 0; i < r->job_count && rc == 0; i++)
 		rc = write_lease(db, r->page, r->jobs[i]);
-	for (size_t i = 0; i < r->put_off_count && rc == 0; i++)
-		rc = write_put_off(db, &r->put_off[i]);
-	return rc;
+	return rc < 0 ? rc : write_put_offs(db, r);
 }
 
 static int read_next_due(struct db *db, struct queue_page *p)
@@ -264,31 +302,61 @@ static int page_commit(struct db *db, void *arg)
 	int rc = read_due(db, r);
 	if (rc == 0)
 		rc = write_page(db, r);
-	r->page->full = r->rows == r->page->max_rows;
 	return rc < 0 ? rc : read_next_due(db, r->page);
+}
+
+static void begin(struct reading *r, struct queue_page *page)
+{
+	*r = (struct reading){ .page = page, .arena = arena_new() };
+	list_init(&page->jobs);
+	list_init(&page->expired);
+	r->put_off = ARENA_ARRAY(r->arena, page->max_rows, struct put_off);
+	r->jobs = ARENA_ARRAY(r->arena, page->max_rows, struct queue_job *);
+}
+
+static int end(struct reading *r, int rc)
+{
+	if (rc < 0)
+		drop_jobs(r);
+	r->page->full = r->rows == r->page->max_rows;
+	arena_free(r->arena);
+	return rc;
 }
 
 int queue_table_page(struct store *store, struct queue_page *page)
 {
-	struct reading r = { .page = page, .arena = arena_new() };
-	list_init(&page->jobs);
-	list_init(&page->expired);
-	r.put_off = ARENA_ARRAY(r.arena, page->max_rows, struct put_off);
-	r.jobs = ARENA_ARRAY(r.arena, page->max_rows, struct queue_job *);
-	int rc = store_commit(store, NULL, 0, page_commit, &r);
-	if (rc < 0)
-		drop_jobs(&r);
-	arena_free(r.arena);
-	return rc;
+	struct reading r;
+	begin(&r, page);
+	return end(&r, store_commit(store, NULL, 0, page_commit, &r));
 }
 
-int queue_table_take_over(struct db *db, const char *owner, int64_t now_ms)
+int queue_table_new(struct store *store, struct queue_page *page)
 {
-	return db_run(db,
-	              "UPDATE queue_recipient SET lease_owner = NULL,"
-	              " due_ms = CASE held WHEN 1 THEN due_ms ELSE $2 END"
-	              " WHERE lease_owner IS NOT NULL AND lease_owner <> $1",
-	              "si", owner, now_ms);
+	struct reading r;
+	begin(&r, page);
+	int rc = store_read(store, read_new, &r);
+	page->next_due_ms = QUEUE_NEVER_MS;
+	if (rc == 0 && r.put_off_count > 0) {
+		rc = store_commit(store, NULL, 0, write_put_offs, &r);
+		/* In the order of rows, so not by date. */
+		for (size_t i = 0; i < r.put_off_count; i++) {
+			if (r.put_off[i].due_ms < page->next_due_ms)
+				page->next_due_ms = r.put_off[i].due_ms;
+		}
+	}
+	return end(&r, rc);
+}
+
+int queue_table_take_over(struct db *db, int64_t now_ms, int64_t *newest_out)
+{
+	int rc = db_run(db,
+	                "UPDATE queue_recipient SET lease_owner = NULL,"
+	                " due_ms = CASE held WHEN 1 THEN $2 ELSE $1 END"
+	                " WHERE lease_owner IS NOT NULL",
+	                "ii", now_ms, QUEUE_NEVER_MS);
+	if (rc < 0)
+		return rc;
+	return db_get_int(db, newest_out, "SELECT coalesce(max(id), 0) FROM queue_message", "");
 }
 
 /* --- recording ------------------------------------------------------------------------ */

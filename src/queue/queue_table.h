@@ -8,32 +8,35 @@
 #include "store/db.h"
 #include "store/store.h"
 
-enum { QUEUE_OWNER_MAX = 32 };
-
 /* One page of rows that are due. */
 struct queue_page {
 	/* in */
 	struct queue_ready *ready;
 	const struct config *config; /* for client_route_key() */
-	const char *owner;           /* of leases: random, one a process */
+	const char *owner;           /* of leases */
 	int64_t now_ms;
 	int64_t lease_ms;
 	unsigned max_rows;
+	/* in and out, for queue_table_new(): the last row that was seen */
+	int64_t seen_message, seen_position;
 	/* out */
 	struct list jobs;    /* leased; the key of their destination is job->key */
 	struct list expired; /* leased; to be recorded as QUEUE_END_EXPIRED */
 	bool full;           /* there may be more at once */
-	int64_t next_due_ms; /* of the earliest row not due yet; INT64_MAX: none */
+	int64_t next_due_ms; /* of the earliest row that waits; INT64_MAX: none */
 };
 
 /* Takes leases on what is due, as far as the destinations admit it; puts off the rest. Makes a
  * commit. On failure nothing was leased and both lists are empty. A row whose lease ran out but
  * is ours is in our memory still (a slow remote, or the clock jumped): the lease goes on. */
 int queue_table_page(struct store *store, struct queue_page *page);
+/* The same for rows that were added since, which are leased to us already: mostly a read only.
+ * next_due_ms tells of those that were put off. On failure they will be read again. */
+int queue_table_new(struct store *store, struct queue_page *page);
 
-/* Gives leases of other owners back: they are of processes that died, since a store has one
- * process at a time. */
-int queue_table_take_over(struct db *db, const char *owner, int64_t now_ms);
+/* At the start, before anything is taken up: gives all leases back. They are of processes that
+ * died, since a store has one process at a time. *newest_out: the newest message there is. */
+int queue_table_take_over(struct db *db, int64_t now_ms, int64_t *newest_out);
 
 /* Records the ends of a job's recipients: rows, the message row and blob with the last of them
  * (invariants 1 and 2), journeys. *gone_out: how many rows of recipients that end were there; one

@@ -156,14 +156,14 @@ static int make_account(struct db *db, void *arg)
 	return rc < 0 ? rc : directory_add_account(db, &account, &id);
 }
 
-static void kick(void *arg) { queue_kick(((struct office *)arg)->queue); }
+static void added(void *arg) { queue_added(((struct office *)arg)->queue); }
 
 static void open_parts(struct office *o)
 {
 	const struct post_config post = { .store = o->store,
 		                          .mailboxes = o->mailboxes,
 		                          .config = o->config,
-		                          .queued = kick,
+		                          .queued = added,
 		                          .queued_arg = o };
 	assert_int_equal(post_open(&post, &o->post), 0);
 	const struct queue_config queue = { .store = o->store,

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/codec.h"
 #include "base/log.h"
 #include "route/post_internal.h"
 #include "store/store.h"
@@ -20,11 +21,14 @@ int post_open(const struct post_config *config, struct post **out)
 		.max_targets = config->config->local.max_alias_targets,
 	};
 	queue_id_source_create(&p->ids);
+	snprintf(p->owner, sizeof(p->owner), "%016llx", (unsigned long long)random_u64());
 	*out = p;
 	return 0;
 }
 
 void post_close(struct post *p) { free(p); }
+
+const char *post_owner(const struct post *p) { return p->owner; }
 
 void post_new_id(struct post *p, char out[static 17])
 {

@@ -4,15 +4,16 @@
 
 #include "store/store.h"
 
-static int queue_add_recipient(struct db *db, int64_t message, size_t position, int64_t due_ms,
-                               const struct queue_new_recipient *r)
+static int queue_add_recipient(struct db *db, int64_t message, size_t position,
+                               const struct queue_new_message *m)
 {
+	const struct queue_new_recipient *r = &m->recipients[position];
 	return db_run(db,
 	              "INSERT INTO queue_recipient (queue_message_id, position, forward_path,"
-	              " domain, notify, orcpt, prefix, due_ms)"
-	              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-	              "iittitti", message, (int64_t)position, r->forward_path, r->domain,
-	              (int64_t)r->notify, r->orcpt, r->prefix, due_ms);
+	              " domain, notify, orcpt, prefix, due_ms, lease_owner)"
+	              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+	              "iittittis", message, (int64_t)position, r->forward_path, r->domain,
+	              (int64_t)r->notify, r->orcpt, r->prefix, m->due_ms, m->lease_owner);
 }
 
 int queue_add_message(struct db *db, const struct queue_new_message *m)
@@ -32,7 +33,7 @@ int queue_add_message(struct db *db, const struct queue_new_message *m)
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < m->recipient_count; i++) {
-		rc = queue_add_recipient(db, id, i, m->due_ms, &m->recipients[i]);
+		rc = queue_add_recipient(db, id, i, m);
 		if (rc < 0)
 			return rc;
 	}

@@ -18,12 +18,13 @@ struct queue_new_message {
 	struct slice queue_id; /* 16 characters */
 	struct slice message_id;
 	struct slice reverse_path;
-	int64_t blob_id;     /* retained once by queue_add_message() */
-	uint64_t skip_bytes; /* at the front of the blob that are not sent on: the Return-Path
-	                        field, which only final delivery adds (RFC 5321 4.4) */
-	uint64_t size_bytes; /* of the blob */
-	int64_t now_ms;      /* wall clock */
-	int64_t due_ms;      /* first attempt */
+	int64_t blob_id;         /* retained once by queue_add_message() */
+	uint64_t skip_bytes;     /* at the front of the blob that are not sent on: the Return-Path
+	                            field, which only final delivery adds (RFC 5321 4.4) */
+	uint64_t size_bytes;     /* of the blob */
+	int64_t now_ms;          /* wall clock */
+	int64_t due_ms;          /* first attempt; or the end of the lease */
+	const char *lease_owner; /* who has it from the start; NULL: nobody */
 	int64_t expires_ms;
 	bool smtputf8, body_8bit;
 	struct slice envid;

@@ -82,6 +82,14 @@ struct blob_view {
  * if the blob is released or moved meanwhile. Not inside a closure. */
 int blob_open(struct store *s, int64_t blob_id, struct blob_view *out);
 void blob_close(struct blob_view *v);
+/* The same for who has read the blob's row already, which saves a look-up: the columns segment,
+ * position and length of table blob. They may be out of date. */
+struct blob_place {
+	uint32_t segment;
+	uint64_t position, length;
+};
+int blob_open_at(struct store *s, int64_t blob_id, const struct blob_place *place,
+		 struct blob_view *out);
 
 /* --- upkeep -------------------------------------------------------------------------- */
 
