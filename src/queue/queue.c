@@ -41,6 +41,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 		                               .expire_ms = c->queue.expire_ms };
 	q->ready = queue_ready_new(&limits, &q->schedule);
 	pthread_mutex_init(&q->recorder.lock, NULL);
+	pthread_mutex_init(&q->clock.lock, NULL);
 	list_init(&q->recorder.jobs);
 	q->owner = post_owner(config->post);
 	int rc = open_tls(q);
@@ -59,6 +60,7 @@ void queue_close(struct queue *q)
 	LIST_EACH (&q->recorder.jobs, link, following) {
 		queue_job_free(LIST_ENTRY(link, struct queue_job, link));
 	}
+	pthread_mutex_destroy(&q->clock.lock);
 	pthread_mutex_destroy(&q->recorder.lock);
 	queue_ready_free(q->ready);
 	tls_client_free(q->tls_any);
@@ -142,6 +144,7 @@ static struct queue_page make_page(struct queue *q)
 		.config = q->config.config,
 		.owner = q->owner,
 		.now_ms = clock_wall_ms(),
+		.dates_are_doubtful = queue_clock_is_doubtful(q),
 		.lease_ms = POST_LEASE_MS,
 		.max_rows = PAGE_ROWS,
 		.seen_message = q->seen_message,
@@ -205,7 +208,9 @@ static void feed(void *arg)
 {
 	struct queue *q = arg;
 	while (!runtime_stopping()) {
-		int rc = feed_new(q);
+		int rc = queue_clock_follow(q);
+		if (rc == 0)
+			rc = feed_new(q);
 		if (rc == 0 && atomic_load(&q->next_due_ms) <= clock_wall_ms())
 			rc = feed_due(q);
 		int64_t deadline = deadline_in(time_to_wait(q, rc));
@@ -227,6 +232,8 @@ static int take_over(struct db *db, void *arg)
 int queue_start(struct queue *q)
 {
 	int rc = store_commit(q->config.store, NULL, 0, take_over, q);
+	if (rc == 0)
+		rc = queue_clock_start(q);
 	if (rc < 0)
 		return rc;
 	q->recorder.fiber = fiber_start(-1, "queue recorder", queue_record_run, q);

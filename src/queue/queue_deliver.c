@@ -224,6 +224,7 @@ static int64_t begin_pause(struct delivery *d, const struct queue_job *job, int6
 	LIST_EACH (&returned, link, following) {
 		struct queue_job *other = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&other->link);
+		other->dates_are_doubtful = job->dates_are_doubtful;
 		queue_job_return(other, now_ms, until_ms, outcome);
 		queue_record_put(q, other);
 	}
@@ -237,6 +238,7 @@ static void finish(struct delivery *d, struct queue_job *job, int rc,
 	int64_t now_ms = clock_wall_ms();
 	int64_t host_due_ms = 0;
 	bool cancelled = rc < 0 && outcome->error == -ECANCELED;
+	job->dates_are_doubtful = queue_clock_is_doubtful(q);
 	bool trouble = rc < 0 && outcome->host && outcome->verdict == SMTP_TEMPORARY;
 	if (trouble && !cancelled)
 		host_due_ms = begin_pause(d, job, now_ms, outcome);

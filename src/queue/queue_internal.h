@@ -19,9 +19,18 @@ struct queue_recorder {
 	atomic_bool ended;
 };
 
+/* See queue_clock.c. */
+struct queue_clock {
+	pthread_mutex_t lock;
+	struct clock_watch watch;
+	bool is_set;               /* and the rows do not know yet */
+	int64_t by_ms, forward_ms; /* in all; the steps forward alone */
+};
+
 struct queue {
 	struct queue_config config;
 	struct queue_schedule schedule;
+	struct queue_clock clock;
 	struct queue_ready *ready;
 	struct queue_recorder recorder;
 	struct tls_client *tls_any, *tls_verified;
@@ -40,6 +49,13 @@ void queue_note_due(struct queue *q, int64_t due_ms);
 
 /* Starts delivery fibers for destinations that want them. Any worker. */
 void queue_dispatch(struct queue *q);
+
+/* queue_clock.c: corrects the dates of rows: at the start, and by the feeder when the wall clock
+ * was set. */
+int queue_clock_start(struct queue *q);
+int queue_clock_follow(struct queue *q);
+/* True while nothing should end because of a date. Any worker. */
+bool queue_clock_is_doubtful(struct queue *q);
 
 /* queue_deliver.c: the fiber of a connection. */
 struct queue_carrier {

@@ -39,11 +39,16 @@ size_t queue_job_add(struct queue_job *job)
 	return job->count++;
 }
 
+static bool has_expired(const struct queue_job *job, int64_t now_ms)
+{
+	return now_ms >= job->expires_ms && !job->dates_are_doubtful;
+}
+
 static void defer(struct queue_job *job, size_t i, const struct queue_schedule *schedule,
                   int64_t now_ms, int64_t host_due_ms)
 {
 	struct queue_target *t = &job->targets[i];
-	if (now_ms >= job->expires_ms) {
+	if (has_expired(job, now_ms)) {
 		t->end = QUEUE_END_EXPIRED;
 		return;
 	}
@@ -84,7 +89,7 @@ void queue_job_return(struct queue_job *job, int64_t now_ms, int64_t due_ms,
 	job->ended_ms = now_ms;
 	for (size_t i = 0; i < job->count; i++) {
 		struct queue_target *t = &job->targets[i];
-		t->end = now_ms >= job->expires_ms ? QUEUE_END_EXPIRED : QUEUE_END_RETURNED;
+		t->end = has_expired(job, now_ms) ? QUEUE_END_EXPIRED : QUEUE_END_RETURNED;
 		t->due_ms = queue_schedule_due(now_ms, due_ms - now_ms, job->expires_ms);
 		if (!why)
 			continue;

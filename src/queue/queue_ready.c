@@ -370,6 +370,21 @@ void queue_ready_leave(struct queue_ready *r, struct queue_destination *d)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void queue_ready_set_clock(struct queue_ready *r, int64_t by_ms)
+{
+	size_t position = 0;
+	struct slice key;
+	void *value;
+	pthread_mutex_lock(&r->lock);
+	r->swept_ms += by_ms;
+	while (hash_next(r->destinations, &position, &key, &value)) {
+		struct queue_destination *d = value;
+		d->pause_until_ms += d->pause_until_ms > 0 ? by_ms : 0;
+		d->pushed_until_us += d->pushed_until_us > 0 ? by_ms * 1000 : 0;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
 struct queue_ready_counts queue_ready_counts(struct queue_ready *r)
 {
 	pthread_mutex_lock(&r->lock);

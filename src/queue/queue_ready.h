@@ -70,6 +70,9 @@ int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d, in
 /* The fiber ends. */
 void queue_ready_leave(struct queue_ready *r, struct queue_destination *d);
 
+/* The wall clock was set: what is to last lasts as long as it would have. */
+void queue_ready_set_clock(struct queue_ready *r, int64_t by_ms);
+
 struct queue_ready_counts {
 	uint64_t recipients, connections;
 };

@@ -32,6 +32,7 @@ static bool wants(const struct queue_job *job, size_t i, enum queue_dsn_action a
 		       (notify == 0 || (notify & NOTIFY_FAILURE));
 	case DSN_DELAYED:
 		return t->end == QUEUE_END_DEFERRED && !t->delay_told && (notify & NOTIFY_DELAY) &&
+		       !job->dates_are_doubtful &&
 		       job->ended_ms - job->arrived_ms >= DELAY_NOTICE_MS;
 	default:
 		/* A remote that knows DSN tells by itself. */

@@ -134,6 +134,7 @@ static void lease(struct reading *r, const struct db_rows *rows, struct slice ke
 	if (!job) {
 		job = make_job(rows, key);
 		job->is_expired = expired_why != NULL;
+		job->dates_are_doubtful = r->page->dates_are_doubtful;
 		r->jobs[r->job_count++] = job;
 		list_append(expired_why ? &r->page->expired : &r->page->jobs, &job->link);
 	}
@@ -162,8 +163,9 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	struct slice key = client_route_key(p->config, r->arena, db_text(rows, COL_DOMAIN));
 	struct slice why;
 	int64_t due_ms = 0;
+	int64_t expires_ms = p->dates_are_doubtful ? QUEUE_NEVER_MS : db_int(rows, COL_EXPIRES);
 	switch (queue_ready_admit(p->ready, r->arena, key, db_int(rows, COL_ASKED) != 0, p->now_ms,
-	                          db_int(rows, COL_EXPIRES), &due_ms, &why)) {
+	                          expires_ms, &due_ms, &why)) {
 	case QUEUE_ADMIT:
 		lease(r, rows, key, NULL);
 		break;

@@ -15,6 +15,7 @@ struct queue_page {
 	const struct config *config; /* for client_route_key() */
 	const char *owner;           /* of leases */
 	int64_t now_ms;
+	bool dates_are_doubtful; /* nothing expires */
 	int64_t lease_ms;
 	unsigned max_rows;
 	/* in and out, for queue_table_new(): the last row that was seen */

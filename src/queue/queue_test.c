@@ -190,12 +190,12 @@ static void too_old(struct office *o)
 	office_post(o, "alice@example.test", "bob@far.test", NOTIFY_FAILURE | NOTIFY_DELAY);
 	office_wait(o, DEFERRED, 1);
 	/* Five hours later its sender hears that it takes long, after five days that it is over. */
-	clock_shift_wall(5 * 3600 * 1000LL);
+	clock_let_pass(5 * 3600 * 1000LL);
 	queue_kick(o->queue);
 	office_wait(o, INBOXED, 1);
 	EXPECT(o, has(office_inbox(o), "\r\nAction: delayed\r\nStatus: 4.2.1\r\n"));
 	EXPECT(o, has(office_inbox(o), "\r\nWill-Retry-Until: "));
-	clock_shift_wall(5 * 24 * 3600 * 1000LL);
+	clock_let_pass(5 * 24 * 3600 * 1000LL);
 	queue_kick(o->queue);
 	office_wait(o, INBOXED, 2);
 	struct slice dsn = office_inbox(o);
@@ -208,6 +208,86 @@ static void what_is_too_old_goes_back(void **state)
 {
 	office_run(*state, too_old);
 	clock_shift_wall(-(5 * 24 + 5) * 3600 * 1000LL);
+}
+
+static void after_a_crash(struct office *o)
+{
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, o->remote.messages, 1);
+}
+
+static int give_up_leases(struct db *db, void *arg)
+{
+	(void)arg;
+	return db_run(db, "UPDATE queue_recipient SET lease_owner = NULL", "");
+}
+
+#define YEAR_MS (365 * 24 * 3600 * 1000LL)
+
+static void a_year_ahead(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", NULL, -1, "450 4.2.1 busy" };
+	office_post(o, "alice@example.test", "bob@far.test", NOTIFY_FAILURE | NOTIFY_DELAY);
+	office_wait(o, DEFERRED, 1);
+	clock_shift_wall(YEAR_MS);
+	queue_kick(o->queue);
+	office_wait(o, DEFERRED, 4);
+	EXPECT_NUMBER(o, office_count(o, QUEUED), 1);
+	EXPECT_NUMBER(o, office_count(o, BOUNCED), 0);
+	/* Its time goes on from there. */
+	clock_let_pass(3 * 24 * 3600 * 1000LL);
+	queue_kick(o->queue);
+	office_wait(o, INBOXED, 1);
+	EXPECT(o, has(office_inbox(o), "\r\nAction: delayed\r\n"));
+	clock_let_pass(3 * 24 * 3600 * 1000LL);
+	queue_kick(o->queue);
+	office_wait(o, BOUNCED, 1);
+	nothing_is_left(o);
+}
+
+static void a_clock_set_forward_bounces_nothing(void **state)
+{
+	office_run(*state, a_year_ahead);
+	clock_shift_wall(-YEAR_MS - 6 * 24 * 3600 * 1000LL);
+}
+
+static void a_year_back(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", NULL, 2, "450 4.2.1 busy" };
+	office_post(o, "alice@example.test", "bob@far.test", 0);
+	office_wait(o, DEFERRED, 1);
+	clock_shift_wall(-YEAR_MS);
+	queue_added(o->queue);
+	office_wait(o, RELAYED, 1);
+	nothing_is_left(o);
+}
+
+static void a_clock_set_back_delays_nothing(void **state)
+{
+	office_run(*state, a_year_back);
+	clock_shift_wall(YEAR_MS);
+}
+
+/* Written by a clock that was ahead, and read after a restart by one that is right. */
+static void rows_from_the_future_are_due(void **state)
+{
+	struct office *o = *state;
+	clock_shift_wall(YEAR_MS);
+	office_post(o, "alice@example.test", "bob@far.test", 0);
+	clock_shift_wall(-YEAR_MS);
+	assert_int_equal(store_commit(o->store, NULL, 0, give_up_leases, NULL), 0);
+	office_run(o, after_a_crash);
+}
+
+/* Read by one that is ahead, or written by one that was behind: its time may not be over. */
+static void rows_from_the_past_are_tried(void **state)
+{
+	struct office *o = *state;
+	o->remote.rules[0] = (struct remote_rule){ "RCPT", NULL, 3, "450 4.2.1 busy" };
+	clock_shift_wall(-YEAR_MS);
+	office_post(o, "alice@example.test", "bob@far.test", 0);
+	clock_shift_wall(YEAR_MS);
+	office_run(o, after_a_crash);
 }
 
 static void a_dead_host(struct office *o)
@@ -263,12 +343,6 @@ static int lease_to_the_dead(struct db *db, void *arg)
 	return db_run(db,
 	              "UPDATE queue_recipient SET lease_owner = 'gone', due_ms = due_ms + 3600000",
 	              "");
-}
-
-static void after_a_crash(struct office *o)
-{
-	office_wait(o, QUEUED, 0);
-	EXPECT_NUMBER(o, o->remote.messages, 1);
 }
 
 static void takes_over_from_the_dead(void **state)
@@ -375,6 +449,10 @@ int main(void)
 		TEST(a_report_goes_through_the_queue),
 		TEST(success_is_told_if_asked),
 		TEST(what_is_too_old_goes_back),
+		TEST(a_clock_set_forward_bounces_nothing),
+		TEST(a_clock_set_back_delays_nothing),
+		TEST(rows_from_the_future_are_due),
+		TEST(rows_from_the_past_are_tried),
 		TEST(a_dead_host_costs_one_attempt_a_step),
 		TEST(a_dead_host_holds_up_no_other),
 		TEST(takes_over_from_the_dead),
