@@ -2,6 +2,8 @@
 import email
 import email.policy
 import os
+import pty
+import re
 import subprocess
 
 import pytest
@@ -133,6 +135,32 @@ def test_a_large_attachment(server, tmp_path):
     assert result.returncode == 0, result.stderr
     attachment = list(newest(server).iter_attachments())[0]
     assert attachment.get_content() == data
+
+
+def test_progress_on_a_terminal(server, tmp_path):
+    """Only there, only for what takes a while, and gone when it is done."""
+    def on_terminal(size):
+        (tmp_path / "a.bin").write_bytes(bytes(size))
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([VEREDUS, "send", "--server", f"127.0.0.1:{server.port['smtp']}", "-f",
+                               "s@remote.test", "-t", "bob@example.test", "-a", tmp_path / "a.bin"],
+                              stdout=subprocess.DEVNULL, stderr=theirs) as process:
+            os.close(theirs)
+            shown = b""
+            with open(ours, "rb", buffering=0) as terminal:
+                try:
+                    while part := terminal.read(4096):
+                        shown += part
+                except OSError:   # how a terminal tells its end
+                    pass
+        assert process.returncode == 0, shown
+        return shown
+    shown = on_terminal(9_000_000)
+    assert re.match(rb"\rsending: +0 % of 11\.\d MiB", shown), shown
+    percents = [int(n) for n in re.findall(rb"(\d+) %", shown)]
+    assert percents == sorted(percents) and percents[-1] <= 100
+    assert shown.endswith(b"\r\x1b[K")
+    assert on_terminal(1000) == b""
 
 
 @pytest.mark.parametrize("args, status, text", [
