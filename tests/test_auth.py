@@ -213,6 +213,83 @@ def test_gsasl_without_tls(server, mechanism):
         assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.fixture(scope="module")
+def legacy(server):
+    """alice has opted in."""
+    server.cli("user", "passwd", "alice@example.test", "--allow-legacy-auth", input=PASSWORD + "\n")
+    yield server
+    server.cli("user", "passwd", "alice@example.test", input=PASSWORD + "\n")
+
+
+def offered(server):
+    with smtplib.SMTP("127.0.0.1", server.port["submission"]) as smtp:
+        smtp.ehlo()
+        return smtp.esmtp_features["auth"].split()
+
+
+def test_legacy_only_after_opting_in(make_server):
+    server = make_server()
+    assert "CRAM-MD5" not in offered(server)
+    server.cli("user", "add", "old@example.test", "--allow-legacy-auth", input="long ago\n")
+    assert offered(server)[-2:] == ["DIGEST-MD5", "CRAM-MD5"]
+    kept = b"".join(p.read_bytes() for p in server.dir.glob("veredus.db*"))
+    assert b"old@example.test" in kept and b"long ago" not in kept
+    with smtplib.SMTP("127.0.0.1", server.port["submission"]) as smtp:
+        smtp.ehlo()
+        smtp.user, smtp.password = "old@example.test", "long ago"
+        assert smtp.auth("CRAM-MD5", smtp.auth_cram_md5)[0] == 235
+    server.stop()
+    server.start()
+    imap = imaplib.IMAP4("127.0.0.1", server.port["imap"])
+    imap.login_cram_md5("old@example.test", "long ago")
+    imap.logout()
+    pop = poplib.POP3("127.0.0.1", server.port["pop3"])
+    assert "CRAM-MD5" in pop.capa()["SASL"]
+    pop.quit()
+    server.cli("user", "passwd", "old@example.test", input="long ago\n")
+    assert "CRAM-MD5" not in offered(server)
+
+
+def test_legacy_without_a_running_server(make_server):
+    server = make_server()
+    server.stop()
+    server.cli("user", "add", "old@example.test", "--allow-legacy-auth", input="long ago\n")
+    server.start()
+    imap = imaplib.IMAP4("127.0.0.1", server.port["imap"])
+    imap.login_cram_md5("old@example.test", "long ago")
+    imap.logout()
+
+
+@pytest.mark.parametrize("mechanism", ["CRAM-MD5", "DIGEST-MD5"])
+def test_legacy_clients(legacy, tmp_path, mechanism):
+    server = legacy
+    for protocol, port in (("smtp", "submission"), ("imap", "imap")):
+        result = gsasl(server, protocol, port, mechanism, "--no-starttls", "--quality-of-protection=qop-auth")
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert gsasl(server, protocol, port, mechanism, "--no-starttls", "--quality-of-protection=qop-auth",
+                     password="wrong").returncode != 0
+    message = tmp_path / "message"
+    message.write_text(f"From: alice@example.test\r\nSubject: curl {mechanism}\r\n\r\nhello\r\n")
+    for url, more in ((f"smtp://127.0.0.1:{server.port['submission']}",
+                       ["--mail-from", "alice@example.test", "--mail-rcpt", "bob@example.test",
+                        "--upload-file", message, "-k", "--ssl-reqd"]),
+                      (f"imap://127.0.0.1:{server.port['imap']}/INBOX", ["-X", "NOOP"]),
+                      (f"pop3://127.0.0.1:{server.port['pop3']}/", [])):
+        result = subprocess.run(["curl", "-sS", url, "--login-options", f"AUTH={mechanism}", "--user",
+                                 f"alice@example.test:{PASSWORD}", *more], text=True,
+                                capture_output=True, timeout=60)
+        assert result.returncode == 0, f"{url}: {result.stderr}"
+    assert any(f"Subject: curl {mechanism}".encode() in m for m in server.wait_messages(1, "bob"))
+
+
+def test_legacy_swaks(legacy):
+    result = subprocess.run(["swaks", "--server", "127.0.0.1", "--port",
+                             str(legacy.port["submission"]), "-tls", "--auth", "CRAM-MD5",
+                             "--auth-user", "alice@example.test", "--auth-password", PASSWORD,
+                             "--quit-after", "AUTH"], text=True, capture_output=True, timeout=60)
+    assert result.returncode == 0 and "235 " in result.stdout, result.stdout
+
+
 @pytest.mark.parametrize("mechanism", SCRAM)
 def test_msmtp(server, tmp_path, mechanism):
     config = tmp_path / "msmtprc"

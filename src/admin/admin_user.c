@@ -1,9 +1,12 @@
 /* user.add, user.passwd, user.list, user.remove, user.quota, user.enable, user.disable
  *
- * Passwords do not come here: the command line makes verifiers of them. */
+ * Passwords do not come here: the command line makes verifiers of them. Only for accounts that opt
+ * in to mechanisms that need the password itself it comes too, and is sealed. */
 #include <errno.h>
 
 #include "admin/admin_commands.h"
+#include "auth/auth_key.h"
+#include "auth/legacy.h"
 #include "directory/directory.h"
 #include "mailbox/mailbox.h"
 
@@ -18,12 +21,14 @@ struct change {
 	bool enabled;
 	struct directory_verifier verifiers[VERIFIERS_MAX];
 	size_t verifier_count;
+	const char *legacy_password; /* to be kept, sealed; or NULL */
 };
 
 static int read_verifiers(const json_t *request, struct change *c, struct admin_reply *reply)
 {
 	size_t index;
 	json_t *value;
+	c->legacy_password = admin_text(request, "legacy_password");
 	json_array_foreach(json_object_get(request, "verifiers"), index, value)
 	{
 		const char *kind = admin_text(value, "kind");
@@ -66,16 +71,42 @@ static int prepare(struct change *c, const json_t *request, struct admin_reply *
 	return rc < 0 ? explain(reply, c, rc) : 0;
 }
 
+/* Puts the sealed password among the verifiers, where the account has opted in. */
+static int seal(const struct admin *admin, struct change *c)
+{
+	uint8_t key[AUTH_KEY_BYTES];
+	struct directory_verifier *v = &c->verifiers[c->verifier_count];
+	if (!c->legacy_password)
+		return 0;
+	if (c->verifier_count == VERIFIERS_MAX)
+		return -EINVAL;
+	int rc = auth_key_load(arena_printf(c->arena, "%s/" AUTH_KEY_FILE, admin->config->dir),
+	                       key);
+	if (rc == 0)
+		rc = legacy_seal(c->arena, key, c->address, slice_from_str(c->legacy_password),
+		                 &v->value);
+	explicit_bzero(key, sizeof(key));
+	if (rc < 0)
+		return rc;
+	v->kind = LEGACY_KIND;
+	c->verifier_count++;
+	return 0;
+}
+
 /* The life of a change: its arena, its address, one commit, its error in words. */
 static int commit(struct admin *admin, const json_t *request, struct admin_reply *reply,
                   struct change *c, store_fn fn)
 {
 	c->arena = arena_new();
 	int rc = prepare(c, request, reply);
+	if (rc == 0 && (rc = seal(admin, c)) < 0)
+		rc = admin_fail(reply, rc, "the password can't be sealed: see " AUTH_KEY_FILE);
 	if (rc == 0) {
 		rc = store_commit(admin->store, NULL, 0, fn, c);
 		if (rc < 0)
 			rc = explain(reply, c, rc);
+		else if (admin->auth)
+			auth_accounts_changed(admin->auth);
 	}
 	arena_free(c->arena);
 	return rc;

@@ -21,6 +21,7 @@ enum {
 	REFUSAL_PAUSE_MS = 1500,
 	REMEMBER_MS = 600000,
 	NAME_MAX_BYTES = 320,
+	LEGACY_LOOK_MS = 60000, /* whether anybody has opted in */
 };
 
 struct auth {
@@ -30,7 +31,8 @@ struct auth {
 	struct auth_line *hashers;
 	struct auth_cache *cache;
 	_Atomic int64_t pause_ms, remember_ms;
-	atomic_bool binding;
+	atomic_bool binding, legacy;
+	_Atomic int64_t legacy_until_ms; /* what was seen is believed */
 	_Atomic uint64_t accepted, refused, unavailable;
 };
 
@@ -86,6 +88,20 @@ int auth_get_binding(const struct auth *a, const struct conn *c,
                      uint8_t out[static CONN_TLS_BINDING_BYTES])
 {
 	return a->binding ? conn_tls_binding(c, out) : -ENOTSUP;
+}
+
+void auth_accounts_changed(struct auth *a) { a->legacy_until_ms = 0; }
+
+bool auth_has_legacy(struct auth *a)
+{
+	int64_t now = clock_monotonic_ms();
+	bool used;
+	if (now < a->legacy_until_ms)
+		return a->legacy;
+	a->legacy_until_ms = now + LEGACY_LOOK_MS;
+	if (legacy_is_used(a->store, &used) == 0)
+		a->legacy = used;
+	return a->legacy;
 }
 
 /* --- one password ----------------------------------------------------------------------- */
@@ -162,6 +178,12 @@ int auth_find_scram(struct auth *a, struct arena *arena, const char *kind, struc
                     struct scram_finding *out)
 {
 	return scram_find(a->store, arena, a->key, kind, slice_sub(name, 0, NAME_MAX_BYTES), out);
+}
+
+int auth_find_legacy(struct auth *a, struct arena *arena, struct slice name,
+                     struct legacy_finding *out)
+{
+	return legacy_find(a->store, arena, a->key, slice_sub(name, 0, NAME_MAX_BYTES), out);
 }
 
 enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char *mechanism,

@@ -34,6 +34,9 @@ int auth_use_key_file(struct auth *a, const char *path);
 void auth_set_refusal_pause(struct auth *a, int64_t ms);
 /* How long a right password is not hashed again. 0: always. */
 void auth_set_remember(struct auth *a, int64_t ms);
+/* Some account has got, or lost, what CRAM-MD5 and DIGEST-MD5 need: look again whether to offer
+ * them. It is looked from time to time anyway. [any thread] */
+void auth_accounts_changed(struct auth *a);
 /* Whether mechanisms that bind to the connection (-PLUS) are offered, over TLS 1.3. They are. */
 void auth_set_binding(struct auth *a, bool offered);
 

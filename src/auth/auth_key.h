@@ -6,6 +6,7 @@
 #include "base/slice.h"
 
 enum { AUTH_KEY_BYTES = 32 };
+#define AUTH_KEY_FILE "auth.key"
 
 /* Reads the file, or makes it with a random key, readable by its owner alone. 0; -EINVAL: it is
  * there, but no key is in it; or what the system said. */

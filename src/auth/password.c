@@ -26,10 +26,21 @@ static char *prepare(struct slice password)
 	return prepared;
 }
 
-static void wipe(char *text)
+static bool is_possible(struct slice password)
 {
-	explicit_bzero(text, strlen(text));
-	free(text);
+	return password.len > 0 && password.len <= PASSWORD_MAX &&
+	       slice_find_byte(password, '\0') < 0;
+}
+
+char *password_prepare(struct slice password)
+{
+	return is_possible(password) ? prepare(password) : NULL;
+}
+
+void password_wipe(char *prepared)
+{
+	explicit_bzero(prepared, strlen(prepared));
+	free(prepared);
 }
 
 static int make_argon2(struct arena *arena, const char *password, const char **out)
@@ -98,25 +109,23 @@ static int make_scram(struct arena *arena, const struct scram *s, const char *pa
 int password_make(struct arena *arena, struct slice password,
                   struct directory_verifier out[static PASSWORD_VERIFIERS])
 {
-	if (password.len == 0 || password.len > PASSWORD_MAX ||
-	    slice_find_byte(password, '\0') >= 0)
+	char *prepared = password_prepare(password);
+	if (!prepared)
 		return -EINVAL;
-	char *prepared = prepare(password);
 	out[0].kind = PASSWORD_KIND_ARGON2;
 	int rc = make_argon2(arena, prepared, &out[0].value);
 	for (int i = 0; i < 2 && rc == 0; i++)
 		rc = make_scram(arena, &scrams[i], prepared, &out[1 + i]);
-	wipe(prepared);
+	password_wipe(prepared);
 	return rc;
 }
 
 bool password_is_right(const char *verifier, struct slice password)
 {
 	/* Bytes that can't be in a password are compared as an empty one, which is none either. */
-	bool possible = password.len > 0 && password.len <= PASSWORD_MAX &&
-	                slice_find_byte(password, '\0') < 0;
+	bool possible = is_possible(password);
 	char *prepared = prepare(possible ? password : SLICE_EMPTY);
 	int rc = argon2id_verify(verifier ? verifier : nobody, prepared, strlen(prepared));
-	wipe(prepared);
+	password_wipe(prepared);
 	return rc == ARGON2_OK && possible && verifier;
 }

@@ -29,6 +29,11 @@ enum {
 int password_make(struct arena *arena, struct slice password,
                   struct directory_verifier out[static PASSWORD_VERIFIERS]);
 
+/* The password as all mechanisms take it: normalised. To be wiped and freed by password_wipe().
+ * NULL: empty, too long, or has a NUL. */
+char *password_prepare(struct slice password);
+void password_wipe(char *prepared);
+
 /* Compares with an Argon2id verifier. A NULL verifier takes the same time as one, and is never
  * right: so nobody learns by the clock which accounts there are. */
 bool password_is_right(const char *verifier, struct slice password);

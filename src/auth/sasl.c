@@ -19,6 +19,11 @@ static const struct sasl_mechanism mechanisms[] = {
 	  .shows_password = true,
 	  .server_speaks = true,
 	  .prompts = { "Username:", "Password:" } },
+	{ .name = "DIGEST-MD5",
+	  .legacy = true,
+	  .server_speaks = true,
+	  .check = legacy_digest_is_plain },
+	{ .name = "CRAM-MD5", .legacy = true, .server_speaks = true },
 };
 enum {
 	MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]),
@@ -41,7 +46,10 @@ struct auth_exchange {
 	Gsasl_session *session;
 	unsigned steps;
 	struct claim claim;
-	struct scram_finding found; /* for a mechanism with .scram, once the name is known */
+	/* Of a mechanism with .scram or .legacy, once the name is known: who it would be. */
+	struct auth_identity candidate;
+	bool may_login;
+	struct scram_secret secret;
 	bool unavailable;
 	struct auth_identity identity;
 };
@@ -51,7 +59,8 @@ struct auth_exchange {
 static bool is_offered(const struct sasl_mechanism *m, unsigned offer)
 {
 	return (!m->shows_password || offer & SASL_OFFER_CLEAR) &&
-	       (!m->binds || offer & SASL_OFFER_BINDING);
+	       (!m->binds || offer & SASL_OFFER_BINDING) &&
+	       (!m->legacy || offer & SASL_OFFER_LEGACY);
 }
 
 static char *list_names(unsigned offer)
@@ -66,11 +75,13 @@ static char *list_names(unsigned offer)
 	return names;
 }
 
-static unsigned offer_on(const struct auth *a, const struct conn *c, bool clear_allowed)
+static unsigned offer_on(struct auth *a, const struct conn *c, bool clear_allowed)
 {
 	uint8_t binding[CONN_TLS_BINDING_BYTES];
 	unsigned offer = conn_is_tls(c) || clear_allowed ? SASL_OFFER_CLEAR : 0;
-	return auth_get_binding(a, c, binding) == 0 ? offer | SASL_OFFER_BINDING : offer;
+	if (auth_get_binding(a, c, binding) == 0)
+		offer |= SASL_OFFER_BINDING;
+	return auth_has_legacy(a) ? offer | SASL_OFFER_LEGACY : offer;
 }
 
 const char *auth_mechanisms(struct auth *a, const struct conn *c, bool clear_allowed)
@@ -114,28 +125,56 @@ static int answer_binding(const struct auth_exchange *e)
 	return gsasl_property_set_raw(e->session, GSASL_CB_TLS_EXPORTER, text.data, text.len);
 }
 
-/* The first question of SCRAM, when the client has named itself. */
-static int answer_iterations(struct auth_exchange *e)
+static void note_name(struct auth_exchange *e)
 {
 	e->claim.name = copy_property(e, GSASL_AUTHID);
 	e->claim.authorize_as = copy_property(e, GSASL_AUTHZID);
-	if (auth_find_scram(e->auth, e->arena, e->mechanism->scram, e->claim.name, &e->found) < 0) {
+}
+
+/* The first question of SCRAM, when the client has named itself. */
+static int answer_iterations(struct auth_exchange *e)
+{
+	struct scram_finding found;
+	note_name(e);
+	if (auth_find_scram(e->auth, e->arena, e->mechanism->scram, e->claim.name, &found) < 0) {
 		e->unavailable = true;
 		return GSASL_NO_CALLBACK;
 	}
-	return gsasl_property_set(e->session, GSASL_SCRAM_ITER, e->found.secret.iterations);
+	e->candidate = found.identity;
+	e->may_login = found.may_login;
+	e->secret = found.secret;
+	return gsasl_property_set(e->session, GSASL_SCRAM_ITER, e->secret.iterations);
+}
+
+/* Asked by CRAM-MD5 and DIGEST-MD5; SCRAM has its secrets. */
+static int answer_password(struct auth_exchange *e)
+{
+	struct legacy_finding found;
+	if (!e->mechanism->legacy)
+		return GSASL_NO_CALLBACK;
+	note_name(e);
+	if (auth_find_legacy(e->auth, e->arena, e->claim.name, &found) < 0) {
+		e->unavailable = true;
+		return GSASL_NO_CALLBACK;
+	}
+	e->candidate = found.identity;
+	e->may_login = found.may_login;
+	e->claim.password = slice_from_str(found.password);
+	return gsasl_property_set(e->session, GSASL_PASSWORD, found.password);
 }
 
 static int answer(Gsasl *context, Gsasl_session *session, Gsasl_property property)
 {
 	struct auth_exchange *e = gsasl_session_hook_get(session);
-	const struct scram_secret *secret = &e->found.secret;
+	const struct scram_secret *secret = &e->secret;
 	(void)context;
 	switch (property) {
 	case GSASL_VALIDATE_SIMPLE:
 		return note_claim(e);
 	case GSASL_CB_TLS_EXPORTER:
 		return answer_binding(e);
+	case GSASL_PASSWORD:
+		return answer_password(e);
 	case GSASL_SCRAM_ITER:
 		return answer_iterations(e);
 	case GSASL_SCRAM_SALT:
@@ -184,8 +223,8 @@ static bool authorizes_itself(const struct auth_exchange *e)
 static enum auth_result conclude(struct auth_exchange *e)
 {
 	enum auth_result result = AUTH_REFUSED;
-	if (e->mechanism->scram && e->found.may_login) {
-		e->identity = e->found.identity;
+	if (e->may_login) { /* and GNU SASL has found the proof good */
+		e->identity = e->candidate;
 		result = AUTH_OK;
 	}
 	if (e->claim.made)
@@ -236,6 +275,8 @@ static enum auth_result step_base64(struct auth_exchange *e, struct slice text,
 	struct slice bytes;
 	if (!base64_decode(e->arena, text, &bytes))
 		return AUTH_BAD_SYNTAX;
+	if (e->mechanism->check && !e->mechanism->check(bytes))
+		return AUTH_BAD_SYNTAX;
 	return step(e, bytes, challenge_out);
 }
 
@@ -267,7 +308,7 @@ enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct co
 	unsigned offer = offer_on(a, c, clear_allowed);
 	if (!m)
 		return AUTH_NOT_OFFERED;
-	if (!is_offered(m, offer | SASL_OFFER_BINDING))
+	if (m->shows_password && !(offer & SASL_OFFER_CLEAR))
 		return AUTH_NEEDS_TLS;
 	if (!is_offered(m, offer))
 		return AUTH_NOT_OFFERED;

@@ -5,25 +5,29 @@
 #include <gsasl.h>
 
 #include "auth/auth.h"
+#include "auth/legacy.h"
 #include "auth/scram.h"
 
 /* A mechanism that we offer. One more is one more row, and what sasl_callback() must answer for
  * it. */
 struct sasl_mechanism {
 	const char *name;
-	bool shows_password;    /* only over TLS, unless configured otherwise */
-	bool binds;             /* to the connection (tls-exporter): only over TLS 1.3 */
-	const char *scram;      /* the kind of verifier that it needs, or NULL */
-	bool server_speaks;     /* the first word is ours (LOGIN): an initial response answers the
-	                           first challenge */
-	const char *prompts[2]; /* sent instead of GNU SASL's, as clients expect them */
+	bool shows_password; /* only over TLS, unless configured otherwise */
+	bool binds;          /* to the connection (tls-exporter): only over TLS 1.3 */
+	const char *scram;   /* the kind of verifier that it needs, or NULL */
+	bool legacy;         /* needs the password itself; only if an account has opted in */
+	bool server_speaks;  /* the first word is ours (LOGIN): an initial response answers the
+	                        first challenge */
+	bool (*check)(struct slice answer); /* NULL, or what GNU SASL can be given */
+	const char *prompts[2];             /* sent instead of GNU SASL's, as clients expect them */
 };
 
 /* What decides which mechanisms are offered. */
 enum sasl_offer {
 	SASL_OFFER_CLEAR = 1,   /* those that show the password */
 	SASL_OFFER_BINDING = 2, /* those that bind */
-	SASL_OFFERS = 4,
+	SASL_OFFER_LEGACY = 4,  /* those that need the password itself */
+	SASL_OFFERS = 8,
 };
 
 struct sasl {
@@ -44,6 +48,10 @@ enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char 
 /* What a SCRAM server says about a name. */
 int auth_find_scram(struct auth *a, struct arena *arena, const char *kind, struct slice name,
                     struct scram_finding *out);
+/* The password of an account that has opted in, or one that nobody knows. */
+int auth_find_legacy(struct auth *a, struct arena *arena, struct slice name,
+                     struct legacy_finding *out);
+bool auth_has_legacy(struct auth *a);
 /* What a mechanism binds to on this connection. -ENOTSUP: nothing. */
 int auth_get_binding(const struct auth *a, const struct conn *c,
                      uint8_t out[static CONN_TLS_BINDING_BYTES]);

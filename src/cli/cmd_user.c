@@ -17,7 +17,8 @@ static bool read_quota(struct cli *cli, const char *text, json_t *request)
 	return true;
 }
 
-/* Asks for the password and puts its verifiers into the request: it goes no further. */
+/* Asks for the password and puts its verifiers into the request: it goes no further, but for
+ * mechanisms that need it itself. */
 static bool read_verifiers(struct cli *cli, json_t *request)
 {
 	struct directory_verifier verifiers[PASSWORD_VERIFIERS];
@@ -26,8 +27,15 @@ static bool read_verifiers(struct cli *cli, json_t *request)
 	if (!password)
 		return false;
 	int rc = password_make(cli->arena, slice_from_str(password), verifiers);
+	if (cli_has(cli, "allow-legacy-auth") &&
+	    json_object_set_new(request, "legacy_password", json_string(password)) < 0)
+		rc = -EILSEQ;
 	explicit_bzero(password, strlen(password));
 	free(password);
+	if (rc == -EILSEQ) {
+		cli_fail("with --allow-legacy-auth the password must be UTF-8");
+		return false;
+	}
 	if (rc < 0) {
 		cli_fail("this password can't be used: it may have %d bytes at most", PASSWORD_MAX);
 		return false;
@@ -113,6 +121,8 @@ static int user_list(struct cli *cli)
 static const struct cli_option options[] = {
 	{ "quota", 0, "SIZE", "with add: what the mailboxes may hold, as 500M or 10G" },
 	{ "no-password", 0, NULL, "with add: nobody can log in until `user passwd`" },
+	{ "allow-legacy-auth", 0, NULL,
+	  "with add and passwd: keep the password itself, sealed, for CRAM-MD5 and DIGEST-MD5" },
 	{ "json", 0, NULL, "with list: as JSON" },
 	{ 0 },
 };
