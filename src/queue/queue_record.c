@@ -163,17 +163,25 @@ static int record_batch(struct queue *q, struct batch *b, struct batch *part)
 		return 0;
 	}
 	int failed = rc;
+	size_t lost = 0;
+	const char *queue_id = "";
+	bool one_by_one = b->count > 1 && rc != -EIO && rc != -ENOSPC;
 	for (size_t i = 0; i < b->count; i++) {
-		rc = b->count > 1 ? record_some(q, &b->jobs[i], &b->reports[i], 1, part) : rc;
+		rc = one_by_one ? record_some(q, &b->jobs[i], &b->reports[i], 1, part) : rc;
 		if (rc == 0) {
 			end_jobs(q, &b->jobs[i], &b->reports[i], 1);
 			continue;
 		}
-		log_error("queue.record.failed", kv_str("queue_id", b->jobs[i]->queue_id),
-		          kv_error(rc));
+		queue_id = b->jobs[i]->queue_id;
+		lost++;
 		queue_report_end(b->reports[i], false);
 		give_back(&q->recorder, b->jobs[i]);
 	}
+	/* One line, however many: a store that fails does so for all, every second. */
+	if (lost > 0)
+		log_error("queue.record.failed", kv_int("messages", (int64_t)lost),
+		          kv_str("queue_id", queue_id), kv_error(failed),
+		          kv_str("remedy", "see the errors of the store; it is tried again"));
 	return failed;
 }
 
