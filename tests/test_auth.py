@@ -14,9 +14,16 @@ import subprocess
 
 import pytest
 
-from conftest import PASSWORD
+from conftest import PASSWORD, _factory
 
 SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-1")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    make, dispose = _factory(tmp_path_factory.mktemp("veredus"))
+    yield make(config="auth { channel-binding = yes }")
+    dispose()
 
 
 def tls():
@@ -176,9 +183,9 @@ def test_binding_needs_tls_1_3(server):
                 assert smtp.docmd("AUTH", "SCRAM-SHA-256-PLUS")[0] == 504
 
 
-def test_binding_can_be_off(make_server):
+def test_binding_is_off_by_default(make_server):
     """Nor is a client refused then that says that it could (the flag "y")."""
-    server = make_server(config="auth { channel-binding = no }")
+    server = make_server()
     with smtplib.SMTP("127.0.0.1", server.port["submission"]) as smtp:
         smtp.starttls(context=tls())
         smtp.ehlo()

@@ -125,7 +125,6 @@ unset ssl_verify_host
 unset ssl_verify_dates
 set smtp_url="smtps://bob@example.test@127.0.0.1:{server.port['submissions']}/"
 set smtp_pass="{PASSWORD}"
-set smtp_authenticators="scram-sha-256"
 set from="bob@example.test"
 set use_from=yes
 set copy=no

@@ -139,7 +139,7 @@ const struct config_option config_options[] = {
 	{ "auth", "remember", CONFIG_DURATION, "10m", AT(auth.remember_ms),
 	  "How long a password that was right is not hashed again (a keyed digest of it is kept in "
 	  "memory); 0 hashes always.", .max = DAYS(1) },
-	{ "auth", "channel-binding", CONFIG_FLAG, "yes", AT(auth.channel_binding),
+	{ "auth", "channel-binding", CONFIG_FLAG, "no", AT(auth.channel_binding),
 	  "Offer SCRAM that is bound to the TLS connection (-PLUS), so that nobody in the middle can "
 	  "pass it on. Mutt up to 2.2.12 takes the offer and then fails: see docs/auth.md." },
 

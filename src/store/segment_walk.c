@@ -193,7 +193,7 @@ int segment_walk(struct segment_map *map, segment_visit_fn visit, void *arg)
 
 static int walk_number(int dir_fd, uint32_t number, segment_visit_fn visit, void *arg)
 {
-	struct segment_map map;
+	struct segment_map map = { .fd = -1 };
 	int rc = segment_map(dir_fd, &store_io_system, number, &map);
 	if (rc != 0)
 		return rc;

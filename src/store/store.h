@@ -89,7 +89,7 @@ struct blob_place {
 	uint64_t position, length;
 };
 int blob_open_at(struct store *s, int64_t blob_id, const struct blob_place *place,
-		 struct blob_view *out);
+                 struct blob_view *out);
 
 /* --- upkeep -------------------------------------------------------------------------- */
 
