@@ -13,9 +13,11 @@ struct cursor {
 	const char *end;
 };
 
+/* The cleared slice, whose data is NULL, is empty like any other. */
 static inline struct cursor cursor_of(struct slice s)
 {
-	return (struct cursor){ s.data, s.data + s.len };
+	const char *at = s.data ? s.data : "";
+	return (struct cursor){ at, at + s.len };
 }
 
 static inline bool cursor_at_end(const struct cursor *c) { return c->at == c->end; }
