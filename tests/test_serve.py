@@ -84,6 +84,7 @@ def test_service_manager_is_told(make_server):
 def test_port_that_is_taken_is_named(make_server):
     s = make_server(start=False)
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", s.port["pop3"]))
         other.listen()
         result = s.cli("serve", check=False)
