@@ -6,7 +6,7 @@
 #include "imap/imap_input.h"
 #include "imap/imap_reply.h"
 #include "mailbox/note.h"
-#include "smtp/smtp_spool.h"
+#include "store/spool.h"
 
 struct append_step {
 	int64_t account_id;
@@ -84,14 +84,13 @@ static void append_message(struct imap_command *c, const struct imap_append *arg
 }
 
 /* Reads the message and the rest of the line. False: the session must end. */
-static bool read_message(struct imap_command *c, struct smtp_spool *spool)
+static bool read_message(struct imap_command *c, struct spool *spool)
 {
 	struct slice rest;
 	c->literal_taken = true;
 	if (!c->literal_at_once)
 		imap_continue(c->s, SLICE("OK"));
-	if (c->s->write_error ||
-	    imap_input_literal(c->s, c->literal_bytes, smtp_spool_add, spool) < 0 ||
+	if (c->s->write_error || imap_input_literal(c->s, c->literal_bytes, spool_add, spool) < 0 ||
 	    !imap_input_line(c->s, c->arena, &rest))
 		return false;
 	if (rest.len > 0)
@@ -103,21 +102,21 @@ static void spool_and_append(struct imap_command *c, const struct imap_append *a
                              const struct mailbox_info *to)
 {
 	const struct config *config = imap_context(c->s)->config;
-	struct smtp_spool spool;
+	struct spool spool;
 	struct slice bytes;
 
-	smtp_spool_create(&spool, config->dir, (size_t)config->smtp.memory_bytes,
-	                  config->smtp.max_message_bytes, 0);
+	spool_create(&spool, config->dir, (size_t)config->smtp.memory_bytes,
+	             config->smtp.max_message_bytes, 0);
 	if (!read_message(c, &spool)) {
 		c->s->ending = true;
 	} else if (c->status == IMAP_OK) {
-		int rc = smtp_spool_view(&spool, &bytes);
+		int rc = spool_view(&spool, &bytes);
 		if (rc == 0)
 			append_message(c, args, to, bytes);
 		else
 			imap_failed(c, rc);
 	}
-	smtp_spool_destroy(&spool);
+	spool_destroy(&spool);
 }
 
 /* append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal

@@ -21,7 +21,6 @@
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here
- *     smtp_spool    where the bytes of a message are while it comes
  *     smtp_auth     AUTH; smtp_tls: STARTTLS
  *     smtp_parse    command lines -> structs; pure
  *     smtp_trace    the Received field; pure

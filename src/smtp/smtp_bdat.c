@@ -8,10 +8,10 @@
 
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
-#include "smtp/smtp_spool.h"
+#include "store/spool.h"
 
 struct smtp_chunks {
-	struct smtp_spool spool;
+	struct spool spool;
 	int64_t started_ms; /* monotonic */
 	bool normalise;
 	bool after_cr;
@@ -21,7 +21,7 @@ struct smtp_chunks {
 void smtp_chunks_free(struct smtp_chunks *chunks)
 {
 	if (chunks)
-		smtp_spool_destroy(&chunks->spool);
+		spool_destroy(&chunks->spool);
 }
 
 static struct smtp_chunks *chunks_of(struct smtp_session *s, uint64_t chunk_bytes)
@@ -33,8 +33,8 @@ static struct smtp_chunks *chunks_of(struct smtp_session *s, uint64_t chunk_byte
 	t->chunks = ARENA_NEW(t->arena, struct smtp_chunks);
 	t->chunks->started_ms = clock_monotonic_ms();
 	t->chunks->normalise = config->smtp.bare_newline != BARE_NEWLINE_REFUSE;
-	smtp_spool_create(&t->chunks->spool, config->dir, (size_t)config->smtp.memory_bytes,
-	                  config->smtp.max_message_bytes, chunk_bytes);
+	spool_create(&t->chunks->spool, config->dir, (size_t)config->smtp.memory_bytes,
+	             config->smtp.max_message_bytes, chunk_bytes);
 	return t->chunks;
 }
 
@@ -46,8 +46,8 @@ static void chunks_mend(struct smtp_chunks *c, struct slice *run, size_t *i, str
 	c->bare_seen = true;
 	if (!c->normalise)
 		return;
-	smtp_spool_add(&c->spool, slice_sub(*run, 0, *i));
-	smtp_spool_add(&c->spool, half);
+	spool_add(&c->spool, slice_sub(*run, 0, *i));
+	spool_add(&c->spool, half);
 	*run = slice_from(*run, *i);
 	*i = 0;
 }
@@ -62,7 +62,7 @@ static void chunks_add(struct smtp_chunks *c, struct slice run)
 			chunks_mend(c, &run, &i, SLICE("\r"));
 		c->after_cr = byte == '\r';
 	}
-	smtp_spool_add(&c->spool, run);
+	spool_add(&c->spool, run);
 }
 
 static void chunks_end(struct smtp_chunks *c)
@@ -121,7 +121,7 @@ static bool bdat_may_run(const struct smtp_session *s, enum smtp_answer *why)
 /* The chunk is there. What fails, fails as a whole: the chunks that may follow get a 503. */
 static void bdat_taken(struct smtp_session *s, struct smtp_chunks *c, bool last)
 {
-	if (!last && !smtp_spool_is_over(&c->spool)) {
+	if (!last && !spool_is_over(&c->spool)) {
 		smtp_say(s, SMTP_ANSWER_CHUNK_OK);
 		return;
 	}

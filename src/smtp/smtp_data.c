@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "message/dotstuff.h"
 #include "smtp/smtp_session.h"
-#include "smtp/smtp_spool.h"
 #include "smtp/smtp_trace.h"
+#include "store/spool.h"
 
 /* Bytes after which a sender that is never waited for gives way to other sessions. */
 #define TURN_BYTES (1024 * 1024)
@@ -14,7 +14,7 @@
 
 struct reception {
 	struct smtp_session *session;
-	struct smtp_spool spool;
+	struct spool spool;
 	struct dot_unstuffer unstuffer;
 	int64_t started_ms; /* monotonic */
 	uint64_t turn_bytes;
@@ -70,7 +70,7 @@ static int reception_read(struct reception *r)
 			continue;
 		}
 		size_t used;
-		int rc = dot_unstuff(&r->unstuffer, chunk, smtp_spool_add, &r->spool, &used);
+		int rc = dot_unstuff(&r->unstuffer, chunk, spool_add, &r->spool, &used);
 		if (rc < 0)
 			return rc;
 		conn_consume(conn, used);
@@ -171,11 +171,11 @@ static void smtp_answer_result(struct smtp_session *s, enum post_result result, 
 	smtp_say(s, SMTP_ANSWER_TEMPORARY);
 }
 
-void smtp_data_finish(struct smtp_session *s, struct smtp_spool *spool, bool has_bare)
+void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare)
 {
 	struct slice message;
 	char queue_id[17];
-	if (smtp_spool_is_over(spool)) {
+	if (spool_is_over(spool)) {
 		smtp_say(s, SMTP_ANSWER_TOO_BIG);
 		return;
 	}
@@ -183,7 +183,7 @@ void smtp_data_finish(struct smtp_session *s, struct smtp_spool *spool, bool has
 		smtp_say(s, SMTP_ANSWER_BARE_IN_MESSAGE);
 		return;
 	}
-	int rc = smtp_spool_view(spool, &message);
+	int rc = spool_view(spool, &message);
 	if (rc < 0) {
 		log_error("smtp.spool.failed", kv_error(rc));
 		smtp_say(s, rc == -ENOSPC ? SMTP_ANSWER_DISK_FULL : SMTP_ANSWER_TEMPORARY);
@@ -219,9 +219,9 @@ void smtp_data(struct smtp_session *s, struct slice argument)
 		                                        : DOT_BARE_NORMALISE),
 		.started_ms = clock_monotonic_ms(),
 	};
-	smtp_spool_create(&r.spool, config->dir, (size_t)config->smtp.memory_bytes,
-	                  config->smtp.max_message_bytes,
-	                  t->declared_bytes > 0 ? t->declared_bytes : EXPECTED_BYTES);
+	spool_create(&r.spool, config->dir, (size_t)config->smtp.memory_bytes,
+	             config->smtp.max_message_bytes,
+	             t->declared_bytes > 0 ? t->declared_bytes : EXPECTED_BYTES);
 	smtp_say(s, SMTP_ANSWER_SEND_DATA);
 	int rc = reception_read(&r);
 	if (rc < 0)
@@ -229,6 +229,6 @@ void smtp_data(struct smtp_session *s, struct slice argument)
 	else
 		smtp_data_finish(s, &r.spool,
 		                 r.unstuffer.bare_seen && r.unstuffer.bare == DOT_BARE_REFUSE);
-	smtp_spool_destroy(&r.spool);
+	spool_destroy(&r.spool);
 	smtp_drop_transaction(s);
 }

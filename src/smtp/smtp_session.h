@@ -89,8 +89,8 @@ void smtp_data_take_turn(uint64_t *turn_bytes, size_t used);
 void smtp_data_fail(struct smtp_session *s, int error);
 /* The message is there: delivers it and answers. has_bare: it has a CR or LF alone that is not to
  * pass. */
-struct smtp_spool;
-void smtp_data_finish(struct smtp_session *s, struct smtp_spool *spool, bool has_bare);
+struct spool;
+void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare);
 /* Lets go of what a transaction holds outside of its arena. NULL is allowed. */
 void smtp_chunks_free(struct smtp_chunks *chunks);
 

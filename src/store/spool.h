@@ -1,14 +1,14 @@
-/* Where the bytes of a message are while it comes: in memory up to a limit, then in a file that
- * has no name, so that a disconnect, or a crash, leaves nothing behind.
+/* Where the bytes of a message are while it comes, or is made anew: in memory up to a limit, then
+ * in a file that has no name, so that a disconnect, or a crash, leaves nothing behind.
  *
  * Bytes past max_bytes are counted and dropped. Trouble with the file is remembered and told at
  * the end, as the client is only then waiting for an answer. */
-#ifndef VEREDUS_SMTP_SMTP_SPOOL_H
-#define VEREDUS_SMTP_SMTP_SPOOL_H
+#ifndef VEREDUS_STORE_SPOOL_H
+#define VEREDUS_STORE_SPOOL_H
 
 #include "base/buf.h"
 
-struct smtp_spool {
+struct spool {
 	struct buf memory;   /* all of it, or what is not in the file yet */
 	uint64_t size_bytes; /* seen so far, dropped ones too */
 	uint64_t max_bytes;
@@ -20,16 +20,17 @@ struct smtp_spool {
 };
 
 /* expected_bytes: as declared, or 0; so much memory is set aside, if it is below the limit. */
-void smtp_spool_create(struct smtp_spool *spool, const char *dir, size_t memory_bytes,
-                       uint64_t max_bytes, uint64_t expected_bytes);
-void smtp_spool_destroy(struct smtp_spool *spool);
-/* A dot_sink; may park the fiber while it writes. Always 0. */
-int smtp_spool_add(void *spool, struct slice run);
-static inline bool smtp_spool_is_over(const struct smtp_spool *spool)
+void spool_create(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t max_bytes,
+                  uint64_t expected_bytes);
+void spool_destroy(struct spool *spool);
+/* A dot_sink (message/dotstuff.h). May park the fiber while it writes; outside of one, on a thread
+ * of the pool, it just writes. Always 0. */
+int spool_add(void *spool, struct slice run);
+static inline bool spool_is_over(const struct spool *spool)
 {
 	return spool->size_bytes > spool->max_bytes;
 }
 /* All bytes, valid until the spool is destroyed; or the error that writing had. */
-int smtp_spool_view(struct smtp_spool *spool, struct slice *out);
+int spool_view(struct spool *spool, struct slice *out);
 
 #endif

@@ -1,4 +1,4 @@
-#include "smtp/smtp_spool.h"
+#include "store/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +10,10 @@
 
 enum { SPOOL_PATH_MAX = 2048 };
 
-void smtp_spool_create(struct smtp_spool *spool, const char *dir, size_t memory_bytes,
-                       uint64_t max_bytes, uint64_t expected_bytes)
+void spool_create(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t max_bytes,
+                  uint64_t expected_bytes)
 {
-	*spool = (struct smtp_spool){
+	*spool = (struct spool){
 		.memory = buf_make(memory_bytes),
 		.max_bytes = max_bytes,
 		.dir = dir,
@@ -23,7 +23,7 @@ void smtp_spool_create(struct smtp_spool *spool, const char *dir, size_t memory_
 		buf_reserve(&spool->memory, (size_t)expected_bytes);
 }
 
-void smtp_spool_destroy(struct smtp_spool *spool)
+void spool_destroy(struct spool *spool)
 {
 	if (spool->map)
 		munmap(spool->map, (size_t)spool->file_bytes);
@@ -36,7 +36,7 @@ void smtp_spool_destroy(struct smtp_spool *spool)
 static int spool_open_named(const char *dir)
 {
 	char path[SPOOL_PATH_MAX];
-	if (snprintf(path, sizeof(path), "%s/tmp/smtp-XXXXXX", dir) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/tmp/spool-XXXXXX", dir) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	int fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
@@ -74,7 +74,7 @@ static int spool_write(int fd, struct slice bytes)
 /* On the thread pool: what is in memory goes to the file. */
 static void spool_flush(void *arg)
 {
-	struct smtp_spool *spool = arg;
+	struct spool *spool = arg;
 	if (spool->fd < 0) {
 		spool->fd = spool_open(spool->dir);
 		spool->error = spool->fd < 0 ? spool->fd : 0;
@@ -86,11 +86,11 @@ static void spool_flush(void *arg)
 	buf_clear(&spool->memory);
 }
 
-int smtp_spool_add(void *arg, struct slice run)
+int spool_add(void *arg, struct slice run)
 {
-	struct smtp_spool *spool = arg;
+	struct spool *spool = arg;
 	spool->size_bytes += run.len;
-	while (run.len > 0 && spool->error == 0 && !smtp_spool_is_over(spool)) {
+	while (run.len > 0 && spool->error == 0 && !spool_is_over(spool)) {
 		size_t room = spool->memory.max - spool->memory.len;
 		struct slice part = slice_sub(run, 0, room);
 		buf_append(&spool->memory, part);
@@ -103,7 +103,7 @@ int smtp_spool_add(void *arg, struct slice run)
 
 static void spool_map(void *arg)
 {
-	struct smtp_spool *spool = arg;
+	struct spool *spool = arg;
 	spool_flush(spool);
 	if (spool->error < 0)
 		return;
@@ -115,7 +115,7 @@ static void spool_map(void *arg)
 		spool->map = map;
 }
 
-int smtp_spool_view(struct smtp_spool *spool, struct slice *out)
+int spool_view(struct spool *spool, struct slice *out)
 {
 	if (spool->fd >= 0 && spool->error == 0 && !spool->map)
 		fiber_offload(spool_map, spool);
