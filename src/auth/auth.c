@@ -132,22 +132,27 @@ struct comparison {
 	bool right;
 };
 
+static const struct net_address *auth_client_address(const struct auth_client *client)
+{
+	return client->conn ? conn_peer(client->conn) : NULL;
+}
+
 static void compare(void *arg)
 {
 	struct comparison *c = arg;
 	c->right = password_is_right(c->verifier, c->password);
 }
 
-static enum auth_result hash_password(struct auth *a, const struct conn *conn, const char *verifier,
-                                      struct slice password)
+static enum auth_result hash_password(struct auth *a, const struct auth_client *client,
+                                      const char *verifier, struct slice password)
 {
 	struct comparison c = { .verifier = verifier, .password = password };
-	struct auth_line_client *client;
-	if (auth_line_enter(a->hashers, conn ? conn_peer(conn) : NULL, deadline_in(WAIT_MS),
-	                    &client) < 0)
+	struct auth_line_client *place;
+	if (auth_line_enter(a->hashers, auth_client_address(client), deadline_in(WAIT_MS), &place) <
+	    0)
 		return AUTH_UNAVAILABLE;
 	fiber_offload(compare, &c);
-	auth_line_leave(a->hashers, client);
+	auth_line_leave(a->hashers, place);
 	if (!c.right)
 		return AUTH_REFUSED;
 	int64_t remember_ms = a->remember_ms;
@@ -156,7 +161,7 @@ static enum auth_result hash_password(struct auth *a, const struct conn *conn, c
 	return AUTH_OK;
 }
 
-enum auth_result auth_check(struct auth *a, struct arena *arena, const struct conn *c,
+enum auth_result auth_check(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out)
 {
@@ -166,7 +171,7 @@ enum auth_result auth_check(struct auth *a, struct arena *arena, const struct co
 	bool known = l.verifier &&
 	             auth_cache_has(a->cache, l.verifier, password, clock_monotonic_ms());
 	if (!known) {
-		enum auth_result result = hash_password(a, c, l.verifier, password);
+		enum auth_result result = hash_password(a, client, l.verifier, password);
 		if (result != AUTH_OK)
 			return result;
 	}
@@ -186,35 +191,50 @@ int auth_find_legacy(struct auth *a, struct arena *arena, struct slice name,
 	return legacy_find(a->store, arena, a->key, slice_sub(name, 0, NAME_MAX_BYTES), out);
 }
 
-enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char *mechanism,
-                               struct slice name, enum auth_result result)
+static const char *service_name(enum auth_service service)
 {
-	char client[NET_ADDRESS_TEXT_MAX] = "";
-	if (c)
-		net_address_ip(conn_peer(c), client);
+	switch (service) {
+	case AUTH_SMTP:
+		return "smtp";
+	case AUTH_IMAP:
+		return "imap";
+	case AUTH_POP3:
+		return "pop3";
+	}
+	return "";
+}
+
+enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
+                               const char *mechanism, struct slice name, enum auth_result result)
+{
+	char ip[NET_ADDRESS_TEXT_MAX] = "";
+	const char *service = service_name(client->service);
+	if (client->conn)
+		net_address_ip(conn_peer(client->conn), ip);
 	struct slice shown = slice_sub(name, 0, NAME_MAX_BYTES);
 	if (result == AUTH_OK) {
 		a->accepted++;
-		log_info("auth.accepted", kv_slice("name", shown), kv_str("client", client),
-		         kv_str("mechanism", mechanism));
+		log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
+		         kv_str("service", service), kv_str("mechanism", mechanism));
 	} else if (result == AUTH_REFUSED) {
 		a->refused++;
-		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", client),
-		         kv_str("mechanism", mechanism));
+		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", ip),
+		         kv_str("service", service), kv_str("mechanism", mechanism));
 		int64_t pause = a->pause_ms;
 		if (pause > 0)
 			fiber_sleep(deadline_in(pause + (int64_t)random_below((uint64_t)pause)));
 	} else if (result == AUTH_UNAVAILABLE) {
 		a->unavailable++;
-		log_error("auth.unavailable", kv_slice("name", shown), kv_str("client", client));
+		log_error("auth.unavailable", kv_slice("name", shown), kv_str("client", ip),
+		          kv_str("service", service));
 	}
 	return result;
 }
 
-enum auth_result auth_login(struct auth *a, struct arena *arena, const struct conn *c,
+enum auth_result auth_login(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out)
 {
-	enum auth_result result = auth_check(a, arena, c, name, password, identity_out);
-	return auth_conclude(a, c, "login", name, result);
+	enum auth_result result = auth_check(a, arena, client, name, password, identity_out);
+	return auth_conclude(a, client, "login", name, result);
 }

@@ -40,9 +40,18 @@ void auth_accounts_changed(struct auth *a);
 /* Whether mechanisms that bind to the connection (-PLUS) are offered, over TLS 1.3. They are. */
 void auth_set_binding(struct auth *a, bool offered);
 
-/* The mechanisms to announce on a connection, best first, separated by spaces ("SCRAM-SHA-256
- * PLAIN"). clear_allowed: mechanisms that show the password also without TLS. */
-const char *auth_mechanisms(struct auth *a, const struct conn *c, bool clear_allowed);
+/* What is logged in to; bits of a set. */
+enum auth_service { AUTH_SMTP = 1, AUTH_IMAP = 2, AUTH_POP3 = 4 };
+
+/* Who wants to log in, and where. */
+struct auth_client {
+	const struct conn *conn; /* NULL: over none */
+	enum auth_service service;
+	bool clear_allowed; /* mechanisms that show the password also without TLS */
+};
+
+/* The mechanisms to announce, best first, separated by spaces ("SCRAM-SHA-256 PLAIN"). */
+const char *auth_mechanisms(struct auth *a, const struct auth_client *client);
 
 struct auth_identity {
 	int64_t account_id;
@@ -64,8 +73,8 @@ enum auth_result {
 /* Begins. initial: the client's initial response in base64, "=" for an empty one, NULL when
  * there was none. Results after AUTH_CONTINUE come with *challenge_out (base64, arena). The
  * exchange is freed by auth_end(), whatever happened. */
-enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct conn *c,
-                            bool clear_allowed, struct slice mechanism, const struct slice *initial,
+enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct auth_client *client,
+                            struct slice mechanism, const struct slice *initial,
                             struct auth_exchange **exchange_out, struct slice *challenge_out);
 enum auth_result auth_step(struct auth_exchange *e, struct slice answer,
                            struct slice *challenge_out);
@@ -74,8 +83,8 @@ void auth_end(struct auth_exchange *e);
 
 /* Name and password at once (IMAP LOGIN, POP3 PASS). A name without a domain is looked for in
  * every domain of ours and must be found in one only. Costs the same time whether the account
- * exists or not. c is for the log, and may be NULL. */
-enum auth_result auth_login(struct auth *a, struct arena *arena, const struct conn *c,
+ * exists or not. */
+enum auth_result auth_login(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out);
 

@@ -1,31 +1,13 @@
 /* CRAM-MD5 and DIGEST-MD5, with GNU SASL's client at the other end. */
-#include "fiber/fiber_testing.h"
-#include "store/store_testing.h"
+#include "auth/auth_testing.h"
 
 #include <errno.h>
-#include <gsasl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "auth/auth_key.h"
 #include "auth/legacy.h"
-#include "auth/password.h"
 #include "base/codec.h"
-#include "base/log.h"
 
 static const uint8_t key[AUTH_KEY_BYTES] = "0123456789abcdef0123456789abcde";
 static const uint8_t other_key[AUTH_KEY_BYTES] = "0123456789abcdef0123456789abcdX";
-
-struct fixture {
-	void *dir;
-	struct store *store;
-	struct auth *auth;
-	struct arena *arena;
-	struct conn *conn; /* plain */
-	int other;
-	Gsasl *client;
-	char key_path[64];
-};
 
 static int add_accounts(struct db *db, void *arg)
 {
@@ -58,12 +40,6 @@ static int opt_out(struct db *db, void *arg)
 	return directory_set_verifiers(db, SLICE("alice@example.test"), NULL, 0);
 }
 
-static int disable_alice(struct db *db, void *arg)
-{
-	(void)arg;
-	return directory_set_enabled(db, SLICE("alice@example.test"), false);
-}
-
 static void write_key(struct fixture *f)
 {
 	struct slice text = hex_encode(f->arena, slice_of((const char *)key, sizeof(key)));
@@ -75,48 +51,11 @@ static void write_key(struct fixture *f)
 
 static int setup(void **state)
 {
-	struct fixture *f = mem_zero(1, sizeof(*f));
-	log_setup(LOG_ERROR, false, 2);
-	int rc = testing_make_dir(&f->dir);
-	f->store = testing_open(f->dir);
-	f->arena = arena_new();
+	struct fixture *f = fixture_new(add_accounts);
 	write_key(f);
-	assert_int_equal(store_commit(f->store, NULL, 0, add_accounts, f), 0);
-	assert_int_equal(auth_open(f->store, &f->auth), 0);
 	assert_int_equal(auth_use_key_file(f->auth, f->key_path), 0);
-	auth_set_refusal_pause(f->auth, 0);
-	assert_int_equal(gsasl_init(&f->client), GSASL_OK);
 	*state = f;
-	return rc;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	unlink(f->key_path);
-	gsasl_done(f->client);
-	auth_close(f->auth);
-	store_close(f->store);
-	arena_free(f->arena);
-	testing_remove_dir(&f->dir);
-	free(f);
 	return 0;
-}
-
-static void connect_pair(struct fixture *f)
-{
-	int fds[2];
-	struct net_address peer;
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	CHECK(net_address_parse(SLICE("192.0.2.1:1"), 0, &peer) == 0);
-	CHECK(conn_new(fds[0], &peer, &f->conn) == 0);
-	f->other = fds[1];
-}
-
-static void disconnect(struct fixture *f)
-{
-	conn_close(f->conn);
-	close(f->other);
 }
 
 static bool client_says(struct fixture *f, Gsasl_session *session, struct slice challenge,
@@ -142,7 +81,7 @@ static enum auth_result log_in(struct fixture *f, const char *mechanism, const c
 	gsasl_property_set(session, GSASL_SERVICE, "smtp");
 	gsasl_property_set(session, GSASL_HOSTNAME, "mx.example.test");
 	gsasl_property_set(session, GSASL_QOP, "qop-auth");
-	enum auth_result result = auth_begin(f->auth, f->arena, f->conn, false,
+	enum auth_result result = auth_begin(f->auth, f->arena, client_of(f, false),
 	                                     slice_from_str(mechanism), NULL, &e, &challenge);
 	while (result == AUTH_CONTINUE && client_says(f, session, challenge, &answer))
 		result = auth_step(e, answer, &challenge);
@@ -169,7 +108,8 @@ static void check_mechanism(struct fixture *f, const char *mechanism)
 
 static bool is_offered(struct fixture *f)
 {
-	return strstr(auth_mechanisms(f->auth, f->conn, false), " DIGEST-MD5 CRAM-MD5") != NULL;
+	return strstr(auth_mechanisms(f->auth, client_of(f, false)), " DIGEST-MD5 CRAM-MD5") !=
+	       NULL;
 }
 
 static void check_logins(void *arg)
@@ -248,8 +188,8 @@ static void check_odd_answers(void *arg)
 	connect_pair(f);
 	CHECK(store_commit(f->store, NULL, 0, opt_in, f) == 0);
 	for (size_t i = 0; i < sizeof(odd_answers) / sizeof(odd_answers[0]); i++) {
-		CHECK(auth_begin(f->auth, f->arena, f->conn, false, digest, NULL, &e, &challenge) ==
-		      AUTH_CONTINUE);
+		CHECK(auth_begin(f->auth, f->arena, client_of(f, false), digest, NULL, &e,
+		                 &challenge) == AUTH_CONTINUE);
 		struct slice answer = fill_in(f, odd_answers[i].answer, challenge);
 		CHECK(auth_step(e, answer, &challenge) == odd_answers[i].result);
 		auth_end(e);
@@ -306,10 +246,10 @@ static void seals_hold(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(only_who_opted_in, setup, teardown),
-		cmocka_unit_test_setup_teardown(odd_digest_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_who_opted_in, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(odd_digest_answers, setup, fixture_free),
 		cmocka_unit_test(plain_answers),
-		cmocka_unit_test_setup_teardown(seals_hold, setup, teardown),
+		cmocka_unit_test_setup_teardown(seals_hold, setup, fixture_free),
 	};
 	return cmocka_run_group_tests_name("legacy", tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ struct claim {
 struct auth_exchange {
 	struct auth *auth;
 	struct arena *arena;
-	const struct conn *conn;
+	struct auth_client client;
 	const struct sasl_mechanism *mechanism;
 	Gsasl_session *session;
 	unsigned steps;
@@ -75,18 +75,18 @@ static char *list_names(unsigned offer)
 	return names;
 }
 
-static unsigned offer_on(struct auth *a, const struct conn *c, bool clear_allowed)
+static unsigned offer_to(struct auth *a, const struct auth_client *client)
 {
 	uint8_t binding[CONN_TLS_BINDING_BYTES];
-	unsigned offer = conn_is_tls(c) || clear_allowed ? SASL_OFFER_CLEAR : 0;
-	if (auth_get_binding(a, c, binding) == 0)
+	unsigned offer = conn_is_tls(client->conn) || client->clear_allowed ? SASL_OFFER_CLEAR : 0;
+	if (auth_get_binding(a, client->conn, binding) == 0)
 		offer |= SASL_OFFER_BINDING;
 	return auth_has_legacy(a) ? offer | SASL_OFFER_LEGACY : offer;
 }
 
-const char *auth_mechanisms(struct auth *a, const struct conn *c, bool clear_allowed)
+const char *auth_mechanisms(struct auth *a, const struct auth_client *client)
 {
-	return auth_sasl(a)->names[offer_on(a, c, clear_allowed)];
+	return auth_sasl(a)->names[offer_to(a, client)];
 }
 
 static const struct sasl_mechanism *find_mechanism(struct slice name)
@@ -118,7 +118,7 @@ static int note_claim(struct auth_exchange *e)
 static int answer_binding(const struct auth_exchange *e)
 {
 	uint8_t bytes[CONN_TLS_BINDING_BYTES];
-	if (auth_get_binding(e->auth, e->conn, bytes) < 0)
+	if (auth_get_binding(e->auth, e->client.conn, bytes) < 0)
 		return GSASL_NO_CB_TLS_EXPORTER;
 	struct slice text = base64_encode_arena(e->arena,
 	                                        slice_of((const char *)bytes, sizeof(bytes)));
@@ -228,11 +228,11 @@ static enum auth_result conclude(struct auth_exchange *e)
 		result = AUTH_OK;
 	}
 	if (e->claim.made)
-		result = auth_check(e->auth, e->arena, e->conn, e->claim.name, e->claim.password,
+		result = auth_check(e->auth, e->arena, &e->client, e->claim.name, e->claim.password,
 		                    &e->identity);
 	if (result == AUTH_OK && !authorizes_itself(e))
 		result = AUTH_REFUSED;
-	return auth_conclude(e->auth, e->conn, e->mechanism->name, e->claim.name, result);
+	return auth_conclude(e->auth, &e->client, e->mechanism->name, e->claim.name, result);
 }
 
 static void set_challenge(struct auth_exchange *e, struct slice bytes, struct slice *challenge_out)
@@ -252,7 +252,7 @@ static enum auth_result step(struct auth_exchange *e, struct slice answer,
 		set_challenge(e, slice_of(out, len), challenge_out);
 	gsasl_free(out);
 	if (e->unavailable)
-		return auth_conclude(e->auth, e->conn, e->mechanism->name, e->claim.name,
+		return auth_conclude(e->auth, &e->client, e->mechanism->name, e->claim.name,
 		                     AUTH_UNAVAILABLE);
 	switch (rc) {
 	case GSASL_NEEDS_MORE:
@@ -262,7 +262,7 @@ static enum auth_result step(struct auth_exchange *e, struct slice answer,
 	case GSASL_MALLOC_ERROR:
 		return AUTH_UNAVAILABLE;
 	case GSASL_AUTHENTICATION_ERROR:
-		return auth_conclude(e->auth, e->conn, e->mechanism->name, e->claim.name,
+		return auth_conclude(e->auth, &e->client, e->mechanism->name, e->claim.name,
 		                     AUTH_REFUSED);
 	default:
 		return AUTH_BAD_SYNTAX;
@@ -280,13 +280,13 @@ static enum auth_result step_base64(struct auth_exchange *e, struct slice text,
 	return step(e, bytes, challenge_out);
 }
 
-static int new_exchange(struct auth *a, struct arena *arena, const struct conn *c,
+static int new_exchange(struct auth *a, struct arena *arena, const struct auth_client *client,
                         const struct sasl_mechanism *mechanism, struct auth_exchange **out)
 {
 	struct auth_exchange *e = ARENA_NEW(arena, struct auth_exchange);
 	e->auth = a;
 	e->arena = arena;
-	e->conn = c;
+	e->client = *client;
 	e->mechanism = mechanism;
 	if (gsasl_server_start(auth_sasl(a)->gsasl, mechanism->name, &e->session) != GSASL_OK) {
 		log_error("auth.mechanism_missing", kv_str("mechanism", mechanism->name));
@@ -297,22 +297,22 @@ static int new_exchange(struct auth *a, struct arena *arena, const struct conn *
 	return 0;
 }
 
-enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct conn *c,
-                            bool clear_allowed, struct slice mechanism, const struct slice *initial,
+enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct auth_client *client,
+                            struct slice mechanism, const struct slice *initial,
                             struct auth_exchange **exchange_out, struct slice *challenge_out)
 {
 	struct auth_exchange *e;
 	const struct sasl_mechanism *m = find_mechanism(mechanism);
 	*exchange_out = NULL;
 	*challenge_out = SLICE_EMPTY;
-	unsigned offer = offer_on(a, c, clear_allowed);
+	unsigned offer = offer_to(a, client);
 	if (!m)
 		return AUTH_NOT_OFFERED;
 	if (m->shows_password && !(offer & SASL_OFFER_CLEAR))
 		return AUTH_NEEDS_TLS;
 	if (!is_offered(m, offer))
 		return AUTH_NOT_OFFERED;
-	if (new_exchange(a, arena, c, m, &e) < 0)
+	if (new_exchange(a, arena, client, m, &e) < 0)
 		return AUTH_NOT_OFFERED;
 	*exchange_out = e;
 	if (m->server_speaks || !initial) {

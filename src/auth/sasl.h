@@ -39,12 +39,12 @@ int sasl_open(struct sasl *out);
 void sasl_close(struct sasl *s);
 
 /* Who is behind a name and password; see auth_login(), without its pause and log. */
-enum auth_result auth_check(struct auth *a, struct arena *arena, const struct conn *c,
+enum auth_result auth_check(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out);
 /* Counts, logs, and lets a refusal take its time. Returns the result. */
-enum auth_result auth_conclude(struct auth *a, const struct conn *c, const char *mechanism,
-                               struct slice name, enum auth_result result);
+enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
+                               const char *mechanism, struct slice name, enum auth_result result);
 /* What a SCRAM server says about a name. */
 int auth_find_scram(struct auth *a, struct arena *arena, const char *kind, struct slice name,
                     struct scram_finding *out);

@@ -1,24 +1,9 @@
 /* Exchanges on a connected pair of sockets and a store with an account. */
-#include "fiber/fiber_testing.h"
-#include "store/store_testing.h"
+#include "auth/auth_testing.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "auth/auth.h"
-#include "auth/password.h"
 #include "base/codec.h"
-#include "base/log.h"
-
-struct fixture {
-	void *dir;
-	struct store *store;
-	struct auth *auth;
-	struct arena *arena;
-	struct conn *conn; /* plain */
-	int other;
-};
 
 static int add_alice(struct db *db, void *arg)
 {
@@ -39,53 +24,10 @@ static int add_alice(struct db *db, void *arg)
 	return rc == 0 ? directory_add_account(db, &bob, NULL) : rc;
 }
 
-static int disable_alice(struct db *db, void *arg)
-{
-	(void)arg;
-	return directory_set_enabled(db, SLICE("alice@example.test"), false);
-}
-
 static int setup(void **state)
 {
-	struct fixture *f = mem_zero(1, sizeof(*f));
-	log_setup(LOG_ERROR, false, 2);
-	int rc = testing_make_dir(&f->dir);
-	f->store = testing_open(f->dir);
-	f->arena = arena_new();
-	assert_int_equal(store_commit(f->store, NULL, 0, add_alice, f), 0);
-	assert_int_equal(auth_open(f->store, &f->auth), 0);
-	auth_set_refusal_pause(f->auth, 0);
-	*state = f;
-	return rc;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	auth_close(f->auth);
-	store_close(f->store);
-	arena_free(f->arena);
-	testing_remove_dir(&f->dir);
-	free(f);
+	*state = fixture_new(add_alice);
 	return 0;
-}
-
-static void connect_pair_from(struct fixture *f, struct slice client)
-{
-	int fds[2];
-	struct net_address peer;
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	CHECK(net_address_parse(client, 0, &peer) == 0);
-	CHECK(conn_new(fds[0], &peer, &f->conn) == 0);
-	f->other = fds[1];
-}
-
-static void connect_pair(struct fixture *f) { connect_pair_from(f, SLICE("192.0.2.1:1")); }
-
-static void disconnect(struct fixture *f)
-{
-	conn_close(f->conn);
-	close(f->other);
 }
 
 static struct slice encode(struct fixture *f, struct slice text)
@@ -99,7 +41,7 @@ static enum auth_result one_step(struct fixture *f, const char *mechanism, struc
 {
 	struct auth_exchange *e;
 	struct slice challenge, initial = encode(f, text);
-	enum auth_result result = auth_begin(f->auth, f->arena, f->conn, true,
+	enum auth_result result = auth_begin(f->auth, f->arena, client_of(f, true),
 	                                     slice_from_str(mechanism), &initial, &e, &challenge);
 	if (address_out && result == AUTH_OK)
 		*address_out = auth_identity(e)->address;
@@ -160,8 +102,8 @@ static void check_steps(void *arg)
 	struct slice challenge;
 	connect_pair(f);
 	/* LOGIN in three steps, as most clients do it. */
-	CHECK(auth_begin(f->auth, f->arena, f->conn, true, SLICE("LOGIN"), NULL, &e, &challenge) ==
-	      AUTH_CONTINUE);
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, true), SLICE("LOGIN"), NULL, &e,
+	                 &challenge) == AUTH_CONTINUE);
 	CHECK(slice_equal(challenge, SLICE("VXNlcm5hbWU6")));
 	CHECK(auth_step(e, encode(f, SLICE("alice@example.test")), &challenge) == AUTH_CONTINUE);
 	CHECK(slice_equal(challenge, SLICE("UGFzc3dvcmQ6")));
@@ -173,26 +115,26 @@ static void check_steps(void *arg)
 	auth_end(e);
 	/* With the name at once. */
 	struct slice name = encode(f, SLICE("alice"));
-	CHECK(auth_begin(f->auth, f->arena, f->conn, true, SLICE("LOGIN"), &name, &e, &challenge) ==
-	      AUTH_CONTINUE);
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, true), SLICE("LOGIN"), &name, &e,
+	                 &challenge) == AUTH_CONTINUE);
 	CHECK(slice_equal(challenge, SLICE("UGFzc3dvcmQ6")));
 	CHECK(auth_step(e, encode(f, SLICE("wrong")), &challenge) == AUTH_REFUSED);
 	auth_end(e);
 	/* PLAIN without an initial response, given up, or not base64. */
-	CHECK(auth_begin(f->auth, f->arena, f->conn, true, SLICE("PLAIN"), NULL, &e, &challenge) ==
-	      AUTH_CONTINUE);
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, true), SLICE("PLAIN"), NULL, &e,
+	                 &challenge) == AUTH_CONTINUE);
 	CHECK(challenge.len == 0);
 	CHECK(auth_step(e,
 	                encode(f, PLAIN("\0alice\0se\xc3\xa9"
 	                                "cret")),
 	                &challenge) == AUTH_OK);
 	auth_end(e);
-	CHECK(auth_begin(f->auth, f->arena, f->conn, true, SLICE("PLAIN"), NULL, &e, &challenge) ==
-	      AUTH_CONTINUE);
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, true), SLICE("PLAIN"), NULL, &e,
+	                 &challenge) == AUTH_CONTINUE);
 	CHECK(auth_step(e, SLICE("*"), &challenge) == AUTH_CANCELLED);
 	auth_end(e);
-	CHECK(auth_begin(f->auth, f->arena, f->conn, true, SLICE("PLAIN"), NULL, &e, &challenge) ==
-	      AUTH_CONTINUE);
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, true), SLICE("PLAIN"), NULL, &e,
+	                 &challenge) == AUTH_CONTINUE);
 	CHECK(auth_step(e, SLICE("!!"), &challenge) == AUTH_BAD_SYNTAX);
 	auth_end(e);
 	disconnect(f);
@@ -206,11 +148,12 @@ static void check_clear(void *arg)
 	struct auth_exchange *e;
 	struct slice challenge;
 	connect_pair(f);
-	CHECK(strcmp(auth_mechanisms(f->auth, f->conn, false), "SCRAM-SHA-256 SCRAM-SHA-1") == 0);
-	CHECK(strcmp(auth_mechanisms(f->auth, f->conn, true),
+	CHECK(strcmp(auth_mechanisms(f->auth, client_of(f, false)), "SCRAM-SHA-256 SCRAM-SHA-1") ==
+	      0);
+	CHECK(strcmp(auth_mechanisms(f->auth, client_of(f, true)),
 	             "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN") == 0);
-	CHECK(auth_begin(f->auth, f->arena, f->conn, false, SLICE("PLAIN"), NULL, &e, &challenge) ==
-	      AUTH_NEEDS_TLS);
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, false), SLICE("PLAIN"), NULL, &e,
+	                 &challenge) == AUTH_NEEDS_TLS);
 	CHECK(!e);
 	auth_end(e);
 	disconnect(f);
@@ -235,20 +178,24 @@ static void check_remembered(void *arg)
 	struct auth_identity who;
 	struct slice old = SLICE("se\xc3\xa9"
 	                         "cret");
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), old, &who) == AUTH_OK);
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), old, &who) ==
+	      AUTH_OK);
 	int64_t start = clock_monotonic_ns();
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), old, &who) == AUTH_OK);
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), old, &who) ==
+	      AUTH_OK);
 	int64_t again = clock_monotonic_ns() - start;
 	start = clock_monotonic_ns();
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("x"), &who) ==
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), SLICE("x"), &who) ==
 	      AUTH_REFUSED);
 	CHECK(again < clock_monotonic_ns() - start);
 	CHECK(store_commit(f->store, NULL, 0, change_password, f) == 0);
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), old, &who) == AUTH_REFUSED);
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("new"), &who) == AUTH_OK);
-	CHECK(store_commit(f->store, NULL, 0, disable_alice, NULL) == 0);
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("new"), &who) ==
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), old, &who) ==
 	      AUTH_REFUSED);
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), SLICE("new"),
+	                 &who) == AUTH_OK);
+	CHECK(store_commit(f->store, NULL, 0, disable_alice, NULL) == 0);
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), SLICE("new"),
+	                 &who) == AUTH_REFUSED);
 }
 
 static void remembered(void **state) { run_on_fiber(1, check_remembered, *state); }
@@ -257,16 +204,16 @@ static void check_login(void *arg)
 {
 	struct fixture *f = arg;
 	struct auth_identity who;
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"),
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"),
 	                 SLICE("se\xc3\xa9"
 	                       "cret"),
 	                 &who) == AUTH_OK);
 	CHECK(slice_equal(slice_from_str(who.address), SLICE("alice@example.test")));
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("x"), &who) ==
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), SLICE("x"), &who) ==
 	      AUTH_REFUSED);
 	auth_set_refusal_pause(f->auth, 100);
 	int64_t start = clock_monotonic_ms();
-	CHECK(auth_login(f->auth, f->arena, NULL, SLICE("alice"), SLICE("x"), &who) ==
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"), SLICE("x"), &who) ==
 	      AUTH_REFUSED);
 	CHECK(clock_monotonic_ms() - start >= 100);
 }
@@ -288,7 +235,7 @@ static void guess(void *arg)
 	struct fixture *f = flood->f;
 	struct arena *arena = arena_new();
 	struct auth_identity who;
-	CHECK(auth_login(f->auth, arena, f->conn, SLICE("alice"), SLICE("x"), &who) ==
+	CHECK(auth_login(f->auth, arena, client_of(f, true), SLICE("alice"), SLICE("x"), &who) ==
 	      AUTH_REFUSED);
 	flood->refused++;
 	arena_free(arena);
@@ -308,7 +255,7 @@ static void check_flood(void *arg)
 	struct conn *guesser = f->conn;
 	int other = f->other;
 	connect_pair_from(f, SLICE("198.51.100.7:1"));
-	CHECK(auth_login(f->auth, f->arena, f->conn, SLICE("alice"),
+	CHECK(auth_login(f->auth, f->arena, client_of(f, true), SLICE("alice"),
 	                 SLICE("se\xc3\xa9"
 	                       "cret"),
 	                 &who) == AUTH_OK);
@@ -327,12 +274,12 @@ static void a_flood_waits_for_itself(void **state) { run_on_fiber(1, check_flood
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(plain, setup, teardown),
-		cmocka_unit_test_setup_teardown(steps, setup, teardown),
-		cmocka_unit_test_setup_teardown(clear_needs_permission, setup, teardown),
-		cmocka_unit_test_setup_teardown(login, setup, teardown),
-		cmocka_unit_test_setup_teardown(remembered, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_flood_waits_for_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(plain, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(steps, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(clear_needs_permission, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(login, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(remembered, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(a_flood_waits_for_itself, setup, fixture_free),
 	};
 	return cmocka_run_group_tests_name("sasl", tests, NULL, NULL);
 }

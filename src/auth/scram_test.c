@@ -1,29 +1,12 @@
 /* SCRAM, with GNU SASL's client at the other end; and what strangers are shown. */
-#include "fiber/fiber_testing.h"
-#include "store/store_testing.h"
+#include "auth/auth_testing.h"
 
 #include <errno.h>
-#include <gsasl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "auth/auth.h"
-#include "auth/auth_key.h"
-#include "auth/password.h"
 #include "auth/scram.h"
 #include "base/codec.h"
-#include "base/log.h"
-
-struct fixture {
-	void *dir;
-	struct store *store;
-	struct auth *auth;
-	struct arena *arena;
-	struct conn *conn; /* plain */
-	int other;
-	Gsasl *client;
-};
 
 static const char *const accounts[] = { "alice@example.test", "carol@example.test",
 	                                "carol@other.test" };
@@ -46,53 +29,10 @@ static int add_accounts(struct db *db, void *arg)
 	return rc;
 }
 
-static int disable_alice(struct db *db, void *arg)
-{
-	(void)arg;
-	return directory_set_enabled(db, SLICE("alice@example.test"), false);
-}
-
 static int setup(void **state)
 {
-	struct fixture *f = mem_zero(1, sizeof(*f));
-	log_setup(LOG_ERROR, false, 2);
-	int rc = testing_make_dir(&f->dir);
-	f->store = testing_open(f->dir);
-	f->arena = arena_new();
-	assert_int_equal(store_commit(f->store, NULL, 0, add_accounts, f), 0);
-	assert_int_equal(auth_open(f->store, &f->auth), 0);
-	auth_set_refusal_pause(f->auth, 0);
-	assert_int_equal(gsasl_init(&f->client), GSASL_OK);
-	*state = f;
-	return rc;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	gsasl_done(f->client);
-	auth_close(f->auth);
-	store_close(f->store);
-	arena_free(f->arena);
-	testing_remove_dir(&f->dir);
-	free(f);
+	*state = fixture_new(add_accounts);
 	return 0;
-}
-
-static void connect_pair(struct fixture *f)
-{
-	int fds[2];
-	struct net_address peer;
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	CHECK(net_address_parse(SLICE("192.0.2.1:1"), 0, &peer) == 0);
-	CHECK(conn_new(fds[0], &peer, &f->conn) == 0);
-	f->other = fds[1];
-}
-
-static void disconnect(struct fixture *f)
-{
-	conn_close(f->conn);
-	close(f->other);
 }
 
 struct login {
@@ -123,7 +63,7 @@ static enum auth_result log_in(struct fixture *f, const struct login *l, const c
 	gsasl_property_set(session, GSASL_PASSWORD, l->password);
 	gsasl_property_set(session, GSASL_AUTHZID, l->authorize_as);
 	CHECK(client_says(f, session, challenge, &rc, &answer));
-	enum auth_result result = auth_begin(f->auth, f->arena, f->conn, false,
+	enum auth_result result = auth_begin(f->auth, f->arena, client_of(f, false),
 	                                     slice_from_str(l->mechanism), &answer, &e, &challenge);
 	while (result == AUTH_CONTINUE && client_says(f, session, challenge, &rc, &answer))
 		result = auth_step(e, answer, &challenge);
@@ -179,16 +119,16 @@ static void check_odd_clients(void *arg)
 	struct slice challenge, nothing = SLICE_EMPTY;
 	int steps = 0;
 	connect_pair(f);
-	CHECK(auth_begin(f->auth, f->arena, f->conn, true, SLICE("SCRAM-SHA-256-PLUS"), NULL, &e,
-	                 &challenge) == AUTH_NOT_OFFERED);
-	enum auth_result result = auth_begin(f->auth, f->arena, f->conn, false,
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, true), SLICE("SCRAM-SHA-256-PLUS"), NULL,
+	                 &e, &challenge) == AUTH_NOT_OFFERED);
+	enum auth_result result = auth_begin(f->auth, f->arena, client_of(f, false),
 	                                     SLICE("scram-sha-1"), &nothing, &e, &challenge);
 	while (result == AUTH_CONTINUE && steps++ < 100)
 		result = auth_step(e, SLICE_EMPTY, &challenge);
 	CHECK(result == AUTH_BAD_SYNTAX && steps < 100);
 	auth_end(e);
 	struct slice text = base64_encode_arena(f->arena, SLICE("n,,n=alice"));
-	CHECK(auth_begin(f->auth, f->arena, f->conn, false, SLICE("SCRAM-SHA-1"), &text, &e,
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, false), SLICE("SCRAM-SHA-1"), &text, &e,
 	                 &challenge) == AUTH_BAD_SYNTAX);
 	auth_end(e);
 	disconnect(f);
@@ -284,10 +224,10 @@ static void key_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(logins_by_proof, setup, teardown),
-		cmocka_unit_test_setup_teardown(odd_clients, setup, teardown),
-		cmocka_unit_test_setup_teardown(strangers_look_like_accounts, setup, teardown),
-		cmocka_unit_test_setup_teardown(disabled_looks_like_enabled, setup, teardown),
+		cmocka_unit_test_setup_teardown(logins_by_proof, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(odd_clients, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(strangers_look_like_accounts, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(disabled_looks_like_enabled, setup, fixture_free),
 		cmocka_unit_test(key_stays),
 	};
 	return cmocka_run_group_tests_name("scram", tests, NULL, NULL);

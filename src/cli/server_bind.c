@@ -90,6 +90,7 @@ static int bind_listener(struct server *s, const struct config_listener *l)
 		.max_sessions = l->max_sessions,
 		.max_sessions_per_address = l->max_sessions_per_address,
 		.workers = (unsigned)s->config->workers,
+		.listener = l,
 	};
 	set_protocol(s, l->kind, &config);
 	int rc = service_listen(&config, &s->services[s->service_count]);

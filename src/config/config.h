@@ -28,7 +28,14 @@ struct config_listener {
 	struct net_address address;
 	unsigned max_sessions;
 	unsigned max_sessions_per_address;
+	int auth_without_tls; /* 1, 0, or -1: as its protocol has it */
 };
+
+/* l: NULL for a listener without a section. otherwise: what its protocol has. */
+static inline bool config_auth_without_tls(const struct config_listener *l, bool otherwise)
+{
+	return l && l->auth_without_tls >= 0 ? l->auth_without_tls > 0 : otherwise;
+}
 
 struct config_certificate {
 	const char *chain_path, *key_path; /* absolute */

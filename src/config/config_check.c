@@ -84,6 +84,7 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 			.kind = (enum listener_kind)kind,
 			.max_sessions = listen->max_sessions,
 			.max_sessions_per_address = listen->max_sessions_per_address,
+			.auth_without_tls = listen->auth_without_tls,
 		};
 		if (net_address_parse(slice_from_str(text), standard_ports[kind],
 		                      &listener.address) < 0)

@@ -239,7 +239,7 @@ static void store_listeners(struct load *l, cfg_t *cfg)
 {
 	for (unsigned i = 0; i < cfg_size(cfg, "listen"); i++) {
 		cfg_t *section = cfg_getnsec(cfg, "listen", i);
-		struct config_listen listen = { .kind = -1 };
+		struct config_listen listen = { .kind = -1, .auth_without_tls = -1 };
 		store_section(l, "listen", section, &listen);
 		listen.addresses = get_list(l, section, "address");
 		struct config_place place = place_of(l, "listen", section);

@@ -52,6 +52,10 @@ const struct config_option config_options[] = {
 	  AT_LISTEN(max_sessions_per_address),
 	  "Connections at a time from one client address (IPv6: from one /64); 0 is no limit.",
 	  .max = 10000000 },
+	{ "listen", "auth-without-tls", CONFIG_CHOICE, NULL, AT_LISTEN(auth_without_tls),
+	  "Let clients log in over a connection that is not encrypted. Default: what the section of "
+	  "the protocol (smtp, imap, pop3) says.",
+	  .choices = { "no", "yes" } },
 
 	{ "certificate", "chain", CONFIG_PATH, NULL, AT_CERT(chain_path),
 	  "A PEM file with the certificate and those between it and the root, in this order." },

@@ -53,6 +53,7 @@ struct config_listen {
 	int kind;
 	struct config_list addresses;
 	unsigned max_sessions, max_sessions_per_address;
+	int auth_without_tls; /* as in struct config_listener */
 };
 
 const struct config_option *config_option_find(struct slice section, struct slice name);

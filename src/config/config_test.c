@@ -144,6 +144,31 @@ static void table_is_sound(void **state)
 	arena_free(arena);
 }
 
+/* -1: the protocol's section decides. */
+static void listener_overrides_protocol(void **state)
+{
+	static const int expected[] = { -1, 0, 1 };
+	struct fixture *f = *state;
+	assert_int_equal(load(f,
+	                      "listen smtp { address = { \"*\" } }\n"
+	                      "listen submission { address = { \"*\" } auth-without-tls = no }\n"
+	                      "listen imap { address = { \"*\" } auth-without-tls = yes }\n"
+	                      "listen pop3 { address = { \"*\" } auth-without-tls = perhaps }\n"),
+	                 -EINVAL);
+	assert_non_null(strstr(f->errors, "must be no or yes"));
+	assert_int_equal(load(f, "listen smtp { address = { \"*\" } }\n"
+	                         "listen submission { address = { \"*\" } auth-without-tls = no }\n"
+	                         "listen imap { address = { \"*\" } auth-without-tls = yes }\n"),
+	                 0);
+	for (size_t i = 0; i < 3; i++) {
+		const struct config_listener *l = &f->config->listeners[i];
+		assert_int_equal(l->auth_without_tls, expected[i]);
+		assert_int_equal(config_auth_without_tls(l, true), expected[i] != 0);
+		assert_int_equal(config_auth_without_tls(l, false), expected[i] == 1);
+	}
+	assert_true(config_auth_without_tls(NULL, true));
+}
+
 static void empty_file_gives_defaults(void **state)
 {
 	struct fixture *f = *state;
@@ -410,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_and_durations),
 		cmocka_unit_test(table_is_sound),
+		cmocka_unit_test_setup_teardown(listener_overrides_protocol, setup, teardown),
 		cmocka_unit_test_setup_teardown(empty_file_gives_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_everything, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_names_suggest, setup, teardown),

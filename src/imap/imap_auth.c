@@ -15,9 +15,20 @@ static bool may_start_tls(const struct imap_session *s)
 	return service_config(s->session.service)->tls && !conn_is_tls(s->session.conn);
 }
 
+static struct auth_client client_of(const struct imap_session *s)
+{
+	const struct config_listener *listener = service_config(s->session.service)->listener;
+	bool otherwise = imap_context(s)->config->imap.auth_without_tls;
+	return (struct auth_client){
+		.conn = s->session.conn,
+		.service = AUTH_IMAP,
+		.clear_allowed = config_auth_without_tls(listener, otherwise),
+	};
+}
+
 static bool may_login(const struct imap_session *s)
 {
-	return conn_is_tls(s->session.conn) || imap_context(s)->config->imap.auth_without_tls;
+	return conn_is_tls(s->session.conn) || client_of(s).clear_allowed;
 }
 
 const char *imap_capabilities(struct imap_session *s, struct arena *arena)
@@ -29,8 +40,8 @@ const char *imap_capabilities(struct imap_session *s, struct arena *arena)
 		buf_printf(&text, " %s APPENDLIMIT=%llu", CAPABILITIES_USER,
 		           (unsigned long long)context->config->smtp.max_message_bytes);
 	} else {
-		struct slice rest = slice_from_str(auth_mechanisms(
-			context->auth, s->session.conn, context->config->imap.auth_without_tls));
+		struct auth_client client = client_of(s);
+		struct slice rest = slice_from_str(auth_mechanisms(context->auth, &client));
 		if (may_start_tls(s))
 			buf_append(&text, SLICE(" STARTTLS"));
 		if (!may_login(s))
@@ -135,7 +146,8 @@ void imap_login(struct imap_command *c)
 		imap_no(c, "PRIVACYREQUIRED", "Please use TLS first.");
 		return;
 	}
-	enum auth_result result = auth_login(imap_context(s)->auth, c->arena, s->session.conn, name,
+	struct auth_client client = client_of(s);
+	enum auth_result result = auth_login(imap_context(s)->auth, c->arena, &client, name,
 	                                     password, &identity);
 	if (result == AUTH_OK)
 		logged_in(c, &identity);
@@ -184,8 +196,8 @@ void imap_authenticate(struct imap_command *c)
 		initial = cursor_rest(&c->args);
 	else if (!imap_at_end(c))
 		return;
-	enum auth_result result = auth_begin(context->auth, c->arena, s->session.conn,
-	                                     context->config->imap.auth_without_tls, mechanism,
+	struct auth_client client = client_of(s);
+	enum auth_result result = auth_begin(context->auth, c->arena, &client, mechanism,
 	                                     has_initial ? &initial : NULL, &e, &challenge);
 	if (!exchange(c, e, &result, challenge))
 		s->ending = true;

@@ -17,6 +17,7 @@
 
 struct service;
 struct session;
+struct config_listener;
 
 enum session_event {
 	SESSION_INPUT,   /* input is buffered: a line, or the beginning of one */
@@ -77,6 +78,8 @@ struct service_config {
 	unsigned socket_mode;              /* permissions of a Unix socket; 0: the umask's */
 	unsigned workers; /* that will accept, each on a socket of its own; 0: one a core */
 	void *context;    /* for the protocol: service_context() */
+	/* For the protocol, too: the listener's section, NULL if it has none. */
+	const struct config_listener *listener;
 };
 
 enum { SERVICE_HANDSHAKE_MS = 30 * 1000 };

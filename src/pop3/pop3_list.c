@@ -82,8 +82,8 @@ void pop3_uidl(struct pop3_session *s, struct slice argument)
 void pop3_capa(struct pop3_session *s, struct slice argument)
 {
 	struct conn *conn = s->base.conn;
-	const char *mechanisms = auth_mechanisms(s->context->auth, conn,
-	                                         s->context->config->pop3.auth_without_tls);
+	struct auth_client client = pop3_auth_client(s);
+	const char *mechanisms = auth_mechanisms(s->context->auth, &client);
 	(void)argument;
 	pop3_say(s, POP3_OK_CAPA);
 	pop3_printf(s, "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");

@@ -6,9 +6,20 @@
 #include "pop3/pop3_parse.h"
 #include "pop3/pop3_session.h"
 
+struct auth_client pop3_auth_client(const struct pop3_session *s)
+{
+	const struct config_listener *listener = service_config(s->base.service)->listener;
+	return (struct auth_client){
+		.conn = s->base.conn,
+		.service = AUTH_POP3,
+		.clear_allowed = config_auth_without_tls(listener,
+		                                         s->context->config->pop3.auth_without_tls),
+	};
+}
+
 bool pop3_clear_allowed(const struct pop3_session *s)
 {
-	return conn_is_tls(s->base.conn) || s->context->config->pop3.auth_without_tls;
+	return conn_is_tls(s->base.conn) || pop3_auth_client(s).clear_allowed;
 }
 
 static void forget_user(struct pop3_session *s)
@@ -98,7 +109,8 @@ void pop3_pass(struct pop3_session *s, struct slice argument)
 	}
 	struct arena *scratch = arena_new();
 	struct auth_identity identity;
-	enum auth_result result = auth_login(s->context->auth, scratch, s->base.conn,
+	struct auth_client client = pop3_auth_client(s);
+	enum auth_result result = auth_login(s->context->auth, scratch, &client,
 	                                     slice_from_str(s->user), argument, &identity);
 	forget_user(s);
 	pop3_conclude(s, result, &identity);
@@ -139,10 +151,10 @@ static void pop3_exchange(struct pop3_session *s, const struct pop3_auth *comman
 {
 	struct auth_exchange *exchange = NULL;
 	struct slice challenge = SLICE_EMPTY, answer;
-	enum auth_result result = auth_begin(
-		s->context->auth, scratch, s->base.conn, s->context->config->pop3.auth_without_tls,
-		command->mechanism, command->has_initial ? &command->initial : NULL, &exchange,
-		&challenge);
+	struct auth_client client = pop3_auth_client(s);
+	enum auth_result result = auth_begin(s->context->auth, scratch, &client, command->mechanism,
+	                                     command->has_initial ? &command->initial : NULL,
+	                                     &exchange, &challenge);
 	bool heard = true;
 	while (heard && result == AUTH_CONTINUE) {
 		heard = pop3_ask(s, challenge, &answer);

@@ -26,6 +26,7 @@ void pop3_end_on_error(struct pop3_session *s, int error);
 int64_t pop3_deadline(const struct pop3_session *s);
 /* The password may be shown on this connection as it is. */
 bool pop3_clear_allowed(const struct pop3_session *s);
+struct auth_client pop3_auth_client(const struct pop3_session *s);
 
 void pop3_run_command(struct pop3_session *s, struct slice line);
 

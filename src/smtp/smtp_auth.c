@@ -4,6 +4,17 @@
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
 
+struct auth_client smtp_auth_client(const struct smtp_session *s)
+{
+	const struct config_listener *listener = service_config(s->base.service)->listener;
+	return (struct auth_client){
+		.conn = s->base.conn,
+		.service = AUTH_SMTP,
+		.clear_allowed = config_auth_without_tls(listener,
+		                                         s->config->smtp.auth_without_tls),
+	};
+}
+
 static enum smtp_answer smtp_auth_answer(enum auth_result result)
 {
 	switch (result) {
@@ -89,10 +100,10 @@ static void smtp_auth_run(struct smtp_session *s, const struct smtp_auth_command
 {
 	struct auth_exchange *exchange = NULL;
 	struct slice challenge = SLICE_EMPTY, answer;
-	enum auth_result result = auth_begin(s->context->auth, s->base.arena, s->base.conn,
-	                                     s->config->smtp.auth_without_tls, command->mechanism,
-	                                     command->has_initial ? &command->initial : NULL,
-	                                     &exchange, &challenge);
+	struct auth_client client = smtp_auth_client(s);
+	enum auth_result result = auth_begin(
+		s->context->auth, s->base.arena, &client, command->mechanism,
+		command->has_initial ? &command->initial : NULL, &exchange, &challenge);
 	bool heard = true;
 	while (heard && result == AUTH_CONTINUE) {
 		heard = smtp_auth_ask(s, challenge, &answer);

@@ -160,10 +160,9 @@ static void smtp_say_extensions(struct smtp_session *s)
 {
 	const struct smtp_context *c = s->context;
 	struct conn *conn = s->base.conn;
-	const char *mechanisms = c->auth && !s->client.account
-	                                 ? auth_mechanisms(c->auth, conn,
-	                                                   s->config->smtp.auth_without_tls)
-	                                 : "";
+	struct auth_client client = smtp_auth_client(s);
+	const char *mechanisms = c->auth && !s->client.account ? auth_mechanisms(c->auth, &client)
+	                                                       : "";
 	int64_t deadline = smtp_command_deadline(s);
 	if (mechanisms[0])
 		conn_printf(conn, deadline, "250-AUTH %s\r\n", mechanisms);

@@ -73,6 +73,8 @@ void smtp_update_client(struct smtp_session *s);
 void smtp_forget(struct smtp_session *s);
 void smtp_drop_transaction(struct smtp_session *s);
 
+/* What the session is to who checks logins. */
+struct auth_client smtp_auth_client(const struct smtp_session *s);
 /* True on a submission listener before AUTH. */
 bool smtp_needs_login(const struct smtp_session *s);
 /* Runs one command line. */
