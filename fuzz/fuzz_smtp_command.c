@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct slice host;
 	if (smtp_parse_hello(line.argument, &host))
 		check_inside(line.argument, host);
+	smtp_hello_is_valid(line.argument);
 	arena_free(arena);
 	return 0;
 }

@@ -117,7 +117,7 @@ def limited():
 
 @pytest.fixture(scope="module")
 def normalising():
-    with running("smtp { bare-newline = normalise }") as server:
+    with running("smtp { bare-newline = normalise\n bad-helo = tolerate }") as server:
         yield server
 
 
@@ -196,14 +196,14 @@ def test_trace_names_tls_login_and_no_single_recipient(limited):
     assert b" for <" not in trace
 
 
-def test_lmtp_style_names_in_trace(limited):
-    with Wire(limited) as wire:
+def test_odd_names_in_trace(normalising):
+    with Wire(normalising) as wire:
         wire.expect("HELO my(pc", "250")
         wire.expect("MAIL FROM:<a@client.test>", "250")
         wire.expect("RCPT TO:<alice@example.test>", "250")
         wire.expect("DATA", "354")
         wire.expect("Subject: oddname\r\n\r\n.", "250")
-    trace = newest(limited, "alice", "oddname")
+    trace = newest(normalising, "alice", "oddname")
     assert b"Received: from [127.0.0.1] ([127.0.0.1]) (said my\\(pc)\r\n" in trace
     assert b"with SMTP\r\n" in trace
 
@@ -293,8 +293,8 @@ def test_data_cut_anywhere(limited):
 def test_line_too_long(limited):
     with Wire(limited) as wire:
         wire.expect("EHLO client.test", "250")
-        wire.expect("NOOP " + "x" * 5000, "500 5.5.6")
-        wire.expect("NOOP " + "x" * 100000, "500 5.5.6")
+        wire.expect("NOOP " + "x" * 5000, "500 5.5.2")
+        wire.expect("NOOP " + "x" * 100000, "500 5.5.2")
         wire.expect("NOOP", "250")
 
 

@@ -59,6 +59,7 @@ struct config_smarthost {
 	const char *user, *password; /* NULL: no AUTH. password comes from password-file */
 };
 
+enum bad_helo { BAD_HELO_REFUSE, BAD_HELO_TOLERATE };
 enum bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALISE };
 
 struct config {
@@ -87,6 +88,7 @@ struct config {
 		uint64_t memory_bytes;       /* of a message that is kept in memory while it
 		                                comes; what is larger goes to a file */
 		enum bare_newline bare_newline;
+		enum bad_helo bad_helo;
 		int64_t command_timeout_ms; /* RFC 5321 section 4.5.3.2.7 */
 		int64_t data_timeout_ms;    /* between blocks: 4.5.3.2.5 */
 		unsigned min_data_rate;     /* bytes a second; see smtp_data.c */

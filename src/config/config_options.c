@@ -97,6 +97,9 @@ const struct config_option config_options[] = {
 	  "Messages with lines that end in LF or CR alone, as in SMTP smuggling: refuse or "
 	  "normalise.",
 	  .choices = { "refuse", "normalise" } },
+	{ "smtp", "bad-helo", CONFIG_CHOICE, "refuse", AT(smtp.bad_helo),
+	  "Clients whose HELO or EHLO names no domain or address literal: refuse (501) or tolerate.",
+	  .choices = { "refuse", "tolerate" } },
 	{ "smtp", "command-timeout", CONFIG_DURATION, "5m", AT(smtp.command_timeout_ms),
 	  "How long a client may be silent between commands.", .min = SECONDS(1), .max = DAYS(1) },
 	{ "smtp", "data-timeout", CONFIG_DURATION, "3m", AT(smtp.data_timeout_ms),

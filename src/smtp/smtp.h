@@ -18,6 +18,8 @@
  *     smtp_command  the table of commands, and the small ones
  *     smtp_mail     MAIL and RCPT: the transaction
  *     smtp_vrfy     VRFY and EXPN; smtp_etrn: ETRN
+ *     smtp_extension  what EHLO announces: the table of extensions
+ *     smtp_help     HELP: the table of its pages
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here

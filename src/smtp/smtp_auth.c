@@ -51,7 +51,7 @@ static bool smtp_auth_ask(struct smtp_session *s, struct slice challenge, struct
 	if (rc == 1)
 		return true;
 	if (rc == -EMSGSIZE)
-		smtp_say(s, SMTP_ANSWER_LINE_TOO_LONG);
+		smtp_say(s, SMTP_ANSWER_AUTH_LINE_TOO_LONG);
 	else
 		smtp_end_on_error(s, rc);
 	return false;
@@ -119,9 +119,7 @@ static void smtp_auth_run(struct smtp_session *s, const struct smtp_auth_command
 void smtp_auth(struct smtp_session *s, struct slice argument)
 {
 	struct smtp_auth_command command;
-	if (!s->context->auth)
-		smtp_say(s, SMTP_ANSWER_NOT_IMPLEMENTED);
-	else if (s->client.account)
+	if (s->client.account)
 		smtp_say(s, SMTP_ANSWER_HAS_LOGIN);
 	else if (!smtp_parse_auth(argument, &command))
 		smtp_say(s, SMTP_ANSWER_AUTH_BAD_SYNTAX);

@@ -112,7 +112,7 @@ static bool bdat_may_run(const struct smtp_session *s, enum smtp_answer *why)
 	else if (!s->transaction)
 		*why = SMTP_ANSWER_MAIL_FIRST;
 	else if (s->transaction->recipient_count == 0)
-		*why = SMTP_ANSWER_RCPT_FIRST;
+		*why = smtp_nobody_answer(s->transaction);
 	else
 		return true;
 	return false;

@@ -13,15 +13,17 @@ enum smtp_command_flags {
 
 struct smtp_command {
 	struct slice verb;
-	smtp_handler run;
+	smtp_handler run; /* NULL: never here */
 	unsigned flags;
-	const char *help; /* NULL: not told */
+	/* False: 502. NULL: always. */
+	bool (*enabled)(const struct smtp_session *s);
 };
 
 static void smtp_hello(struct smtp_session *s, struct slice argument, bool esmtp)
 {
 	struct slice host;
-	if (!smtp_parse_hello(argument, &host)) {
+	bool tolerant = s->config->smtp.bad_helo == BAD_HELO_TOLERATE;
+	if (!smtp_parse_hello(argument, &host) || (!tolerant && !smtp_hello_is_valid(host))) {
 		smtp_say(s, SMTP_ANSWER_BAD_HOST);
 		return;
 	}
@@ -62,13 +64,14 @@ static void smtp_quit(struct smtp_session *s, struct slice argument)
 	smtp_say(s, SMTP_ANSWER_BYE);
 }
 
-static void smtp_not_implemented(struct smtp_session *s, struct slice argument)
+static bool smtp_has_tls(const struct smtp_session *s)
 {
-	(void)argument;
-	smtp_say(s, SMTP_ANSWER_NOT_IMPLEMENTED);
+	return service_config(s->base.service)->tls;
 }
 
-static void smtp_help(struct smtp_session *s, struct slice argument);
+static bool smtp_has_auth(const struct smtp_session *s) { return s->context->auth; }
+
+static bool smtp_has_expn(const struct smtp_session *s) { return s->config->smtp.expn; }
 
 #define VERB(text)                                                                                 \
 	{                                                                                          \
@@ -77,36 +80,32 @@ static void smtp_help(struct smtp_session *s, struct slice argument);
 
 /* clang-format off */
 static const struct smtp_command commands[] = {
-	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT, "HELO host" },
-	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT, "EHLO host" },
-	{ VERB("STARTTLS"), smtp_starttls, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, "STARTTLS" },
-	{ VERB("AUTH"), smtp_auth, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL,
-	  "AUTH mechanism [initial-response]" },
-	{ VERB("MAIL"), smtp_mail, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN,
-	  "MAIL FROM:<address> [SIZE=bytes] [BODY=7BIT|8BITMIME] [AUTH=address] "
-	  "[RET=FULL|HDRS] [ENVID=xtext] [SMTPUTF8]" },
-	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, 
-	  "RCPT TO:<address> [NOTIFY=NEVER|SUCCESS,FAILURE,DELAY] [ORCPT=type;xtext]" },
-	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN, "DATA" },
+	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT, NULL },
+	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT, NULL },
+	{ VERB("STARTTLS"), smtp_starttls, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_tls },
+	{ VERB("AUTH"), smtp_auth, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_auth },
+	{ VERB("MAIL"), smtp_mail, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN, NULL },
+	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, NULL },
+	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN, NULL },
 	/* No flags: whatever is answered, the chunk must be read. */
-	{ VERB("BDAT"), smtp_bdat, 0, "BDAT size [LAST]" },
-	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, "RSET" },
-	{ VERB("NOOP"), smtp_noop, 0, "NOOP" },
-	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, "VRFY address [SMTPUTF8]" },
-	{ VERB("EXPN"), smtp_expn, NEEDS_ARGUMENT, "EXPN alias [SMTPUTF8]" },
-	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, "ETRN domain" },
-	{ VERB("HELP"), smtp_help, 0, "HELP [command]" },
-	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, "QUIT" },
+	{ VERB("BDAT"), smtp_bdat, 0, NULL },
+	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, NULL },
+	{ VERB("NOOP"), smtp_noop, 0, NULL },
+	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, NULL },
+	{ VERB("EXPN"), smtp_expn, NEEDS_ARGUMENT, smtp_has_expn },
+	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, NULL },
+	{ VERB("HELP"), smtp_help, 0, NULL },
+	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, NULL },
 	/* Known, and not for this server: RFC 5321 section 4.2.4 tells 502 from 500. */
-	{ VERB("ATRN"), smtp_not_implemented, 0, NULL },
-	{ VERB("TURN"), smtp_not_implemented, 0, NULL },
-	{ VERB("BURL"), smtp_not_implemented, 0, NULL },
-	{ VERB("SEND"), smtp_not_implemented, 0, NULL },
-	{ VERB("SOML"), smtp_not_implemented, 0, NULL },
-	{ VERB("SAML"), smtp_not_implemented, 0, NULL },
-	{ VERB("XCLIENT"), smtp_not_implemented, 0, NULL },
-	{ VERB("XFORWARD"), smtp_not_implemented, 0, NULL },
-	{ VERB("LHLO"), smtp_not_implemented, 0, NULL },
+	{ VERB("ATRN"), NULL, 0, NULL },
+	{ VERB("TURN"), NULL, 0, NULL },
+	{ VERB("BURL"), NULL, 0, NULL },
+	{ VERB("SEND"), NULL, 0, NULL },
+	{ VERB("SOML"), NULL, 0, NULL },
+	{ VERB("SAML"), NULL, 0, NULL },
+	{ VERB("XCLIENT"), NULL, 0, NULL },
+	{ VERB("XFORWARD"), NULL, 0, NULL },
+	{ VERB("LHLO"), NULL, 0, NULL },
 };
 /* clang-format on */
 
@@ -134,22 +133,15 @@ const char *smtp_command_name(size_t row, char out[static 16])
 	return out;
 }
 
-static void smtp_help(struct smtp_session *s, struct slice argument)
+static bool is_enabled(const struct smtp_session *s, const struct smtp_command *c)
 {
-	if (argument.len > 0) {
-		size_t row = smtp_find_command(argument);
-		if (row < COMMAND_COUNT && commands[row].help)
-			smtp_say_help(s, commands[row].help, true);
-		else
-			smtp_say(s, SMTP_ANSWER_NO_SUCH_HELP);
-		return;
-	}
-	smtp_say_help(s, "Veredus " VEREDUS_VERSION " knows these commands:", false);
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (commands[i].help)
-			smtp_say_help(s, commands[i].help, false);
-	}
-	smtp_say_help(s, "See RFC 5321", true);
+	return c->run && (!c->enabled || c->enabled(s));
+}
+
+bool smtp_command_is_enabled(const struct smtp_session *s, struct slice verb)
+{
+	size_t row = smtp_find_command(verb);
+	return row < COMMAND_COUNT && is_enabled(s, &commands[row]);
 }
 
 bool smtp_needs_login(const struct smtp_session *s)
@@ -161,7 +153,9 @@ bool smtp_needs_login(const struct smtp_session *s)
 static bool smtp_may_run(const struct smtp_session *s, const struct smtp_command *c,
                          struct slice argument, enum smtp_answer *why)
 {
-	if ((c->flags & NO_ARGUMENT) && argument.len > 0)
+	if (!is_enabled(s, c))
+		*why = SMTP_ANSWER_NOT_IMPLEMENTED;
+	else if ((c->flags & NO_ARGUMENT) && argument.len > 0)
 		*why = SMTP_ANSWER_NO_ARGUMENT;
 	else if ((c->flags & NEEDS_ARGUMENT) && argument.len == 0)
 		*why = SMTP_ANSWER_NEEDS_ARGUMENT;

@@ -208,7 +208,7 @@ void smtp_data(struct smtp_session *s, struct slice argument)
 		return;
 	}
 	if (t->recipient_count == 0) {
-		smtp_say(s, SMTP_ANSWER_RCPT_FIRST);
+		smtp_say(s, smtp_nobody_answer(t));
 		return;
 	}
 	const struct config *config = s->config;

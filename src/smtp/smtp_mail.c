@@ -103,6 +103,11 @@ enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 	return SMTP_ANSWER_TEMPORARY;
 }
 
+enum smtp_answer smtp_nobody_answer(const struct smtp_transaction *t)
+{
+	return t->rcpt_refused ? SMTP_ANSWER_NO_RECIPIENTS : SMTP_ANSWER_RCPT_FIRST;
+}
+
 static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcpt_command *rcpt,
                                enum post_verdict verdict)
 {
@@ -159,5 +164,6 @@ void smtp_rcpt(struct smtp_session *s, struct slice argument)
 	struct arena *scratch = arena_new();
 	enum smtp_answer answer = smtp_judge_recipient(s, scratch, argument);
 	arena_free(scratch);
+	s->transaction->rcpt_refused |= answer != SMTP_ANSWER_RECIPIENT_OK;
 	smtp_say(s, answer);
 }

@@ -331,6 +331,12 @@ bool smtp_parse_hello(struct slice argument, struct slice *host_out)
 	return true;
 }
 
+/* ehlo = "EHLO" SP ( Domain / address-literal ) CRLF                 RFC 5321, section 4.1.1.1 */
+bool smtp_hello_is_valid(struct slice host)
+{
+	return domain_is_valid(host) || domain_is_literal(host);
+}
+
 static bool is_mechanism_byte(char c) { return byte_is_alnum(c) || c == '-' || c == '_'; }
 
 /* auth = "AUTH" SP sasl-mech [SP initial-response] *(CRLF [base64]) [CRLF cancel-response] CRLF

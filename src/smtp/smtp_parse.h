@@ -73,6 +73,7 @@ bool smtp_parse_bdat(struct slice argument, struct smtp_bdat_command *out);
 /* The argument of HELO and EHLO. Should be a domain or an address literal, but what is sent is
  * all sorts of things; one word of visible ASCII passes. */
 bool smtp_parse_hello(struct slice argument, struct slice *host_out);
+bool smtp_hello_is_valid(struct slice host);
 
 struct smtp_auth_command {
 	struct slice mechanism;

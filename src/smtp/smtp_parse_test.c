@@ -203,6 +203,11 @@ static void test_hello(void **state)
 	assert_false(smtp_parse_hello(SLICE(""), &host));
 	assert_false(smtp_parse_hello(SLICE("two words"), &host));
 	assert_false(smtp_parse_hello(SLICE("caf\xC3\xA9"), &host));
+	assert_true(smtp_hello_is_valid(SLICE("mx.example.test")));
+	assert_true(smtp_hello_is_valid(SLICE("[192.0.2.1]")));
+	assert_false(smtp_hello_is_valid(SLICE("[zz]")));
+	assert_false(smtp_hello_is_valid(SLICE(".")));
+	assert_false(smtp_hello_is_valid(SLICE("my(pc")));
 }
 
 static void test_auth(void **state)

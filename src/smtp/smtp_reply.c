@@ -34,14 +34,14 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 
 	[SMTP_ANSWER_UNKNOWN_COMMAND] = LINE("500 5.5.2 Command unknown"),
 	[SMTP_ANSWER_NOT_IMPLEMENTED] = LINE("502 5.5.1 Command not implemented"),
-	[SMTP_ANSWER_LINE_TOO_LONG] = LINE("500 5.5.6 Line too long"),
+	[SMTP_ANSWER_LINE_TOO_LONG] = LINE("500 5.5.2 Line too long"),
 	[SMTP_ANSWER_BARE_NEWLINE] = LINE("500 5.5.2 Lines end with CR LF"),
 	[SMTP_ANSWER_CONTROL_CHARACTER] = LINE("500 5.5.2 Control character in command"),
 	[SMTP_ANSWER_NO_ARGUMENT] = LINE("501 5.5.4 This command takes no argument"),
 	[SMTP_ANSWER_NEEDS_ARGUMENT] = LINE("501 5.5.4 This command needs an argument"),
-	[SMTP_ANSWER_SYNTAX] = LINE("501 5.5.2 Syntax error in argument, see HELP"),
-	[SMTP_ANSWER_BAD_HOST] = LINE("501 5.5.2 That is no host name"),
-	[SMTP_ANSWER_BAD_NODE] = LINE("501 5.5.2 That is no domain"),
+	[SMTP_ANSWER_SYNTAX] = LINE("501 5.5.4 Syntax error in argument, see HELP"),
+	[SMTP_ANSWER_BAD_HOST] = LINE("501 5.5.4 That is no host name"),
+	[SMTP_ANSWER_BAD_NODE] = LINE("501 5.5.4 That is no domain"),
 	[SMTP_ANSWER_BAD_SENDER] = LINE("501 5.1.7 Bad sender address"),
 	[SMTP_ANSWER_BAD_RECIPIENT] = LINE("501 5.1.3 Bad recipient address"),
 	[SMTP_ANSWER_BAD_PARAMETER] = LINE("501 5.5.4 Bad parameter"),
@@ -49,18 +49,19 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_NO_SUCH_HELP] = LINE("504 5.5.4 No help on that"),
 	[SMTP_ANSWER_HELLO_FIRST] = LINE("503 5.5.1 Say EHLO or HELO first"),
 	[SMTP_ANSWER_MAIL_FIRST] = LINE("503 5.5.1 Say MAIL first"),
-	[SMTP_ANSWER_RCPT_FIRST] = LINE("554 5.5.1 No valid recipients"),
+	[SMTP_ANSWER_RCPT_FIRST] = LINE("503 5.5.1 Say RCPT first"),
+	[SMTP_ANSWER_NO_RECIPIENTS] = LINE("554 5.5.1 No valid recipients"),
 	[SMTP_ANSWER_NOT_NOW] = LINE("503 5.5.1 Not during a mail transaction"),
 	[SMTP_ANSWER_IN_CHUNKS] = LINE("503 5.5.1 Not between the chunks of a message"),
 	[SMTP_ANSWER_LOGIN_FIRST] = LINE("530 5.7.0 Authentication required"),
 
 	[SMTP_ANSWER_HAS_TLS] = LINE("503 5.5.1 TLS is in use already"),
-	[SMTP_ANSWER_NO_TLS] = LINE("502 5.5.1 TLS is not available here"),
 	[SMTP_ANSWER_HAS_LOGIN] = LINE("503 5.5.1 Authenticated already"),
 	[SMTP_ANSWER_AUTH_NOT_OFFERED] = LINE("504 5.5.4 Authentication mechanism not offered"),
 	[SMTP_ANSWER_AUTH_NEEDS_TLS] = LINE("538 5.7.11 Encryption required, use STARTTLS first"),
 	[SMTP_ANSWER_AUTH_REFUSED] = LINE("535 5.7.8 Authentication credentials invalid"),
 	[SMTP_ANSWER_AUTH_BAD_SYNTAX] = LINE("501 5.5.2 Cannot decode that"),
+	[SMTP_ANSWER_AUTH_LINE_TOO_LONG] = LINE("500 5.5.6 Line too long"),
 	[SMTP_ANSWER_AUTH_CANCELLED] = LINE("501 5.0.0 Authentication cancelled"),
 	[SMTP_ANSWER_AUTH_UNAVAILABLE] = LINE("454 4.7.0 Authentication not possible now"),
 
@@ -158,29 +159,16 @@ void smtp_say_greeting(struct smtp_session *s)
 
 static void smtp_say_extensions(struct smtp_session *s)
 {
-	const struct smtp_context *c = s->context;
-	struct conn *conn = s->base.conn;
-	struct auth_client client = smtp_auth_client(s);
-	const char *mechanisms = c->auth && !s->client.account ? auth_mechanisms(c->auth, &client)
-	                                                       : "";
-	int64_t deadline = smtp_command_deadline(s);
-	if (mechanisms[0])
-		conn_printf(conn, deadline, "250-AUTH %s\r\n", mechanisms);
-	if (service_config(s->base.service)->tls && !conn_is_tls(conn))
-		smtp_send(s, SLICE("250-STARTTLS\r\n"));
-	if (s->config->smtp.expn && s->client.account)
-		smtp_send(s, SLICE("250-EXPN\r\n"));
-	if (s->client.may_relay)
-		smtp_send(s, SLICE("250-ETRN\r\n"));
-	conn_printf(conn, deadline, "250-SIZE %llu\r\n",
-	            (unsigned long long)s->config->smtp.max_message_bytes);
-	smtp_send(s, SLICE("250-PIPELINING\r\n"
-	                   "250-8BITMIME\r\n"
-	                   "250-DSN\r\n"
-	                   "250-SMTPUTF8\r\n"
-	                   "250-CHUNKING\r\n"
-	                   "250-HELP\r\n"
-	                   "250 ENHANCEDSTATUSCODES\r\n"));
+	size_t count = smtp_extension_count();
+	struct arena *arena = arena_new();
+	for (size_t i = 0; i < count; i++) {
+		struct slice line = smtp_extension_line(s, i, arena);
+		const struct slice parts[] = { i + 1 < count ? SLICE("250-") : SLICE("250 "), line,
+			                       SLICE("\r\n") };
+		if (line.len > 0)
+			smtp_send_parts(s, parts, 3);
+	}
+	arena_free(arena);
 }
 
 void smtp_say_hello(struct smtp_session *s)
@@ -225,10 +213,14 @@ void smtp_say_started(struct smtp_session *s, int64_t count)
 		smtp_end(s, "lost");
 }
 
-void smtp_say_help(struct smtp_session *s, const char *text, bool is_last)
+void smtp_say_help(struct smtp_session *s, struct slice text)
 {
-	const struct slice parts[] = { is_last ? SLICE("214 2.0.0 ") : SLICE("214-2.0.0 "),
-		                       slice_from_str(text), SLICE("\r\n") };
 	s->last_code = 214;
-	smtp_send_parts(s, parts, 3);
+	while (text.len > 0) {
+		struct slice line = slice_split(&text, '\n');
+		const struct slice parts[] = { text.len > 0 ? SLICE("214-2.0.0 ")
+			                                    : SLICE("214 2.0.0 "),
+			                       line, SLICE("\r\n") };
+		smtp_send_parts(s, parts, 3);
+	}
 }

@@ -52,17 +52,18 @@ enum smtp_answer {
 	SMTP_ANSWER_HELLO_FIRST,
 	SMTP_ANSWER_MAIL_FIRST,
 	SMTP_ANSWER_RCPT_FIRST,
+	SMTP_ANSWER_NO_RECIPIENTS,
 	SMTP_ANSWER_NOT_NOW,
 	SMTP_ANSWER_IN_CHUNKS,
 	SMTP_ANSWER_LOGIN_FIRST,
 	/* TLS and AUTH */
 	SMTP_ANSWER_HAS_TLS,
-	SMTP_ANSWER_NO_TLS,
 	SMTP_ANSWER_HAS_LOGIN,
 	SMTP_ANSWER_AUTH_NOT_OFFERED,
 	SMTP_ANSWER_AUTH_NEEDS_TLS,
 	SMTP_ANSWER_AUTH_REFUSED,
 	SMTP_ANSWER_AUTH_BAD_SYNTAX,
+	SMTP_ANSWER_AUTH_LINE_TOO_LONG,
 	SMTP_ANSWER_AUTH_CANCELLED,
 	SMTP_ANSWER_AUTH_UNAVAILABLE,
 	/* Senders, recipients, messages */
@@ -99,8 +100,8 @@ void smtp_say_challenge(struct smtp_session *s, struct slice challenge);
 void smtp_say_address(struct smtp_session *s, struct slice address, bool is_last);
 /* For ETRN: 253, so many wait and are tried now. */
 void smtp_say_started(struct smtp_session *s, int64_t count);
-/* One line of a help text; the last one ends the reply. */
-void smtp_say_help(struct smtp_session *s, const char *text, bool is_last);
+/* 214 and a help text, its lines parted by LF. */
+void smtp_say_help(struct smtp_session *s, struct slice text);
 
 /* The text with its CRLF; for tests, too. */
 struct slice smtp_answer_line(enum smtp_answer answer);

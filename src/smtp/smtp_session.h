@@ -24,6 +24,7 @@ struct smtp_transaction {
 	struct slice envid; /* xtext, or empty */
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
+	bool rcpt_refused;          /* one at least */
 	struct smtp_chunks *chunks; /* NULL: no BDAT yet */
 	struct smtp_told *told;     /* of whose delivery the sender is to hear from us */
 	size_t told_count;
@@ -82,6 +83,14 @@ void smtp_run_command(struct smtp_session *s, struct slice line);
 /* The verb of a row of the table in lower case, "other" for the last, or NULL past the end. */
 const char *smtp_command_name(size_t row, char out[static 16]);
 
+/* True if there is such a command and it is not turned off for this session. */
+bool smtp_command_is_enabled(const struct smtp_session *s, struct slice verb);
+
+/* What EHLO says of an extension, "SIZE 1000"; empty if it is not offered to this session now. */
+size_t smtp_extension_count(void);
+struct slice smtp_extension_line(const struct smtp_session *s, size_t row, struct arena *arena);
+bool smtp_extension_is_offered(const struct smtp_session *s, struct slice keyword);
+
 /* Of a message that comes: how long to wait for more (smtp_data.c says why), and the wait itself; 0
  * or a negative errno. */
 int64_t smtp_data_deadline(const struct smtp_session *s, int64_t started_ms, uint64_t bytes);
@@ -99,6 +108,8 @@ void smtp_chunks_free(struct smtp_chunks *chunks);
 /* What is said to a command line that can't be read, and of an address. */
 enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address);
 enum smtp_answer smtp_verdict_answer(enum post_verdict verdict);
+/* To DATA and BDAT in a transaction without recipients: RFC 5321 section 4.1.1.4. */
+enum smtp_answer smtp_nobody_answer(const struct smtp_transaction *t);
 
 /* Notes that NOTIFY=SUCCESS of a recipient whose way ends here is ours to obey; what is left of
  * NOTIFY goes with the message. */
@@ -120,5 +131,6 @@ void smtp_data(struct smtp_session *s, struct slice argument);
 void smtp_bdat(struct smtp_session *s, struct slice argument);
 void smtp_auth(struct smtp_session *s, struct slice argument);
 void smtp_starttls(struct smtp_session *s, struct slice argument);
+void smtp_help(struct smtp_session *s, struct slice argument);
 
 #endif

@@ -31,8 +31,6 @@ void smtp_starttls(struct smtp_session *s, struct slice argument)
 	(void)argument;
 	if (conn_is_tls(s->base.conn))
 		smtp_say(s, SMTP_ANSWER_HAS_TLS);
-	else if (!tls)
-		smtp_say(s, SMTP_ANSWER_NO_TLS);
 	else
 		smtp_handshake(s, tls);
 }

@@ -72,9 +72,7 @@ void smtp_vrfy(struct smtp_session *s, struct slice argument)
 /* Members of a list are for those who have logged in, if for anybody. */
 void smtp_expn(struct smtp_session *s, struct slice argument)
 {
-	if (!s->config->smtp.expn)
-		smtp_say(s, SMTP_ANSWER_NOT_IMPLEMENTED);
-	else if (!s->client.account)
+	if (!s->client.account)
 		smtp_say(s, SMTP_ANSWER_LOGIN_FIRST);
 	else
 		smtp_answer_question(s, argument, smtp_tell_expn);

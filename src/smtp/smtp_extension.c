@@ -1,0 +1,104 @@
+/* What EHLO announces: one row an extension, offered exactly where a session may use it. */
+#include "base/buf.h"
+#include "smtp/smtp_session.h"
+
+enum { ARGUMENTS_MAX = 900 }; /* of one extension; a reply line has room for that */
+
+struct smtp_extension {
+	struct slice keyword;
+	/* NULL: always. */
+	bool (*offered)(const struct smtp_session *s);
+	/* What stands behind the keyword; NULL: nothing. */
+	void (*arguments)(const struct smtp_session *s, struct buf *out);
+};
+
+static const char *smtp_mechanisms(const struct smtp_session *s)
+{
+	const struct smtp_context *c = s->context;
+	if (!c->auth || s->client.account)
+		return "";
+	struct auth_client client = smtp_auth_client(s);
+	return auth_mechanisms(c->auth, &client);
+}
+
+static bool smtp_offers_auth(const struct smtp_session *s) { return smtp_mechanisms(s)[0] != 0; }
+
+static void smtp_auth_arguments(const struct smtp_session *s, struct buf *out)
+{
+	buf_append(out, slice_from_str(smtp_mechanisms(s)));
+}
+
+static bool smtp_offers_starttls(const struct smtp_session *s)
+{
+	return service_config(s->base.service)->tls && !conn_is_tls(s->base.conn);
+}
+
+static bool smtp_offers_expn(const struct smtp_session *s)
+{
+	return s->config->smtp.expn && s->client.account;
+}
+
+static bool smtp_offers_etrn(const struct smtp_session *s) { return s->client.may_relay; }
+
+static void smtp_size_arguments(const struct smtp_session *s, struct buf *out)
+{
+	buf_printf(out, "%llu", (unsigned long long)s->config->smtp.max_message_bytes);
+}
+
+#define KEYWORD(text)                                                                              \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
+/* clang-format off */
+static const struct smtp_extension extensions[] = {
+	{ KEYWORD("AUTH"), smtp_offers_auth, smtp_auth_arguments },
+	{ KEYWORD("STARTTLS"), smtp_offers_starttls, NULL },
+	{ KEYWORD("EXPN"), smtp_offers_expn, NULL },
+	{ KEYWORD("ETRN"), smtp_offers_etrn, NULL },
+	{ KEYWORD("SIZE"), NULL, smtp_size_arguments },
+	{ KEYWORD("PIPELINING"), NULL, NULL },
+	{ KEYWORD("8BITMIME"), NULL, NULL },
+	{ KEYWORD("DSN"), NULL, NULL },
+	{ KEYWORD("SMTPUTF8"), NULL, NULL },
+	{ KEYWORD("CHUNKING"), NULL, NULL },
+	{ KEYWORD("HELP"), NULL, NULL },
+	/* The last row ends the reply: it has no condition. */
+	{ KEYWORD("ENHANCEDSTATUSCODES"), NULL, NULL },
+};
+/* clang-format on */
+
+#define EXTENSION_COUNT (sizeof(extensions) / sizeof(extensions[0]))
+
+static bool is_offered(const struct smtp_session *s, const struct smtp_extension *e)
+{
+	return !e->offered || e->offered(s);
+}
+
+struct slice smtp_extension_line(const struct smtp_session *s, size_t row, struct arena *arena)
+{
+	const struct smtp_extension *e = &extensions[row];
+	if (!is_offered(s, e))
+		return SLICE_EMPTY;
+	struct buf arguments = buf_make(ARGUMENTS_MAX);
+	if (e->arguments)
+		e->arguments(s, &arguments);
+	struct slice line = arena_concat(
+		arena,
+		(struct slice[]){ e->keyword, arguments.len > 0 ? SLICE(" ") : SLICE_EMPTY,
+	                          buf_slice(&arguments) },
+		3);
+	buf_free(&arguments);
+	return line;
+}
+
+size_t smtp_extension_count(void) { return EXTENSION_COUNT; }
+
+bool smtp_extension_is_offered(const struct smtp_session *s, struct slice keyword)
+{
+	for (size_t i = 0; i < EXTENSION_COUNT; i++) {
+		if (slice_equal_nocase(extensions[i].keyword, keyword))
+			return is_offered(s, &extensions[i]);
+	}
+	return false;
+}
