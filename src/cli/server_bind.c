@@ -89,6 +89,9 @@ static int bind_listener(struct server *s, const struct config_listener *l)
 		.tls = s->tls,
 		.max_sessions = l->max_sessions,
 		.max_sessions_per_address = l->max_sessions_per_address,
+		.proxy_networks = l->proxy_networks,
+		.proxy_network_count = l->proxy_network_count,
+		.proxy_ms = l->proxy_timeout_ms,
 		.workers = (unsigned)s->config->workers,
 		.listener = l,
 	};

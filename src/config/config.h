@@ -28,7 +28,10 @@ struct config_listener {
 	struct net_address address;
 	unsigned max_sessions;
 	unsigned max_sessions_per_address;
-	int auth_without_tls; /* 1, 0, or -1: as its protocol has it */
+	int auth_without_tls;               /* 1, 0, or -1: as its protocol has it */
+	struct net_network *proxy_networks; /* whose connections begin with a PROXY header */
+	size_t proxy_network_count;
+	int64_t proxy_timeout_ms;
 };
 
 /* l: NULL for a listener without a section. otherwise: what its protocol has. */

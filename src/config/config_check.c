@@ -45,6 +45,28 @@ __attribute__((format(printf, 2, 3))) static void warn(const struct config_place
 	va_end(args);
 }
 
+/* The networks that a list names, as many as are right. */
+static size_t parse_networks(const struct config_place *p, const char *option,
+                             const struct config_list *list, struct net_network **out)
+{
+	size_t count = 0;
+	*out = ARENA_ARRAY(p->config->arena, list->count + 1, struct net_network);
+	for (size_t i = 0; i < list->count; i++) {
+		if (net_network_parse(slice_from_str(list->items[i]), &(*out)[count]) == 0)
+			count++;
+		else
+			wrong(p,
+			      "%s: '%s' is no network: write \"10.0.0.0/8\" or \"2001:db8::/32\"",
+			      option, list->items[i]);
+	}
+	return count;
+}
+
+static bool is_everywhere(const struct net_network *n)
+{
+	return n->bits == 0 || (n->bits <= 96 && n->base.s6_addr[0] == 0);
+}
+
 /* The protocol is the title where nothing else is said. */
 static int listener_kind(const struct config_place *p, const struct config_listen *listen)
 {
@@ -77,6 +99,8 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 	if (listen->addresses.count == 0)
 		wrong(p, "there is no address: add address = { \"*:%u\" }",
 		      (unsigned)standard_ports[kind]);
+	struct net_network *proxies;
+	size_t proxy_count = parse_networks(p, "proxy-networks", &listen->proxy_networks, &proxies);
 	for (size_t i = 0; i < listen->addresses.count; i++) {
 		const char *text = listen->addresses.items[i];
 		struct config_listener listener = {
@@ -85,6 +109,9 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 			.max_sessions = listen->max_sessions,
 			.max_sessions_per_address = listen->max_sessions_per_address,
 			.auth_without_tls = listen->auth_without_tls,
+			.proxy_networks = proxies,
+			.proxy_network_count = proxy_count,
+			.proxy_timeout_ms = listen->proxy_timeout_ms,
 		};
 		if (net_address_parse(slice_from_str(text), standard_ports[kind],
 		                      &listener.address) < 0)
@@ -100,22 +127,13 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 void config_add_relay_networks(const struct config_place *p, const struct config_list *list)
 {
 	struct config *c = p->config;
-	c->relay_networks = ARENA_ARRAY(c->arena, list->count + 1, struct net_network);
-	for (size_t i = 0; i < list->count; i++) {
-		struct net_network *n = &c->relay_networks[c->relay_network_count];
-		if (net_network_parse(slice_from_str(list->items[i]), n) < 0) {
-			wrong(p,
-			      "relay-networks: '%s' is no network: write \"10.0.0.0/8\" or "
-			      "\"2001:db8::/32\"",
-			      list->items[i]);
-			continue;
-		}
-		if (n->bits == 0 || (n->bits <= 96 && n->base.s6_addr[0] == 0))
+	c->relay_network_count = parse_networks(p, "relay-networks", list, &c->relay_networks);
+	for (size_t i = 0; i < c->relay_network_count; i++) {
+		if (is_everywhere(&c->relay_networks[i]))
 			warn(p,
 			     "relay-networks: '%s' lets everybody send anywhere: this is an open "
 			     "relay",
 			     list->items[i]);
-		c->relay_network_count++;
 	}
 }
 

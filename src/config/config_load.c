@@ -242,6 +242,7 @@ static void store_listeners(struct load *l, cfg_t *cfg)
 		struct config_listen listen = { .kind = -1, .auth_without_tls = -1 };
 		store_section(l, "listen", section, &listen);
 		listen.addresses = get_list(l, section, "address");
+		listen.proxy_networks = get_list(l, section, "proxy-networks");
 		struct config_place place = place_of(l, "listen", section);
 		config_add_listen(&place, &listen);
 	}

@@ -57,6 +57,12 @@ const struct config_option config_options[] = {
 	  "the protocol (smtp, imap, pop3) says.",
 	  .choices = { "no", "yes" } },
 
+	{ "listen", "proxy-networks", CONFIG_LIST, NULL, AT_LISTEN(proxy_networks),
+	  "Networks of load balancers, which begin each connection with a header of the PROXY "
+	  "protocol, version 1 or 2, that says who the client is; without it they are refused." },
+	{ "listen", "proxy-timeout", CONFIG_DURATION, "10s", AT_LISTEN(proxy_timeout_ms),
+	  "How long that header is waited for.", .min = 10, .max = SECONDS(300) },
+
 	{ "certificate", "chain", CONFIG_PATH, NULL, AT_CERT(chain_path),
 	  "A PEM file with the certificate and those between it and the root, in this order." },
 	{ "certificate", "key", CONFIG_PATH, NULL, AT_CERT(key_path),

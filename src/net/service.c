@@ -69,7 +69,7 @@ enum service_limit service_admit(struct service *s, const struct net_address *pe
 
 	if (s->config.max_sessions > 0 && open > s->config.max_sessions)
 		reached = SERVICE_LIMIT_TOTAL;
-	else if (!count_host(s, peer, 1))
+	else if (peer && !count_host(s, peer, 1))
 		reached = SERVICE_LIMIT_PER_ADDRESS;
 	atomic_fetch_add(reached ? &s->refused : &s->accepted, 1);
 	if (reached)
@@ -80,12 +80,21 @@ enum service_limit service_admit(struct service *s, const struct net_address *pe
 	return reached;
 }
 
+enum service_limit service_admit_client(struct service *s, const struct net_address *peer)
+{
+	if (count_host(s, peer, 1))
+		return SERVICE_LIMIT_NONE;
+	atomic_fetch_add(&s->refused, 1);
+	return SERVICE_LIMIT_PER_ADDRESS;
+}
+
 bool service_leave(struct service *s, const struct net_address *peer)
 {
 	uint64_t open = atomic_fetch_sub(&s->open, 1) - 1;
 	uint64_t peak = atomic_load(&s->peak);
 
-	count_host(s, peer, -1);
+	if (peer)
+		count_host(s, peer, -1);
 	if (peak < PEAK_MIN || open > peak / 4)
 		return false;
 	return atomic_compare_exchange_strong(&s->peak, &peak, open);
@@ -111,16 +120,18 @@ static int accept_one(struct service_listener *l)
 	struct service *s = l->service;
 	struct net_address peer = { .len = sizeof(peer.local) };
 	enum service_limit reached;
+	bool is_proxy;
 	int fd;
 
 	fd = accept4(l->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	reached = service_admit(s, &peer);
+	is_proxy = service_is_proxy(s, &peer);
+	reached = service_admit(s, is_proxy ? NULL : &peer);
 	if (reached)
 		refuse(s, fd, reached);
 	else
-		service_session_start(s, fd, &peer);
+		service_session_start(s, fd, &peer, is_proxy);
 	return 0;
 }
 

@@ -72,7 +72,13 @@ struct service_config {
 	struct tls_server *tls;     /* NULL: no TLS here */
 	bool implicit_tls;
 	int64_t idle_ms;
-	int64_t handshake_ms;              /* for implicit TLS; 0: SERVICE_HANDSHAKE_MS */
+	int64_t handshake_ms; /* for implicit TLS; 0: SERVICE_HANDSHAKE_MS */
+	/* Peers in these networks must begin with a PROXY header (proxy_header.h), before TLS if
+	 * that is implicit. The client is who it names: for conn_peer(), and for
+	 * max_sessions_per_address, which does not hold for the proxy itself. */
+	const struct net_network *proxy_networks;
+	size_t proxy_network_count;
+	int64_t proxy_ms;                  /* to wait for that header; 0: SERVICE_PROXY_MS */
 	unsigned max_sessions;             /* in total for this listener; 0: no limit */
 	unsigned max_sessions_per_address; /* 0: no limit; a /64 counts as one IPv6 address */
 	unsigned socket_mode;              /* permissions of a Unix socket; 0: the umask's */
@@ -82,7 +88,7 @@ struct service_config {
 	const struct config_listener *listener;
 };
 
-enum { SERVICE_HANDSHAKE_MS = 30 * 1000 };
+enum { SERVICE_HANDSHAKE_MS = 30 * 1000, SERVICE_PROXY_MS = 10 * 1000 };
 
 /* Binds and listens at once (so that it can be done before root is dropped); accepting begins
  * with service_start() on the runtime. What config points at must live as long as the service.

@@ -36,14 +36,26 @@ void service_unbind(struct service *s);
 
 void service_hold(struct service *s);
 void service_release(struct service *s);
-/* Counts a session in, or returns the limit that it would pass. */
+/* Counts a session in, or returns the limit that it would pass. peer NULL: it is not known yet who
+ * the client is, service_admit_client() follows. */
 enum service_limit service_admit(struct service *s, const struct net_address *peer);
-/* True if so many have left since the peak that their memory is worth giving back. */
+enum service_limit service_admit_client(struct service *s, const struct net_address *peer);
+/* peer NULL: it was never known. True if so many have left since the peak that their memory is
+ * worth giving back. */
 bool service_leave(struct service *s, const struct net_address *peer);
 
 /* --- service_session.c --- */
 
-/* Starts the session of an accepted, admitted connection; fd is taken over. */
-void service_session_start(struct service *s, int fd, const struct net_address *peer);
+/* Starts the session of an accepted, admitted connection; fd is taken over. is_proxy: a header
+ * comes first, and the client is not admitted yet. */
+void service_session_start(struct service *s, int fd, const struct net_address *peer,
+                           bool is_proxy);
+
+/* --- service_proxy.c --- */
+
+/* True for a peer whose connections begin with a PROXY header. */
+bool service_is_proxy(const struct service *s, const struct net_address *peer);
+/* Reads it and makes the connection one of who it names. 0, or an error that has been logged. */
+int service_read_proxy(const struct service *s, struct conn *c);
 
 #endif

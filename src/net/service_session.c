@@ -12,6 +12,8 @@
 struct live {
 	int fd; /* until the connection is made */
 	bool opened;
+	bool is_proxied;  /* a PROXY header is to come */
+	bool is_counted;  /* among the sessions of its client */
 	int64_t heard_ms; /* when the client last did something, monotonic */
 	struct net_address peer;
 	_Alignas(max_align_t) struct session session;
@@ -50,7 +52,7 @@ static void session_end(struct session *s)
 	}
 	conn_close(s->conn);
 	arena_free(s->arena);
-	many_left = service_leave(service, &l->peer);
+	many_left = service_leave(service, l->is_counted ? &l->peer : NULL);
 	service_release(service);
 	free(l);
 	/* The allocator keeps what thousands of sessions had, unless it is told. */
@@ -157,6 +159,30 @@ static int session_handshake(struct session *s)
 	return rc;
 }
 
+/* Finds out who the client is, and whether there may be one more of its sessions. */
+static int session_unwrap(struct session *s)
+{
+	const struct protocol *protocol = s->service->config.protocol;
+	struct live *l = live_of(s);
+	enum service_limit reached;
+	const char *text = NULL;
+	int rc;
+
+	rc = service_read_proxy(s->service, s->conn);
+	if (rc < 0)
+		return rc;
+	l->peer = *conn_peer(s->conn);
+	reached = service_admit_client(s->service, &l->peer);
+	l->is_counted = !reached;
+	if (!reached)
+		return 0;
+	if (protocol->refuse && !s->service->config.implicit_tls)
+		text = protocol->refuse(reached);
+	if (text)
+		(void)conn_write(s->conn, slice_from_str(text), flush_deadline(s));
+	return -EUSERS;
+}
+
 /* The first fiber of a session. */
 static void session_begin(void *arg)
 {
@@ -165,6 +191,8 @@ static void session_begin(void *arg)
 	int rc;
 
 	rc = conn_new(l->fd, &l->peer, &s->conn);
+	if (rc == 0 && l->is_proxied)
+		rc = session_unwrap(s);
 	if (rc == 0 && s->service->config.implicit_tls)
 		rc = session_handshake(s);
 	if (rc < 0) {
@@ -176,7 +204,8 @@ static void session_begin(void *arg)
 	session_drive(s, s->service->config.protocol->open(s));
 }
 
-void service_session_start(struct service *service, int fd, const struct net_address *peer)
+void service_session_start(struct service *service, int fd, const struct net_address *peer,
+                           bool is_proxy)
 {
 	size_t own = service->config.protocol->session_size - sizeof(struct session);
 	static atomic_uint_fast64_t last_id;
@@ -185,6 +214,8 @@ void service_session_start(struct service *service, int fd, const struct net_add
 
 	l->fd = fd;
 	l->peer = *peer;
+	l->is_proxied = is_proxy;
+	l->is_counted = !is_proxy;
 	s->service = service;
 	s->arena = arena_new();
 	s->idle_ms = service->config.idle_ms;

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/checksum.h"
 #include "base/log.h"
-#include "store/checksum.h"
 #include "store/store.h"
 
 enum {

@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/list.h"
 #include "fiber/fiber.h"
-#include "store/checksum.h"
 
 enum {
 	OPEN_MAX = 64,              /* descriptors kept when nobody reads from them */

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/checksum.h"
 #include "base/log.h"
-#include "store/checksum.h"
 #include "store/segment.h"
 #include "store/store.h"
 

@@ -6,8 +6,8 @@
  * a group that comes alone goes through without changing threads. */
 #include <errno.h>
 
+#include "base/checksum.h"
 #include "base/log.h"
-#include "store/checksum.h"
 #include "store/store_internal.h"
 
 enum {

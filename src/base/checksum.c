@@ -1,4 +1,4 @@
-#include "store/checksum.h"
+#include "base/checksum.h"
 
 #if defined(__aarch64__)
 #include <arm_acle.h>

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "store/checksum.h"
+#include "base/checksum.h"
 
 /* RFC 3720, appendix B.4. */
 static void knows_the_examples(void **state)

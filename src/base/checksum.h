@@ -1,6 +1,6 @@
 /* CRC-32C (Castagnoli; RFC 3720, appendix B.4), by the processor's instruction where it has one. */
-#ifndef VEREDUS_STORE_CHECKSUM_H
-#define VEREDUS_STORE_CHECKSUM_H
+#ifndef VEREDUS_BASE_CHECKSUM_H
+#define VEREDUS_BASE_CHECKSUM_H
 
 #include "base/slice.h"
 
