@@ -38,6 +38,8 @@ struct auth {
 
 const struct sasl *auth_sasl(const struct auth *a) { return &a->sasl; }
 
+struct store *auth_store(const struct auth *a) { return a->store; }
+
 int auth_open(struct store *store, struct auth **out)
 {
 	struct auth *a = mem_zero(1, sizeof(*a));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "auth/external.h"
 #include "auth/password.h"
 #include "base/codec.h"
 #include "base/log.h"
@@ -10,20 +11,23 @@
 
 /* As they are announced: best first. */
 static const struct sasl_mechanism mechanisms[] = {
-	{ .name = "SCRAM-SHA-256-PLUS", .binds = true, .scram = PASSWORD_KIND_SCRAM },
-	{ .name = "SCRAM-SHA-1-PLUS", .binds = true, .scram = PASSWORD_KIND_SCRAM_SHA1 },
+	{ .name = "EXTERNAL", .needs = SASL_OFFER_EXTERNAL, .speak = external_speak },
+	{ .name = "SCRAM-SHA-256-PLUS", .needs = SASL_OFFER_BINDING, .scram = PASSWORD_KIND_SCRAM },
+	{ .name = "SCRAM-SHA-1-PLUS",
+	  .needs = SASL_OFFER_BINDING,
+	  .scram = PASSWORD_KIND_SCRAM_SHA1 },
 	{ .name = "SCRAM-SHA-256", .scram = PASSWORD_KIND_SCRAM },
 	{ .name = "SCRAM-SHA-1", .scram = PASSWORD_KIND_SCRAM_SHA1 },
-	{ .name = "PLAIN", .shows_password = true },
+	{ .name = "PLAIN", .needs = SASL_OFFER_CLEAR },
 	{ .name = "LOGIN",
-	  .shows_password = true,
+	  .needs = SASL_OFFER_CLEAR,
 	  .server_speaks = true,
 	  .prompts = { "Username:", "Password:" } },
 	{ .name = "DIGEST-MD5",
-	  .legacy = true,
+	  .needs = SASL_OFFER_LEGACY,
 	  .server_speaks = true,
 	  .check = legacy_digest_is_plain },
-	{ .name = "CRAM-MD5", .legacy = true, .server_speaks = true },
+	{ .name = "CRAM-MD5", .needs = SASL_OFFER_LEGACY, .server_speaks = true },
 };
 enum {
 	MECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]),
@@ -31,36 +35,11 @@ enum {
 	STEPS_MAX = 8, /* no mechanism has as many: a client goes round in circles */
 };
 
-/* What a mechanism that shows the password was told. To be checked. */
-struct claim {
-	struct slice name, password; /* in the arena of the exchange; NULs at their ends */
-	struct slice authorize_as;   /* empty: the same */
-	bool made;
-};
-
-struct auth_exchange {
-	struct auth *auth;
-	struct arena *arena;
-	struct auth_client client;
-	const struct sasl_mechanism *mechanism;
-	Gsasl_session *session;
-	unsigned steps;
-	struct claim claim;
-	/* Of a mechanism with .scram or .legacy, once the name is known: who it would be. */
-	struct auth_identity candidate;
-	bool may_login;
-	struct scram_secret secret;
-	bool unavailable;
-	struct auth_identity identity;
-};
-
 /* --- what is offered -------------------------------------------------------------------- */
 
 static bool is_offered(const struct sasl_mechanism *m, unsigned offer)
 {
-	return (!m->shows_password || offer & SASL_OFFER_CLEAR) &&
-	       (!m->binds || offer & SASL_OFFER_BINDING) &&
-	       (!m->legacy || offer & SASL_OFFER_LEGACY);
+	return (m->needs & ~offer) == 0;
 }
 
 static char *list_names(unsigned offer)
@@ -81,6 +60,8 @@ static unsigned offer_to(struct auth *a, const struct auth_client *client)
 	unsigned offer = conn_is_tls(client->conn) || client->clear_allowed ? SASL_OFFER_CLEAR : 0;
 	if (auth_get_binding(a, client->conn, binding) == 0)
 		offer |= SASL_OFFER_BINDING;
+	if (conn_tls_has_peer(client->conn))
+		offer |= SASL_OFFER_EXTERNAL;
 	return auth_has_legacy(a) ? offer | SASL_OFFER_LEGACY : offer;
 }
 
@@ -108,10 +89,10 @@ static struct slice copy_property(struct auth_exchange *e, Gsasl_property proper
 
 static int note_claim(struct auth_exchange *e)
 {
-	e->claim = (struct claim){ .name = copy_property(e, GSASL_AUTHID),
-		                   .password = copy_property(e, GSASL_PASSWORD),
-		                   .authorize_as = copy_property(e, GSASL_AUTHZID),
-		                   .made = true };
+	e->claim = (struct sasl_claim){ .name = copy_property(e, GSASL_AUTHID),
+		                        .password = copy_property(e, GSASL_PASSWORD),
+		                        .authorize_as = copy_property(e, GSASL_AUTHZID),
+		                        .made = true };
 	return GSASL_OK; /* for now: conclude() has the last word */
 }
 
@@ -150,7 +131,7 @@ static int answer_iterations(struct auth_exchange *e)
 static int answer_password(struct auth_exchange *e)
 {
 	struct legacy_finding found;
-	if (!e->mechanism->legacy)
+	if (!(e->mechanism->needs & SASL_OFFER_LEGACY))
 		return GSASL_NO_CALLBACK;
 	note_name(e);
 	if (auth_find_legacy(e->auth, e->arena, e->claim.name, &found) < 0) {
@@ -241,9 +222,23 @@ static void set_challenge(struct auth_exchange *e, struct slice bytes, struct sl
 	*challenge_out = base64_encode_arena(e->arena, prompt ? slice_from_str(prompt) : bytes);
 }
 
+/* A mechanism that GNU SASL has not, or not as we need it. */
+static enum auth_result step_ours(struct auth_exchange *e, struct slice said,
+                                  struct slice *challenge_out)
+{
+	enum auth_result result = e->mechanism->speak(e, said, challenge_out);
+	if (result == AUTH_BAD_SYNTAX)
+		return result;
+	if (result == AUTH_CONTINUE)
+		return ++e->steps < STEPS_MAX ? result : AUTH_BAD_SYNTAX;
+	return auth_conclude(e->auth, &e->client, e->mechanism->name, e->claim.name, result);
+}
+
 static enum auth_result step(struct auth_exchange *e, struct slice answer,
                              struct slice *challenge_out)
 {
+	if (e->mechanism->speak)
+		return step_ours(e, answer, challenge_out);
 	char *out = NULL;
 	size_t len = 0;
 	int rc = gsasl_step(e->session, answer.data, answer.len, &out, &len);
@@ -288,12 +283,14 @@ static int new_exchange(struct auth *a, struct arena *arena, const struct auth_c
 	e->arena = arena;
 	e->client = *client;
 	e->mechanism = mechanism;
+	*out = e;
+	if (mechanism->speak)
+		return 0;
 	if (gsasl_server_start(auth_sasl(a)->gsasl, mechanism->name, &e->session) != GSASL_OK) {
 		log_error("auth.mechanism_missing", kv_str("mechanism", mechanism->name));
 		return -ENOTSUP;
 	}
 	gsasl_session_hook_set(e->session, e);
-	*out = e;
 	return 0;
 }
 
@@ -308,13 +305,15 @@ enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct au
 	unsigned offer = offer_to(a, client);
 	if (!m)
 		return AUTH_NOT_OFFERED;
-	if (m->shows_password && !(offer & SASL_OFFER_CLEAR))
+	if (m->needs & ~offer & SASL_OFFER_CLEAR)
 		return AUTH_NEEDS_TLS;
 	if (!is_offered(m, offer))
 		return AUTH_NOT_OFFERED;
 	if (new_exchange(a, arena, client, m, &e) < 0)
 		return AUTH_NOT_OFFERED;
 	*exchange_out = e;
+	if (m->speak && !initial)
+		return AUTH_CONTINUE; /* an empty challenge: the client has the first word */
 	if (m->server_speaks || !initial) {
 		enum auth_result result = step(e, SLICE_EMPTY, challenge_out);
 		if (result != AUTH_CONTINUE || !initial)
@@ -342,5 +341,6 @@ void auth_end(struct auth_exchange *e)
 		return;
 	if (e->claim.password.len > 0)
 		explicit_bzero((void *)(uintptr_t)e->claim.password.data, e->claim.password.len);
-	gsasl_finish(e->session);
+	if (e->session)
+		gsasl_finish(e->session);
 }

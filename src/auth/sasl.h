@@ -8,26 +8,53 @@
 #include "auth/legacy.h"
 #include "auth/scram.h"
 
-/* A mechanism that we offer. One more is one more row, and what sasl_callback() must answer for
- * it. */
+/* What decides which mechanisms are offered. */
+enum sasl_offer {
+	SASL_OFFER_CLEAR = 1,   /* those that show the password: over TLS, or if configured */
+	SASL_OFFER_BINDING = 2, /* those that bind to the connection: over TLS 1.3 */
+	SASL_OFFER_LEGACY = 4, /* those that need the password itself: if an account has opted in */
+	SASL_OFFER_EXTERNAL = 8, /* the client has shown a certificate */
+	SASL_OFFERS = 16,
+};
+
+/* A mechanism that we offer. One more is one more row, and what GNU SASL's callback must answer for
+ * it, or a function of our own. */
 struct sasl_mechanism {
 	const char *name;
-	bool shows_password; /* only over TLS, unless configured otherwise */
-	bool binds;          /* to the connection (tls-exporter): only over TLS 1.3 */
-	const char *scram;   /* the kind of verifier that it needs, or NULL */
-	bool legacy;         /* needs the password itself; only if an account has opted in */
-	bool server_speaks;  /* the first word is ours (LOGIN): an initial response answers the
-	                        first challenge */
+	unsigned needs;     /* all of these offers */
+	const char *scram;  /* the kind of verifier that it needs, or NULL */
+	bool server_speaks; /* the first word is ours (LOGIN): an initial response answers the
+	                       first challenge */
+	/* Not by GNU SASL: what we say to what the client said. Sets the identity with AUTH_OK, and
+	 * the name of the claim as far as it is known. */
+	enum auth_result (*speak)(struct auth_exchange *e, struct slice said,
+	                          struct slice *challenge_out);
 	bool (*check)(struct slice answer); /* NULL, or what GNU SASL can be given */
 	const char *prompts[2];             /* sent instead of GNU SASL's, as clients expect them */
 };
 
-/* What decides which mechanisms are offered. */
-enum sasl_offer {
-	SASL_OFFER_CLEAR = 1,   /* those that show the password */
-	SASL_OFFER_BINDING = 2, /* those that bind */
-	SASL_OFFER_LEGACY = 4,  /* those that need the password itself */
-	SASL_OFFERS = 8,
+/* Who a client says it is. */
+struct sasl_claim {
+	struct slice name, password; /* in the arena of the exchange; NULs at their ends */
+	struct slice authorize_as;   /* empty: the same */
+	bool made;                   /* by showing the password, which is to be checked */
+};
+
+struct auth_exchange {
+	struct auth *auth;
+	struct arena *arena;
+	struct auth_client client;
+	const struct sasl_mechanism *mechanism;
+	Gsasl_session *session; /* NULL: the mechanism is ours */
+	unsigned steps;
+	struct sasl_claim claim;
+	/* Of SCRAM and mechanisms that need the password, once the name is known: who it would be.
+	 */
+	struct auth_identity candidate;
+	bool may_login;
+	struct scram_secret secret;
+	bool unavailable;
+	struct auth_identity identity;
 };
 
 struct sasl {
@@ -56,5 +83,6 @@ bool auth_has_legacy(struct auth *a);
 int auth_get_binding(const struct auth *a, const struct conn *c,
                      uint8_t out[static CONN_TLS_BINDING_BYTES]);
 const struct sasl *auth_sasl(const struct auth *a);
+struct store *auth_store(const struct auth *a);
 
 #endif

@@ -8,6 +8,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_user,
 	&cmd_domain,
 	&cmd_alias,
+	&cmd_certificate,
 	&cmd_queue,
 	&cmd_trace,
 	&cmd_status,

@@ -6,6 +6,7 @@
 
 extern const struct cli_command cmd_alias;
 extern const struct cli_command cmd_bench;
+extern const struct cli_command cmd_certificate;
 extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_config;
 extern const struct cli_command cmd_domain;

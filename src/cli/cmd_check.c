@@ -22,6 +22,25 @@ static int check_certificate(const struct config_certificate *certificate)
 	return CLI_FOUND;
 }
 
+static int check_client_ca(const struct config *config)
+{
+	const struct tls_certificate_files files = { config->certificates[0].chain_path,
+		                                     config->certificates[0].key_path };
+	struct tls_server *tls = NULL;
+	char *why = NULL;
+	int rc = tls_server_new(&files, 1, &tls, &why);
+	if (rc == 0)
+		rc = tls_server_ask(tls, config->auth.client_ca, &why);
+	tls_server_free(tls);
+	if (rc < 0)
+		fprintf(stderr,
+		        "%s/veredus.conf: client-ca: %s: must be a PEM file with the "
+		        "certificates of CAs\n",
+		        config->dir, why ? why : "");
+	free(why);
+	return rc < 0 ? CLI_FOUND : CLI_OK;
+}
+
 static int check(struct cli *cli)
 {
 	struct config *config = cli_load_config(cli);
@@ -32,6 +51,8 @@ static int check(struct cli *cli)
 		if (check_certificate(&config->certificates[i]) != CLI_OK)
 			status = CLI_FOUND;
 	}
+	if (status == CLI_OK && config->auth.client_ca && config->certificate_count > 0)
+		status = check_client_ca(config);
 	if (status == CLI_OK)
 		printf("%s/veredus.conf is good: %zu listeners, %zu certificates\n", config->dir,
 		       config->listener_count, config->certificate_count);

@@ -117,6 +117,8 @@ struct config {
 		int64_t refusal_pause_ms; /* before a wrong password is refused */
 		int64_t remember_ms;      /* a right one is not hashed again for so long */
 		bool channel_binding;     /* SCRAM bound to TLS 1.3 is offered */
+		bool client_certificates; /* are asked for, for EXTERNAL */
+		const char *client_ca;    /* whose are believed, or NULL */
 	} auth;
 	struct {
 		const char *forwarder; /* see dns.h */

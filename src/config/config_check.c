@@ -201,6 +201,8 @@ static bool needs_certificate(enum listener_kind kind)
 static void check_tls(const struct config_place *p)
 {
 	const struct config *c = p->config;
+	if (c->auth.client_ca)
+		check_readable(p, "client-ca", c->auth.client_ca);
 	if (c->certificate_count > 0)
 		return;
 	for (size_t i = 0; i < c->listener_count; i++) {

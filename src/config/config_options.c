@@ -155,6 +155,12 @@ const struct config_option config_options[] = {
 	{ "auth", "channel-binding", CONFIG_FLAG, "no", AT(auth.channel_binding),
 	  "Offer SCRAM that is bound to the TLS connection (-PLUS), so that nobody in the middle can "
 	  "pass it on. Mutt up to 2.2.12 takes the offer and then fails: see docs/auth.md." },
+	{ "auth", "client-certificates", CONFIG_FLAG, "no", AT(auth.client_certificates),
+	  "Ask clients for a TLS certificate, with which they can log in (EXTERNAL) if `veredus "
+	  "certificate` has listed it. None is demanded." },
+	{ "auth", "client-ca", CONFIG_PATH, NULL, AT(auth.client_ca),
+	  "Ask clients for a TLS certificate, and believe the e-mail addresses in those that a CA of "
+	  "this file has signed: with such a one the account of that address can log in." },
 
 	{ "dns", "forwarder", CONFIG_TEXT, NULL, AT(dns.forwarder),
 	  "The resolver to ask, as \"127.0.0.1@53\"; \"\" asks the root servers and their like. "

@@ -207,6 +207,8 @@ int directory_remove_account(struct db *db, struct slice address)
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM credential WHERE account_id = $1", "i", id);
 	if (rc == 0)
+		rc = db_run(db, "DELETE FROM certificate WHERE account_id = $1", "i", id);
+	if (rc == 0)
 		rc = db_run(db, "DELETE FROM account WHERE id = $1", "i", id);
 	return rc;
 }

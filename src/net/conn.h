@@ -10,6 +10,7 @@
 #ifndef VEREDUS_NET_CONN_H
 #define VEREDUS_NET_CONN_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "fiber/watch.h"
 #include "net/address.h"
@@ -91,6 +92,20 @@ struct conn_tls_info {
 /* Strings live as long as the connection. */
 struct conn_tls_info conn_tls_info(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
+/* The certificate by which the peer has named itself, if it has (a client does only where the
+ * server asks: tls_server_ask()). */
+struct conn_tls_peer {
+	bool verified;       /* it leads to a root that we trust for this, and is in its time */
+	const char *subject; /* as RFC 4514 writes it: "CN=alice,O=Example" */
+	struct slice fingerprint; /* SHA-256 of the certificate, 64 digits in lower case */
+	struct slice *emails;     /* rfc822Name of the subjectAltName, as they stand there */
+	size_t email_count;
+	struct slice *names; /* its dNSName */
+	size_t name_count;
+};
+bool conn_tls_has_peer(const struct conn *c);
+/* All in the arena. -ENOENT: there is no certificate; -EPROTO: one that can't be read. */
+int conn_tls_peer(const struct conn *c, struct arena *a, struct conn_tls_peer *out);
 /* What ties something said over TLS to this very connection: the channel binding "tls-exporter" of
  * RFC 9266. -ENOTSUP: the connection is plain, or its TLS is older than 1.3. */
 enum { CONN_TLS_BINDING_BYTES = 32 };

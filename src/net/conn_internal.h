@@ -53,6 +53,8 @@ ssize_t conn_tls_receive(struct conn *c, char *to, size_t max);
 ssize_t conn_tls_send(struct conn *c, const char *from, size_t len);
 /* True if OpenSSL holds bytes that it has received. */
 bool conn_tls_pending(const struct conn *c);
+/* OpenSSL's part of it; NULL while there is none that is established. */
+struct ssl_st *conn_tls_ssl(const struct conn *c);
 /* Says good-bye to the peer without waiting, and frees. */
 void conn_tls_end(struct conn *c);
 

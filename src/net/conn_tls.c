@@ -253,6 +253,11 @@ void conn_tls_end(struct conn *c)
 	c->tls = NULL;
 }
 
+SSL *conn_tls_ssl(const struct conn *c)
+{
+	return c->tls && c->tls->established ? c->tls->ssl : NULL;
+}
+
 bool conn_is_tls(const struct conn *c) { return c->tls != NULL; }
 
 struct conn_tls_info conn_tls_info(const struct conn *c)

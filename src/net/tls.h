@@ -18,6 +18,11 @@ struct tls_certificate_files {
  * *why_out is a text that names the file and the trouble (free() it). [any thread] */
 int tls_server_new(const struct tls_certificate_files *files, size_t count, struct tls_server **out,
                    char **why_out);
+/* From now on clients are asked for a certificate; one that has none, or one that nobody knows, is
+ * served all the same (see conn_tls_peer()). ca_path: a PEM file of the roots that are trusted for
+ * this, or NULL for none. On failure as tls_server_new(), and nothing changes. Before the first
+ * connection. */
+int tls_server_ask(struct tls_server *t, const char *ca_path, char **why_out);
 /* After the last of its connections was closed. NULL is allowed. */
 void tls_server_free(struct tls_server *t);
 /* Loads the files again. Sessions that run keep what they have, and tickets given out before stay

@@ -29,6 +29,8 @@ struct tls_server {
 	struct tls_set *current;
 	size_t count;
 	struct tls_certificate_files *files;
+	bool asks;     /* clients for a certificate */
+	char *ca_path; /* whose are trusted, or NULL */
 	unsigned char ticket_keys[TICKET_KEYS_BYTES];
 };
 
@@ -171,6 +173,38 @@ void tls_set_release(struct tls_set *set)
 	free(set);
 }
 
+/* --- certificates of clients --------------------------------------------------------- */
+
+/* The verdict is kept and asked for later: see conn_tls_peer(). */
+static int serve_all_the_same(int good, X509_STORE_CTX *context)
+{
+	(void)good, (void)context;
+	return 1;
+}
+
+static int ask_clients(const struct tls_server *t, SSL_CTX *context, char **why_out)
+{
+	STACK_OF(X509_NAME) * names;
+	int rc;
+
+	if (!t->asks)
+		return 0;
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, serve_all_the_same);
+	if (!t->ca_path)
+		return 0;
+	rc = check_readable(t->ca_path, why_out);
+	if (rc < 0)
+		return rc;
+	names = SSL_load_client_CA_file(t->ca_path);
+	if (!names || SSL_CTX_load_verify_file(context, t->ca_path) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		*why_out = tls_error_text(t->ca_path);
+		return -EINVAL;
+	}
+	SSL_CTX_set_client_CA_list(context, names);
+	return 0;
+}
+
 static SSL_CTX *server_context(struct tls_server *t, struct tls_set *set)
 {
 	static const unsigned char id[] = "veredus";
@@ -207,6 +241,8 @@ static int set_load(struct tls_server *t, struct tls_set **out, char **why_out)
 		}
 		set->contexts[set->count++] = context;
 		rc = load_files(context, &t->files[i], why_out);
+		if (rc == 0)
+			rc = ask_clients(t, context, why_out);
 		if (rc < 0) {
 			tls_set_release(set);
 			return rc;
@@ -261,6 +297,7 @@ void tls_server_free(struct tls_server *t)
 		free((char *)t->files[i].key_path);
 	}
 	free(t->files);
+	free(t->ca_path);
 	pthread_mutex_destroy(&t->lock);
 	OPENSSL_cleanse(t->ticket_keys, sizeof(t->ticket_keys));
 	free(t);
@@ -281,6 +318,19 @@ int tls_server_reload(struct tls_server *t, char **why_out)
 	pthread_mutex_unlock(&t->lock);
 	tls_set_release(old);
 	return 0;
+}
+
+int tls_server_ask(struct tls_server *t, const char *ca_path, char **why_out)
+{
+	t->asks = true;
+	t->ca_path = ca_path ? mem_str(slice_from_str(ca_path)) : NULL;
+	int rc = tls_server_reload(t, why_out);
+	if (rc == 0)
+		return 0;
+	t->asks = false;
+	free(t->ca_path);
+	t->ca_path = NULL;
+	return rc;
 }
 
 SSL *tls_server_open(struct tls_server *t, struct tls_set **set_out)

@@ -30,7 +30,9 @@ static int setup(void **state)
 	test_authority_make(&world.stranger);
 	world.first = test_certificate_make(&world.authority, "first.test", NULL, NULL);
 	world.second = test_certificate_make(&world.authority, "second",
-	                                     "DNS:second.test,DNS:Other.Test,IP:127.0.0.1", NULL);
+	                                     "DNS:second.test,DNS:Other.Test,IP:127.0.0.1,"
+	                                     "email:Alice@Second.test",
+	                                     NULL);
 	world.wild = test_certificate_make(&world.authority, "wild", "DNS:*.wild.test", NULL);
 	const struct tls_certificate_files files[] = { test_files(&world.first),
 		                                       test_files(&world.second),
@@ -170,6 +172,65 @@ static void info(void **state)
 {
 	(void)state;
 	net_test_run(1, info_body);
+}
+
+/* As each end sees the other's certificate. */
+static void peer_body(struct net_test *t)
+{
+	struct arena *a = arena_new();
+	struct conn_tls_peer peer;
+	struct ends e;
+
+	(void)t;
+	CHECK(meet(&e, world.strict, "second.test", NULL) == 0);
+	CHECK(conn_tls_has_peer(e.client) && !conn_tls_has_peer(e.server));
+	CHECK(conn_tls_peer(e.server, a, &peer) == -ENOENT);
+	CHECK(conn_tls_peer(e.client, a, &peer) == 0);
+	CHECK(peer.verified && strcmp(peer.subject, "CN=second") == 0);
+	CHECK(peer.fingerprint.len == 64);
+	CHECK(peer.name_count == 2 && peer.email_count == 1);
+	CHECK_TEXT(peer.names[1], "Other.Test");
+	CHECK_TEXT(peer.emails[0], "Alice@Second.test");
+	ends_close(&e);
+	CHECK(meet(&e, world.any, "second.test", NULL) == 0);
+	CHECK(conn_tls_peer(e.client, a, &peer) == 0 && !peer.verified);
+	ends_close(&e);
+	e = ends_new();
+	CHECK(!conn_tls_has_peer(e.client));
+	CHECK(conn_tls_peer(e.client, a, &peer) == -ENOENT);
+	ends_close(&e);
+	arena_free(a);
+}
+
+static void peers_certificate(void **state)
+{
+	(void)state;
+	net_test_run(1, peer_body);
+}
+
+/* A client that has none is served by a server that asks. */
+static void asking_body(struct net_test *t)
+{
+	char *why = NULL;
+	struct ends e;
+
+	(void)t;
+	CHECK(tls_server_ask(world.server, "/nonexistent/ca", &why) == -ENOENT);
+	CHECK(strstr(why, "/nonexistent/ca") != NULL);
+	free(why);
+	CHECK(tls_server_ask(world.server, world.first.key, &why) == -EINVAL);
+	free(why);
+	CHECK(tls_server_ask(world.server, world.authority.path, &why) == 0);
+	CHECK(meet(&e, world.strict, "second.test", NULL) == 0);
+	exchange(&e);
+	CHECK(!conn_tls_has_peer(e.server) && !conn_tls_info(e.server).verified);
+	ends_close(&e);
+}
+
+static void asking(void **state)
+{
+	(void)state;
+	net_test_run(1, asking_body);
 }
 
 static void trust_body(struct net_test *t)
@@ -575,7 +636,8 @@ int main(void)
 		cmocka_unit_test(resumption),    cmocka_unit_test(reload),
 		cmocka_unit_test(bad_files),     cmocka_unit_test(injected_input),
 		cmocka_unit_test(hostile_peers), cmocka_unit_test(bulk),
-		cmocka_unit_test(versions),
+		cmocka_unit_test(versions),      cmocka_unit_test(peers_certificate),
+		cmocka_unit_test(asking),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

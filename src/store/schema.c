@@ -195,7 +195,20 @@ static const char *const schema_1[] = {
 	NULL,
 };
 
+/* Certificates of clients by which an account logs in: directory/certificate.h. */
+static const char *const schema_2[] = {
+	"CREATE TABLE certificate ("
+	"  fingerprint TEXT PRIMARY KEY," /* SHA-256, hexadecimal */
+	"  account_id  INTEGER NOT NULL,"
+	"  note        TEXT NOT NULL,"
+	"  created_ms  INTEGER NOT NULL"
+	") WITHOUT ROWID",
+	"CREATE INDEX certificate_account ON certificate (account_id)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
+	{ .version = 2, .statements = schema_2 },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
