@@ -22,6 +22,7 @@ smtp {
     max-message = 1000000
     memory = 16K
     vrfy = yes
+    no-soliciting = "net.example:ADV,org.example:ADLT"
 }
 """
 

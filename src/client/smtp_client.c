@@ -118,6 +118,8 @@ static void note_extension(struct smtp_client *c, struct slice line)
 		{ SLICE("STARTTLS"), SMTP_EXT_STARTTLS },
 		{ SLICE("CHUNKING"), SMTP_EXT_CHUNKING },
 		{ SLICE("ENHANCEDSTATUSCODES"), SMTP_EXT_ENHANCED },
+		{ SLICE("MT-PRIORITY"), SMTP_EXT_MT_PRIORITY },
+		{ SLICE("NO-SOLICITING"), SMTP_EXT_NO_SOLICITING },
 	};
 	struct slice rest = slice_trim(line);
 	/* "AUTH=PLAIN" is how some servers wrote it before RFC 2554. */

@@ -16,6 +16,7 @@
 
 #include "client/smtp_reply.h"
 #include "config/config.h"
+#include "message/envelope.h"
 #include "net/conn.h"
 #include "net/tls.h"
 
@@ -113,6 +114,8 @@ enum smtp_extension {
 	SMTP_EXT_AUTH_LOGIN = 256,
 	SMTP_EXT_ENHANCED = 512,
 	SMTP_EXT_ESMTP = 1024, /* EHLO was understood at all */
+	SMTP_EXT_MT_PRIORITY = 1 << 16,
+	SMTP_EXT_NO_SOLICITING = 1 << 17,
 };
 unsigned smtp_client_extensions(const struct smtp_client *c);
 /* Of SIZE; 0 when not told. */
@@ -140,11 +143,12 @@ struct smtp_client_mail {
 	struct slice reverse_path; /* local@domain for the wire; empty: <> */
 	struct smtp_client_recipient *recipients;
 	size_t recipient_count;
-	bool body_8bit;      /* BODY=8BITMIME where offered */
-	bool smtputf8;       /* refused with 5.6.7 where SMTPUTF8 isn't offered (RFC 6531) */
-	struct slice envid;  /* DSN, xtext, or empty */
-	char ret;            /* DSN: 'F', 'H' or 0 */
-	uint64_t size_bytes; /* for SIZE; 0: not told */
+	bool body_8bit;     /* BODY=8BITMIME where offered */
+	bool smtputf8;      /* refused with 5.6.7 where SMTPUTF8 isn't offered (RFC 6531) */
+	struct slice envid; /* DSN, xtext, or empty */
+	char ret;           /* DSN: 'F', 'H' or 0 */
+	const struct envelope_options *options; /* or NULL. Sent as far as the server knows them */
+	uint64_t size_bytes;                    /* for SIZE; 0: not told */
 
 	/* The bytes: the parts one after the other, then what read() gives. Lines end in CRLF;
 	 * dots are stuffed here. */

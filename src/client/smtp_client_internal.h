@@ -49,4 +49,11 @@ int smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, int error, 
 /* smtp_client_auth.c: AUTH by the strongest mechanism that both know. */
 int smtp_client_auth(struct smtp_client *c, struct arena *arena, struct smtp_outcome *outcome);
 
+/* smtp_client_options.c: the parameters of MAIL for mail->options, each behind a space, written to
+ * room, which has size bytes. Returns how many it wrote: at most SMTP_OPTIONS_MAX, and all or none.
+ */
+enum { SMTP_OPTIONS_MAX = ENVELOPE_SOLICIT_MAX + 128 };
+size_t smtp_client_put_options(const struct smtp_client *c, const struct envelope_options *o,
+                               char *room, size_t size);
+
 #endif

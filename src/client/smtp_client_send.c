@@ -43,7 +43,7 @@ static int put_mail(struct transaction *t)
 {
 	const struct smtp_client_mail *m = t->mail;
 	unsigned ext = t->c->extensions;
-	char room[LINE_MAX_BYTES];
+	char room[LINE_MAX_BYTES + SMTP_OPTIONS_MAX];
 	int len = snprintf(room, sizeof(room), "MAIL FROM:<%.*s>", SLICE_ARG(m->reverse_path));
 	size_t at = (size_t)len;
 	if ((ext & SMTP_EXT_SIZE) && m->size_bytes > 0)
@@ -59,6 +59,8 @@ static int put_mail(struct transaction *t)
 	if ((ext & SMTP_EXT_DSN) && m->envid.len > 0 && is_clean(m->envid) && m->envid.len <= 100)
 		at += (size_t)snprintf(room + at, sizeof(room) - at, " ENVID=%.*s",
 		                       SLICE_ARG(m->envid));
+	if (m->options)
+		at += smtp_client_put_options(t->c, m->options, room + at, sizeof(room) - at);
 	return smtp_client_put(t->c, slice_of(room, at), SLICE_EMPTY);
 }
 

@@ -63,6 +63,10 @@ struct config_smarthost {
 };
 
 enum bad_helo { BAD_HELO_REFUSE, BAD_HELO_TOLERATE };
+
+/* Whose mail may come ahead of others', by MT-PRIORITY. */
+enum priority_trust { PRIORITY_FROM_NOBODY, PRIORITY_FROM_TRUSTED, PRIORITY_FROM_ALL };
+
 enum bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALISE };
 
 struct config {
@@ -96,8 +100,10 @@ struct config {
 		int64_t data_timeout_ms;    /* between blocks: 4.5.3.2.5 */
 		unsigned min_data_rate;     /* bytes a second; see smtp_data.c */
 		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
-		bool vrfy;                  /* tell about local users; else 252 */
-		bool expn;                  /* tell who has logged in about lists; else 502 */
+		enum priority_trust priority;
+		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
+		bool vrfy;                 /* tell about local users; else 252 */
+		bool expn;                 /* tell who has logged in about lists; else 502 */
 	} smtp;
 	struct {
 		int64_t idle_ms;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "message/address.h"
+#include "message/envelope.h"
 
 static const uint16_t standard_ports[] = {
 	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587, [LISTENER_SUBMISSIONS] = 465,
@@ -232,6 +233,13 @@ void config_check_whole(const struct config_place *p)
 	if (c->listener_count == 0)
 		warn(p, "nothing listens: add a section such as listen smtp { address = { \"*:25\" "
 		        "} }");
+	const char *unwanted = c->smtp.no_soliciting;
+	if (unwanted && unwanted[0] && !slice_equal(slice_from_str(unwanted), SLICE("*")) &&
+	    !envelope_solicit_is_valid(slice_from_str(unwanted)))
+		wrong(p,
+		      "smtp: no-soliciting is '%s': write keywords such as net.example:ADV with "
+		      "commas between them, or *",
+		      unwanted);
 	if (c->queue.retry_first_ms > c->queue.retry_max_ms)
 		wrong(p, "queue: retry-first is longer than retry-max: swap them");
 	if (c->queue.retry_max_ms > c->queue.expire_ms)

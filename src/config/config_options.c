@@ -116,6 +116,13 @@ const struct config_option config_options[] = {
 	  .min = 1, .max = 1000000 },
 	{ "smtp", "auth-without-tls", CONFIG_FLAG, "no", AT(smtp.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
+	{ "smtp", "priority", CONFIG_CHOICE, "trusted", AT(smtp.priority),
+	  "Whose mail goes before others' when MT-PRIORITY says so: nobody's, that of those who may "
+	  "relay, or everybody's. Anybody may have their own mail wait.",
+	  .choices = { "nobody", "trusted", "everybody" } },
+	{ "smtp", "no-soliciting", CONFIG_TEXT, NULL, AT(smtp.no_soliciting),
+	  "Kinds of solicitation that are refused (RFC 3865), as \"net.example:ADV,org.example:ADLT\"; "
+	  "\"*\" is every kind." },
 	{ "smtp", "vrfy", CONFIG_FLAG, "no", AT(smtp.vrfy),
 	  "Let VRFY tell whether an address is ours." },
 	{ "smtp", "expn", CONFIG_FLAG, "no", AT(smtp.expn),

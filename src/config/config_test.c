@@ -307,6 +307,9 @@ static void sections_are_checked(void **state)
 	assert_error(f, "user = no-such-user-here\n",
 	             ": there is no user 'no-such-user-here': make it, or leave the option user "
 	             "out");
+	assert_error(f, "smtp { no-soliciting = \"net example\" }\n",
+	             ": smtp: no-soliciting is 'net example': write keywords such as "
+	             "net.example:ADV with commas between them, or *");
 	assert_error(f, "queue { retry-first = 5h }\n",
 	             ": queue: retry-first is longer than retry-max: swap them");
 }

@@ -239,6 +239,47 @@ bool date_parse_imap_day(struct slice text, struct date *out)
 	       date_make(year, month, day, 0, 0, out);
 }
 
+/* full-time without its zone, of which a part of a second is left out. */
+static bool take_internet_time(struct cursor *c, int *seconds_out)
+{
+	int hour, minute, second;
+	struct slice fraction;
+	if (!take_digits(c, 2, 2, &hour, NULL) || !take_byte(c, ':') ||
+	    !take_digits(c, 2, 2, &minute, NULL) || !take_byte(c, ':') ||
+	    !take_digits(c, 2, 2, &second, NULL))
+		return false;
+	if (take_byte(c, '.') && !take_while(c, byte_is_digit, 9, &fraction))
+		return false;
+	*seconds_out = hour * 3600 + minute * 60 + second;
+	return hour < 24 && minute < 60 && second <= 60;
+}
+
+/* time-offset = "Z" / ( "+" / "-" ) 2DIGIT ":" 2DIGIT, in minutes */
+static bool take_internet_zone(struct cursor *c, int *offset_out)
+{
+	int hour, minute;
+	*offset_out = 0;
+	if (take_byte_nocase(c, 'Z'))
+		return true;
+	bool west = take_byte(c, '-');
+	if ((!west && !take_byte(c, '+')) || !take_digits(c, 2, 2, &hour, NULL) ||
+	    !take_byte(c, ':') || !take_digits(c, 2, 2, &minute, NULL) || hour > 23 || minute > 59)
+		return false;
+	*offset_out = (west ? -1 : 1) * (hour * 60 + minute);
+	return true;
+}
+
+bool date_parse_internet(struct slice text, struct date *out)
+{
+	struct cursor c = cursor_of(text);
+	int year, month, day, seconds, offset;
+	return take_digits(&c, 4, 4, &year, NULL) && take_byte(&c, '-') &&
+	       take_digits(&c, 2, 2, &month, NULL) && take_byte(&c, '-') &&
+	       take_digits(&c, 2, 2, &day, NULL) && take_byte_nocase(&c, 'T') && month >= 1 &&
+	       month <= 12 && take_internet_time(&c, &seconds) && take_internet_zone(&c, &offset) &&
+	       cursor_at_end(&c) && date_make(year, month, day, seconds, offset, out);
+}
+
 struct civil {
 	int64_t days;
 	int64_t year;
@@ -284,6 +325,14 @@ struct slice date_format_imap(struct date date, char out[static DATE_TEXT_MAX])
 	return written(out, snprintf(out, DATE_TEXT_MAX, "%2d-%s-%04lld %02d:%02d:%02d %c%04d",
 	                             c.day, month_names[c.month - 1], (long long)c.year, c.hour,
 	                             c.minute, c.second, c.sign, c.zone));
+}
+
+struct slice date_format_internet(int64_t unix_s, char out[static DATE_TEXT_MAX])
+{
+	struct civil c = civil_at((struct date){ .unix_s = unix_s });
+	return written(out,
+	               snprintf(out, DATE_TEXT_MAX, "%04lld-%02d-%02dT%02d:%02d:%02dZ",
+	                        (long long)c.year, c.month, c.day, c.hour, c.minute, c.second));
 }
 
 struct date date_local(int64_t unix_s)

@@ -21,11 +21,15 @@ bool date_parse(struct slice text, struct date *out);
 bool date_parse_imap(struct slice text, struct date *out);
 /* "17-Jul-1996" (RFC 3501 date, as in SEARCH SINCE): midnight UTC of that day. */
 bool date_parse_imap_day(struct slice text, struct date *out);
+/* "1996-07-17T02:44:25.5-07:00" (RFC 3339 date-time); parts of a second are left out. */
+bool date_parse_internet(struct slice text, struct date *out);
 
 /* "Wed, 17 Jul 1996 02:44:25 -0700". Returns the text in out. */
 struct slice date_format(struct date date, char out[static DATE_TEXT_MAX]);
 /* "17-Jul-1996 02:44:25 -0700", the day padded with a space. */
 struct slice date_format_imap(struct date date, char out[static DATE_TEXT_MAX]);
+/* "1996-07-17T09:44:25Z". */
+struct slice date_format_internet(int64_t unix_s, char out[static DATE_TEXT_MAX]);
 /* The moment with the offset that this machine's zone (TZ) has then. */
 struct date date_local(int64_t unix_s);
 

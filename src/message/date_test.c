@@ -116,11 +116,52 @@ static void test_local(void **state)
 	assert_int_equal(date_local(837596665).offset_minutes, 0);
 }
 
+static void test_internet(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t unix_s;
+	} dates[] = {
+		{ "1996-07-17T02:44:25-07:00", 837596665 },
+		{ "1996-07-17t09:44:25.123z", 837596665 },
+		{ "2000-02-29T12:00:00+13:45", 951776100 },
+		{ "2016-12-31T23:59:60Z", 1483228800 },
+	};
+	static const char *const none[] = {
+		"",
+		"1996-07-17",
+		"1996-07-17T09:44Z",
+		"1996-07-17T09:44:25",
+		"1996-07-17 09:44:25Z",
+		"1996-13-17T09:44:25Z",
+		"1996-00-17T09:44:25Z",
+		"1996-02-30T09:44:25Z",
+		"1996-07-17T24:00:00Z",
+		"1996-07-17T09:44:25.Z",
+		"1996-07-17T09:44:25-0700",
+		"1996-07-17T09:44:25Zx",
+	};
+	struct date d;
+	char text[DATE_TEXT_MAX];
+	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+		assert_true(date_parse_internet(slice_from_str(dates[i].text), &d));
+		assert_int_equal(d.unix_s, dates[i].unix_s);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(date_parse_internet(slice_from_str(none[i]), &d));
+	date_format_internet(837596665, text);
+	assert_string_equal(text, "1996-07-17T09:44:25Z");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),  cmocka_unit_test(test_imap),
-		cmocka_unit_test(test_format), cmocka_unit_test(test_every_day_comes_back),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_internet),
+		cmocka_unit_test(test_imap),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_every_day_comes_back),
 		cmocka_unit_test(test_local),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

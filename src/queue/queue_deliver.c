@@ -148,6 +148,7 @@ static int send_bytes(struct delivery *d, struct queue_job *job, struct slice by
 		.smtputf8 = needs_smtputf8(job),
 		.envid = job->envid,
 		.ret = job->ret,
+		.options = &job->options,
 		.size_bytes = parts[0].len + parts[1].len,
 		.parts = parts,
 		.part_count = 2,

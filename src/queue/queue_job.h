@@ -47,6 +47,7 @@ struct queue_job {
 	bool smtputf8, body_8bit;
 	char ret;
 	struct slice envid;
+	struct envelope_options options;
 	struct slice prefix;
 	struct slice domain; /* of the recipients, for finding the MX */
 	struct slice key;    /* of the destination: client_route_key() */

@@ -13,11 +13,14 @@
 #define SWEEP_MS      (60 * 1000)
 #define WHY_MAX_BYTES 200
 
+/* By priority; what has none need not look at the others. */
+enum ready_class { READY_HIGH, READY_NORMAL, READY_LOW, READY_CLASSES };
+
 struct queue_destination {
-	struct list link;  /* in hungry: it has jobs and could do with a connection */
-	struct list ready; /* struct queue_job */
-	struct list idle;  /* struct waiter */
-	struct list page;  /* in touched: this page asked for it */
+	struct list link; /* in hungry: it has jobs and could do with a connection */
+	struct list ready[READY_CLASSES]; /* struct queue_job, in the order of their turn */
+	struct list idle;                 /* struct waiter */
+	struct list page;                 /* in touched: this page asked for it */
 	char *key;
 	size_t ready_jobs;
 	size_t recipients; /* in ready */
@@ -63,8 +66,10 @@ struct queue_ready *queue_ready_new(const struct queue_limits *limits,
 
 static void destination_free(struct queue_destination *d)
 {
-	LIST_EACH (&d->ready, link, following) {
-		queue_job_free(LIST_ENTRY(link, struct queue_job, link));
+	for (int class = 0; class < READY_CLASSES; class ++) {
+		LIST_EACH (&d->ready[class], link, following) {
+			queue_job_free(LIST_ENTRY(link, struct queue_job, link));
+		}
 	}
 	free(d->key);
 	free(d);
@@ -92,7 +97,8 @@ static struct queue_destination *get_destination(struct queue_ready *r, struct s
 	d = mem_zero(1, sizeof(*d));
 	d->key = mem_str(key);
 	list_init(&d->link);
-	list_init(&d->ready);
+	for (int class = 0; class < READY_CLASSES; class ++)
+		list_init(&d->ready[class]);
 	list_init(&d->idle);
 	list_init(&d->page);
 	hash_put(r->destinations, key, d);
@@ -217,8 +223,10 @@ static void note_hunger(struct queue_ready *r, struct queue_destination *d)
 {
 	bool listed = !list_is_empty(&d->link);
 	bool hungry = is_hungry(r, d);
+	/* Behind the others, unless what waits is urgent. */
+	bool urgent = !list_is_empty(&d->ready[READY_HIGH]);
 	if (hungry && !listed)
-		list_append(&r->hungry, &d->link);
+		list_insert_before(urgent ? r->hungry.next : &r->hungry, &d->link);
 	else if (!hungry && listed)
 		list_remove(&d->link);
 }
@@ -235,6 +243,24 @@ static void wake_one(struct queue_destination *d)
 	}
 }
 
+static enum ready_class class_of(const struct queue_job *job)
+{
+	if (job->options.priority == 0)
+		return READY_NORMAL;
+	return job->options.priority > 0 ? READY_HIGH : READY_LOW;
+}
+
+/* In the order of priority, and those of the same one in the order in which they came. */
+static void insert_ready(struct queue_destination *d, struct queue_job *job)
+{
+	struct list *class = &d->ready[class_of(job)];
+	struct list *behind = class->prev;
+	while (behind != class &&
+	       LIST_ENTRY(behind, struct queue_job, link)->options.priority < job->options.priority)
+		behind = behind->prev;
+	list_insert_before(behind->next, &job->link);
+}
+
 bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job, int64_t now_ms,
                      int64_t *due_ms_out, struct slice *why_out)
 {
@@ -246,7 +272,7 @@ bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *
 		pthread_mutex_unlock(&r->lock);
 		return false;
 	}
-	list_append(&d->ready, &job->link);
+	insert_ready(d, job);
 	d->ready_jobs++;
 	d->recipients += job->count;
 	r->recipients += job->count;
@@ -277,7 +303,9 @@ struct queue_destination *queue_ready_next_connection(struct queue_ready *r)
 
 static struct queue_job *take(struct queue_ready *r, struct queue_destination *d)
 {
-	struct queue_job *job = LIST_FIRST(&d->ready, struct queue_job, link);
+	struct queue_job *job = NULL;
+	for (int class = 0; class < READY_CLASSES && !job; class ++)
+		job = LIST_FIRST(&d->ready[class], struct queue_job, link);
 	if (!job)
 		return NULL;
 	list_remove(&job->link);

@@ -59,6 +59,32 @@ static void put(struct bench *b, struct slice key, size_t count)
 	queue_ready_end_page(b->ready);
 }
 
+static void put_priority(struct bench *b, int priority)
+{
+	struct queue_job *job = queue_job_new();
+	queue_job_add(job);
+	job->options.priority = priority;
+	assert_int_equal(admit(b, SLICE("one"), false), QUEUE_ADMIT);
+	assert_true(queue_ready_put(b->ready, SLICE("one"), job, b->now_ms, &b->due_ms, &b->why));
+	queue_ready_end_page(b->ready);
+}
+
+static void by_priority(void **state)
+{
+	struct bench *b = *state;
+	static const int came[] = { -1, 0, 2, 9 };
+	static const int taken[] = { 9, 2, 0, -1 };
+	for (size_t i = 0; i < 4; i++)
+		put_priority(b, came[i]);
+	struct queue_destination *d = queue_ready_next_connection(b->ready);
+	for (size_t i = 0; i < 4; i++) {
+		struct queue_job *job = queue_ready_take(b->ready, d);
+		assert_int_equal(job->options.priority, taken[i]);
+		queue_job_free(job);
+	}
+	queue_ready_leave(b->ready, d);
+}
+
 static void take_one(struct bench *b, struct queue_destination *d)
 {
 	struct queue_job *job = queue_ready_take(b->ready, d);
@@ -203,6 +229,7 @@ int main(void)
 		TEST(connections_follow_the_jobs),
 		TEST(one_destination_leaves_room_for_others),
 		TEST(what_has_no_room_keeps_its_order),
+		TEST(by_priority),
 		TEST(a_pause_hands_all_back),
 		TEST(after_a_restart_the_attempts_tell),
 	};

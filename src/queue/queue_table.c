@@ -52,6 +52,7 @@ enum column {
 	COL_8BIT,
 	COL_RET,
 	COL_ENVID,
+	COL_OPTIONS,
 	COL_OWNER,
 	COL_SEGMENT,
 	COL_BLOB_POSITION,
@@ -81,6 +82,7 @@ static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
 	job->body_8bit = db_int(rows, COL_8BIT) != 0;
 	job->ret = ret.len > 0 ? ret.data[0] : 0;
 	job->envid = arena_copy(a, db_text(rows, COL_ENVID));
+	envelope_options_parse(arena_copy(a, db_text(rows, COL_OPTIONS)), &job->options);
 	job->prefix = arena_copy(a, db_text(rows, COL_PREFIX));
 	job->domain = arena_copy(a, db_text(rows, COL_DOMAIN));
 	job->key = arena_copy(a, key);
@@ -182,7 +184,7 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	"r.queue_message_id, r.position, r.forward_path, r.domain, r.notify, r.orcpt, r.prefix,"   \
 	" r.attempts, r.asked, r.delay_told, m.queue_id, m.message_id, m.reverse_path, m.blob_id," \
 	" m.skip_bytes, m.size_bytes, m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret," \
-	" m.envid, r.lease_owner, b.segment, b.position, b.length"
+	" m.envid, m.options, r.lease_owner, b.segment, b.position, b.length"
 #define ROW_TABLES                                                                                 \
 	" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"                \
 	" LEFT JOIN blob b ON b.id = m.blob_id"

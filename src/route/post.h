@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "config/config.h"
+#include "message/envelope.h"
 #include "net/address.h"
 
 struct post;
@@ -93,6 +94,7 @@ struct post_envelope {
 	bool body_8bit;
 	struct slice envid; /* xtext, or empty */
 	char ret;           /* 'F', 'H' or 0 */
+	struct envelope_options options;
 	/* What the sender is told of it, in the same commit; they stay the caller's, who ends
 	 * them afterwards. */
 	struct post_parcel *const *reports;

@@ -55,6 +55,7 @@ struct delivery {
 	struct message_summary summary;
 	struct slice parts[3]; /* Return-Path, trace, message */
 	uint64_t size_bytes;   /* of all three */
+	struct slice options;  /* for the queue */
 	const char *received;  /* detail of the journey's first event */
 	char peer[NET_ADDRESS_TEXT_MAX];
 
@@ -311,6 +312,7 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.body_8bit = d->envelope->body_8bit || d->summary.has_8bit_body,
 		.envid = d->envelope->envid,
 		.ret = d->envelope->ret,
+		.options = d->options,
 		.recipients = b->remote,
 		.recipient_count = b->remote_count,
 	};
@@ -397,6 +399,7 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 		fiber_offload(delivery_summarise, d);
 	else
 		delivery_summarise(d);
+	d->options = envelope_options_text(d->arena, &d->envelope->options);
 	d->parts[0] = arena_concat(d->arena, return_path, 3);
 	d->parts[1] = trace;
 	d->parts[2] = d->message;

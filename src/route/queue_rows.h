@@ -29,6 +29,7 @@ struct queue_new_message {
 	bool smtputf8, body_8bit;
 	struct slice envid;
 	char ret;
+	struct slice options; /* envelope_options_text() */
 	const struct queue_new_recipient *recipients;
 	size_t recipient_count;
 };

@@ -7,7 +7,7 @@
  * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
  * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461), SMTPUTF8 (6531),
  * CHUNKING (3030),
- * ETRN (1985).
+ * ETRN (1985), MT-PRIORITY (6710), NO-SOLICITING (3865), LIMITS (9422).
  *
  * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
  * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts
@@ -17,6 +17,7 @@
  *     smtp_server   the session: greeting, one command a step, good-bye, log line
  *     smtp_command  the table of commands, and the small ones
  *     smtp_mail     MAIL and RCPT: the transaction
+ *     smtp_options  what MAIL asks of the way of the message, and how that is announced
  *     smtp_vrfy     VRFY and EXPN; smtp_etrn: ETRN
  *     smtp_extension  what EHLO announces: the table of extensions
  *     smtp_help     HELP: the table of its pages

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "message/dotstuff.h"
+#include "smtp/smtp_options.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trace.h"
 #include "store/spool.h"
@@ -111,6 +112,7 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 		.tls_cipher = s->client.tls_cipher,
 		.queue_id = queue_id,
 		.for_path = for_path,
+		.priority = t->options.priority,
 		.at_s = clock_wall_ms() / 1000,
 	};
 	return smtp_trace_field(t->arena, &trace);
@@ -137,6 +139,7 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 		.body_8bit = t->body_8bit,
 		.envid = t->envid,
 		.ret = t->ret,
+		.options = t->options,
 		.reports = dsn.parcels,
 		.report_count = dsn.count,
 	};
@@ -192,6 +195,10 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 	/* It would be the continuation of our Received field, and forge a part of it. */
 	if (message.len > 0 && byte_is_space(message.data[0])) {
 		smtp_say(s, SMTP_ANSWER_BEGINS_FOLDED);
+		return;
+	}
+	if (smtp_options_refuse_header(s, message)) {
+		smtp_say(s, SMTP_ANSWER_SOLICITED);
 		return;
 	}
 	enum post_result result = smtp_deliver(s, message, queue_id);

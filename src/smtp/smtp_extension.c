@@ -1,8 +1,11 @@
 /* What EHLO announces: one row an extension, offered exactly where a session may use it. */
 #include "base/buf.h"
+#include "smtp/smtp_options.h"
 #include "smtp/smtp_session.h"
 
-enum { ARGUMENTS_MAX = 900 }; /* of one extension; a reply line has room for that */
+enum {
+	ARGUMENTS_MAX = ENVELOPE_SOLICIT_MAX
+}; /* of one extension; a reply line has room for that */
 
 struct smtp_extension {
 	struct slice keyword;
@@ -56,6 +59,9 @@ static const struct smtp_extension extensions[] = {
 	{ KEYWORD("STARTTLS"), smtp_offers_starttls, NULL },
 	{ KEYWORD("EXPN"), smtp_offers_expn, NULL },
 	{ KEYWORD("ETRN"), smtp_offers_etrn, NULL },
+	{ KEYWORD("MT-PRIORITY"), NULL, NULL },
+	{ KEYWORD("NO-SOLICITING"), smtp_options_offer_no_soliciting, smtp_options_no_soliciting },
+	{ KEYWORD("LIMITS"), NULL, smtp_options_limits },
 	{ KEYWORD("SIZE"), NULL, smtp_size_arguments },
 	{ KEYWORD("PIPELINING"), NULL, NULL },
 	{ KEYWORD("8BITMIME"), NULL, NULL },

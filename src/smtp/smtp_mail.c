@@ -1,4 +1,5 @@
 /* MAIL and RCPT. */
+#include "smtp/smtp_options.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
 
@@ -38,9 +39,9 @@ static enum smtp_answer smtp_judge_sender(const struct smtp_session *s,
 	return SMTP_ANSWER_SENDER_OK;
 }
 
-/* The transaction, in an arena of its own; NULL if it was refused. */
+/* The transaction, in an arena of its own. *lowered: with another priority than was asked for. */
 static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
-                                   struct slice argument)
+                                   struct slice argument, bool *lowered)
 {
 	struct smtp_mail_command mail;
 	enum smtp_parsed parsed = smtp_parse_mail(arena, argument, &mail);
@@ -52,6 +53,10 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	enum smtp_answer answer = smtp_judge_sender(s, &mail);
 	if (answer != SMTP_ANSWER_SENDER_OK)
 		return answer;
+	struct envelope_options options;
+	answer = smtp_options_judge(s, arena, &mail, &options);
+	if (answer != SMTP_ANSWER_SENDER_OK)
+		return answer;
 	struct smtp_transaction *t = ARENA_NEW(arena, struct smtp_transaction);
 	t->arena = arena;
 	t->sender = smtp_keep_address(arena, &mail.sender);
@@ -60,8 +65,10 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->smtputf8 = mail.smtputf8;
 	t->ret = mail.ret;
 	t->envid = arena_copy(arena, mail.envid);
+	t->options = options;
 	s->transaction = t;
 	s->transactions++;
+	*lowered = options.priority != mail.priority;
 	return answer;
 }
 
@@ -73,10 +80,14 @@ void smtp_mail(struct smtp_session *s, struct slice argument)
 		return;
 	}
 	struct arena *arena = arena_new();
-	enum smtp_answer answer = smtp_begin(s, arena, argument);
+	bool lowered = false;
+	enum smtp_answer answer = smtp_begin(s, arena, argument, &lowered);
 	if (answer != SMTP_ANSWER_SENDER_OK)
 		arena_free(arena);
-	smtp_say(s, answer);
+	if (lowered)
+		smtp_say_priority(s, s->transaction->options.priority);
+	else
+		smtp_say(s, answer);
 }
 
 enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)

@@ -1,4 +1,4 @@
-#include "smtp/smtp_parse.h"
+#include "smtp/smtp_parse_internal.h"
 
 enum {
 	KEYWORD_MAX = 64,
@@ -29,12 +29,6 @@ static bool is_keyword_byte(char c) { return byte_is_alnum(c) || c == '-'; }
 /* esmtp-value = 1*(%d33-60 / %d62-126); bytes above are RFC 6531's. */
 static bool is_value_byte(char c) { return (unsigned char)c > 0x20 && c != '=' && c != 0x7F; }
 
-struct parameter {
-	struct slice keyword;
-	bool has_value;
-	struct slice value;
-};
-
 /* esmtp-param = esmtp-keyword ["=" esmtp-value]                      RFC 5321, section 4.1.2 */
 static bool take_parameter(struct cursor *c, struct parameter *out)
 {
@@ -51,8 +45,6 @@ static bool take_parameter(struct cursor *c, struct parameter *out)
 	return true;
 }
 
-/* A parameter of MAIL; the bits tell which have been seen. */
-typedef enum smtp_parsed (*parameter_fn)(const struct parameter *p, void *command);
 struct parameter_kind {
 	struct slice keyword;
 	parameter_fn take;
@@ -201,6 +193,8 @@ static const struct parameter_kind mail_parameters[] = {
 	{ { "SMTPUTF8", 8 }, take_smtputf8 },
 	{ { "RET", 3 }, take_ret },
 	{ { "ENVID", 5 }, take_envid },
+	{ { "MT-PRIORITY", 11 }, smtp_take_priority },
+	{ { "SOLICIT", 7 }, smtp_take_solicit },
 };
 /* clang-format on */
 

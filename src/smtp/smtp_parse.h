@@ -4,6 +4,7 @@
 #define VEREDUS_SMTP_SMTP_PARSE_H
 
 #include "message/address.h"
+#include "message/envelope.h"
 #include "route/post.h"
 
 /* A command line without its end. */
@@ -30,6 +31,9 @@ struct smtp_mail_command {
 	bool smtputf8;       /* RFC 6531; without it the address must be ASCII, see is_utf8 */
 	char ret;            /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid;  /* xtext, or empty */
+	bool has_priority;
+	int priority;         /* RFC 6710: -9 to 9 */
+	struct slice solicit; /* RFC 3865: keywords with commas between them, or empty */
 };
 enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
                                  struct smtp_mail_command *out);

@@ -67,6 +67,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 
 	[SMTP_ANSWER_NEEDS_UTF8] = LINE("553 5.6.7 Address beyond ASCII without SMTPUTF8"),
 	[SMTP_ANSWER_NOT_YOUR_SENDER] = LINE("553 5.7.1 Sender address is not yours"),
+	[SMTP_ANSWER_SOLICITED] = LINE("550 5.7.1 Solicitations of this kind are not wanted"),
 	[SMTP_ANSWER_TOO_BIG] = LINE("552 5.3.4 Message too big"),
 	[SMTP_ANSWER_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
 	[SMTP_ANSWER_NO_USER] = LINE("550 5.1.1 No such user here"),
@@ -180,6 +181,14 @@ void smtp_say_hello(struct smtp_session *s)
 	smtp_send_parts(s, parts, 5);
 	if (s->esmtp)
 		smtp_say_extensions(s);
+}
+
+void smtp_say_priority(struct smtp_session *s, int priority)
+{
+	s->last_code = 250;
+	if (conn_printf(s->base.conn, smtp_command_deadline(s),
+	                "250 2.3.6 %d is the priority that the message gets\r\n", priority) < 0)
+		smtp_end(s, "lost");
 }
 
 void smtp_say_accepted(struct smtp_session *s, const char *queue_id)

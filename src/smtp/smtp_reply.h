@@ -69,6 +69,7 @@ enum smtp_answer {
 	/* Senders, recipients, messages */
 	SMTP_ANSWER_NEEDS_UTF8,
 	SMTP_ANSWER_NOT_YOUR_SENDER,
+	SMTP_ANSWER_SOLICITED,
 	SMTP_ANSWER_TOO_BIG,
 	SMTP_ANSWER_TOO_MANY_RECIPIENTS,
 	SMTP_ANSWER_NO_USER,
@@ -93,6 +94,8 @@ const char *smtp_refusal(enum service_limit reached);
 void smtp_say_greeting(struct smtp_session *s);
 /* HELO, and EHLO with the extensions that this session may use. */
 void smtp_say_hello(struct smtp_session *s);
+/* 250 to MAIL, and the priority that it got instead of the one it wanted. */
+void smtp_say_priority(struct smtp_session *s, int priority);
 void smtp_say_accepted(struct smtp_session *s, const char *queue_id);
 /* 334 and what the SASL mechanism says, in base64. */
 void smtp_say_challenge(struct smtp_session *s, struct slice challenge);

@@ -4,6 +4,7 @@
 #define VEREDUS_SMTP_SMTP_SESSION_H
 
 #include "message/address.h"
+#include "message/envelope.h"
 #include "smtp/smtp.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_reply.h"
@@ -22,6 +23,7 @@ struct smtp_transaction {
 	bool smtputf8;      /* RFC 6531 */
 	char ret;           /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid; /* xtext, or empty */
+	struct envelope_options options;
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
 	bool rcpt_refused;          /* one at least */

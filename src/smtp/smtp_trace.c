@@ -85,6 +85,8 @@ struct slice smtp_trace_field(struct arena *arena, const struct smtp_trace *t)
 		trace_text(&out, " for ");
 		buf_append(&out, t->for_path);
 	}
+	if (t->priority != 0)
+		buf_printf(&out, " PRIORITY %d", t->priority);
 	trace_text(&out, "; ");
 	buf_append(&out, date_format(date_local(t->at_s), date));
 	trace_text(&out, "\r\n");

@@ -19,6 +19,7 @@ struct smtp_trace {
 	const char *tls_cipher;
 	const char *queue_id;
 	struct slice for_path; /* with its brackets; empty: leave it out */
+	int priority;          /* RFC 6710 section 8; 0: leave it out */
 	int64_t at_s;          /* wall-clock seconds */
 };
 

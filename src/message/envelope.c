@@ -1,0 +1,92 @@
+#include "message/envelope.h"
+
+#include "base/buf.h"
+#include "base/cursor.h"
+
+enum { TEXT_MAX = ENVELOPE_SOLICIT_MAX + 256 };
+
+struct slice envelope_options_text(struct arena *arena, const struct envelope_options *o)
+{
+	bool any = o->requiretls || o->tls_optional || o->priority != 0 || o->by_mode ||
+	           o->hold_until_ms != 0 || o->solicit.len > 0;
+	if (!any)
+		return SLICE_EMPTY;
+	struct buf out = buf_make(TEXT_MAX);
+	if (o->requiretls)
+		buf_append(&out, SLICE(" requiretls"));
+	if (o->tls_optional)
+		buf_append(&out, SLICE(" tls-optional"));
+	if (o->priority != 0)
+		buf_printf(&out, " priority=%d", o->priority);
+	if (o->by_mode)
+		buf_printf(&out, " by=%lld;%c%s", (long long)o->by_ms, o->by_mode,
+		           o->by_trace ? "T" : "");
+	if (o->hold_until_ms != 0)
+		buf_printf(&out, " hold=%lld", (long long)o->hold_until_ms);
+	if (o->solicit.len > 0)
+		buf_printf(&out, " solicit=%.*s", SLICE_ARG(o->solicit));
+	struct slice text = arena_copy(arena, slice_from(buf_slice(&out), 1));
+	buf_free(&out);
+	return text;
+}
+
+static void parse_by(struct slice value, struct envelope_options *out)
+{
+	int64_t ms;
+	struct slice mode = value;
+	struct slice time = slice_split(&mode, ';');
+	if (!slice_to_i64(time, &ms) || mode.len == 0)
+		return;
+	out->by_ms = ms;
+	out->by_mode = mode.data[0] == 'R' ? 'R' : 'N';
+	out->by_trace = mode.len > 1 && mode.data[1] == 'T';
+}
+
+static void parse_word(struct slice word, struct envelope_options *out)
+{
+	struct slice value = word;
+	struct slice name = slice_split(&value, '=');
+	int64_t number;
+	if (slice_equal(name, SLICE("requiretls")))
+		out->requiretls = true;
+	else if (slice_equal(name, SLICE("tls-optional")))
+		out->tls_optional = true;
+	else if (slice_equal(name, SLICE("by")))
+		parse_by(value, out);
+	else if (slice_equal(name, SLICE("solicit")))
+		out->solicit = value;
+	else if (!slice_to_i64(value, &number))
+		return;
+	else if (slice_equal(name, SLICE("hold")))
+		out->hold_until_ms = number;
+	else if (slice_equal(name, SLICE("priority")) && number >= -ENVELOPE_PRIORITY_MAX &&
+	         number <= ENVELOPE_PRIORITY_MAX)
+		out->priority = (int)number;
+}
+
+void envelope_options_parse(struct slice text, struct envelope_options *out)
+{
+	*out = (struct envelope_options){ .solicit = SLICE_EMPTY };
+	while (text.len > 0)
+		parse_word(slice_split(&text, ' '), out);
+}
+
+static bool is_word_byte(char c)
+{
+	return byte_is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':';
+}
+
+/* Solicitation-keywords = word *( "," word ), word = ALPHA *( wordchar )
+ *                                                                    RFC 3865, section 2.2 */
+bool envelope_solicit_is_valid(struct slice keywords)
+{
+	struct cursor c = cursor_of(keywords);
+	struct slice word;
+	do {
+		int first = cursor_peek(&c);
+		if (first < 0 || !byte_is_alpha((char)first) ||
+		    !take_while(&c, is_word_byte, ENVELOPE_SOLICIT_MAX, &word))
+			return false;
+	} while (take_byte(&c, ','));
+	return cursor_at_end(&c) && keywords.len <= ENVELOPE_SOLICIT_MAX;
+}

@@ -1,0 +1,79 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "message/envelope.h"
+
+static void assert_text(const struct envelope_options *o, const char *want)
+{
+	struct arena *arena = arena_new();
+	struct slice text = envelope_options_text(arena, o);
+	if (!slice_equal(text, slice_from_str(want)))
+		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(text), want);
+	struct envelope_options again;
+	envelope_options_parse(text, &again);
+	assert_true(slice_equal(envelope_options_text(arena, &again), text));
+	arena_free(arena);
+}
+
+static void test_text(void **state)
+{
+	(void)state;
+	const struct envelope_options none = { .solicit = SLICE_EMPTY };
+	assert_text(&none, "");
+	const struct envelope_options all = {
+		.requiretls = true,
+		.tls_optional = true,
+		.priority = -9,
+		.by_mode = 'R',
+		.by_trace = true,
+		.by_ms = 1763775600000,
+		.hold_until_ms = 1763775500000,
+		.solicit = SLICE("net.example:ADV,org.example:ADLT"),
+	};
+	assert_text(&all, "requiretls tls-optional priority=-9 by=1763775600000;RT "
+	                  "hold=1763775500000 solicit=net.example:ADV,org.example:ADLT");
+	const struct envelope_options late = { .by_mode = 'N', .by_ms = -5 };
+	assert_text(&late, "by=-5;N");
+}
+
+static void test_strange_text(void **state)
+{
+	(void)state;
+	struct envelope_options o;
+	envelope_options_parse(
+		SLICE("later=1  priority=10 priority=x by= by=; by=7 hold= priority=3"), &o);
+	assert_int_equal(o.priority, 3);
+	assert_int_equal(o.by_mode, 0);
+	assert_int_equal(o.hold_until_ms, 0);
+	assert_false(o.requiretls);
+}
+
+static void test_solicit(void **state)
+{
+	(void)state;
+	static char many[ENVELOPE_SOLICIT_MAX + 1];
+	memset(many, 'a', sizeof(many));
+	assert_true(envelope_solicit_is_valid(SLICE("net.example:ADV")));
+	assert_true(envelope_solicit_is_valid(SLICE("net.example:ADV,org.example:ADV:ADLT")));
+	assert_true(envelope_solicit_is_valid(slice_of(many, ENVELOPE_SOLICIT_MAX)));
+	assert_false(envelope_solicit_is_valid(slice_of(many, sizeof(many))));
+	assert_false(envelope_solicit_is_valid(SLICE("")));
+	assert_false(envelope_solicit_is_valid(SLICE("a,")));
+	assert_false(envelope_solicit_is_valid(SLICE(",a")));
+	assert_false(envelope_solicit_is_valid(SLICE("1a")));
+	assert_false(envelope_solicit_is_valid(SLICE("a b")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_strange_text),
+		cmocka_unit_test(test_solicit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,88 @@
+/* What MAIL asks of the way of a message: may it, what is made of it, and how that is announced. */
+#include "smtp/smtp_options.h"
+
+/* --- MT-PRIORITY: RFC 6710 ------------------------------------------------------------- */
+
+/* Ahead of others comes who is trusted to say so; to stand back is everybody's right. */
+static int priority_for(const struct smtp_session *s, int asked)
+{
+	enum priority_trust trust = s->config->smtp.priority;
+	bool may_raise = trust == PRIORITY_FROM_ALL ||
+	                 (trust == PRIORITY_FROM_TRUSTED && s->client.may_relay);
+	return asked > 0 && !may_raise ? 0 : asked;
+}
+
+/* --- NO-SOLICITING: RFC 3865 ----------------------------------------------------------- */
+
+static const char *unwanted_keywords(const struct smtp_session *s)
+{
+	const char *unwanted = s->config->smtp.no_soliciting;
+	return unwanted && unwanted[0] ? unwanted : NULL;
+}
+
+static bool is_unwanted(struct slice unwanted, struct slice keyword)
+{
+	while (unwanted.len > 0) {
+		struct slice one = slice_split(&unwanted, ',');
+		if (slice_equal(one, SLICE("*")) || slice_equal_nocase(one, keyword))
+			return true;
+	}
+	return false;
+}
+
+bool smtp_options_refuse_solicitation(const struct smtp_session *s, struct slice keywords)
+{
+	const char *unwanted = unwanted_keywords(s);
+	while (unwanted && keywords.len > 0) {
+		struct slice keyword = slice_trim(slice_split(&keywords, ','));
+		if (keyword.len > 0 && is_unwanted(slice_from_str(unwanted), keyword))
+			return true;
+	}
+	return false;
+}
+
+bool smtp_options_refuse_header(struct smtp_session *s, struct slice message)
+{
+	struct slice value;
+	if (!unwanted_keywords(s) || !header_find(message, SLICE("Solicitation"), &value))
+		return false;
+	return smtp_options_refuse_solicitation(s, header_unfold(s->transaction->arena, value));
+}
+
+/* --- MAIL ------------------------------------------------------------------------------ */
+
+enum smtp_answer smtp_options_judge(const struct smtp_session *s, struct arena *arena,
+                                    const struct smtp_mail_command *mail,
+                                    struct envelope_options *out)
+{
+	*out = (struct envelope_options){ .solicit = SLICE_EMPTY };
+	if (mail->solicit.len > 0 && !unwanted_keywords(s))
+		return SMTP_ANSWER_UNKNOWN_PARAMETER;
+	if (smtp_options_refuse_solicitation(s, mail->solicit))
+		return SMTP_ANSWER_SOLICITED;
+	out->solicit = arena_copy(arena, mail->solicit);
+	out->priority = priority_for(s, mail->priority);
+	return SMTP_ANSWER_SENDER_OK;
+}
+
+/* --- EHLO ------------------------------------------------------------------------------ */
+
+bool smtp_options_offer_no_soliciting(const struct smtp_session *s)
+{
+	return unwanted_keywords(s) != NULL;
+}
+
+void smtp_options_no_soliciting(const struct smtp_session *s, struct buf *out)
+{
+	struct slice unwanted = slice_from_str(unwanted_keywords(s));
+	if (!slice_equal(unwanted, SLICE("*")))
+		buf_append(out, unwanted);
+}
+
+/* RFC 9422: what a client would else find out by running into it. */
+void smtp_options_limits(const struct smtp_session *s, struct buf *out)
+{
+	if (s->config->smtp.max_transactions > 0)
+		buf_printf(out, "MAILMAX=%u ", s->config->smtp.max_transactions);
+	buf_printf(out, "RCPTMAX=%u", s->config->smtp.max_recipients);
+}

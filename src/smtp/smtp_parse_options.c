@@ -1,0 +1,26 @@
+/* Parameters of MAIL that say what is asked of the way of the message. */
+#include "smtp/smtp_parse_internal.h"
+
+static enum smtp_parsed parsed(bool good) { return good ? SMTP_PARSED : SMTP_PARSED_PARAMETER; }
+
+/* priority-value = ["-"] NZDIGIT / "0"                               RFC 6710, section 7 */
+enum smtp_parsed smtp_take_priority(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	struct cursor c = cursor_of(p->value);
+	bool minus = take_byte(&c, '-');
+	char digit;
+	if (!take_any(&c, &digit) || !byte_is_digit(digit) || !cursor_at_end(&c) ||
+	    (minus && digit == '0'))
+		return SMTP_PARSED_PARAMETER;
+	mail->has_priority = true;
+	mail->priority = (minus ? -1 : 1) * (digit - '0');
+	return SMTP_PARSED;
+}
+
+enum smtp_parsed smtp_take_solicit(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	mail->solicit = p->value;
+	return parsed(envelope_solicit_is_valid(p->value));
+}

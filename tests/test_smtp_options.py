@@ -1,0 +1,81 @@
+"""What MAIL asks of the way of a message: stored with it, obeyed by the queue, passed on to servers
+that know it. MT-PRIORITY (RFC 6710), NO-SOLICITING (RFC 3865)."""
+import threading
+
+from conftest import wait_for
+from remote import Remote
+from test_relay import SLOW, entries, smarthost, submit
+
+ONE = "queue { max-connections-per-destination = 1 max-connections = 1 }"
+
+
+def mail_line(taken):
+    """The MAIL command of a message that the remote took."""
+    return next(l for l in reversed(taken.session.lines)
+                if l.startswith(f"MAIL FROM:<{taken.sender}>"))
+
+
+def relayed(server, remote, options, extensions):
+    """MAIL as it arrives at a server that offers these extensions."""
+    count = len(remote.taken)
+    remote.extensions = extensions
+    remote.hang_up()
+    submit(server, ["far@far.test"], mail_options=options)
+    wait_for(lambda: len(remote.taken) > count, SLOW, "the message")
+    return mail_line(remote.taken[-1])
+
+
+def test_passed_on(make_server):
+    with Remote() as remote:
+        server = make_server(config=smarthost(remote) +
+                             'smtp { no-soliciting = "net.example:ADV" }')
+        options = ["MT-PRIORITY=4", "SOLICIT=com.example:NEWS"]
+        known = ("PIPELINING", "MT-PRIORITY MIXER", "NO-SOLICITING")
+        assert relayed(server, remote, options, known).endswith(
+            "> MT-PRIORITY=4 SOLICIT=com.example:NEWS")
+        assert relayed(server, remote, options, ("PIPELINING",)).endswith("@example.test>")
+        assert relayed(server, remote, [], known).endswith("@example.test>")
+        assert b" PRIORITY 4;" in remote.taken[0].data
+        assert b"PRIORITY" not in remote.taken[2].data
+
+
+def test_priority_in_the_queue(make_server):
+    """What comes first leaves first, whatever came before."""
+    go = threading.Event()
+    with Remote(script=lambda session, verb, line: go.wait(SLOW) and None) as remote:
+        server = make_server(config=smarthost(remote) + ONE)
+        submit(server, ["far@far.test"], "first")
+        wait_for(lambda: remote.sessions, SLOW, "a connection")
+        for priority in -1, 0, 7, 8:
+            submit(server, ["far@far.test"], f"p{priority}",
+                   mail_options=[f"MT-PRIORITY={priority}"])
+        assert len(entries(server)) == 5
+        go.set()
+        wait_for(lambda: len(remote.taken) == 5, SLOW, "all of them")
+        subjects = [t.data.split(b"Subject: ")[1].split(b"\r\n")[0] for t in remote.taken]
+        assert subjects == [b"first", b"p8", b"p7", b"p0", b"p-1"]
+
+
+def test_who_may_raise(make_server):
+    with Remote(extensions=("PIPELINING", "MT-PRIORITY")) as remote:
+        server = make_server(config=smarthost(remote) + "smtp { priority = nobody }")
+        with server.smtp() as smtp:
+            smtp.ehlo("client.test")
+            code, text = smtp.docmd("MAIL FROM:<alice@example.test> MT-PRIORITY=3")
+            assert code == 250 and text.startswith(b"2.3.6 0 ")
+        assert relayed(server, remote, ["MT-PRIORITY=3"], remote.extensions).endswith("test>")
+        assert relayed(server, remote, ["MT-PRIORITY=-3"], remote.extensions).endswith("=-3")
+
+
+def test_survives_a_restart(make_server):
+    with Remote(script=lambda s, verb, line: "450 4.3.0 later" if verb == "RCPT" else None,
+                extensions=("MT-PRIORITY",)) as remote:
+        server = make_server(config=smarthost(remote))
+        submit(server, ["far@far.test"], mail_options=["MT-PRIORITY=-2"])
+        wait_for(lambda: entries(server)[0]["attempts"] == 1, SLOW, "an attempt")
+        server.stop()
+        remote.script = None
+        server.start()
+        server.cli("queue", "retry", "all")
+        wait_for(lambda: remote.taken, SLOW, "the message")
+        assert mail_line(remote.taken[0]).endswith(" MT-PRIORITY=-2")
