@@ -1,4 +1,5 @@
 /* Command lines of SMTP: every parser gets every line. */
+#include "smtp/smtp_attribute.h"
 #include "smtp/smtp_parse.h"
 
 static void check_inside(struct slice whole, struct slice part)
@@ -45,6 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	smtp_parse_etrn(arena, line.argument, &etrn);
 	struct smtp_bdat_command bdat;
 	smtp_parse_bdat(line.argument, &bdat);
+	struct smtp_attributes attributes;
+	if (smtp_parse_attributes(arena, line.argument, SMTP_XCLIENT_ATTRIBUTES, &attributes) &&
+	    attributes.given & ~SMTP_XCLIENT_ATTRIBUTES)
+		abort();
+	smtp_parse_attributes(arena, line.argument, SMTP_XFORWARD_ATTRIBUTES, &attributes);
 	struct slice host;
 	if (smtp_parse_hello(line.argument, &host))
 		check_inside(line.argument, host);

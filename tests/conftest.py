@@ -108,6 +108,12 @@ class Server:
             with open(self.dir / "veredus.conf", "a") as f:
                 f.write("\n" + text + "\n")
 
+    def listen(self, name, protocol, options=""):
+        """A further listener, for the next start: port[name]."""
+        self.port[name] = free_port()
+        self.configure(f'listen {name} {{\n protocol = {protocol}\n'
+                       f' address = {{ "127.0.0.1:{self.port[name]}" }}\n {options}\n}}')
+
     def cli(self, *args, input=None, check=True):
         result = subprocess.run([VEREDUS, "-d", self.dir, *args], input=input, text=True,
                                 capture_output=True, timeout=60)

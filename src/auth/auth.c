@@ -181,6 +181,23 @@ enum auth_result auth_check(struct auth *a, struct arena *arena, const struct au
 	return AUTH_OK;
 }
 
+static int find_account(struct db *db, void *arg)
+{
+	struct lookup *l = arg;
+	int rc = directory_find_login(db, l->arena, l->name, &l->account);
+	return rc == 0 && !l->account.enabled ? -ENOENT : rc;
+}
+
+int auth_find_account(struct auth *a, struct arena *arena, struct slice name,
+                      struct auth_identity *identity_out)
+{
+	struct lookup l = { .arena = arena, .name = slice_sub(name, 0, NAME_MAX_BYTES) };
+	int rc = store_read(a->store, find_account, &l);
+	if (rc == 0)
+		*identity_out = (struct auth_identity){ l.account.id, l.account.address };
+	return rc;
+}
+
 int auth_find_scram(struct auth *a, struct arena *arena, const char *kind, struct slice name,
                     struct scram_finding *out)
 {

@@ -88,4 +88,9 @@ enum auth_result auth_login(struct auth *a, struct arena *arena, const struct au
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out);
 
+/* The account that logs in by this name, for who has it from somebody else who checked. -ENOENT:
+ * none, or it is disabled. */
+int auth_find_account(struct auth *a, struct arena *arena, struct slice name,
+                      struct auth_identity *identity_out);
+
 #endif

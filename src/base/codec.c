@@ -120,6 +120,48 @@ bool hex_decode(struct arena *arena, struct slice text, struct slice *bytes_out)
 	return true;
 }
 
+static bool xtext_is_plain(char c) { return c > 0x20 && c < 0x7f && c != '+' && c != '='; }
+
+struct slice xtext_encode(struct arena *arena, struct slice s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out = arena_alloc(arena, 3 * s.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char byte = (unsigned char)s.data[i];
+		if (xtext_is_plain(s.data[i])) {
+			out[len++] = s.data[i];
+			continue;
+		}
+		out[len++] = '+';
+		out[len++] = digits[byte >> 4];
+		out[len++] = digits[byte & 15];
+	}
+	return slice_of(out, len);
+}
+
+bool xtext_decode(struct arena *arena, struct slice text, struct slice *bytes_out)
+{
+	char *out = arena_alloc(arena, text.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (xtext_is_plain(text.data[i])) {
+			out[len++] = text.data[i];
+			continue;
+		}
+		if (text.data[i] != '+' || text.len - i < 3)
+			return false;
+		int high = byte_hex_value(text.data[i + 1]);
+		int low = byte_hex_value(text.data[i + 2]);
+		if (high < 0 || low < 0)
+			return false;
+		out[len++] = (char)(high << 4 | low);
+		i += 2;
+	}
+	*bytes_out = slice_of(out, len);
+	return true;
+}
+
 void random_bytes(void *out, size_t len)
 {
 	char *at = out;

@@ -1,4 +1,4 @@
-/* Text encodings of bytes: base64 (RFC 4648) and hexadecimal, and random bytes. */
+/* Text encodings of bytes: base64 (RFC 4648), hexadecimal and xtext, and random bytes. */
 #ifndef VEREDUS_BASE_CODEC_H
 #define VEREDUS_BASE_CODEC_H
 
@@ -13,6 +13,10 @@ bool base64_decode(struct arena *arena, struct slice text, struct slice *bytes_o
 /* Lower-case hexadecimal. */
 struct slice hex_encode(struct arena *arena, struct slice s);
 bool hex_decode(struct arena *arena, struct slice text, struct slice *bytes_out);
+/* RFC 3461 section 4: visible ASCII as it is, all else as a plus and two hexadecimal digits. */
+struct slice xtext_encode(struct arena *arena, struct slice s);
+/* False for what is no xtext; digits may be in lower case too. */
+bool xtext_decode(struct arena *arena, struct slice text, struct slice *bytes_out);
 
 /* From the kernel; ends the process if it has none. */
 void random_bytes(void *out, size_t len);

@@ -32,6 +32,8 @@ struct config_listener {
 	struct net_network *proxy_networks; /* whose connections begin with a PROXY header */
 	size_t proxy_network_count;
 	int64_t proxy_timeout_ms;
+	struct net_network *xclient_networks; /* who may speak for others, by XCLIENT */
+	size_t xclient_network_count;
 };
 
 /* l: NULL for a listener without a section. otherwise: what its protocol has. */

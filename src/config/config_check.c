@@ -100,7 +100,9 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 	if (listen->addresses.count == 0)
 		wrong(p, "there is no address: add address = { \"*:%u\" }",
 		      (unsigned)standard_ports[kind]);
-	struct net_network *proxies;
+	struct net_network *proxies, *trusted;
+	size_t trusted_count = parse_networks(p, "xclient-networks", &listen->xclient_networks,
+	                                      &trusted);
 	size_t proxy_count = parse_networks(p, "proxy-networks", &listen->proxy_networks, &proxies);
 	for (size_t i = 0; i < listen->addresses.count; i++) {
 		const char *text = listen->addresses.items[i];
@@ -113,6 +115,8 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 			.proxy_networks = proxies,
 			.proxy_network_count = proxy_count,
 			.proxy_timeout_ms = listen->proxy_timeout_ms,
+			.xclient_networks = trusted,
+			.xclient_network_count = trusted_count,
 		};
 		if (net_address_parse(slice_from_str(text), standard_ports[kind],
 		                      &listener.address) < 0)

@@ -243,6 +243,7 @@ static void store_listeners(struct load *l, cfg_t *cfg)
 		store_section(l, "listen", section, &listen);
 		listen.addresses = get_list(l, section, "address");
 		listen.proxy_networks = get_list(l, section, "proxy-networks");
+		listen.xclient_networks = get_list(l, section, "xclient-networks");
 		struct config_place place = place_of(l, "listen", section);
 		config_add_listen(&place, &listen);
 	}

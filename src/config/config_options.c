@@ -62,6 +62,9 @@ const struct config_option config_options[] = {
 	  "protocol, version 1 or 2, that says who the client is; without it they are refused." },
 	{ "listen", "proxy-timeout", CONFIG_DURATION, "10s", AT_LISTEN(proxy_timeout_ms),
 	  "How long that header is waited for.", .min = 10, .max = SECONDS(300) },
+	{ "listen", "xclient-networks", CONFIG_LIST, NULL, AT_LISTEN(xclient_networks),
+	  "Networks of mail proxies and filters that may say by XCLIENT whom they speak for, login "
+	  "included, and by XFORWARD where a message came from." },
 
 	{ "certificate", "chain", CONFIG_PATH, NULL, AT_CERT(chain_path),
 	  "A PEM file with the certificate and those between it and the root, in this order." },

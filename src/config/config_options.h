@@ -51,7 +51,7 @@ extern const size_t config_section_count;
 /* What a `listen` section says before it is turned into one listener an address. */
 struct config_listen {
 	int kind;
-	struct config_list addresses, proxy_networks;
+	struct config_list addresses, proxy_networks, xclient_networks;
 	unsigned max_sessions, max_sessions_per_address;
 	int auth_without_tls; /* as in struct config_listener */
 	int64_t proxy_timeout_ms;

@@ -123,6 +123,11 @@ void conn_close(struct conn *c)
 
 const struct net_address *conn_peer(const struct conn *c) { return &c->peer; }
 const struct net_address *conn_local(const struct conn *c) { return &c->local; }
+void conn_set_ends(struct conn *c, const struct net_address *peer, const struct net_address *local)
+{
+	c->peer = *peer;
+	c->local = *local;
+}
 struct watch *conn_watch(struct conn *c) { return c->watch; }
 
 /* --- reading ------------------------------------------------------------------------- */

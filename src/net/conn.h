@@ -29,6 +29,8 @@ void conn_close(struct conn *c);
 
 const struct net_address *conn_peer(const struct conn *c);
 const struct net_address *conn_local(const struct conn *c);
+/* Who speaks, and to whom, when somebody who is trusted says so for others. */
+void conn_set_ends(struct conn *c, const struct net_address *peer, const struct net_address *local);
 struct watch *conn_watch(struct conn *c);
 
 /* --- reading ------------------------------------------------------------------------- */

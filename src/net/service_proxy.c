@@ -53,8 +53,7 @@ int service_read_proxy(const struct service *s, struct conn *c)
 	const char *why = NULL;
 	int rc = read_header(c, deadline_in(limit_ms), &header, &why);
 	if (rc == 0 && header.has_addresses) {
-		c->peer = header.source;
-		c->local = header.destination;
+		conn_set_ends(c, &header.source, &header.destination);
 	} else if (rc < 0 && rc != -ECANCELED) {
 		log_warn("net.proxy.refused", kv_str("listener", s->config.name),
 		         kv_str("proxy", net_address_ip(&c->peer, peer)), kv_error(rc),

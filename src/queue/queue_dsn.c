@@ -33,7 +33,7 @@ static const char *const openings[] = {
 
 /* xtext = *( xchar / hexchar ), hexchar = "+" 2(HEX)        RFC 3461, section 4
  * What decodes to a control character is left as it stands: it would end our line. */
-static struct slice xtext_decode(struct arena *arena, struct slice text)
+static struct slice xtext_show(struct arena *arena, struct slice text)
 {
 	char *out = arena_alloc(arena, text.len + 1);
 	size_t len = 0;
@@ -134,7 +134,7 @@ static void put_recipient_fields(struct buf *out, const struct queue_dsn *dsn, s
 	if (semicolon > 0) {
 		struct slice type = clean(arena, dsn, slice_sub(r->orcpt, 0, (size_t)semicolon));
 		struct slice text = slice_from(r->orcpt, (size_t)semicolon + 1);
-		text = clean(arena, dsn, xtext_decode(arena, text));
+		text = clean(arena, dsn, xtext_show(arena, text));
 		buf_printf(out, "Original-Recipient: %.*s; %.*s\r\n", SLICE_ARG(type),
 		           SLICE_ARG(text));
 	}
@@ -161,7 +161,7 @@ static void put_status(struct buf *out, const struct queue_dsn *dsn, struct aren
 	           dsn->smtputf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 	buf_printf(out, "Reporting-MTA: dns; %s\r\n", dsn->hostname);
 	if (dsn->envid.len > 0) {
-		struct slice envid = clean(arena, dsn, xtext_decode(arena, dsn->envid));
+		struct slice envid = clean(arena, dsn, xtext_show(arena, dsn->envid));
 		buf_printf(out, "Original-Envelope-Id: %.*s\r\n", SLICE_ARG(envid));
 	}
 	buf_printf(out, "X-Veredus-Queue-ID: %.*s\r\n", SLICE_ARG(dsn->queue_id));

@@ -37,6 +37,7 @@ void post_close(struct post *p);
 /* Who speaks, as far as it matters here. */
 struct post_client {
 	struct net_address address;
+	const char *name;    /* its host name, as far as it is known; or NULL */
 	const char *helo;    /* as given, or "" */
 	const char *account; /* canonical address of who logged in, or NULL */
 	int64_t account_id;
@@ -44,6 +45,7 @@ struct post_client {
 	const char *protocol;     /* RFC 3848: "ESMTPSA" */
 	const char *tls_protocol; /* NULL: plain */
 	const char *tls_cipher;
+	const char *forwarded; /* where it had the message from, for the journey; or NULL */
 };
 
 enum post_verdict {

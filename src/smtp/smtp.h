@@ -25,6 +25,7 @@
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here
  *     smtp_auth     AUTH; smtp_tls: STARTTLS
+ *     smtp_xclient  XCLIENT and XFORWARD; smtp_attribute: their arguments, pure
  *     smtp_parse    command lines -> structs; pure
  *     smtp_trace    the Received field; pure
  *     smtp_reply    every reply with its codes */

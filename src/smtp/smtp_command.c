@@ -71,6 +71,8 @@ static bool smtp_has_tls(const struct smtp_session *s)
 
 static bool smtp_has_auth(const struct smtp_session *s) { return s->context->auth; }
 
+static bool smtp_has_trust(const struct smtp_session *s) { return s->is_trusted_proxy; }
+
 static bool smtp_has_expn(const struct smtp_session *s) { return s->config->smtp.expn; }
 
 #define VERB(text)                                                                                 \
@@ -95,6 +97,8 @@ static const struct smtp_command commands[] = {
 	{ VERB("EXPN"), smtp_expn, NEEDS_ARGUMENT, smtp_has_expn },
 	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, NULL },
 	{ VERB("HELP"), smtp_help, 0, NULL },
+	{ VERB("XCLIENT"), smtp_xclient, NEEDS_ARGUMENT | NOT_IN_MAIL, smtp_has_trust },
+	{ VERB("XFORWARD"), smtp_xforward, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, NULL },
 	/* Known, and not for this server: RFC 5321 section 4.2.4 tells 502 from 500. */
 	{ VERB("ATRN"), NULL, 0, NULL },
@@ -103,8 +107,6 @@ static const struct smtp_command commands[] = {
 	{ VERB("SEND"), NULL, 0, NULL },
 	{ VERB("SOML"), NULL, 0, NULL },
 	{ VERB("SAML"), NULL, 0, NULL },
-	{ VERB("XCLIENT"), NULL, 0, NULL },
-	{ VERB("XFORWARD"), NULL, 0, NULL },
 	{ VERB("LHLO"), NULL, 0, NULL },
 };
 /* clang-format on */

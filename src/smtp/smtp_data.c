@@ -106,6 +106,7 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 	const struct smtp_trace trace = {
 		.helo = slice_from_str(s->helo),
 		.peer = &s->client.address,
+		.peer_name = s->client.name,
 		.hostname = s->config->hostname,
 		.protocol = client->protocol,
 		.tls_protocol = s->client.tls_protocol,
@@ -125,6 +126,7 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 	char new_id[17];
 	post_new_id(s->context->post, new_id);
 	struct post_client client = s->client;
+	client.forwarded = smtp_forward_text(s, t->arena);
 	struct smtp_dsn dsn = { .count = 0 };
 	if (t->smtputf8)
 		client.protocol = smtp_trace_protocol_utf8(client.tls_protocol, client.account);
@@ -147,6 +149,9 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 	                                       smtp_trace_of(s, &client, new_id), message,
 	                                       queue_id);
 	smtp_dsn_end(&dsn, result == POST_ACCEPTED);
+	if (result == POST_ACCEPTED && client.forwarded)
+		log_info("smtp.xforward", kv_int("session", (int64_t)s->base.id),
+		         kv_str("queue_id", queue_id), kv_str("for", client.forwarded));
 	return result;
 }
 

@@ -1,5 +1,6 @@
 /* What EHLO announces: one row an extension, offered exactly where a session may use it. */
 #include "base/buf.h"
+#include "smtp/smtp_attribute.h"
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_session.h"
 
@@ -48,6 +49,20 @@ static void smtp_size_arguments(const struct smtp_session *s, struct buf *out)
 	buf_printf(out, "%llu", (unsigned long long)s->config->smtp.max_message_bytes);
 }
 
+static bool smtp_offers_proxy(const struct smtp_session *s) { return s->is_trusted_proxy; }
+
+static void smtp_xclient_arguments(const struct smtp_session *s, struct buf *out)
+{
+	(void)s;
+	buf_append(out, slice_from_str(smtp_attribute_names(SMTP_XCLIENT_ATTRIBUTES)));
+}
+
+static void smtp_xforward_arguments(const struct smtp_session *s, struct buf *out)
+{
+	(void)s;
+	buf_append(out, slice_from_str(smtp_attribute_names(SMTP_XFORWARD_ATTRIBUTES)));
+}
+
 #define KEYWORD(text)                                                                              \
 	{                                                                                          \
 		text, sizeof(text) - 1                                                             \
@@ -68,6 +83,8 @@ static const struct smtp_extension extensions[] = {
 	{ KEYWORD("DSN"), NULL, NULL },
 	{ KEYWORD("SMTPUTF8"), NULL, NULL },
 	{ KEYWORD("CHUNKING"), NULL, NULL },
+	{ KEYWORD("XCLIENT"), smtp_offers_proxy, smtp_xclient_arguments },
+	{ KEYWORD("XFORWARD"), smtp_offers_proxy, smtp_xforward_arguments },
 	{ KEYWORD("HELP"), NULL, NULL },
 	/* The last row ends the reply: it has no condition. */
 	{ KEYWORD("ENHANCEDSTATUSCODES"), NULL, NULL },

@@ -57,6 +57,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 
 	[SMTP_ANSWER_HAS_TLS] = LINE("503 5.5.1 TLS is in use already"),
 	[SMTP_ANSWER_HAS_LOGIN] = LINE("503 5.5.1 Authenticated already"),
+	[SMTP_ANSWER_NO_SUCH_LOGIN] = LINE("550 5.7.8 No such account here"),
 	[SMTP_ANSWER_AUTH_NOT_OFFERED] = LINE("504 5.5.4 Authentication mechanism not offered"),
 	[SMTP_ANSWER_AUTH_NEEDS_TLS] = LINE("538 5.7.11 Encryption required, use STARTTLS first"),
 	[SMTP_ANSWER_AUTH_REFUSED] = LINE("535 5.7.8 Authentication credentials invalid"),

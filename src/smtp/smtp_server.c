@@ -57,6 +57,8 @@ void smtp_drop_transaction(struct smtp_session *s)
 		smtp_chunks_free(s->transaction->chunks);
 		arena_free(s->transaction->arena);
 	}
+	smtp_forward_free(s->forward);
+	s->forward = NULL;
 	s->transaction = NULL;
 }
 
@@ -78,6 +80,7 @@ static enum session_verdict smtp_open(struct session *base)
 	s->config = s->context->config;
 	s->base.idle_ms = s->config->smtp.command_timeout_ms;
 	s->client.address = *conn_peer(base->conn);
+	s->is_trusted_proxy = smtp_is_trusted_proxy(base);
 	smtp_update_client(s);
 	smtp_say_greeting(s);
 	return s->end ? SESSION_END : SESSION_CONTINUE;

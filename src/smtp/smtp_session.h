@@ -53,6 +53,9 @@ struct smtp_session {
 	struct post_client client;            /* who speaks: address, HELO name, account, TLS */
 	char *helo;                           /* owned; NULL before HELO or EHLO */
 	bool esmtp;                           /* it was EHLO */
+	bool is_trusted_proxy;                /* XCLIENT and XFORWARD are for it */
+	bool told_login;                      /* the account is what XCLIENT said */
+	struct smtp_forward *forward;         /* XFORWARD for the next message; or NULL */
 	struct smtp_transaction *transaction; /* NULL outside of one */
 	unsigned errors;                      /* 5xx replies */
 	unsigned auth_failures;
@@ -122,6 +125,13 @@ int smtp_dsn_prepare(struct smtp_session *s, const char *queue_id, struct slice 
                      struct smtp_dsn *out);
 void smtp_dsn_end(struct smtp_dsn *dsn, bool committed);
 
+/* True if the peer of a new session may speak for others. */
+bool smtp_is_trusted_proxy(const struct session *base);
+/* What XFORWARD said of where the message comes from; NULL for nothing. */
+const char *smtp_forward_text(const struct smtp_session *s, struct arena *arena);
+/* NULL is allowed. */
+void smtp_forward_free(struct smtp_forward *forward);
+
 /* Handlers; the table has checked where they may stand. */
 typedef void (*smtp_handler)(struct smtp_session *s, struct slice argument);
 void smtp_mail(struct smtp_session *s, struct slice argument);
@@ -133,6 +143,8 @@ void smtp_data(struct smtp_session *s, struct slice argument);
 void smtp_bdat(struct smtp_session *s, struct slice argument);
 void smtp_auth(struct smtp_session *s, struct slice argument);
 void smtp_starttls(struct smtp_session *s, struct slice argument);
+void smtp_xclient(struct smtp_session *s, struct slice argument);
+void smtp_xforward(struct smtp_session *s, struct slice argument);
 void smtp_help(struct smtp_session *s, struct slice argument);
 
 #endif

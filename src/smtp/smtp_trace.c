@@ -48,6 +48,10 @@ static void trace_from(struct buf *out, const struct smtp_trace *t)
 	trace_text(out, "Received: from ");
 	buf_append(out, is_name ? t->helo : slice_from_str(literal));
 	trace_text(out, " (");
+	if (t->peer_name) {
+		trace_text(out, t->peer_name);
+		trace_text(out, " ");
+	}
 	trace_text(out, literal);
 	trace_text(out, ")");
 	if (!is_name) {

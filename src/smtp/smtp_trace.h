@@ -13,6 +13,7 @@
 struct smtp_trace {
 	struct slice helo; /* as given; what is no domain only appears in a comment */
 	const struct net_address *peer;
+	const char *peer_name; /* NULL: not known */
 	const char *hostname;
 	const char *protocol;     /* "ESMTPSA" */
 	const char *tls_protocol; /* NULL: plain */

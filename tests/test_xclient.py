@@ -1,0 +1,116 @@
+"""XCLIENT and XFORWARD: who the rest of the server takes for the client."""
+import pathlib
+import subprocess
+import tempfile
+
+import pytest
+
+from conftest import PASSWORD, _factory, wait_for
+
+
+@pytest.fixture(scope="module")
+def trusting():
+    make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
+    server = make(start=False, config='relay-networks = { "192.0.2.1", "127.0.0.1" }')
+    server.listen("trusted", "smtp", 'xclient-networks = { "127.0.0.0/8" }')
+    server.listen("users", "submission", 'xclient-networks = { "127.0.0.0/8" }')
+    server.listen("others", "smtp", 'xclient-networks = { "192.0.2.0/24" }')
+    yield server.start()
+    dispose()
+
+
+def header_of(server, subject):
+    field = f"Subject: {subject}\r\n".encode()
+    message = wait_for(lambda: next((m for m in server.messages() if field in m), None),
+                       what=subject)
+    return message.split(b"\r\n\r\n")[0].decode()
+
+
+def xclient(smtp, text):
+    smtp.ehlo()
+    code, _ = smtp.docmd("XCLIENT " + text)
+    smtp.ehlo_resp = smtp.helo_resp = None
+    return code
+
+
+def mail(smtp, subject, to="alice@example.test"):
+    return smtp.sendmail("smith@client.test", [to], f"Subject: {subject}\r\n\r\nhello\r\n")
+
+
+def relay_verdict(smtp):
+    smtp.ehlo()
+    smtp.mail("smith@client.test")
+    code = smtp.rcpt("somebody@remote.test")[0]
+    smtp.rset()
+    return code
+
+
+def test_trace_and_journey_name_the_client(trusting):
+    with trusting.smtp("trusted") as smtp:
+        assert xclient(smtp, "NAME=spike.client.test ADDR=IPV6:2001:db8::7") == 220
+        mail(smtp, "by XCLIENT")
+    header = header_of(trusting, "by XCLIENT")
+    assert "(spike.client.test [IPv6:2001:db8::7])" in header
+    queue_id = header.split("\tid ")[1][:16]
+    assert "2001:db8::7" in trusting.cli("trace", queue_id).stdout
+    wait_for(lambda: "client=2001:db8::7" in trusting.log_text(), what="log")
+
+
+def test_trust_is_that_of_the_client(trusting):
+    """What the proxy may do by its own address is not for whom it speaks, and the other way round."""
+    with trusting.smtp("trusted") as smtp:
+        assert relay_verdict(smtp) == 250
+        assert xclient(smtp, "ADDR=192.0.2.2") == 220
+        assert relay_verdict(smtp) == 550
+        assert xclient(smtp, "ADDR=[UNAVAILABLE]") == 220
+        assert relay_verdict(smtp) == 550
+        assert xclient(smtp, "ADDR=192.0.2.1") == 220
+        assert relay_verdict(smtp) == 250
+
+
+def test_own_login_is_forgotten(trusting):
+    with trusting.smtp("users") as smtp:
+        smtp.starttls(context=trusting.tls_context())
+        smtp.login("alice@example.test", PASSWORD)
+        assert xclient(smtp, "ADDR=192.0.2.2") == 220
+        smtp.ehlo()
+        assert smtp.mail("alice@example.test")[0] == 530
+        assert xclient(smtp, "LOGIN=bob@example.test") == 220
+        smtp.ehlo()
+        assert smtp.mail("alice@example.test")[0] == 553
+        assert smtp.mail("bob@example.test")[0] == 250
+
+
+@pytest.mark.parametrize("port", ["smtp", "others"])
+def test_not_for_everybody(trusting, port):
+    with trusting.smtp(port) as smtp:
+        smtp.ehlo()
+        assert not smtp.has_extn("xclient") and not smtp.has_extn("xforward")
+        assert smtp.docmd("XCLIENT", "ADDR=192.0.2.1")[0] == 502
+        assert smtp.docmd("XFORWARD", "ADDR=192.0.2.1")[0] == 502
+
+
+def test_xforward_is_for_one_message(trusting):
+    with trusting.smtp("trusted") as smtp:
+        smtp.ehlo()
+        assert smtp.docmd("XFORWARD", "NAME=spike.client.test ADDR=192.0.2.7 IDENT=4bXyz")[0] == 250
+        mail(smtp, "from afar")
+        mail(smtp, "from here")
+    def journey(subject):
+        header = header_of(trusting, subject)
+        assert "192.0.2.7" not in header
+        return trusting.cli("trace", header.split("\tid ")[1][:16]).stdout
+    assert "forwarded for name=spike.client.test addr=192.0.2.7 ident=4bXyz" in journey("from afar")
+    assert "forwarded" not in journey("from here")
+    assert trusting.log_text().count("smtp.xforward") == 1
+
+
+def test_swaks(trusting):
+    result = subprocess.run(
+        ["swaks", "--server", "127.0.0.1", "--port", str(trusting.port["trusted"]), "--to",
+         "alice@example.test", "--from", "smith@client.test", "--header", "Subject: swaks",
+         "--xclient-name", "pink.client.test", "--xclient-addr", "192.0.2.99", "--xclient-port",
+         "4711", "--xclient-proto", "ESMTP", "--xclient-helo", "pink", "--xclient-destport", "25"],
+        capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "(pink.client.test [192.0.2.99])" in header_of(trusting, "swaks")
