@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 
 extern const struct admin_command admin_user_commands[];
+extern const struct admin_command admin_app_commands[];
 extern const struct admin_command admin_domain_commands[];
 extern const struct admin_command admin_alias_commands[];
 extern const struct admin_command admin_certificate_commands[];

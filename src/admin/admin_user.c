@@ -1,4 +1,4 @@
-/* user.add, user.passwd, user.list, user.remove, user.quota, user.enable, user.disable
+/* user.add, user.passwd, user.list, user.remove, user.quota, user.set, user.enable, user.disable
  *
  * Passwords do not come here: the command line makes verifiers of them. Only for accounts that opt
  * in to mechanisms that need the password itself it comes too, and is sealed. */
@@ -18,7 +18,7 @@ struct change {
 	const char *given;    /* as the operator wrote it */
 	struct slice address; /* canonical */
 	uint64_t quota_bytes;
-	bool enabled;
+	bool enabled, app_only;
 	struct directory_verifier verifiers[VERIFIERS_MAX];
 	size_t verifier_count;
 	const char *legacy_password; /* to be kept, sealed; or NULL */
@@ -176,6 +176,20 @@ static int user_disable(struct admin *admin, const json_t *request, struct admin
 	return commit(admin, request, reply, &c, enable_in_commit);
 }
 
+static int set_in_commit(struct db *db, void *arg)
+{
+	struct change *c = arg;
+	return directory_set_app_only(db, c->address, c->app_only);
+}
+
+static int user_set(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { .app_only = json_is_true(json_object_get(request, "app_only")) };
+	if (!json_is_boolean(json_object_get(request, "app_only")))
+		return admin_fail(reply, -EINVAL, "nothing is to be set");
+	return commit(admin, request, reply, &c, set_in_commit);
+}
+
 static int remove_in_commit(struct db *db, void *arg)
 {
 	struct change *c = arg;
@@ -208,11 +222,11 @@ static int visit_account(const struct account *account, void *arg)
 {
 	struct page *p = arg;
 	p->after = arena_copy(p->arena, slice_from_str(account->address));
-	json_array_append_new(p->items,
-	                      json_pack("{s:o, s:b, s:I, s:I}", "address",
-	                                admin_json_text(p->after), "enabled", account->enabled,
-	                                "quota", (json_int_t)account->quota_bytes, "used",
-	                                (json_int_t)account->used_bytes));
+	json_array_append_new(p->items, json_pack("{s:o, s:b, s:b, s:I, s:I}", "address",
+	                                          admin_json_text(p->after), "enabled",
+	                                          account->enabled, "app_only", account->app_only,
+	                                          "quota", (json_int_t)account->quota_bytes, "used",
+	                                          (json_int_t)account->used_bytes));
 	return json_array_size(p->items) == PAGE;
 }
 
@@ -239,8 +253,13 @@ static int user_list(struct admin *admin, const json_t *request, struct admin_re
 }
 
 const struct admin_command admin_user_commands[] = {
-	{ "user.add", user_add },         { "user.passwd", user_passwd },
-	{ "user.list", user_list },       { "user.remove", user_remove },
-	{ "user.quota", user_quota },     { "user.enable", user_enable },
-	{ "user.disable", user_disable }, { 0 },
+	{ "user.add", user_add },
+	{ "user.passwd", user_passwd },
+	{ "user.list", user_list },
+	{ "user.remove", user_remove },
+	{ "user.quota", user_quota },
+	{ "user.enable", user_enable },
+	{ "user.disable", user_disable },
+	{ "user.set", user_set },
+	{ 0 },
 };

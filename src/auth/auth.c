@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "auth/app_secret.h"
+#include "auth/app_uses.h"
 #include "auth/auth_cache.h"
 #include "auth/auth_key.h"
 #include "auth/auth_line.h"
@@ -30,6 +32,7 @@ struct auth {
 	uint8_t key[AUTH_KEY_BYTES];
 	struct auth_line *hashers;
 	struct auth_cache *cache;
+	struct app_uses *uses;
 	_Atomic int64_t pause_ms, remember_ms;
 	atomic_bool binding, legacy;
 	_Atomic int64_t legacy_until_ms; /* what was seen is believed */
@@ -47,6 +50,7 @@ int auth_open(struct store *store, struct auth **out)
 	a->store = store;
 	random_bytes(a->key, sizeof(a->key));
 	a->cache = auth_cache_new();
+	a->uses = app_uses_new();
 	a->hashers = auth_line_new(hashers < 1 ? 1 : hashers > HASHERS_MAX ? HASHERS_MAX : hashers);
 	a->pause_ms = REFUSAL_PAUSE_MS;
 	a->remember_ms = REMEMBER_MS;
@@ -64,6 +68,8 @@ void auth_close(struct auth *a)
 {
 	if (!a)
 		return;
+	app_uses_flush(a->uses, a->store);
+	app_uses_free(a->uses);
 	sasl_close(&a->sasl);
 	auth_line_free(a->hashers);
 	auth_cache_free(a->cache);
@@ -92,6 +98,8 @@ int auth_get_binding(const struct auth *a, const struct conn *c,
 	return a->binding ? conn_tls_binding(c, out) : -ENOTSUP;
 }
 
+void auth_write_uses(struct auth *a) { app_uses_flush(a->uses, a->store); }
+
 void auth_accounts_changed(struct auth *a) { a->legacy_until_ms = 0; }
 
 bool auth_has_legacy(struct auth *a)
@@ -113,7 +121,20 @@ struct lookup {
 	struct slice name;
 	struct account account;
 	const char *verifier; /* NULL: nobody can log in by that name */
+	const char *digest;   /* of what may be an application password, or NULL */
+	struct app_password app;
+	bool has_app;
 };
+
+static int look_up_app(struct db *db, struct lookup *l)
+{
+	int rc = 0;
+	if (l->digest) { /* account 0 is none: it takes as long */
+		rc = directory_find_app_password(db, l->arena, l->account.id, l->digest, &l->app);
+		l->has_app = rc == 0 && l->account.enabled;
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
 
 static int look_up(struct db *db, void *arg)
 {
@@ -125,7 +146,9 @@ static int look_up(struct db *db, void *arg)
 		                            &verifier);
 	if (rc == 0 && l->account.enabled)
 		l->verifier = verifier;
-	return rc == -ENOENT ? 0 : rc;
+	if (rc == 0 || rc == -ENOENT)
+		rc = look_up_app(db, l);
+	return rc;
 }
 
 struct comparison {
@@ -163,13 +186,45 @@ static enum auth_result hash_password(struct auth *a, const struct auth_client *
 	return AUTH_OK;
 }
 
+/* Otherwise it is a wrong password like any other. */
+static bool may_use_app(const struct lookup *l, const struct auth_client *client)
+{
+	const char *why = NULL;
+	if (!(l->app.scopes & client->service))
+		why = "scope";
+	else if (l->app.expires_ms > 0 && l->app.expires_ms <= clock_wall_ms())
+		why = "expired";
+	if (why)
+		log_info("auth.application_refused", kv_str("account", l->account.address),
+		         kv_str("application", l->app.name), kv_str("why", why));
+	return !why;
+}
+
+static void write_uses(void *arg) { auth_write_uses(arg); }
+
+static void note_app_use(struct auth *a, const struct lookup *l, const struct auth_client *client)
+{
+	log_info("auth.application", kv_str("account", l->account.address),
+	         kv_str("application", l->app.name));
+	if (app_uses_note(a->uses, l->app.id, auth_client_address(client)))
+		fiber_start(-1, "auth.uses", write_uses, a);
+}
+
 enum auth_result auth_check(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out)
 {
 	struct lookup l = { .arena = arena, .name = slice_sub(name, 0, NAME_MAX_BYTES) };
+	char digest[APP_DIGEST_TEXT];
+	if (app_secret_digest(password, digest))
+		l.digest = digest;
 	if (store_read(a->store, look_up, &l) < 0)
 		return AUTH_UNAVAILABLE;
+	if (l.has_app && may_use_app(&l, client)) {
+		note_app_use(a, &l, client);
+		*identity_out = (struct auth_identity){ l.account.id, l.account.address };
+		return AUTH_OK;
+	}
 	bool known = l.verifier &&
 	             auth_cache_has(a->cache, l.verifier, password, clock_monotonic_ms());
 	if (!known) {
@@ -177,6 +232,8 @@ enum auth_result auth_check(struct auth *a, struct arena *arena, const struct au
 		if (result != AUTH_OK)
 			return result;
 	}
+	if (l.account.app_only)
+		return AUTH_TOO_WEAK;
 	*identity_out = (struct auth_identity){ l.account.id, l.account.address };
 	return AUTH_OK;
 }
@@ -235,7 +292,7 @@ enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
 		a->accepted++;
 		log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
 		         kv_str("service", service), kv_str("mechanism", mechanism));
-	} else if (result == AUTH_REFUSED) {
+	} else if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK) {
 		a->refused++;
 		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", ip),
 		         kv_str("service", service), kv_str("mechanism", mechanism));

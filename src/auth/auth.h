@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "config/config.h"
+#include "directory/app_password.h"
 #include "net/conn.h"
 
 struct auth;
@@ -37,11 +38,17 @@ void auth_set_remember(struct auth *a, int64_t ms);
 /* Some account has got, or lost, what CRAM-MD5 and DIGEST-MD5 need: look again whether to offer
  * them. It is looked from time to time anyway. [any thread] */
 void auth_accounts_changed(struct auth *a);
+/* Writes down when application passwords were last used: it is gathered, and done once a minute. */
+void auth_write_uses(struct auth *a);
 /* Whether mechanisms that bind to the connection (-PLUS) are offered, over TLS 1.3. They are. */
 void auth_set_binding(struct auth *a, bool offered);
 
-/* What is logged in to; bits of a set. */
-enum auth_service { AUTH_SMTP = 1, AUTH_IMAP = 2, AUTH_POP3 = 4 };
+/* What is logged in to; bits of a set, the same as an application password's. */
+enum auth_service {
+	AUTH_SMTP = APP_SCOPE_SMTP,
+	AUTH_IMAP = APP_SCOPE_IMAP,
+	AUTH_POP3 = APP_SCOPE_POP3,
+};
 
 /* Who wants to log in, and where. */
 struct auth_client {
@@ -63,6 +70,8 @@ enum auth_result {
 	AUTH_OK,          /* identity is set; if challenge is not empty it must be sent first and
 	                     answered by an empty line */
 	AUTH_REFUSED,     /* wrong name or password; nobody may learn which (535 5.7.8) */
+	AUTH_TOO_WEAK,    /* the right password, of an account that takes only application
+	                     passwords (534 5.7.9) */
 	AUTH_NOT_OFFERED, /* no such mechanism (504 5.5.4) */
 	AUTH_NEEDS_TLS,   /* mechanism not without TLS (538 5.7.11) */
 	AUTH_BAD_SYNTAX,  /* not base64, or not what the mechanism expects (501 5.5.2) */

@@ -144,7 +144,8 @@ int legacy_find(struct store *store, struct arena *arena, const uint8_t *key, st
 	struct slice decoy = hex_encode(arena, slice_of((const char *)nobody, sizeof(nobody)));
 	*out = (struct legacy_finding){ .password = password ? password : arena_str(arena, decoy),
 		                        .identity = { l.account.id, l.account.address },
-		                        .may_login = password && l.account.enabled };
+		                        .may_login = password && l.account.enabled &&
+		                                     !l.account.app_only };
 	return 0;
 }
 

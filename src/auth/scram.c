@@ -114,6 +114,7 @@ int scram_find(struct store *store, struct arena *arena, const uint8_t *key, con
 	bool has_own = parse(arena, l.verifier, &own);
 	*out = (struct scram_finding){ .secret = has_own ? own : decoy,
 		                       .identity = { l.account.id, l.account.address },
-		                       .may_login = has_own && l.known && l.account.enabled };
+		                       .may_login = has_own && l.known && l.account.enabled &&
+		                                    !l.account.app_only };
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "auth/password.h"
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cmd_user.h"
 #include "config/config_options.h"
 
 static bool read_quota(struct cli *cli, const char *text, json_t *request)
@@ -102,15 +103,35 @@ static int user_enable(struct cli *cli)
 	return send_request(cli, "user.enable", new_request(cli));
 }
 
+static bool read_yes(const char *text, bool *out)
+{
+	*out = slice_equal(slice_from_str(text), SLICE("yes"));
+	return *out || slice_equal(slice_from_str(text), SLICE("no"));
+}
+
+static int user_set(struct cli *cli)
+{
+	const char *app_only = cli_text(cli, "app-passwords-only");
+	bool yes;
+	if (!app_only)
+		return cli_usage(cli, "what is to be set? Say --app-passwords-only yes or no");
+	if (!read_yes(app_only, &yes))
+		return cli_usage(cli, "--app-passwords-only is yes or no, not '%s'", app_only);
+	json_t *request = new_request(cli);
+	json_object_set_new(request, "app_only", json_boolean(yes));
+	return send_request(cli, "user.set", request);
+}
+
 static void print_user(const json_t *item, void *unused)
 {
 	char used[32], quota[32];
 	(void)unused;
-	printf("%-40s %10s of %-10s%s\n", cli_item_text(item, "address"),
+	printf("%-40s %10s of %-10s%s%s\n", cli_item_text(item, "address"),
 	       cli_bytes(cli_item_number(item, "used"), used),
 	       cli_item_number(item, "quota") ? cli_bytes(cli_item_number(item, "quota"), quota)
 	                                      : "no limit",
-	       json_is_true(json_object_get(item, "enabled")) ? "" : "  disabled");
+	       json_is_true(json_object_get(item, "enabled")) ? "" : "  disabled",
+	       json_is_true(json_object_get(item, "app_only")) ? "  app passwords only" : "");
 }
 
 static int user_list(struct cli *cli)
@@ -123,7 +144,12 @@ static const struct cli_option options[] = {
 	{ "no-password", 0, NULL, "with add: nobody can log in until `user passwd`" },
 	{ "allow-legacy-auth", 0, NULL,
 	  "with add and passwd: keep the password itself, sealed, for CRAM-MD5 and DIGEST-MD5" },
-	{ "json", 0, NULL, "with list: as JSON" },
+	{ "name", 0, "NAME", "with app-password: what it is called" },
+	{ "scope", 0, "SCOPES",
+	  "with app-password add: what for, of smtp,imap,pop3; all unless said otherwise" },
+	{ "expires", 0, "TIME", "with app-password add: how long it is good, as 90d" },
+	{ "app-passwords-only", 0, "YES|NO", "with set: refuse the account's own password" },
+	{ "json", 0, NULL, "with list and app-password add: as JSON" },
 	{ 0 },
 };
 
@@ -131,6 +157,10 @@ static const struct cli_verb verbs[] = {
 	{ "add", "ADDRESS", "Make an account with its folders.", 1, 1, user_add },
 	{ "passwd", "ADDRESS", "Change the password.", 1, 1, user_passwd },
 	{ "quota", "ADDRESS SIZE", "Change what it may hold; 0 is no limit.", 2, 2, user_quota },
+	{ "app-password", "add|list|remove ADDRESS",
+	  "Passwords for one program each, made here and shown once.", 2, 2,
+	  cmd_user_app_password },
+	{ "set", "ADDRESS", "Change what the options say.", 1, 1, user_set },
 	{ "disable", "ADDRESS", "No logins, no mail, but nothing is lost.", 1, 1, user_disable },
 	{ "enable", "ADDRESS", "Undo that.", 1, 1, user_enable },
 	{ "remove", "ADDRESS", "Remove the account and all its mail.", 1, 1, user_remove },
@@ -140,7 +170,8 @@ static const struct cli_verb verbs[] = {
 
 const struct cli_command cmd_user = {
 	.name = "user",
-	.summary = "Accounts: add, passwd, quota, disable, enable, remove, list.",
+	.summary =
+		"Accounts: add, passwd, app-password, quota, set, disable, enable, remove, list.",
 	.text = "The password is asked for without echo, or is one line of standard input. Only\n"
 		"verifiers of it are kept (Argon2id, SCRAM).\n",
 	.options = options,

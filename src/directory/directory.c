@@ -5,7 +5,7 @@
 
 #include "message/address.h"
 
-#define ACCOUNT_COLUMNS "id, address, enabled, quota_bytes, used_bytes"
+#define ACCOUNT_COLUMNS "id, address, enabled, quota_bytes, used_bytes, app_only"
 
 int directory_canonical_domain(struct arena *a, struct slice text, struct slice *out)
 {
@@ -34,7 +34,8 @@ static struct account read_account(const struct db_rows *rows, struct arena *a)
 		                 .address = arena_str(a, db_text(rows, 1)),
 		                 .enabled = db_int(rows, 2) != 0,
 		                 .quota_bytes = (uint64_t)db_int(rows, 3),
-		                 .used_bytes = (uint64_t)db_int(rows, 4) };
+		                 .used_bytes = (uint64_t)db_int(rows, 4),
+		                 .app_only = db_int(rows, 5) != 0 };
 }
 
 int directory_find_account(struct db *db, struct arena *a, struct slice address,
@@ -114,7 +115,8 @@ static int find_by_local_part(struct db *db, struct arena *a, struct slice local
 	struct db_rows rows;
 	bool found = false;
 	int rc = db_query(db, &rows,
-	                  "SELECT a.id, a.address, a.enabled, a.quota_bytes, a.used_bytes"
+	                  "SELECT a.id, a.address, a.enabled, a.quota_bytes, a.used_bytes,"
+	                  " a.app_only"
 	                  " FROM domain d JOIN account a ON a.address = $1 || '@' || d.name"
 	                  " LIMIT 2",
 	                  "t", local);

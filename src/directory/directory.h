@@ -17,6 +17,7 @@ struct account {
 	int64_t id;
 	const char *address;
 	bool enabled;
+	bool app_only;        /* its own password is not good for logging in: app_password.h */
 	uint64_t quota_bytes; /* 0: none */
 	uint64_t used_bytes;
 };
@@ -70,6 +71,7 @@ int directory_add_account(struct db *db, const struct account_new *account, int6
 int directory_set_verifiers(struct db *db, struct slice address,
                             const struct directory_verifier *verifiers, size_t count);
 int directory_set_quota(struct db *db, struct slice address, uint64_t quota_bytes);
+int directory_set_app_only(struct db *db, struct slice address, bool app_only);
 int directory_set_enabled(struct db *db, struct slice address, bool enabled);
 /* The rows of the directory alone: the mailboxes must be gone (mailbox_remove_account). */
 int directory_remove_account(struct db *db, struct slice address);

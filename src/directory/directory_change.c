@@ -200,6 +200,14 @@ int directory_set_enabled(struct db *db, struct slice address, bool enabled)
 	return changed_one(rc, changed);
 }
 
+int directory_set_app_only(struct db *db, struct slice address, bool app_only)
+{
+	int64_t changed = 0;
+	int rc = db_change(db, &changed, "UPDATE account SET app_only = $2 WHERE address = $1",
+	                   "ti", address, (int64_t)app_only);
+	return changed_one(rc, changed);
+}
+
 int directory_remove_account(struct db *db, struct slice address)
 {
 	int64_t id;
@@ -208,6 +216,8 @@ int directory_remove_account(struct db *db, struct slice address)
 		rc = db_run(db, "DELETE FROM credential WHERE account_id = $1", "i", id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM certificate WHERE account_id = $1", "i", id);
+	if (rc == 0)
+		rc = db_run(db, "DELETE FROM app_password WHERE account_id = $1", "i", id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM account WHERE id = $1", "i", id);
 	return rc;

@@ -121,9 +121,12 @@ static void not_logged_in(struct imap_command *c, enum auth_result result)
 	case AUTH_CONTINUE:
 	case AUTH_OK:
 	case AUTH_REFUSED:
+	case AUTH_TOO_WEAK:
 		break;
 	}
-	imap_no(c, "AUTHENTICATIONFAILED", "Wrong name or password.");
+	imap_no(c, "AUTHENTICATIONFAILED",
+	        result == AUTH_TOO_WEAK ? "An application password is required."
+	                                : "Wrong name or password.");
 	if (++c->s->login_failures >= imap_context(c->s)->config->imap.max_login_failures)
 		imap_bye(c->s, "Too many failures.");
 }

@@ -48,9 +48,9 @@ static void pop3_enter(struct pop3_session *s, const struct auth_identity *ident
 	            (unsigned long long)d->left_bytes);
 }
 
-static void pop3_refuse_login(struct pop3_session *s)
+static void pop3_refuse_login(struct pop3_session *s, enum pop3_answer answer)
 {
-	pop3_say(s, POP3_ERR_CREDENTIALS);
+	pop3_say(s, answer);
 	if (++s->login_failures >= s->context->config->pop3.max_login_failures)
 		pop3_end(s, "logins");
 }
@@ -63,7 +63,10 @@ static void pop3_conclude(struct pop3_session *s, enum auth_result result,
 		pop3_enter(s, identity);
 		break;
 	case AUTH_REFUSED:
-		pop3_refuse_login(s);
+		pop3_refuse_login(s, POP3_ERR_CREDENTIALS);
+		break;
+	case AUTH_TOO_WEAK:
+		pop3_refuse_login(s, POP3_ERR_TOO_WEAK);
 		break;
 	case AUTH_NOT_OFFERED:
 		pop3_say(s, POP3_ERR_MECHANISM);

@@ -22,6 +22,8 @@ static enum smtp_answer smtp_auth_answer(enum auth_result result)
 		return SMTP_ANSWER_AUTH_OK;
 	case AUTH_REFUSED:
 		return SMTP_ANSWER_AUTH_REFUSED;
+	case AUTH_TOO_WEAK:
+		return SMTP_ANSWER_AUTH_TOO_WEAK;
 	case AUTH_NOT_OFFERED:
 		return SMTP_ANSWER_AUTH_NOT_OFFERED;
 	case AUTH_NEEDS_TLS:
@@ -72,19 +74,19 @@ static bool smtp_auth_finish(struct smtp_session *s, struct slice challenge,
 }
 
 /* Guessing has cost the guesser time already (auth.h); after some tries, the connection. */
-static void smtp_auth_refused(struct smtp_session *s)
+static void smtp_auth_refused(struct smtp_session *s, enum auth_result result)
 {
 	if (++s->auth_failures >= s->config->smtp.max_login_failures)
 		smtp_say(s, SMTP_ANSWER_TOO_MANY_LOGINS);
 	else
-		smtp_say(s, SMTP_ANSWER_AUTH_REFUSED);
+		smtp_say(s, smtp_auth_answer(result));
 }
 
 static void smtp_auth_conclude(struct smtp_session *s, enum auth_result result,
                                const struct auth_exchange *exchange)
 {
-	if (result == AUTH_REFUSED) {
-		smtp_auth_refused(s);
+	if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK) {
+		smtp_auth_refused(s, result);
 		return;
 	}
 	if (result == AUTH_OK) {

@@ -214,9 +214,28 @@ static const char *const schema_3[] = {
 	NULL,
 };
 
+static const char *const schema_4[] = {
+	/* One for each program or device: see directory/app_password.h. */
+	"CREATE TABLE app_password ("
+	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  account_id INTEGER NOT NULL,"
+	"  name       TEXT NOT NULL,"
+	"  digest     TEXT NOT NULL,"
+	"  scopes     INTEGER NOT NULL," /* bits of enum app_scope */
+	"  created_ms INTEGER NOT NULL,"
+	"  expires_ms INTEGER NOT NULL DEFAULT 0," /* 0: never */
+	"  used_ms    INTEGER NOT NULL DEFAULT 0," /* 0: never yet */
+	"  used_from  TEXT NOT NULL DEFAULT '',"
+	"  UNIQUE (account_id, name)"
+	")",
+	"ALTER TABLE account ADD COLUMN app_only INTEGER NOT NULL DEFAULT 0",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
 	{ .version = 3, .statements = schema_3 },
+	{ .version = 4, .statements = schema_4 },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
