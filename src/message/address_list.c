@@ -6,6 +6,7 @@
 
 struct parser {
 	struct cursor c;
+	const char *value; /* its start */
 	struct arena *arena;
 	struct address_list list;
 	size_t room; /* entries allocated */
@@ -14,6 +15,8 @@ struct parser {
 	 * the value, so this has the value's length. */
 	char *text;
 	size_t text_len;
+	const char *word_end; /* of the last phrase or local part */
+	size_t words;         /* in it */
 	struct slice comment; /* the last one of this entry, as written, without parentheses */
 	bool in_group;
 };
@@ -98,6 +101,7 @@ static struct slice take_phrase(struct parser *p)
 {
 	bool space = skip_cfws(p);
 	size_t start = p->text_len;
+	p->words = 0;
 	while (p->c.at < p->c.end && (*p->c.at == '"' || !ends_word(*p->c.at))) {
 		if (space && p->text_len > start)
 			put(p, ' ');
@@ -105,6 +109,8 @@ static struct slice take_phrase(struct parser *p)
 			take_quoted(p);
 		else
 			take_word(p);
+		p->words++;
+		p->word_end = p->c.at;
 		space = skip_cfws(p);
 	}
 	return text_since(p, start);
@@ -164,6 +170,7 @@ static void emit(struct parser *p, struct address_entry entry)
 		.route = not_null(entry.route),
 		.local = not_null(entry.local),
 		.domain = not_null(entry.domain),
+		.bare_end = entry.bare_end,
 	};
 }
 
@@ -219,15 +226,25 @@ static void take_angle(struct parser *p, struct address_entry *entry)
 	if (p->text_len > start && take_byte(&p->c, ':'))
 		entry->route = text_since(p, start);
 	start = p->text_len;
+	bool space = false, broken = false;
 	while (p->c.at < p->c.end && *p->c.at != '@' && *p->c.at != '>' && *p->c.at != ',') {
+		if (skip_cfws(p)) {
+			space = true;
+			continue;
+		}
+		broken = broken || (space && p->text_len > start);
+		space = false;
 		if (take_byte(&p->c, '"'))
 			take_quoted(p);
-		else if (!skip_cfws(p))
+		else
 			put(p, *p->c.at++);
+		p->word_end = p->c.at;
 	}
 	entry->local = text_since(p, start);
 	if (take_byte(&p->c, '@'))
 		entry->domain = take_domain(p);
+	else if (entry->local.len > 0 && !broken)
+		entry->bare_end = (size_t)(p->word_end - p->value);
 	while (p->c.at < p->c.end && *p->c.at != '>' && *p->c.at != ',')
 		p->c.at++;
 	take_byte(&p->c, '>');
@@ -260,6 +277,12 @@ static void take_bare(struct parser *p, const char *start, struct slice phrase)
 	emit_mailbox(p, entry);
 }
 
+/* Of the phrase that was taken: several words are no local part. */
+static size_t bare_end(const struct parser *p)
+{
+	return p->words == 1 ? (size_t)(p->word_end - p->value) : 0;
+}
+
 static void take_entry(struct parser *p)
 {
 	skip_cfws(p);
@@ -286,7 +309,8 @@ static void take_entry(struct parser *p)
 		break;
 	default:
 		if (phrase.len > 0)
-			emit_mailbox(p, (struct address_entry){ .local = phrase });
+			emit_mailbox(p, (struct address_entry){ .local = phrase,
+			                                        .bare_end = bare_end(p) });
 		break;
 	}
 }
@@ -294,6 +318,7 @@ static void take_entry(struct parser *p)
 struct address_list address_list_parse(struct arena *arena, struct slice value, size_t max_entries)
 {
 	struct parser p = { .c = cursor_of(value), .arena = arena, .max = max_entries };
+	p.value = p.c.at;
 	p.text = arena_alloc(arena, value.len + 1);
 	while (!cursor_at_end(&p.c)) {
 		if (take_byte(&p.c, ',')) {

@@ -22,6 +22,8 @@ struct address_entry {
 	struct slice route;  /* obsolete source route "@a,@b", mostly empty */
 	struct slice local;  /* without quotes */
 	struct slice domain; /* empty if there is no "@" */
+	size_t bare_end;     /* where "@domain" belongs in the value, if this is one word that lacks
+	                      * it; else 0 */
 };
 
 struct address_list {

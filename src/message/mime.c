@@ -118,6 +118,7 @@ static void add_whole_child(struct pass *p, struct open_part *o)
 	child->header_offset = child->body_offset = o->part->body_offset;
 	child->body_size = o->part->body_size;
 	child->body_lines = o->part->body_lines;
+	child->opaque = o->part->opaque = true;
 	mime_header_finish(p->arena, child, false);
 	add_child(o, child);
 }
@@ -159,6 +160,7 @@ static void set_kind(struct pass *p, struct mime_part *part)
 	     p->parts < p->limits->parts))
 		return;
 	part->kind = MIME_LEAF;
+	part->opaque = true;
 	part->type = SLICE("application");
 	part->subtype = SLICE("octet-stream");
 	part->param_count = 0;
@@ -236,10 +238,13 @@ struct mime_part *mime_parse(struct arena *arena, struct slice bytes,
 		close_parts(&p, level + 1, true);
 		skip_line(&p);
 		innermost = p.open[level].part;
-		if (!closes && p.parts < limits->parts)
+		if (!closes && p.parts < limits->parts) {
 			innermost = begin_part(&p);
-		else
-			p.open[level].boundary = SLICE_EMPTY;
+			continue;
+		}
+		p.open[level].boundary = SLICE_EMPTY;
+		innermost->closed = closes;
+		innermost->opaque |= !closes;
 	}
 	close_parts(&p, 0, false);
 	return message;

@@ -64,6 +64,10 @@ struct mime_part {
 	/* Of a message (the whole one, or the child of a MIME_MESSAGE), else NULL. */
 	struct mime_fields *fields;
 
+	/* Not taken apart, or not to its end: beyond the limits, or a multipart without a part. */
+	bool opaque;
+	bool closed; /* of a multipart: its last boundary is there */
+
 	struct mime_part *parent; /* NULL for the message */
 	struct mime_part *first;  /* first child */
 	struct mime_part *next;   /* next sibling */

@@ -1,0 +1,94 @@
+/* Messages made fit to be sent: lines end up legal and in ASCII, parts decode to what they did, and
+ * what was made needs nothing more. The first byte chooses. */
+#include "fuzz.h"
+
+#include <errno.h>
+
+#include "message/header_mend.h"
+#include "message/recode.h"
+
+static struct slice normalised(struct slice bytes, struct buf *out)
+{
+	struct dot_stuffer s = dot_stuffer_make();
+	dot_stuff(&s, bytes, dot_sink_buf, out);
+	return buf_slice(out);
+}
+
+static const struct mime_part *after(const struct mime_part *p)
+{
+	if (p->first)
+		return p->first;
+	while (p && !p->next)
+		p = p->parent;
+	return p ? p->next : NULL;
+}
+
+static void compare(struct arena *arena, struct slice in, struct slice out)
+{
+	const struct mime_part *p = mime_parse(arena, in, &MESSAGE_LIMITS_DEFAULT);
+	const struct mime_part *q = mime_parse(arena, out, &MESSAGE_LIMITS_DEFAULT);
+	for (; p && q; p = after(p), q = after(q)) {
+		FUZZ_CHECK(p->child_count == q->child_count && p->kind == q->kind);
+		if (p->kind != MIME_LEAF)
+			continue;
+		FUZZ_CHECK(slice_equal(
+			mime_decode_all(arena, p->encoding, mime_body(p, in), SIZE_MAX),
+			mime_decode_all(arena, q->encoding, mime_body(q, out), SIZE_MAX)));
+	}
+	FUZZ_CHECK(!p && !q);
+}
+
+static bool lines_are_legal(struct slice text)
+{
+	while (text.len > 0) {
+		struct slice line = slice_split(&text, '\n');
+		if (slice_ends_with(line, SLICE("\r")))
+			line.len--;
+		if (line.len > MESSAGE_LINE_MAX)
+			return false;
+	}
+	return true;
+}
+
+static void check_fields(struct arena *arena, struct slice bytes, bool utf8)
+{
+	const struct header_mending how = { .utf8 = utf8, .domain = SLICE("x.test") };
+	struct header_walk walk = { .rest = bytes };
+	struct header_field field;
+	while (header_next(&walk, &field)) {
+		struct buf made = buf_make(1 << 26);
+		struct outlet out;
+		outlet_create(&out, dot_sink_buf, &made);
+		int rc = header_mend(arena, &field, &how, &out);
+		FUZZ_CHECK(outlet_end(&out) == 0);
+		if (rc == 0) {
+			FUZZ_CHECK(utf8 || slice_is_ascii(buf_slice(&made)));
+			FUZZ_CHECK(lines_are_legal(buf_slice(&made)));
+		}
+		buf_free(&made);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct arena *arena = arena_new(), *scratch = arena_new();
+	struct buf text = buf_make(1 << 26), out = buf_make(1 << 26);
+	struct slice bytes = fuzz_input(data, size);
+	unsigned goals = size > 0 ? data[0] & 7 : 0;
+	struct recode *r;
+	bytes = normalised(slice_from(bytes, 1), &text);
+	check_fields(scratch, bytes, size > 0 && data[0] & 8);
+	int rc = recode_plan(arena, bytes, &MESSAGE_LIMITS_DEFAULT, goals, &r);
+	FUZZ_CHECK(rc >= 0 || rc == -EOPNOTSUPP);
+	if (rc > 0) {
+		FUZZ_CHECK(recode_write(r, NULL, NULL, dot_sink_buf, &out) == 0);
+		compare(arena, bytes, buf_slice(&out));
+		FUZZ_CHECK(recode_plan(arena, buf_slice(&out), &MESSAGE_LIMITS_DEFAULT, goals,
+		                       &r) == 0);
+	}
+	buf_free(&out);
+	buf_free(&text);
+	arena_free(scratch);
+	arena_free(arena);
+	return 0;
+}
