@@ -21,8 +21,8 @@ LIMITS = """
 smtp {
     max-message = 1000000
     memory = 16K
-    vrfy = yes
     no-soliciting = "net.example:ADV,org.example:ADLT"
+    vrfy = everybody
 }
 """
 
@@ -106,6 +106,12 @@ def running(config):
         server = make(start=False, config=config)
         server.listen("trusted", "smtp", 'xclient-networks = { "127.0.0.0/8" }')
         server.cli("alias", "add", "team@example.test", "alice@example.test", "bob@example.test")
+        server.cli("domain", "add", "second.test")
+        server.cli("alias", "add", "--hidden", "secret@example.test", "alice@example.test",
+                   "bob@example.test")
+        server.cli("alias", "add", "--moved", "old@example.test", "new@far.test")
+        server.cli("alias", "add", "away@example.test", "away@far.test")
+        server.cli("alias", "add", "bob@second.test", "bob@example.test")
         yield server.start()
     finally:
         dispose()

@@ -1,4 +1,6 @@
 """VRFY, EXPN (RFC 5321) and ETRN (RFC 1985)."""
+import json
+
 from conftest import wait_for
 from remote import Remote
 from test_relay import entries, smarthost
@@ -12,9 +14,15 @@ def test_vrfy_untold_by_default(make_server):
         wire.expect("VRFY alice@example.test", "252 2.0.0")
 
 
+def expand(wire, what):
+    wire.send(f"EXPN {what}\r\n")
+    return wire.reply()
+
+
 def test_expn_for_those_who_logged_in():
-    with running("smtp { expn = yes auth-without-tls = yes }") as server:
+    with running("smtp { expn = trusted auth-without-tls = yes }") as server:
         server.cli("alias", "add", "both@example.test", "team@example.test", "x@far.test")
+        server.cli("alias", "add", "mixed@example.test", "secret@example.test", "x@far.test")
         with Wire(server) as wire:
             wire.send("EHLO client.test\r\n")
             assert "250-EXPN" not in wire.reply()
@@ -22,11 +30,48 @@ def test_expn_for_those_who_logged_in():
             assert wire.login().startswith("235")
             wire.send("EHLO client.test\r\n")
             assert "250-EXPN" in wire.reply()
-            wire.send("EXPN both@example.test\r\n")
-            assert wire.reply() == ["250-2.1.5 <alice@example.test>",
-                                    "250-2.1.5 <bob@example.test>", "250 2.1.5 <x@far.test>"]
+            assert expand(wire, "both@example.test") == [
+                "250-2.1.5 <alice@example.test>", "250-2.1.5 <bob@example.test>",
+                "250 2.1.5 <x@far.test>"]
+            # Hidden members stay hidden in lists that are not.
+            assert expand(wire, "mixed@example.test") == [
+                "250-2.1.5 <secret@example.test>", "250 2.1.5 <x@far.test>"]
+            assert expand(wire, "secret@example.test") == [
+                "550 5.7.2 The members of this list are not told"]
+            assert expand(wire, "team") == expand(wire, "team@example.test")
+            assert expand(wire, "bob")[0].startswith("553-5.1.4")
+            wire.expect("EXPN old@example.test", "551 5.1.6")
+            wire.expect("EXPN alice@example.test", "250 2.1.5 <alice@example.test>")
             wire.expect("EXPN nobody@example.test", "550 5.1.1")
             wire.expect("EXPN x@far.test", "252")
+        server.cli("alias", "add", "--plain", "secret@example.test")
+        with Wire(server) as wire:
+            wire.expect("EHLO client.test", "250")
+            assert wire.login().startswith("235")
+            assert len(expand(wire, "secret@example.test")) == 2
+        listed = {a["address"]: a["kind"]
+                  for a in json.loads(server.cli("alias", "list", "--json").stdout)}
+        assert listed["old@example.test"] == "moved"
+        assert listed["team@example.test"] == "plain"
+
+
+def test_vrfy_for_trusted_networks(make_server):
+    server = make_server(config="relay-networks = { \"127.0.0.0/8\" }\n smtp { vrfy = trusted }")
+    with Wire(server) as wire:
+        wire.expect("VRFY alice", "250 2.1.5 <alice@example.test>")
+        wire.expect("VRFY x@far.test", "252")
+        wire.expect("EXPN alice", "502 5.5.1")
+
+
+def test_moved_takes_no_mail():
+    with running("") as server:
+        with server.smtp() as smtp:
+            smtp.ehlo("client.test")
+            smtp.mail("a@client.test")
+            assert smtp.rcpt("old@example.test") == (
+                551, b"5.1.6 User not local; please try <new@far.test>")
+            assert smtp.rcpt("alice@example.test")[0] == 250
+            assert smtp.data("Subject: x\r\n\r\nx\r\n")[0] == 250
 
 
 def test_etrn(make_server):

@@ -7,10 +7,14 @@
 
 enum { TARGETS_MAX = 1000, PAGE = 200 };
 
+/* As the command line and JSON name them, by enum alias_kind. */
+static const char *const kind_names[] = { "plain", "hidden", "moved", NULL };
+
 struct change {
 	struct arena *arena;
 	struct slice address;
 	const json_t *targets;
+	int kind;          /* enum alias_kind, or -1: stays as it is */
 	const char *wrong; /* the text that it failed at */
 };
 
@@ -30,7 +34,11 @@ static int each_target(struct db *db, struct change *c,
 
 static int add_in_commit(struct db *db, void *arg)
 {
-	return each_target(db, arg, directory_add_alias);
+	struct change *c = arg;
+	int rc = each_target(db, c, directory_add_alias);
+	if (rc == 0 && c->kind >= 0)
+		rc = directory_set_alias_kind(db, c->address, (enum alias_kind)c->kind);
+	return rc;
 }
 
 static int remove_in_commit(struct db *db, void *arg)
@@ -59,14 +67,30 @@ static int commit(struct admin *admin, const json_t *request, struct admin_reply
 	return rc;
 }
 
+/* -1 for none given. */
+static int take_kind(const json_t *request, struct admin_reply *reply, int *out)
+{
+	const char *given = admin_text(request, "kind");
+	*out = -1;
+	for (int i = 0; given && kind_names[i]; i++) {
+		if (slice_equal(slice_from_str(given), slice_from_str(kind_names[i])))
+			*out = i;
+	}
+	return given && *out < 0 ? admin_fail(reply, -EINVAL, "there is no kind '%s'", given) : 0;
+}
+
 static int alias_add(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	struct change c = { .arena = arena_new() };
-	int rc = commit(admin, request, reply, &c, add_in_commit);
+	int rc = take_kind(request, reply, &c.kind);
+	if (rc == 0)
+		rc = commit(admin, request, reply, &c, add_in_commit);
 	const char *given = admin_text(request, "address");
-	if (rc == 0 && json_array_size(c.targets) == 0)
+	if (rc == 0 && json_array_size(c.targets) == 0 && c.kind < 0)
 		rc = admin_fail(reply, -EINVAL, "an alias needs a target");
-	if (rc == -ENOENT)
+	if (rc == -ENOENT && json_array_size(c.targets) == 0)
+		admin_fail(reply, rc, "there is no such alias: %s", given);
+	else if (rc == -ENOENT)
 		admin_fail(reply, rc, "the domain of %s is not ours: `veredus domain add` first",
 		           given);
 	if (rc == -EEXIST)
@@ -92,7 +116,7 @@ struct page {
 };
 
 /* All targets of an address make one item; a page ends between two. */
-static int visit_alias(const char *address, const char *target, void *arg)
+static int visit_alias(const char *address, const char *target, enum alias_kind kind, void *arg)
 {
 	struct page *p = arg;
 	size_t count = json_array_size(p->items);
@@ -101,7 +125,8 @@ static int visit_alias(const char *address, const char *target, void *arg)
 		if (count == PAGE)
 			return 1;
 		p->after = arena_copy(p->arena, slice_from_str(address));
-		item = json_pack("{s:o, s:[]}", "address", admin_json_text(p->after), "targets");
+		item = json_pack("{s:o, s:s, s:[]}", "address", admin_json_text(p->after), "kind",
+		                 kind_names[kind], "targets");
 		json_array_append_new(p->items, item);
 	}
 	json_array_append_new(json_object_get(item, "targets"),

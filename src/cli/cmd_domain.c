@@ -67,9 +67,16 @@ static json_t *alias_request(struct cli *cli)
 	return json_pack("{s:s, s:o}", "address", cli->words[0], "targets", targets);
 }
 
+static const char *const kinds[] = { "plain", "hidden", "moved", NULL };
+
 static int alias_add(struct cli *cli)
 {
-	return cli_request(cli, "alias.add", alias_request(cli), NULL, NULL);
+	json_t *request = alias_request(cli);
+	for (size_t i = 0; kinds[i]; i++) {
+		if (cli_has(cli, kinds[i]))
+			json_object_set_new(request, "kind", json_string(kinds[i]));
+	}
+	return cli_request(cli, "alias.add", request, NULL, NULL);
 }
 
 static int alias_remove(struct cli *cli)
@@ -85,6 +92,9 @@ static void print_alias(const json_t *item, void *unused)
 	printf("%s ->", cli_item_text(item, "address"));
 	json_array_foreach(json_object_get(item, "targets"), index, target)
 		printf(" %s", json_string_value(target));
+	const char *kind = cli_item_text(item, "kind");
+	if (kind[0] && !slice_equal(slice_from_str(kind), SLICE("plain")))
+		printf(" (%s)", kind);
 	putchar('\n');
 }
 
@@ -94,11 +104,19 @@ static int alias_list(struct cli *cli)
 }
 
 static const struct cli_verb alias_verbs[] = {
-	{ "add", "ADDRESS TARGET...", "Send what is for ADDRESS to each TARGET (too).", 2,
-	  CLI_ANY_WORDS, alias_add },
+	{ "add", "[--hidden|--moved|--plain] ADDRESS [TARGET...]",
+	  "Send what is for ADDRESS to each TARGET (too).", 1, CLI_ANY_WORDS, alias_add },
 	{ "remove", "ADDRESS [TARGET...]", "Take targets away, or the whole alias.", 1,
 	  CLI_ANY_WORDS, alias_remove },
 	{ "list", "", "List all aliases.", 0, 0, alias_list },
+	{ 0 },
+};
+
+static const struct cli_option alias_options[] = {
+	{ "hidden", 0, NULL, "nobody is told the members (EXPN, VRFY)" },
+	{ "moved", 0, NULL, "takes no mail: senders are told the first TARGET instead (551)" },
+	{ "plain", 0, NULL, "neither hidden nor moved any more" },
+	{ "json", 0, NULL, "with list: as JSON" },
 	{ 0 },
 };
 
@@ -106,7 +124,7 @@ const struct cli_command cmd_alias = {
 	.name = "alias",
 	.summary = "Addresses that lead to others: add, remove, list.",
 	.text = "Targets may be users, other aliases, or addresses anywhere. Loops are found when "
-		"mail\ncomes.\n",
-	.options = options,
+		"mail\ncomes. `alias add --hidden ADDRESS` changes an alias that is there.\n",
+	.options = alias_options,
 	.verbs = alias_verbs,
 };

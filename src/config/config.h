@@ -64,6 +64,8 @@ struct config_smarthost {
 	const char *user, *password; /* NULL: no AUTH. password comes from password-file */
 };
 
+/* Who may do something. Trusted: has logged in, or comes from a relay network. */
+enum config_who { CONFIG_WHO_NOBODY, CONFIG_WHO_TRUSTED, CONFIG_WHO_EVERYBODY };
 enum bad_helo { BAD_HELO_REFUSE, BAD_HELO_TOLERATE };
 
 /* Whose mail may come ahead of others', by MT-PRIORITY. */
@@ -104,8 +106,8 @@ struct config {
 		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
 		enum priority_trust priority;
 		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
-		bool vrfy;                 /* tell about local users; else 252 */
-		bool expn;                 /* tell who has logged in about lists; else 502 */
+		enum config_who vrfy;      /* who is told about local users; others 252 */
+		enum config_who expn;      /* who is told about lists; nobody: 502 */
 	} smtp;
 	struct {
 		int64_t idle_ms;

@@ -126,10 +126,13 @@ const struct config_option config_options[] = {
 	{ "smtp", "no-soliciting", CONFIG_TEXT, NULL, AT(smtp.no_soliciting),
 	  "Kinds of solicitation that are refused (RFC 3865), as \"net.example:ADV,org.example:ADLT\"; "
 	  "\"*\" is every kind." },
-	{ "smtp", "vrfy", CONFIG_FLAG, "no", AT(smtp.vrfy),
-	  "Let VRFY tell whether an address is ours." },
-	{ "smtp", "expn", CONFIG_FLAG, "no", AT(smtp.expn),
-	  "Let EXPN tell the members of an alias to those who have logged in." },
+	{ "smtp", "vrfy", CONFIG_CHOICE, "nobody", AT(smtp.vrfy),
+	  "Whom VRFY tells about users and aliases: nobody, trusted (who has logged in, or comes "
+	  "from relay-networks) or everybody. All others get 252.",
+	  .choices = { "nobody", "trusted", "everybody" } },
+	{ "smtp", "expn", CONFIG_CHOICE, "nobody", AT(smtp.expn),
+	  "Whom EXPN tells the members of an alias: nobody (502), trusted or everybody.",
+	  .choices = { "nobody", "trusted", "everybody" } },
 
 	{ "imap", "idle", CONFIG_DURATION, "30m", AT(imap.idle_ms),
 	  "How long a client may be silent; RFC 9051 wants 30 minutes at least.",

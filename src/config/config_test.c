@@ -217,7 +217,7 @@ static void reads_everything(void **state)
 	         "certificate a { chain = c.pem key = \"%s/c.key\" }\n"
 	         "smarthost \"Example.ORG\" { host = h.example user = u password-file = password\n"
 	         "  tls = implicit port = 465 }\n"
-	         "smtp { max-message = 10M bare-newline = normalise vrfy = yes }\n"
+	         "smtp { max-message = 10M bare-newline = normalise vrfy = everybody }\n"
 	         "dns { forwarder = \"127.0.0.1@5353\" }\n"
 	         "local { plus-separator = \"\" }\n"
 	         "log { level = debug }\n"
@@ -245,7 +245,7 @@ static void reads_everything(void **state)
 	assert_int_equal(c->smarthosts[0].port, 465);
 	assert_int_equal(c->smtp.max_message_bytes, 10 << 20);
 	assert_int_equal(c->smtp.bare_newline, BARE_NEWLINE_NORMALISE);
-	assert_true(c->smtp.vrfy);
+	assert_int_equal(c->smtp.vrfy, CONFIG_WHO_EVERYBODY);
 	assert_string_equal(c->dns.forwarder, "127.0.0.1@5353");
 	assert_int_equal(c->local.plus_separator, 0);
 	assert_int_equal(c->log.level, LOG_DEBUG);
@@ -274,7 +274,8 @@ static void wrong_values_say_what_is_right(void **state)
 	assert_error(f, "smtp {\n\tmax-message = lots\n}\n",
 	             ":2: max-message is 'lots': it must be a size such as 256K, 50M or 2G from "
 	             "64K to 2G");
-	assert_error(f, "smtp { vrfy = perhaps }\n", ":1: vrfy is 'perhaps': it must be yes or no");
+	assert_error(f, "smtp { auth-without-tls = perhaps }\n",
+	             ":1: auth-without-tls is 'perhaps': it must be yes or no");
 	assert_error(f, "log { level = loud }\n",
 	             ":1: level is 'loud': it must be error, warn, info or debug");
 	assert_error(f, "smtp { max-recipients = 5 }\n",
@@ -352,9 +353,9 @@ static void lines_are_counted_right(void **state)
 static void sections_add_up(void **state)
 {
 	struct fixture *f = *state;
-	assert_int_equal(load(f, "smtp { vrfy = yes max-errors = 5 }\nsmtp { max-errors = 7 }\n"),
-	                 0);
-	assert_true(f->config->smtp.vrfy);
+	assert_int_equal(
+		load(f, "smtp { vrfy = trusted max-errors = 5 }\nsmtp { max-errors = 7 }\n"), 0);
+	assert_int_equal(f->config->smtp.vrfy, CONFIG_WHO_TRUSTED);
 	assert_int_equal(f->config->smtp.max_errors, 7);
 }
 

@@ -86,25 +86,46 @@ static const char **grow(struct arena *a, const char **old, size_t count)
 	return grown;
 }
 
-int directory_find_alias(struct db *db, struct arena *a, struct slice address,
-                         const char ***targets_out, size_t *count_out)
+int directory_find_alias(struct db *db, struct arena *a, struct slice address, struct alias *out)
 {
-	const char **targets = NULL;
-	size_t count = 0;
+	struct alias found = { .kind = ALIAS_PLAIN };
 	struct db_rows rows;
 	int rc = db_query(db, &rows,
-	                  "SELECT target FROM alias WHERE address = $1 ORDER BY position", "t",
-	                  address);
+	                  "SELECT a.target, coalesce(k.kind, 0) FROM alias a"
+	                  " LEFT JOIN alias_kind k ON k.address = a.address"
+	                  " WHERE a.address = $1 ORDER BY a.position",
+	                  "t", address);
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
-		targets = grow(a, targets, count);
-		targets[count++] = arena_str(a, db_text(&rows, 0));
+		found.targets = grow(a, found.targets, found.count);
+		found.targets[found.count++] = arena_str(a, db_text(&rows, 0));
+		found.kind = (enum alias_kind)db_int(&rows, 1);
 	}
 	db_end(&rows);
 	if (rc != -ENODATA)
 		return rc;
-	if (count == 0)
+	if (found.count == 0)
 		return -ENOENT;
-	*targets_out = targets;
+	*out = found;
+	return 0;
+}
+
+int directory_find_local_part(struct db *db, struct arena *a, struct slice local, size_t max,
+                              struct slice *out, size_t *count_out)
+{
+	size_t count = 0;
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT a.address FROM domain d"
+	                  " JOIN account a ON a.address = $1 || '@' || d.name"
+	                  " UNION SELECT l.address FROM domain d"
+	                  " JOIN alias l ON l.address = $1 || '@' || d.name"
+	                  " ORDER BY 1 LIMIT $2",
+	                  "ti", local, (int64_t)max);
+	while (rc == 0 && (rc = db_next(&rows)) == 0)
+		out[count++] = arena_copy(a, db_text(&rows, 0));
+	db_end(&rows);
+	if (rc != -ENODATA)
+		return rc;
 	*count_out = count;
 	return 0;
 }
@@ -200,12 +221,14 @@ int directory_each_alias_after(struct db *db, struct slice after, directory_alia
 	struct db_rows rows;
 	struct arena *arena = arena_new();
 	int rc = db_query(db, &rows,
-	                  "SELECT address, target FROM alias WHERE address > $1"
-	                  " ORDER BY address, position",
+	                  "SELECT a.address, a.target, coalesce(k.kind, 0) FROM alias a"
+	                  " LEFT JOIN alias_kind k ON k.address = a.address"
+	                  " WHERE a.address > $1 ORDER BY a.address, a.position",
 	                  "t", after);
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		const char *address = arena_str(arena, db_text(&rows, 0));
-		rc = visit(address, arena_str(arena, db_text(&rows, 1)), arg);
+		rc = visit(address, arena_str(arena, db_text(&rows, 1)),
+		           (enum alias_kind)db_int(&rows, 2), arg);
 		arena_reset(arena);
 	}
 	db_end(&rows);

@@ -32,9 +32,22 @@ int directory_find_domain(struct db *db, struct arena *a, struct slice domain,
 /* One of our domains, always the same for a number as long as the domains are. -ENOENT: there is
  * none. */
 int directory_pick_domain(struct db *db, struct arena *a, uint32_t number, const char **name_out);
-/* The targets of an alias, in order; -ENOENT if the address is none. */
-int directory_find_alias(struct db *db, struct arena *a, struct slice address,
-                         const char ***targets_out, size_t *count_out);
+enum alias_kind {
+	ALIAS_PLAIN,
+	ALIAS_HIDDEN, /* its members are told to nobody (EXPN) */
+	ALIAS_MOVED,  /* takes no mail: senders are told the address behind it (551) */
+};
+struct alias {
+	enum alias_kind kind;
+	const char **targets; /* in order */
+	size_t count;
+};
+/* -ENOENT if the address is none. */
+int directory_find_alias(struct db *db, struct arena *a, struct slice address, struct alias *out);
+/* Accounts and aliases of all our domains that have this local part (canonical), at most max, by
+ * address; 0 of them is no error. */
+int directory_find_local_part(struct db *db, struct arena *a, struct slice local, size_t max,
+                              struct slice *out, size_t *count_out);
 
 /* The account that logs in by this name: its address, or its local part if only one domain of
  * ours has that. -ENOENT, also when several have it. */
@@ -77,6 +90,8 @@ int directory_set_enabled(struct db *db, struct slice address, bool enabled);
 int directory_remove_account(struct db *db, struct slice address);
 /* Adds a target behind those that there are. The address must be in a domain of ours. */
 int directory_add_alias(struct db *db, struct slice address, struct slice target);
+/* The alias must be there. */
+int directory_set_alias_kind(struct db *db, struct slice address, enum alias_kind kind);
 /* target empty: the whole alias. */
 int directory_remove_alias(struct db *db, struct slice address, struct slice target);
 
@@ -84,7 +99,8 @@ int directory_remove_alias(struct db *db, struct slice address, struct slice tar
  * stop; it is handed on. */
 typedef int (*directory_account_visit)(const struct account *a, void *arg);
 typedef int (*directory_domain_visit)(const char *domain, const char *catch_all, void *arg);
-typedef int (*directory_alias_visit)(const char *address, const char *target, void *arg);
+typedef int (*directory_alias_visit)(const char *address, const char *target, enum alias_kind kind,
+                                     void *arg);
 int directory_each_account_after(struct db *db, struct slice after, directory_account_visit visit,
                                  void *arg);
 int directory_each_account(struct db *db, directory_account_visit visit, void *arg);

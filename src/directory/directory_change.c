@@ -52,10 +52,11 @@ struct domain_use {
 	bool used;
 };
 
-static int note_alias_use(const char *address, const char *target, void *arg)
+static int note_alias_use(const char *address, const char *target, enum alias_kind kind, void *arg)
 {
 	struct domain_use *use = arg;
 	(void)target;
+	(void)kind;
 	use->used = slice_equal(domain_of(slice_from_str(address)), use->domain);
 	return use->used ? 1 : 0;
 }
@@ -251,6 +252,28 @@ int directory_add_alias(struct db *db, struct slice address, struct slice target
 	return rc;
 }
 
+int directory_set_alias_kind(struct db *db, struct slice address, enum alias_kind kind)
+{
+	int64_t changed;
+	int rc = db_run(db, "DELETE FROM alias_kind WHERE address = $1", "t", address);
+	if (rc < 0 || kind == ALIAS_PLAIN)
+		return rc;
+	rc = db_change(db, &changed,
+	               "INSERT INTO alias_kind (address, kind) SELECT $1, $2"
+	               " WHERE EXISTS (SELECT 1 FROM alias WHERE address = $1)",
+	               "ti", address, (int64_t)kind);
+	return changed_one(rc, changed);
+}
+
+/* An alias without targets is none, and its kind goes too. */
+static int forget_alias_kind(struct db *db, struct slice address)
+{
+	return db_run(db,
+	              "DELETE FROM alias_kind WHERE address = $1"
+	              " AND NOT EXISTS (SELECT 1 FROM alias WHERE address = $1)",
+	              "t", address);
+}
+
 int directory_remove_alias(struct db *db, struct slice address, struct slice target)
 {
 	int64_t changed = 0;
@@ -260,5 +283,7 @@ int directory_remove_alias(struct db *db, struct slice address, struct slice tar
 	else
 		rc = db_change(db, &changed, "DELETE FROM alias WHERE address = $1 AND target = $2",
 		               "tt", address, target);
+	if (rc == 0)
+		rc = forget_alias_kind(db, address);
 	return changed_one(rc, changed);
 }

@@ -133,8 +133,9 @@ struct look {
 	int64_t id;
 	struct account account;
 	const char *text;
-	const char **targets;
-	size_t count;
+	struct alias alias;
+	struct slice found[2];
+	size_t found_count;
 };
 
 static int do_find_account(struct db *db, void *arg)
@@ -155,10 +156,22 @@ static int do_find_domain(struct db *db, void *arg)
 	return directory_find_domain(db, l->f->arena, l->name, &l->text);
 }
 
+static int do_hide_alias(struct db *db, void *arg)
+{
+	const struct change *c = arg;
+	return directory_set_alias_kind(db, c->a, ALIAS_HIDDEN);
+}
+
+static int do_find_local_part(struct db *db, void *arg)
+{
+	struct look *l = arg;
+	return directory_find_local_part(db, l->f->arena, l->name, 2, l->found, &l->found_count);
+}
+
 static int do_find_alias(struct db *db, void *arg)
 {
 	struct look *l = arg;
-	return directory_find_alias(db, l->f->arena, l->name, &l->targets, &l->count);
+	return directory_find_alias(db, l->f->arena, l->name, &l->alias);
 }
 
 static int do_get_verifier(struct db *db, void *arg)
@@ -280,9 +293,9 @@ static void aliases(void **state)
 		DO(f, do_add_alias, .a = SLICE("sales@example.test"), .b = SLICE("A@Other.test")),
 		-EEXIST);
 	assert_int_equal(look(f, do_find_alias, SLICE("sales@example.test"), &l), 0);
-	assert_int_equal(l.count, 2);
-	assert_string_equal(l.targets[0], "z@other.test");
-	assert_string_equal(l.targets[1], "a@other.test");
+	assert_int_equal(l.alias.count, 2);
+	assert_string_equal(l.alias.targets[0], "z@other.test");
+	assert_string_equal(l.alias.targets[1], "a@other.test");
 	assert_int_equal(
 		DO(f, do_add_alias, .a = SLICE("alice@example.test"), .b = SLICE("b@c.test")),
 		-EEXIST);
@@ -297,16 +310,56 @@ static void aliases(void **state)
 	                    .b = SLICE("z@other.test")),
 	                 0);
 	assert_int_equal(look(f, do_find_alias, SLICE("sales@example.test"), &l), 0);
-	assert_int_equal(l.count, 1);
+	assert_int_equal(l.alias.count, 1);
 	assert_int_equal(DO(f, do_remove_alias, .a = SLICE("sales@example.test")), 0);
 	assert_int_equal(look(f, do_find_alias, SLICE("sales@example.test"), &l), -ENOENT);
 	assert_int_equal(DO(f, do_remove_alias, .a = SLICE("sales@example.test")), -ENOENT);
 }
 
+static void alias_kinds(void **state)
+{
+	struct fixture *f = *state;
+	struct look l = { 0 };
+	DO(f, do_add_domain, .a = SLICE("example.test"));
+	assert_int_equal(DO(f, do_hide_alias, .a = SLICE("sales@example.test")), -ENOENT);
+	DO(f, do_add_alias, .a = SLICE("sales@example.test"), .b = SLICE("z@other.test"));
+	DO(f, do_add_alias, .a = SLICE("sales@example.test"), .b = SLICE("y@other.test"));
+	assert_int_equal(DO(f, do_hide_alias, .a = SLICE("sales@example.test")), 0);
+	assert_int_equal(DO(f, do_hide_alias, .a = SLICE("sales@example.test")), 0);
+	assert_int_equal(look(f, do_find_alias, SLICE("sales@example.test"), &l), 0);
+	assert_int_equal(l.alias.kind, ALIAS_HIDDEN);
+	/* It goes with the last target, and does not come back with the next. */
+	DO(f, do_remove_alias, .a = SLICE("sales@example.test"), .b = SLICE("z@other.test"));
+	assert_int_equal(look(f, do_find_alias, SLICE("sales@example.test"), &l), 0);
+	assert_int_equal(l.alias.kind, ALIAS_HIDDEN);
+	DO(f, do_remove_alias, .a = SLICE("sales@example.test"), .b = SLICE("y@other.test"));
+	DO(f, do_add_alias, .a = SLICE("sales@example.test"), .b = SLICE("z@other.test"));
+	assert_int_equal(look(f, do_find_alias, SLICE("sales@example.test"), &l), 0);
+	assert_int_equal(l.alias.kind, ALIAS_PLAIN);
+}
+
+static void local_parts(void **state)
+{
+	struct fixture *f = *state;
+	struct look l = { 0 };
+	DO(f, do_add_domain, .a = SLICE("one.test"));
+	DO(f, do_add_domain, .a = SLICE("two.test"));
+	assert_int_equal(look(f, do_find_local_part, SLICE("alice"), &l), 0);
+	assert_int_equal(l.found_count, 0);
+	DO(f, do_add_account, .a = SLICE("alice@two.test"));
+	DO(f, do_add_alias, .a = SLICE("alice@one.test"), .b = SLICE("z@other.test"));
+	DO(f, do_add_alias, .a = SLICE("alice@one.test"), .b = SLICE("y@other.test"));
+	assert_int_equal(look(f, do_find_local_part, SLICE("alice"), &l), 0);
+	assert_int_equal(l.found_count, 2);
+	assert_true(slice_equal(l.found[0], SLICE("alice@one.test")));
+	assert_true(slice_equal(l.found[1], SLICE("alice@two.test")));
+}
+
 /* An alias of many targets keeps their order; a list can be taken up where it was left. */
-static int count_targets(const char *address, const char *target, void *arg)
+static int count_targets(const char *address, const char *target, enum alias_kind kind, void *arg)
 {
 	(void)target;
+	assert_int_equal(kind, ALIAS_PLAIN);
 	assert_string_equal(address, "many@example.test");
 	++*(size_t *)arg;
 	return 0;
@@ -332,11 +385,11 @@ static void long_aliases(void **state)
 		                 0);
 	}
 	assert_int_equal(look(f, do_find_alias, SLICE("many@example.test"), &l), 0);
-	assert_int_equal(l.count, 37);
+	assert_int_equal(l.alias.count, 37);
 	for (int i = 0; i < 37; i++) {
 		char target[32];
 		snprintf(target, sizeof(target), "u%d@other.test", 99 - i);
-		assert_string_equal(l.targets[i], target);
+		assert_string_equal(l.alias.targets[i], target);
 	}
 	assert_int_equal(store_read(f->store, do_list_after, &counted), 0);
 	assert_int_equal(counted, 37);
@@ -349,6 +402,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(accounts, setup, teardown),
 		cmocka_unit_test_setup_teardown(logins, setup, teardown),
 		cmocka_unit_test_setup_teardown(aliases, setup, teardown),
+		cmocka_unit_test_setup_teardown(alias_kinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(local_parts, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_aliases, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("directory", tests, NULL, NULL);

@@ -72,6 +72,8 @@ static enum post_verdict post_judge(const struct post_client *client, const stru
 		         kv_slice("domain", q->address.domain));
 		return POST_ALIAS_LOOP;
 	}
+	if (q->found.moved)
+		return POST_MOVED;
 	if (!q->found.local && q->found.count > 0)
 		return client->may_relay ? POST_REMOTE : POST_NO_RELAY;
 	enum post_verdict verdict = post_judge_targets(&q->found);

@@ -57,6 +57,7 @@ enum post_verdict {
 	POST_NO_RELAY,   /* 550 5.7.1 */
 	POST_OVER_QUOTA, /* 452 4.2.2 */
 	POST_DISABLED,   /* 550 5.2.1 */
+	POST_MOVED,      /* 551 5.1.6, with the address that post_expand() tells */
 	POST_ALIAS_LOOP, /* 550 5.4.6, logged for the operator */
 	POST_TEMPORARY,  /* 451 4.3.0 */
 };
@@ -65,14 +66,20 @@ enum post_verdict {
  * <postmaster>. size: as declared by SIZE, or 0. */
 enum post_verdict post_check_recipient(struct post *p, const struct post_client *client,
                                        struct slice local, struct slice domain, uint64_t size);
-/* The same, and for an address of ours those that it stands for, nested aliases resolved; in the
- * arena. */
+/* The same, and for an address of ours those that it stands for, nested aliases resolved, but
+ * hidden ones among them as they are; in the arena. */
 struct post_members {
 	struct slice *addresses;
 	size_t count;
+	bool hidden; /* it is an alias whose members are told to nobody */
 };
 enum post_verdict post_expand(struct post *p, const struct post_client *client, struct slice local,
                               struct slice domain, struct arena *arena, struct post_members *out);
+/* The addresses of ours with this local part, at most POST_SAME_NAME_MAX. 0, or an error of the
+ * store. */
+enum { POST_SAME_NAME_MAX = 20 };
+int post_find_local_part(struct post *p, struct slice local, struct arena *arena,
+                         struct post_members *out);
 /* ETRN: see struct post_config. -EOPNOTSUPP without a queue. */
 int post_run_queue(struct post *p, struct slice domain, int64_t *count_out);
 /* May this account send as this address? True also for the empty reverse-path. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "directory/directory.h"
 #include "route/post_internal.h"
 #include "store/store.h"
 
@@ -15,7 +16,15 @@ struct expansion {
 static int post_expand_in_read(struct db *db, void *arg)
 {
 	struct expansion *e = arg;
-	return route_resolve(db, e->arena, &e->post->limits, &e->address, 0, &e->found);
+	struct route_limits limits = e->post->limits;
+	limits.for_show = true;
+	return route_resolve(db, e->arena, &limits, &e->address, 0, &e->found);
+}
+
+static bool post_has_members(enum post_verdict verdict)
+{
+	return verdict == POST_LOCAL || verdict == POST_FORWARDED || verdict == POST_LIST ||
+	       verdict == POST_MOVED;
 }
 
 enum post_verdict post_expand(struct post *p, const struct post_client *client, struct slice local,
@@ -26,17 +35,48 @@ enum post_verdict post_expand(struct post *p, const struct post_client *client, 
 		               .address = { .local = local, .domain = domain } };
 	enum post_verdict verdict = post_check_recipient(p, client, local, domain, 0);
 	*out = (struct post_members){ .count = 0 };
-	if (verdict != POST_LOCAL && verdict != POST_FORWARDED && verdict != POST_LIST)
+	if (!post_has_members(verdict))
 		return verdict;
 	int rc = store_read(p->config.store, post_expand_in_read, &e);
 	if (rc < 0) {
 		log_error("route.recipient.failed", kv_error(rc));
 		return POST_TEMPORARY;
 	}
+	out->hidden = e.found.hidden;
 	out->addresses = ARENA_ARRAY(arena, e.found.count, struct slice);
 	for (const struct route_target *t = e.found.targets; t; t = t->next)
 		out->addresses[out->count++] = t->address;
 	return verdict;
+}
+
+struct same_name {
+	struct arena *arena;
+	struct slice local;
+	struct post_members *out;
+};
+
+static int post_find_in_read(struct db *db, void *arg)
+{
+	struct same_name *n = arg;
+	return directory_find_local_part(db, n->arena, n->local, POST_SAME_NAME_MAX,
+	                                 n->out->addresses, &n->out->count);
+}
+
+int post_find_local_part(struct post *p, struct slice local, struct arena *arena,
+                         struct post_members *out)
+{
+	struct address canonical;
+	const struct address given = { .local = local, .domain = SLICE("localhost") };
+	*out = (struct post_members){ .addresses = ARENA_ARRAY(arena, POST_SAME_NAME_MAX,
+		                                               struct slice) };
+	if (!address_canonical(arena, &given, &canonical))
+		return 0;
+	/* As it stands before the @ of an address: quoted if it must be. */
+	struct slice text = address_text(arena, &canonical);
+	struct same_name n = { .arena = arena,
+		               .local = slice_sub(text, 0, (size_t)slice_find_last_byte(text, '@')),
+		               .out = out };
+	return store_read(p->config.store, post_find_in_read, &n);
 }
 
 int post_run_queue(struct post *p, struct slice domain, int64_t *count_out)

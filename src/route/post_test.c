@@ -48,6 +48,12 @@ static int make_accounts(struct db *db, void *arg)
 		{ S("loop1@example.test"), S("loop2@example.test") },
 		{ S("loop2@example.test"), S("loop1@example.test") },
 		{ S("dangling@example.test"), S("gone@example.test") },
+		{ S("secret@example.test"), S("alice@example.test") },
+		{ S("secret@example.test"), S("bob@example.test") },
+		{ S("open@example.test"), S("secret@example.test") },
+		{ S("open@example.test"), S("carol@example.test") },
+		{ S("moved@example.test"), S("now@elsewhere.test") },
+		{ S("follows@example.test"), S("moved@example.test") },
 	};
 	static const struct slice accounts[] = { S("alice@example.test"), S("bob@example.test"),
 		                                 S("carol@example.test") };
@@ -63,6 +69,10 @@ static int make_accounts(struct db *db, void *arg)
 	}
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]) && rc == 0; i++)
 		rc = directory_add_alias(db, aliases[i].address, aliases[i].target);
+	if (rc == 0)
+		rc = directory_set_alias_kind(db, SLICE("secret@example.test"), ALIAS_HIDDEN);
+	if (rc == 0)
+		rc = directory_set_alias_kind(db, SLICE("moved@example.test"), ALIAS_MOVED);
 	if (rc == 0)
 		rc = directory_set_catch_all(db, SLICE("other.test"), "bob@example.test");
 	return rc;
@@ -138,6 +148,10 @@ static const struct {
 	{ "out@example.test", POST_FORWARDED },
 	{ "loop1@example.test", POST_ALIAS_LOOP },
 	{ "dangling@example.test", POST_NO_USER },
+	{ "secret@example.test", POST_LIST },
+	{ "moved@example.test", POST_MOVED },
+	{ "moved+tag@example.test", POST_MOVED },
+	{ "follows@example.test", POST_NO_USER },
 	{ "anybody@other.test", POST_LOCAL },
 	{ "someone@elsewhere.test", POST_NO_RELAY },
 	{ "alice@sub.example.test", POST_NO_RELAY },

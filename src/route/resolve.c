@@ -124,6 +124,36 @@ static int resolve_account(struct resolver *r, struct slice local, struct slice 
 	return rc;
 }
 
+/* Not looked up: where it went is no business of ours, nor is a hidden list to be opened. */
+static void resolve_add_as_is(struct resolver *r, struct slice address)
+{
+	struct route_target target = { .address = address };
+	resolve_add(r, &target);
+}
+
+static int resolve_found_alias(struct resolver *r, const struct alias *alias, struct slice key,
+                               const struct step *from)
+{
+	bool moved = alias->kind == ALIAS_MOVED, hidden = alias->kind == ALIAS_HIDDEN;
+	if (moved && from) {
+		r->result->dead++;
+		return 0;
+	}
+	if (hidden && from && r->limits->for_show) {
+		resolve_add_as_is(r, key);
+		return 0;
+	}
+	if (!from) {
+		r->result->moved = moved;
+		r->result->hidden = hidden;
+	}
+	if (moved) {
+		resolve_add_as_is(r, slice_from_str(alias->targets[0]));
+		return 0;
+	}
+	return resolve_targets(r, alias->targets, alias->count, key, from);
+}
+
 /* -ENOENT if there is no such alias. */
 static int resolve_alias(struct resolver *r, struct slice local, struct slice domain,
                          const struct step *from)
@@ -133,10 +163,9 @@ static int resolve_alias(struct resolver *r, struct slice local, struct slice do
 		r->result->loop = true;
 		return 0;
 	}
-	const char **targets;
-	size_t count;
-	int rc = directory_find_alias(r->db, r->arena, key, &targets, &count);
-	return rc == 0 ? resolve_targets(r, targets, count, key, from) : rc;
+	struct alias alias;
+	int rc = directory_find_alias(r->db, r->arena, key, &alias);
+	return rc == 0 ? resolve_found_alias(r, &alias, key, from) : rc;
 }
 
 struct first_account {

@@ -26,6 +26,8 @@ struct route_resolution {
 	size_t count;
 	bool local;    /* the domain is ours */
 	bool loop;     /* an alias leads to itself, or past a limit */
+	bool hidden;   /* it is an alias whose members are told to nobody */
+	bool moved;    /* it takes no mail; the target says where it went */
 	unsigned dead; /* names of ours on the way that exist no more */
 	unsigned disabled;
 };
@@ -35,6 +37,7 @@ struct route_limits {
 	char plus_separator;  /* 0: none */
 	unsigned max_depth;   /* of aliases in aliases */
 	unsigned max_targets; /* of one address, all levels together */
+	bool for_show;        /* a hidden alias among the members stands for its own */
 };
 
 /* In a read. address as received; an empty domain is one of ours. size_bytes: of the message, if

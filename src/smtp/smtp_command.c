@@ -73,7 +73,10 @@ static bool smtp_has_auth(const struct smtp_session *s) { return s->context->aut
 
 static bool smtp_has_trust(const struct smtp_session *s) { return s->is_trusted_proxy; }
 
-static bool smtp_has_expn(const struct smtp_session *s) { return s->config->smtp.expn; }
+static bool smtp_has_expn(const struct smtp_session *s)
+{
+	return s->config->smtp.expn != CONFIG_WHO_NOBODY;
+}
 
 #define VERB(text)                                                                                 \
 	{                                                                                          \

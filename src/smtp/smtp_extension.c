@@ -39,7 +39,7 @@ static bool smtp_offers_starttls(const struct smtp_session *s)
 
 static bool smtp_offers_expn(const struct smtp_session *s)
 {
-	return s->config->smtp.expn && s->client.account;
+	return smtp_may_ask(s, s->config->smtp.expn);
 }
 
 static bool smtp_offers_etrn(const struct smtp_session *s) { return s->client.may_relay; }

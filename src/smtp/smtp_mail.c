@@ -108,6 +108,8 @@ enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 		return SMTP_ANSWER_DISABLED;
 	case POST_ALIAS_LOOP:
 		return SMTP_ANSWER_ALIAS_LOOP;
+	case POST_MOVED:
+		return SMTP_ANSWER_MOVED;
 	case POST_TEMPORARY:
 		break;
 	}
@@ -142,8 +144,19 @@ static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcp
 		smtp_dsn_note(t, r, verdict);
 }
 
+/* Where who has moved is now; empty if the store does not say. */
+static struct slice smtp_moved_to(struct smtp_session *s, struct arena *scratch,
+                                  const struct address *a)
+{
+	struct post_members now;
+	enum post_verdict verdict = post_expand(s->context->post, &s->client, a->local, a->domain,
+	                                        scratch, &now);
+	return verdict == POST_MOVED && now.count > 0 ? now.addresses[0] : SLICE_EMPTY;
+}
+
+/* *moved_to is set for SMTP_ANSWER_MOVED. */
 static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct arena *scratch,
-                                             struct slice argument)
+                                             struct slice argument, struct slice *moved_to)
 {
 	struct smtp_transaction *t = s->transaction;
 	struct smtp_rcpt_command rcpt;
@@ -155,6 +168,8 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
 	                                                 rcpt.recipient.local,
 	                                                 rcpt.recipient.domain, t->declared_bytes);
+	if (verdict == POST_MOVED)
+		*moved_to = smtp_moved_to(s, scratch, &rcpt.recipient);
 	enum smtp_answer answer = smtp_verdict_answer(verdict);
 	if (answer == SMTP_ANSWER_RECIPIENT_OK)
 		smtp_add_recipient(t, &rcpt, verdict);
@@ -173,8 +188,12 @@ void smtp_rcpt(struct smtp_session *s, struct slice argument)
 	}
 	/* Not in the transaction's arena: refusals with 4xx are not counted, and would fill it. */
 	struct arena *scratch = arena_new();
-	enum smtp_answer answer = smtp_judge_recipient(s, scratch, argument);
-	arena_free(scratch);
+	struct slice moved_to = SLICE_EMPTY;
+	enum smtp_answer answer = smtp_judge_recipient(s, scratch, argument, &moved_to);
 	s->transaction->rcpt_refused |= answer != SMTP_ANSWER_RECIPIENT_OK;
-	smtp_say(s, answer);
+	if (moved_to.len > 0)
+		smtp_say_moved(s, moved_to);
+	else
+		smtp_say(s, answer);
+	arena_free(scratch);
 }

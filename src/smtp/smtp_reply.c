@@ -72,6 +72,8 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_SOLICITED] = LINE("550 5.7.1 Solicitations of this kind are not wanted"),
 	[SMTP_ANSWER_TOO_BIG] = LINE("552 5.3.4 Message too big"),
 	[SMTP_ANSWER_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
+	[SMTP_ANSWER_MOVED] = LINE("551 5.1.6 User not local, and mail is not forwarded"),
+	[SMTP_ANSWER_LIST_HIDDEN] = LINE("550 5.7.2 The members of this list are not told"),
 	[SMTP_ANSWER_NO_USER] = LINE("550 5.1.1 No such user here"),
 	[SMTP_ANSWER_NO_RELAY] = LINE("550 5.7.1 Relaying denied"),
 	[SMTP_ANSWER_OVER_QUOTA] = LINE("452 4.2.2 Mailbox full"),
@@ -133,13 +135,22 @@ static const char *smtp_answer_ends(enum smtp_answer answer)
 	}
 }
 
+/* Counts a 5xx. True if it was one too many: then 421 has been said, and the session ends. */
+static bool smtp_is_one_error_too_many(struct smtp_session *s)
+{
+	if (++s->errors < s->config->smtp.max_errors)
+		return false;
+	s->last_code = 421;
+	smtp_send(s, answers[SMTP_ANSWER_TOO_MANY_ERRORS]);
+	smtp_end(s, smtp_answer_ends(SMTP_ANSWER_TOO_MANY_ERRORS));
+	return true;
+}
+
 void smtp_say(struct smtp_session *s, enum smtp_answer answer)
 {
 	struct slice line = answers[answer];
-	if (line.data[0] == '5' && ++s->errors >= s->config->smtp.max_errors) {
-		answer = SMTP_ANSWER_TOO_MANY_ERRORS;
-		line = answers[answer];
-	}
+	if (line.data[0] == '5' && smtp_is_one_error_too_many(s))
+		return;
 	s->last_code = smtp_line_code(line);
 	smtp_send(s, line);
 	const char *end = smtp_answer_ends(answer);
@@ -151,6 +162,12 @@ static void smtp_send_parts(struct smtp_session *s, const struct slice *parts, s
 {
 	for (size_t i = 0; i < count; i++)
 		smtp_send(s, parts[i]);
+}
+
+static void smtp_send_path(struct smtp_session *s, struct slice text, struct slice address)
+{
+	const struct slice parts[] = { text, SLICE("<"), address, SLICE(">\r\n") };
+	smtp_send_parts(s, parts, 4);
 }
 
 void smtp_say_greeting(struct smtp_session *s)
@@ -210,10 +227,32 @@ void smtp_say_challenge(struct smtp_session *s, struct slice challenge)
 
 void smtp_say_address(struct smtp_session *s, struct slice address, bool is_last)
 {
-	const struct slice parts[] = { is_last ? SLICE("250 2.1.5 <") : SLICE("250-2.1.5 <"),
-		                       address, SLICE(">\r\n") };
 	s->last_code = 250;
-	smtp_send_parts(s, parts, 3);
+	smtp_send_path(s, is_last ? SLICE("250 2.1.5 ") : SLICE("250-2.1.5 "), address);
+}
+
+void smtp_say_forwarded(struct smtp_session *s, struct slice address)
+{
+	s->last_code = 251;
+	smtp_send_path(s, SLICE("251 2.1.5 User not local; will forward to "), address);
+}
+
+void smtp_say_moved(struct smtp_session *s, struct slice address)
+{
+	s->last_code = 551;
+	if (!smtp_is_one_error_too_many(s))
+		smtp_send_path(s, SLICE("551 5.1.6 User not local; please try "), address);
+}
+
+void smtp_say_ambiguous(struct smtp_session *s, const struct slice *addresses, size_t count)
+{
+	s->last_code = 553;
+	if (smtp_is_one_error_too_many(s))
+		return;
+	smtp_send(s, SLICE("553-5.1.4 Ambiguous; possibilities are\r\n"));
+	for (size_t i = 0; i < count; i++)
+		smtp_send_path(s, i + 1 < count ? SLICE("553-5.1.4 ") : SLICE("553 5.1.4 "),
+		               addresses[i]);
 }
 
 void smtp_say_started(struct smtp_session *s, int64_t count)

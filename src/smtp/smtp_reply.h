@@ -74,6 +74,8 @@ enum smtp_answer {
 	SMTP_ANSWER_SOLICITED,
 	SMTP_ANSWER_TOO_BIG,
 	SMTP_ANSWER_TOO_MANY_RECIPIENTS,
+	SMTP_ANSWER_LIST_HIDDEN,
+	SMTP_ANSWER_MOVED,
 	SMTP_ANSWER_NO_USER,
 	SMTP_ANSWER_NO_RELAY,
 	SMTP_ANSWER_OVER_QUOTA,
@@ -103,6 +105,11 @@ void smtp_say_accepted(struct smtp_session *s, const char *queue_id);
 void smtp_say_challenge(struct smtp_session *s, struct slice challenge);
 /* 250 and an address in its brackets; for VRFY and EXPN. The last one ends the reply. */
 void smtp_say_address(struct smtp_session *s, struct slice address, bool is_last);
+/* The user is elsewhere: 251, mail is forwarded; 551, it is not taken. */
+void smtp_say_forwarded(struct smtp_session *s, struct slice address);
+void smtp_say_moved(struct smtp_session *s, struct slice address);
+/* 553 and whom a name could mean, one a line: RFC 5321 section 3.5.1. */
+void smtp_say_ambiguous(struct smtp_session *s, const struct slice *addresses, size_t count);
 /* For ETRN: 253, so many wait and are tried now. */
 void smtp_say_started(struct smtp_session *s, int64_t count);
 /* 214 and a help text, its lines parted by LF. */

@@ -110,6 +110,9 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 /* Lets go of what a transaction holds outside of its arena. NULL is allowed. */
 void smtp_chunks_free(struct smtp_chunks *chunks);
 
+/* May this session ask who is here? VRFY and EXPN. */
+bool smtp_may_ask(const struct smtp_session *s, enum config_who who);
+
 /* What is said to a command line that can't be read, and of an address. */
 enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address);
 enum smtp_answer smtp_verdict_answer(enum post_verdict verdict);

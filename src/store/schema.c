@@ -232,10 +232,18 @@ static const char *const schema_4[] = {
 	NULL,
 };
 
+/* What is special about an alias; most have no row. */
+static const char *const schema_5[] = {
+	"CREATE TABLE alias_kind ("
+	"  address TEXT NOT NULL PRIMARY KEY,"
+	"  kind    INTEGER NOT NULL" /* enum alias_kind */
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
-	{ .version = 1, .statements = schema_1 },
-	{ .version = 2, .statements = schema_2 },
-	{ .version = 3, .statements = schema_3 },
-	{ .version = 4, .statements = schema_4 },
+	{ .version = 1, .statements = schema_1 }, { .version = 2, .statements = schema_2 },
+	{ .version = 3, .statements = schema_3 }, { .version = 4, .statements = schema_4 },
+	{ .version = 5, .statements = schema_5 },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
