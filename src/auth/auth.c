@@ -10,6 +10,7 @@
 #include "auth/auth_cache.h"
 #include "auth/auth_key.h"
 #include "auth/auth_line.h"
+#include "auth/kerberos.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/codec.h"
@@ -33,6 +34,7 @@ struct auth {
 	struct auth_line *hashers;
 	struct auth_cache *cache;
 	struct app_uses *uses;
+	struct kerberos *kerberos; /* NULL: not configured */
 	_Atomic int64_t pause_ms, remember_ms;
 	atomic_bool binding, legacy;
 	_Atomic int64_t legacy_until_ms; /* what was seen is believed */
@@ -71,6 +73,7 @@ void auth_close(struct auth *a)
 	app_uses_flush(a->uses, a->store);
 	app_uses_free(a->uses);
 	sasl_close(&a->sasl);
+	kerberos_close(a->kerberos);
 	auth_line_free(a->hashers);
 	auth_cache_free(a->cache);
 	explicit_bzero(a->key, sizeof(a->key));
@@ -85,6 +88,10 @@ struct auth_counts auth_counts(const struct auth *a)
 		                     .refused = a->refused,
 		                     .unavailable = a->unavailable };
 }
+
+void auth_set_kerberos(struct auth *a, struct kerberos *k) { a->kerberos = k; }
+
+const struct kerberos *auth_kerberos(const struct auth *a) { return a->kerberos; }
 
 void auth_set_refusal_pause(struct auth *a, int64_t ms) { a->pause_ms = ms; }
 

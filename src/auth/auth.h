@@ -16,6 +16,7 @@
 
 struct auth;
 struct auth_exchange;
+struct kerberos;
 struct store;
 
 /* [any thread] */
@@ -42,6 +43,9 @@ void auth_accounts_changed(struct auth *a);
 void auth_write_uses(struct auth *a);
 /* Whether mechanisms that bind to the connection (-PLUS) are offered, over TLS 1.3. They are. */
 void auth_set_binding(struct auth *a, bool offered);
+
+/* Offers GSSAPI from now on (kerberos.h); a takes k over. Before the first exchange. */
+void auth_set_kerberos(struct auth *a, struct kerberos *k);
 
 /* What is logged in to; bits of a set, the same as an application password's. */
 enum auth_service {

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "auth/external.h"
+#include "auth/kerberos.h"
 #include "auth/password.h"
 #include "base/codec.h"
 #include "base/log.h"
@@ -12,6 +13,10 @@
 /* As they are announced: best first. */
 static const struct sasl_mechanism mechanisms[] = {
 	{ .name = "EXTERNAL", .needs = SASL_OFFER_EXTERNAL, .speak = external_speak },
+	{ .name = "GSSAPI",
+	  .needs = SASL_OFFER_GSSAPI,
+	  .speak = kerberos_speak,
+	  .end = kerberos_end },
 	{ .name = "SCRAM-SHA-256-PLUS", .needs = SASL_OFFER_BINDING, .scram = PASSWORD_KIND_SCRAM },
 	{ .name = "SCRAM-SHA-1-PLUS",
 	  .needs = SASL_OFFER_BINDING,
@@ -62,6 +67,8 @@ static unsigned offer_to(struct auth *a, const struct auth_client *client)
 		offer |= SASL_OFFER_BINDING;
 	if (conn_tls_has_peer(client->conn))
 		offer |= SASL_OFFER_EXTERNAL;
+	if (kerberos_serves(auth_kerberos(a), client->service))
+		offer |= SASL_OFFER_GSSAPI;
 	return auth_has_legacy(a) ? offer | SASL_OFFER_LEGACY : offer;
 }
 
@@ -227,6 +234,7 @@ static enum auth_result step_ours(struct auth_exchange *e, struct slice said,
                                   struct slice *challenge_out)
 {
 	enum auth_result result = e->mechanism->speak(e, said, challenge_out);
+	*challenge_out = base64_encode_arena(e->arena, *challenge_out);
 	if (result == AUTH_BAD_SYNTAX)
 		return result;
 	if (result == AUTH_CONTINUE)
@@ -341,6 +349,8 @@ void auth_end(struct auth_exchange *e)
 		return;
 	if (e->claim.password.len > 0)
 		explicit_bzero((void *)(uintptr_t)e->claim.password.data, e->claim.password.len);
+	if (e->mechanism->end)
+		e->mechanism->end(e);
 	if (e->session)
 		gsasl_finish(e->session);
 }

@@ -14,7 +14,8 @@ enum sasl_offer {
 	SASL_OFFER_BINDING = 2, /* those that bind to the connection: over TLS 1.3 */
 	SASL_OFFER_LEGACY = 4, /* those that need the password itself: if an account has opted in */
 	SASL_OFFER_EXTERNAL = 8, /* the client has shown a certificate */
-	SASL_OFFERS = 16,
+	SASL_OFFER_GSSAPI = 16,  /* we have a key for what is logged in to */
+	SASL_OFFERS = 32,
 };
 
 /* A mechanism that we offer. One more is one more row, and what GNU SASL's callback must answer for
@@ -29,8 +30,9 @@ struct sasl_mechanism {
 	 * the name of the claim as far as it is known. */
 	enum auth_result (*speak)(struct auth_exchange *e, struct slice said,
 	                          struct slice *challenge_out);
-	bool (*check)(struct slice answer); /* NULL, or what GNU SASL can be given */
-	const char *prompts[2];             /* sent instead of GNU SASL's, as clients expect them */
+	void (*end)(struct auth_exchange *e); /* frees its state; or NULL */
+	bool (*check)(struct slice answer);   /* NULL, or what GNU SASL can be given */
+	const char *prompts[2]; /* sent instead of GNU SASL's, as clients expect them */
 };
 
 /* Who a client says it is. */
@@ -46,6 +48,7 @@ struct auth_exchange {
 	struct auth_client client;
 	const struct sasl_mechanism *mechanism;
 	Gsasl_session *session; /* NULL: the mechanism is ours */
+	void *state;            /* then what it keeps; in the arena */
 	unsigned steps;
 	struct sasl_claim claim;
 	/* Of SCRAM and mechanisms that need the password, once the name is known: who it would be.
@@ -84,5 +87,7 @@ int auth_get_binding(const struct auth *a, const struct conn *c,
                      uint8_t out[static CONN_TLS_BINDING_BYTES]);
 const struct sasl *auth_sasl(const struct auth *a);
 struct store *auth_store(const struct auth *a);
+/* NULL: not configured. */
+const struct kerberos *auth_kerberos(const struct auth *a);
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "auth/kerberos.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/server.h"
@@ -40,6 +41,27 @@ static int open_store(struct server *s)
 	}
 }
 
+static int open_kerberos(struct server *s)
+{
+	const struct config *c = s->config;
+	struct kerberos *kerberos;
+	char *why = NULL;
+	if (!c->kerberos.keytab)
+		return 0;
+	const struct kerberos_config config = {
+		.keytab = c->kerberos.keytab,
+		.realm = c->kerberos.realm,
+		.domain = c->kerberos.domain,
+		.hostname = c->hostname,
+		.replay_cache = arena_printf(s->arena, "file2:%s/kerberos.replay", c->dir),
+	};
+	int rc = kerberos_open(&config, &kerberos, &why);
+	if (rc == 0)
+		auth_set_kerberos(s->auth, kerberos);
+	free(why);
+	return rc < 0 ? failed("kerberos", rc, "see section kerberos of veredus.conf") : 0;
+}
+
 static int open_auth(struct server *s)
 {
 	char *key = NULL;
@@ -55,7 +77,7 @@ static int open_auth(struct server *s)
 	auth_set_refusal_pause(s->auth, s->config->auth.refusal_pause_ms);
 	auth_set_remember(s->auth, s->config->auth.remember_ms);
 	auth_set_binding(s->auth, s->config->auth.channel_binding);
-	return 0;
+	return open_kerberos(s);
 }
 
 static int open_dns(struct server *s)

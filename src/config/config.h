@@ -131,6 +131,10 @@ struct config {
 		const char *client_ca;    /* whose are believed, or NULL */
 	} auth;
 	struct {
+		const char *keytab; /* NULL: no GSSAPI */
+		const char *realm, *domain;
+	} kerberos;
+	struct {
 		const char *forwarder; /* see dns.h */
 		const char *trust_anchor;
 		int64_t timeout_ms;

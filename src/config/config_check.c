@@ -221,6 +221,26 @@ static void check_tls(const struct config_place *p)
 	        "auth-without-tls is set");
 }
 
+static void check_kerberos(const struct config_place *p)
+{
+	struct config *c = p->config;
+	struct slice domain;
+	if (!c->kerberos.keytab && (c->kerberos.realm || c->kerberos.domain))
+		wrong(p, "kerberos: there is no keytab: add keytab = FILE, or remove the section");
+	if (!c->kerberos.keytab)
+		return;
+	check_readable(p, "keytab", c->kerberos.keytab);
+	if (!c->kerberos.realm) {
+		wrong(p, "kerberos: there is no realm: add realm = EXAMPLE.ORG");
+		return;
+	}
+	const char *name = c->kerberos.domain ? c->kerberos.domain : c->kerberos.realm;
+	if (domain_canonical(c->arena, slice_from_str(name), &domain))
+		c->kerberos.domain = arena_str(c->arena, domain);
+	else
+		wrong(p, "kerberos: '%s' is no domain: set domain to that of the accounts", name);
+}
+
 void config_check_whole(const struct config_place *p)
 {
 	struct config *c = p->config;
@@ -249,4 +269,5 @@ void config_check_whole(const struct config_place *p)
 	if (c->queue.retry_max_ms > c->queue.expire_ms)
 		warn(p, "queue: retry-max is longer than expire: some mail is tried only once");
 	check_tls(p);
+	check_kerberos(p);
 }

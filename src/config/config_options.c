@@ -14,6 +14,7 @@ const struct config_section config_sections[] = {
 	{ "imap", false, NULL, "Reading mail over IMAP." },
 	{ "pop3", false, NULL, "Reading mail over POP3." },
 	{ "auth", false, NULL, "Logging in, over any protocol." },
+	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
 	{ "local", false, NULL, "Mailboxes and addresses of our own." },
@@ -174,6 +175,15 @@ const struct config_option config_options[] = {
 	{ "auth", "client-ca", CONFIG_PATH, NULL, AT(auth.client_ca),
 	  "Ask clients for a TLS certificate, and believe the e-mail addresses in those that a CA of "
 	  "this file has signed: with such a one the account of that address can log in." },
+
+	{ "kerberos", "keytab", CONFIG_PATH, NULL, AT(kerberos.keytab),
+	  "A file with the keys of smtp/HOSTNAME, imap/HOSTNAME and pop/HOSTNAME; what has a key is "
+	  "offered GSSAPI." },
+	{ "kerberos", "realm", CONFIG_TEXT, NULL, AT(kerberos.realm),
+	  "The realm of these keys, and of those who may log in." },
+	{ "kerberos", "domain", CONFIG_TEXT, NULL, AT(kerberos.domain),
+	  "The domain of the accounts: user@REALM logs in as user@DOMAIN. Default: the realm in lower "
+	  "case." },
 
 	{ "dns", "forwarder", CONFIG_TEXT, NULL, AT(dns.forwarder),
 	  "The resolver to ask, as \"127.0.0.1@53\"; \"\" asks the root servers and their like. "
