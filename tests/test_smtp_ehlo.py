@@ -14,13 +14,13 @@ SECRET = "AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"
 # listener, state, what there is beside ALWAYS
 TABLE = [
     ("smtp", "clear", [CLEAR, "STARTTLS"]),
-    ("smtp", "tls", [SECRET]),
-    ("smtp", "login", ["ETRN"]),
+    ("smtp", "tls", [SECRET, "REQUIRETLS"]),
+    ("smtp", "login", ["ETRN", "REQUIRETLS"]),
     ("submission", "clear", [CLEAR, "STARTTLS"]),
-    ("submission", "tls", [SECRET]),
-    ("submission", "login", ["ETRN"]),
-    ("submissions", "tls", [SECRET]),
-    ("submissions", "login", ["ETRN"]),
+    ("submission", "tls", [SECRET, "REQUIRETLS"]),
+    ("submission", "login", ["ETRN", "REQUIRETLS"]),
+    ("submissions", "tls", [SECRET, "REQUIRETLS"]),
+    ("submissions", "login", ["ETRN", "REQUIRETLS"]),
 ]
 
 

@@ -116,6 +116,7 @@ enum smtp_extension {
 	SMTP_EXT_ESMTP = 1024, /* EHLO was understood at all */
 	SMTP_EXT_MT_PRIORITY = 1 << 16,
 	SMTP_EXT_NO_SOLICITING = 1 << 17,
+	SMTP_EXT_REQUIRETLS = 1 << 18,
 };
 unsigned smtp_client_extensions(const struct smtp_client *c);
 /* Of SIZE; 0 when not told. */

@@ -6,6 +6,9 @@ size_t smtp_client_put_options(const struct smtp_client *c, const struct envelop
                                char *room, size_t size)
 {
 	struct buf out = buf_make(SMTP_OPTIONS_MAX);
+	if (o->requiretls && (c->extensions & SMTP_EXT_REQUIRETLS) &&
+	    conn_tls_info(c->conn).verified)
+		buf_append(&out, SLICE(" REQUIRETLS"));
 	if (o->priority != 0 && (c->extensions & SMTP_EXT_MT_PRIORITY))
 		buf_printf(&out, " MT-PRIORITY=%d", o->priority);
 	if (o->solicit.len > 0 && (c->extensions & SMTP_EXT_NO_SOLICITING))

@@ -90,3 +90,11 @@ bool envelope_solicit_is_valid(struct slice keywords)
 	} while (take_byte(&c, ','));
 	return cursor_at_end(&c) && keywords.len <= ENVELOPE_SOLICIT_MAX;
 }
+
+struct envelope_options envelope_options_of_report(const struct envelope_options *o)
+{
+	return (struct envelope_options){ .requiretls = o->requiretls,
+		                          .tls_optional = o->tls_optional,
+		                          .priority = o->priority,
+		                          .solicit = SLICE_EMPTY };
+}

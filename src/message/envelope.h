@@ -27,6 +27,10 @@ struct slice envelope_options_text(struct arena *arena, const struct envelope_op
 /* Slices lie in text. Words that are not known, of a later version, are left out. */
 void envelope_options_parse(struct slice text, struct envelope_options *out);
 
+/* What a report about a message asks for: to be as safe and as urgent as that was (RFC 8689 section
+ * 5). */
+struct envelope_options envelope_options_of_report(const struct envelope_options *o);
+
 /* Are these solicitation keywords of RFC 3865, with commas between them? */
 bool envelope_solicit_is_valid(struct slice keywords);
 

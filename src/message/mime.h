@@ -30,6 +30,7 @@ enum mime_encoding {
 struct mime_fields {
 	struct slice date, subject, from, sender, reply_to, to, cc, bcc;
 	struct slice in_reply_to, message_id, references;
+	struct slice tls_required;
 	size_t received_count;
 	struct slice *delivered_to; /* all of them, trimmed */
 	size_t delivered_to_count;

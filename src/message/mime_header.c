@@ -51,6 +51,7 @@ static const struct kept_field kept_fields[] = {
 	RAW("In-Reply-To", in_reply_to),
 	RAW("Message-ID", message_id),
 	RAW("References", references),
+	RAW("TLS-Required", tls_required),
 	SPECIAL("Delivered-To", KEEP_DELIVERED_TO),
 };
 

@@ -25,6 +25,7 @@ struct message_summary {
 	size_t received_count;      /* Received fields, for loop detection */
 	struct slice *delivered_to; /* each Delivered-To value, trimmed */
 	size_t delivered_to_count;
+	bool tls_optional;    /* TLS-Required: No (RFC 8689 section 3) */
 	bool has_8bit_header; /* needs SMTPUTF8 to go on (RFC 6532) */
 	bool has_8bit_body;   /* needs 8BITMIME to go on */
 	bool has_nul;

@@ -29,14 +29,15 @@ struct delivery {
 
 /* --- connecting ----------------------------------------------------------------------- */
 
-static void configure(struct delivery *d, const struct client_route *route)
+static void configure(struct delivery *d, const struct client_route *route,
+                      enum queue_tls_need need)
 {
 	const struct config *c = d->queue->config.config;
 	const struct config_smarthost *s = route->smarthost;
 	enum config_tls_rule by_mx = c->queue.tls ? TLS_RULE_OPPORTUNISTIC : TLS_RULE_NONE;
 	d->config = (struct smtp_client_config){
 		.helo = c->hostname,
-		.tls = s ? s->tls : by_mx,
+		.tls = queue_tls_rule(s ? s->tls : by_mx, s && s->password, need),
 		.tls_any = d->queue->tls_any,
 		.tls_verified = d->queue->tls_verified,
 		.user = s ? s->user : NULL,
@@ -85,6 +86,49 @@ static void connected(struct delivery *d, const struct client_hop *hop)
 	atomic_fetch_add(&d->queue->connects, 1);
 }
 
+static void disconnect(struct delivery *d)
+{
+	smtp_client_quit(d->client);
+	d->client = NULL;
+}
+
+/* As above, and besides the host must be one that the message may go to. */
+static int open_trusted_hop(struct delivery *d, const struct client_hop *hop,
+                            struct smtp_outcome *outcome)
+{
+	int rc = open_hop(d, hop, outcome);
+	if (rc == 0)
+		rc = queue_tls_check_host(d->client, d->arena, outcome);
+	if (rc < 0)
+		queue_tls_judge(outcome);
+	if (rc < 0 && d->client)
+		disconnect(d);
+	return rc;
+}
+
+/* Of several that fail, one that may work later counts. */
+static int open_any(struct delivery *d, const struct client_route *route, enum queue_tls_need need,
+                    struct smtp_outcome *outcome)
+{
+	int rc = 0;
+	struct smtp_outcome later = { .verdict = SMTP_PERMANENT };
+	for (size_t i = 0; i < route->count; i++) {
+		const struct client_hop *hop = &route->hops[i];
+		rc = need == QUEUE_TLS_NEEDED ? open_trusted_hop(d, hop, outcome)
+		                              : open_hop(d, hop, outcome);
+		if (rc == 0)
+			connected(d, hop);
+		if (rc == 0 || rc == -ECANCELED)
+			return rc;
+		d->host = hop->host;
+		if (outcome->verdict == SMTP_TEMPORARY)
+			later = *outcome;
+	}
+	if (rc < 0 && later.verdict == SMTP_TEMPORARY)
+		*outcome = later;
+	return rc;
+}
+
 static int connect_to(struct delivery *d, const struct queue_job *job, struct smtp_outcome *outcome)
 {
 	const struct queue_config *c = &d->queue->config;
@@ -94,26 +138,12 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 	d->peer = d->tls = SLICE_EMPTY;
 	int rc = client_route_find(c->dns, c->config, d->arena, job->domain, deadline_in(ROUTE_MS),
 	                           &route, outcome);
+	if (rc == 0 && job->tls_need == QUEUE_TLS_NEEDED)
+		rc = queue_tls_check_route(&route, job->domain, d->arena, outcome);
 	if (rc < 0)
 		return rc;
-	configure(d, &route);
-	for (size_t i = 0; i < route.count; i++) {
-		rc = open_hop(d, &route.hops[i], outcome);
-		if (rc == 0) {
-			connected(d, &route.hops[i]);
-			return 0;
-		}
-		if (rc == -ECANCELED)
-			return rc;
-		d->host = route.hops[i].host;
-	}
-	return rc;
-}
-
-static void disconnect(struct delivery *d)
-{
-	smtp_client_quit(d->client);
-	d->client = NULL;
+	configure(d, &route, job->tls_need);
+	return open_any(d, &route, job->tls_need, outcome);
 }
 
 /* --- one message ---------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "client/smtp_client.h"
+#include "queue/queue_tls.h"
 #include "store/store.h"
 
 /* What is to be recorded of a recipient. */
@@ -50,8 +51,9 @@ struct queue_job {
 	struct envelope_options options;
 	struct slice prefix;
 	struct slice domain; /* of the recipients, for finding the MX */
-	struct slice key;    /* of the destination: client_route_key() */
-	bool is_expired;     /* not to be tried: its destination pauses, and its time is over */
+	struct slice key;    /* of the destination: queue_tls_key() of client_route_key() */
+	enum queue_tls_need tls_need;
+	bool is_expired; /* not to be tried: its destination pauses, and its time is over */
 
 	struct smtp_client_recipient *wire; /* one a recipient */
 	struct queue_target *targets;       /* likewise */

@@ -83,7 +83,8 @@ static struct slice compose(struct queue *q, struct queue_report *r, const struc
 		.original_id = job->message_id,
 		.message = message,
 		.smtputf8 = job->smtputf8,
-		.ret = job->ret,
+		/* RFC 8689 section 5: what was to be kept from others does not come back whole. */
+		.ret = job->options.requiretls ? 'H' : job->ret,
 		.arrived_ms = job->arrived_ms,
 		.now_ms = job->ended_ms,
 		.expires_ms = job->expires_ms,
@@ -126,6 +127,7 @@ static int address_report(struct queue_report *r, const struct queue_job *job, b
 		                              .recipients = recipient,
 		                              .recipient_count = 1,
 		                              .smtputf8 = job->smtputf8,
+		                              .options = envelope_options_of_report(&job->options),
 		                              .body_8bit = is_8bit };
 	return 0;
 }

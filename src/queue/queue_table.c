@@ -59,6 +59,16 @@ enum column {
 	COL_LENGTH,
 };
 
+static enum queue_tls_need tls_need_of(const struct db_rows *rows)
+{
+	struct envelope_options options;
+	struct slice text = db_text(rows, COL_OPTIONS);
+	if (text.len == 0)
+		return QUEUE_TLS_USUAL;
+	envelope_options_parse(text, &options);
+	return queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH));
+}
+
 static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
 {
 	struct queue_job *job = queue_job_new();
@@ -86,6 +96,7 @@ static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
 	job->prefix = arena_copy(a, db_text(rows, COL_PREFIX));
 	job->domain = arena_copy(a, db_text(rows, COL_DOMAIN));
 	job->key = arena_copy(a, key);
+	job->tls_need = queue_tls_need(&job->options, job->reverse_path);
 	return job;
 }
 
@@ -163,6 +174,7 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 {
 	struct queue_page *p = r->page;
 	struct slice key = client_route_key(p->config, r->arena, db_text(rows, COL_DOMAIN));
+	key = queue_tls_key(r->arena, key, tls_need_of(rows));
 	struct slice why;
 	int64_t due_ms = 0;
 	int64_t expires_ms = p->dates_are_doubtful ? QUEUE_NEVER_MS : db_int(rows, COL_EXPIRES);
@@ -408,7 +420,7 @@ static int record_deferred(struct db *db, const struct queue_job *job, size_t i)
 	                " WHERE queue_message_id = $1 AND position = $2",
 	                "iiiiitii", job->message, t->position, t->due_ms, (int64_t)t->attempts + 1,
 	                job->ended_ms, job->wire[i].outcome.text, QUEUE_NEVER_MS,
-	                (int64_t)t->delay_told);
+	                (int64_t)(t->delay_told || t->tell_delay));
 	return rc < 0 ? rc : note_event(db, job, i, JOURNEY_DEFERRED);
 }
 

@@ -400,7 +400,9 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 		fiber_offload(delivery_summarise, d);
 	else
 		delivery_summarise(d);
-	d->options = envelope_options_text(d->arena, &d->envelope->options);
+	struct envelope_options options = d->envelope->options;
+	options.tls_optional |= d->summary.tls_optional && !options.requiretls;
+	d->options = envelope_options_text(d->arena, &options);
 	d->parts[0] = arena_concat(d->arena, return_path, 3);
 	d->parts[1] = trace;
 	d->parts[2] = d->message;

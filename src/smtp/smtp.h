@@ -7,7 +7,7 @@
  * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
  * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461), SMTPUTF8 (6531),
  * CHUNKING (3030),
- * ETRN (1985), MT-PRIORITY (6710), NO-SOLICITING (3865), LIMITS (9422).
+ * ETRN (1985), REQUIRETLS (8689), MT-PRIORITY (6710), NO-SOLICITING (3865), LIMITS (9422).
  *
  * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
  * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts

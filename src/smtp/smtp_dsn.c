@@ -78,6 +78,8 @@ static int smtp_dsn_add(struct smtp_session *s, enum queue_dsn_action action, co
 	*envelope = (struct post_envelope){ .recipients = &dsn->recipient,
 		                            .recipient_count = 1,
 		                            .smtputf8 = s->transaction->smtputf8,
+		                            .options = envelope_options_of_report(
+						    &s->transaction->options),
 		                            .body_8bit = is_8bit };
 	int rc = post_parcel_new(s->context->post, &dsn->client, envelope, text,
 	                         &dsn->parcels[dsn->count]);

@@ -1,6 +1,21 @@
 /* What MAIL asks of the way of a message: may it, what is made of it, and how that is announced. */
 #include "smtp/smtp_options.h"
 
+/* --- REQUIRETLS: RFC 8689 -------------------------------------------------------------- */
+
+bool smtp_options_offer_requiretls(const struct smtp_session *s)
+{
+	return conn_is_tls(s->base.conn);
+}
+
+static enum smtp_answer judge_requiretls(const struct smtp_session *s)
+{
+	if (conn_is_tls(s->base.conn))
+		return SMTP_ANSWER_SENDER_OK;
+	return service_config(s->base.service)->tls ? SMTP_ANSWER_NEEDS_TLS
+	                                            : SMTP_ANSWER_UNKNOWN_PARAMETER;
+}
+
 /* --- MT-PRIORITY: RFC 6710 ------------------------------------------------------------- */
 
 /* Ahead of others comes who is trusted to say so; to stand back is everybody's right. */
@@ -60,6 +75,9 @@ enum smtp_answer smtp_options_judge(const struct smtp_session *s, struct arena *
 		return SMTP_ANSWER_UNKNOWN_PARAMETER;
 	if (smtp_options_refuse_solicitation(s, mail->solicit))
 		return SMTP_ANSWER_SOLICITED;
+	if (mail->requiretls && judge_requiretls(s) != SMTP_ANSWER_SENDER_OK)
+		return judge_requiretls(s);
+	out->requiretls = mail->requiretls;
 	out->solicit = arena_copy(arena, mail->solicit);
 	out->priority = priority_for(s, mail->priority);
 	return SMTP_ANSWER_SENDER_OK;

@@ -193,6 +193,7 @@ static const struct parameter_kind mail_parameters[] = {
 	{ { "SMTPUTF8", 8 }, take_smtputf8 },
 	{ { "RET", 3 }, take_ret },
 	{ { "ENVID", 5 }, take_envid },
+	{ { "REQUIRETLS", 10 }, smtp_take_requiretls },
 	{ { "MT-PRIORITY", 11 }, smtp_take_priority },
 	{ { "SOLICIT", 7 }, smtp_take_solicit },
 };

@@ -31,6 +31,7 @@ struct smtp_mail_command {
 	bool smtputf8;       /* RFC 6531; without it the address must be ASCII, see is_utf8 */
 	char ret;            /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid;  /* xtext, or empty */
+	bool requiretls;     /* RFC 8689 */
 	bool has_priority;
 	int priority;         /* RFC 6710: -9 to 9 */
 	struct slice solicit; /* RFC 3865: keywords with commas between them, or empty */

@@ -14,6 +14,7 @@ struct parameter {
 typedef enum smtp_parsed (*parameter_fn)(const struct parameter *p, void *command);
 
 /* smtp_parse_options.c: of MAIL */
+enum smtp_parsed smtp_take_requiretls(const struct parameter *p, void *command);
 enum smtp_parsed smtp_take_priority(const struct parameter *p, void *command);
 enum smtp_parsed smtp_take_solicit(const struct parameter *p, void *command);
 

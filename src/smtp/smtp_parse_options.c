@@ -3,6 +3,14 @@
 
 static enum smtp_parsed parsed(bool good) { return good ? SMTP_PARSED : SMTP_PARSED_PARAMETER; }
 
+/* requiretls-param = "REQUIRETLS"                                    RFC 8689, section 2 */
+enum smtp_parsed smtp_take_requiretls(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	mail->requiretls = !p->has_value;
+	return parsed(mail->requiretls);
+}
+
 /* priority-value = ["-"] NZDIGIT / "0"                               RFC 6710, section 7 */
 enum smtp_parsed smtp_take_priority(const struct parameter *p, void *command)
 {

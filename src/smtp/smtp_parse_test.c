@@ -67,6 +67,8 @@ static const struct {
 	{ "FROM:<a@b> BODY=BINARYMIME", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> BODY", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> AUTH", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> REQUIRETLS", SMTP_PARSED, "<a@b>", 0, false },
+	{ "FROM:<a@b> REQUIRETLS=1", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> MT-PRIORITY=-9 SOLICIT=net.example:ADV", SMTP_PARSED, "<a@b>", 0, false },
 	{ "FROM:<a@b> MT-PRIORITY=-10", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> MT-PRIORITY=", SMTP_PARSED_PARAMETER, NULL, 0, false },

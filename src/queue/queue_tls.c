@@ -1,0 +1,74 @@
+#include "queue/queue_tls.h"
+
+#include <errno.h>
+
+enum queue_tls_need queue_tls_need(const struct envelope_options *o, struct slice reverse_path)
+{
+	if (o->requiretls)
+		return reverse_path.len > 0 ? QUEUE_TLS_NEEDED : QUEUE_TLS_USUAL;
+	return o->tls_optional ? QUEUE_TLS_OPTIONAL : QUEUE_TLS_USUAL;
+}
+
+struct slice queue_tls_key(struct arena *arena, struct slice key, enum queue_tls_need need)
+{
+	if (need == QUEUE_TLS_USUAL)
+		return key;
+	const struct slice parts[] = { key, need == QUEUE_TLS_NEEDED ? SLICE(" requiretls")
+		                                                     : SLICE(" tls-optional") };
+	return arena_concat(arena, parts, 2);
+}
+
+enum config_tls_rule queue_tls_rule(enum config_tls_rule rule, bool has_password,
+                                    enum queue_tls_need need)
+{
+	if (need == QUEUE_TLS_NEEDED && rule != TLS_RULE_IMPLICIT)
+		return TLS_RULE_VERIFIED;
+	bool demanding = rule == TLS_RULE_REQUIRED || rule == TLS_RULE_VERIFIED;
+	if (need == QUEUE_TLS_OPTIONAL && demanding && !has_password)
+		return TLS_RULE_OPPORTUNISTIC;
+	return rule;
+}
+
+static int refuse(struct smtp_outcome *outcome, enum smtp_stage stage, const char *enhanced,
+                  const char *text)
+{
+	*outcome = (struct smtp_outcome){ .verdict = SMTP_PERMANENT,
+		                          .stage = stage,
+		                          .error = -EACCES,
+		                          .text = slice_from_str(text) };
+	smtp_enhanced_parse(slice_from_str(enhanced), &outcome->enhanced);
+	return -EACCES;
+}
+
+int queue_tls_check_route(const struct client_route *route, struct slice domain,
+                          struct arena *arena, struct smtp_outcome *outcome)
+{
+	if (route->smarthost || route->secure)
+		return 0;
+	return refuse(outcome, SMTP_STAGE_ROUTE, "5.7.10",
+	              arena_printf(arena,
+	                           "%.*s: the sender requires TLS, and no DNSSEC tells which hosts "
+	                           "are to be trusted with its mail",
+	                           SLICE_ARG(domain)));
+}
+
+int queue_tls_check_host(const struct smtp_client *c, struct arena *arena,
+                         struct smtp_outcome *outcome)
+{
+	if (smtp_client_extensions(c) & SMTP_EXT_REQUIRETLS)
+		return 0;
+	return refuse(outcome, SMTP_STAGE_EHLO, "5.7.30",
+	              arena_printf(arena,
+	                           "%s: the sender requires TLS on the whole way, and this "
+	                           "host does not promise it (REQUIRETLS)",
+	                           smtp_client_host(c)));
+}
+
+void queue_tls_judge(struct smtp_outcome *outcome)
+{
+	if (outcome->stage != SMTP_STAGE_TLS || outcome->error != -EPROTO)
+		return;
+	outcome->verdict = SMTP_PERMANENT;
+	outcome->host = false;
+	outcome->enhanced = (struct smtp_enhanced){ 5, 7, 10 };
+}
