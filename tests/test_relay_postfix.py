@@ -47,9 +47,10 @@ postlog   unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """Takes mail for user@pf.test into a Maildir; sends all other mail to the given port."""
+    """Takes mail for user@pf.test into a Maildir; sends all other mail to the given port. later:
+    more of main.cf, for what stands there otherwise."""
 
-    def __init__(self, relay_port, certificate):
+    def __init__(self, relay_port, certificate, later=lambda directory: ""):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="veredus-postfix-", dir="/tmp"))
         self.dir.chmod(0o755)
         self.port = free_port()
@@ -90,7 +91,7 @@ smtpd_peername_lookup = no
 smtp_tls_security_level = may
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {pem}
-""")
+{later(self.dir)}""")
         (etc / "master.cf").write_text(SERVICES.format(port=self.port))
 
     def command(self, *args):

@@ -104,6 +104,7 @@ def running(config):
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
     try:
         server = make(start=False, config=config)
+        server.listen("lmtp", "lmtp")
         server.listen("trusted", "smtp", 'xclient-networks = { "127.0.0.0/8" }')
         server.cli("alias", "add", "team@example.test", "alice@example.test", "bob@example.test")
         server.cli("domain", "add", "second.test")

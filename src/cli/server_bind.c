@@ -41,6 +41,7 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 	case LISTENER_SMTP:
 	case LISTENER_SUBMISSION:
 	case LISTENER_SUBMISSIONS:
+	case LISTENER_LMTP:
 		out->protocol = &smtp_protocol;
 		out->context = &s->smtp[kind];
 		out->idle_ms = c->smtp.command_timeout_ms;
@@ -82,6 +83,16 @@ static bool may_be_missing(const struct net_address *a, int rc)
 	return a->any.sa_family == AF_INET6 && (rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT);
 }
 
+/* Sockets are as the server will be. */
+static void set_owner(const struct server *s, struct service_config *out)
+{
+	const struct passwd *user = s->config->user ? getpwnam(s->config->user) : NULL;
+	if (geteuid() != 0 || !user || out->socket_uid >= 0 || out->socket_gid >= 0)
+		return;
+	out->socket_uid = user->pw_uid;
+	out->socket_gid = user->pw_gid;
+}
+
 static int bind_listener(struct server *s, const struct config_listener *l)
 {
 	char address[NET_ADDRESS_TEXT_MAX];
@@ -91,6 +102,9 @@ static int bind_listener(struct server *s, const struct config_listener *l)
 		.tls = s->tls,
 		.max_sessions = l->max_sessions,
 		.max_sessions_per_address = l->max_sessions_per_address,
+		.socket_mode = l->socket_mode,
+		.socket_uid = l->socket_uid,
+		.socket_gid = l->socket_gid,
 		.proxy_networks = l->proxy_networks,
 		.proxy_network_count = l->proxy_network_count,
 		.proxy_ms = l->proxy_timeout_ms,
@@ -98,6 +112,7 @@ static int bind_listener(struct server *s, const struct config_listener *l)
 		.listener = l,
 	};
 	set_protocol(s, l->kind, &config);
+	set_owner(s, &config);
 	int rc = service_listen(&config, &s->services[s->service_count]);
 	if (rc == 0) {
 		s->service_count++;

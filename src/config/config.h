@@ -16,6 +16,7 @@ enum listener_kind {
 	LISTENER_SMTP,        /* strangers: 25, 2525 */
 	LISTENER_SUBMISSION,  /* our users, STARTTLS: 587 */
 	LISTENER_SUBMISSIONS, /* our users, TLS from the start: 465 */
+	LISTENER_LMTP,        /* other servers that leave delivery to us: RFC 2033 */
 	LISTENER_POP3,
 	LISTENER_POP3S,
 	LISTENER_IMAP,
@@ -29,6 +30,8 @@ struct config_listener {
 	unsigned max_sessions;
 	unsigned max_sessions_per_address;
 	int auth_without_tls;               /* 1, 0, or -1: as its protocol has it */
+	unsigned socket_mode;               /* of a Unix socket */
+	int64_t socket_uid, socket_gid;     /* -1: who the server is started as */
 	struct net_network *proxy_networks; /* whose connections begin with a PROXY header */
 	size_t proxy_network_count;
 	int64_t proxy_timeout_ms;

@@ -1,6 +1,7 @@
 #include "config/config_check.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 static const uint16_t standard_ports[] = {
 	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587, [LISTENER_SUBMISSIONS] = 465,
 	[LISTENER_POP3] = 110,  [LISTENER_POP3S] = 995,      [LISTENER_IMAP] = 143,
-	[LISTENER_IMAPS] = 993,
+	[LISTENER_IMAPS] = 993, [LISTENER_LMTP] = 24,
 };
 
 __attribute__((format(printf, 2, 0))) static void say(const struct config_place *p,
@@ -82,6 +83,43 @@ static int listener_kind(const struct config_place *p, const struct config_liste
 	return -1;
 }
 
+/* A relative path begins at the data directory. */
+static const char *absolute(const struct config_place *p, const char *address)
+{
+	const struct config *c = p->config;
+	if (!slice_starts_with(slice_from_str(address), SLICE("unix:")) || address[5] == '/')
+		return address;
+	return arena_printf(c->arena, "unix:%s/%s", c->dir, address + 5);
+}
+
+/* mode = octal */
+static unsigned socket_mode(const struct config_place *p, const char *text)
+{
+	unsigned mode = 0;
+	for (const char *at = text; *at; at++) {
+		if (*at < '0' || *at > '7' || mode > 0777 / 8) {
+			wrong(p, "socket-mode is '%s': write octal digits such as 0660", text);
+			return 0;
+		}
+		mode = mode * 8 + (unsigned)(*at - '0');
+	}
+	return mode;
+}
+
+/* owner = user [ ":" group ] / ":" group */
+static void socket_owner(const struct config_place *p, const char *text, int64_t *uid, int64_t *gid)
+{
+	struct slice group = slice_from_str(text);
+	const char *user = arena_str(p->config->arena, slice_split(&group, ':'));
+	const char *group_name = arena_str(p->config->arena, group);
+	const struct passwd *u = *user ? getpwnam(user) : NULL;
+	const struct group *g = *group_name ? getgrnam(group_name) : NULL;
+	*uid = u ? (int64_t)u->pw_uid : -1;
+	*gid = g ? (int64_t)g->gr_gid : -1;
+	if ((*user && !u) || (*group_name && !g))
+		wrong(p, "socket-owner is '%s': there is no such user or group", text);
+}
+
 static void add_listener(struct config *c, const struct config_listener *listener)
 {
 	struct config_listener *grown = ARENA_ARRAY(c->arena, c->listener_count + 1,
@@ -100,18 +138,25 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 	if (listen->addresses.count == 0)
 		wrong(p, "there is no address: add address = { \"*:%u\" }",
 		      (unsigned)standard_ports[kind]);
+	int64_t uid = -1, gid = -1;
+	unsigned mode = socket_mode(p, listen->socket_mode);
+	if (listen->socket_owner)
+		socket_owner(p, listen->socket_owner, &uid, &gid);
 	struct net_network *proxies, *trusted;
 	size_t trusted_count = parse_networks(p, "xclient-networks", &listen->xclient_networks,
 	                                      &trusted);
 	size_t proxy_count = parse_networks(p, "proxy-networks", &listen->proxy_networks, &proxies);
 	for (size_t i = 0; i < listen->addresses.count; i++) {
-		const char *text = listen->addresses.items[i];
+		const char *text = absolute(p, listen->addresses.items[i]);
 		struct config_listener listener = {
 			.name = arena_str(p->config->arena, slice_from_str(p->title)),
 			.kind = (enum listener_kind)kind,
 			.max_sessions = listen->max_sessions,
 			.max_sessions_per_address = listen->max_sessions_per_address,
 			.auth_without_tls = listen->auth_without_tls,
+			.socket_mode = mode,
+			.socket_uid = uid,
+			.socket_gid = gid,
 			.proxy_networks = proxies,
 			.proxy_network_count = proxy_count,
 			.proxy_timeout_ms = listen->proxy_timeout_ms,
@@ -121,8 +166,8 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 		if (net_address_parse(slice_from_str(text), standard_ports[kind],
 		                      &listener.address) < 0)
 			wrong(p,
-			      "'%s' is no address: write \"*:25\", \"192.0.2.1:25\" or "
-			      "\"[2001:db8::1]:25\"",
+			      "'%s' is no address: write \"*:25\", \"192.0.2.1:25\", "
+			      "\"[2001:db8::1]:25\" or \"unix:PATH\"",
 			      text);
 		else
 			add_listener(p->config, &listener);

@@ -43,10 +43,15 @@ const struct config_option config_options[] = {
 
 	{ "listen", "protocol", CONFIG_CHOICE, NULL, AT_LISTEN(kind),
 	  "What is spoken. Default: the section's title.",
-	  .choices = { "smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps" } },
+	  .choices = { "smtp", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap",
+	               "imaps" } },
 	{ "listen", "address", CONFIG_LIST, NULL, AT_LISTEN(addresses),
 	  "Where: { \"*:25\", \"192.0.2.1:25\", \"[2001:db8::1]:25\" }; \"*\" is every address, "
-	  "IPv4 and IPv6." },
+	  "IPv4 and IPv6; \"unix:PATH\" is a socket in the file system." },
+	{ "listen", "socket-mode", CONFIG_TEXT, "0660", AT_LISTEN(socket_mode),
+	  "The permissions of Unix sockets, in octal: who may write to one may connect." },
+	{ "listen", "socket-owner", CONFIG_TEXT, NULL, AT_LISTEN(socket_owner),
+	  "Their owner: \"postfix\", \"postfix:mail\", \":mail\". Default: the option user." },
 	{ "listen", "max-sessions", CONFIG_NUMBER, "20000", AT_LISTEN(max_sessions),
 	  "Connections at a time on each address; 0 is no limit.", .max = 10000000 },
 	{ "listen", "max-sessions-per-address", CONFIG_NUMBER, "200",

@@ -31,8 +31,8 @@ struct config_option {
 	const char *fallback; /* as it would be written; NULL: none */
 	size_t offset, size;  /* in struct config, or in the element of a titled section */
 	const char *help;
-	const char *choices[8]; /* of CONFIG_CHOICE */
-	uint64_t min, max;      /* max 0: no bounds. Milliseconds, bytes or the number. */
+	const char *choices[16]; /* of CONFIG_CHOICE */
+	uint64_t min, max;       /* max 0: no bounds. Milliseconds, bytes or the number. */
 };
 
 /* Sections with a title, which may stand several times; the others are one each. */
@@ -53,6 +53,7 @@ struct config_listen {
 	int kind;
 	struct config_list addresses, proxy_networks, xclient_networks;
 	unsigned max_sessions, max_sessions_per_address;
+	const char *socket_mode, *socket_owner;
 	int auth_without_tls; /* as in struct config_listener */
 	int64_t proxy_timeout_ms;
 };

@@ -294,10 +294,9 @@ static void sections_are_checked(void **state)
 		":3: listen \"x\": the title is no protocol: add protocol = smtp (or another)");
 	assert_error(f, "listen imap { }\n",
 	             ":1: listen \"imap\": there is no address: add address = { \"*:143\" }");
-	assert_error(
-		f, "listen smtp { address = \"here\" }\n",
-		":1: listen \"smtp\": 'here' is no address: write \"*:25\", \"192.0.2.1:25\" or "
-		"\"[2001:db8::1]:25\"");
+	assert_error(f, "listen smtp { address = \"here\" }\n",
+	             ":1: listen \"smtp\": 'here' is no address: write \"*:25\", \"192.0.2.1:25\", "
+	             "\"[2001:db8::1]:25\" or \"unix:PATH\"");
 	assert_error(f, "listen imaps { address = \"*\" }\n",
 	             ": listen \"imaps\" needs a certificate: add a certificate section");
 	assert_error(f, "smarthost \"*\" { user = x }\n",

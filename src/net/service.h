@@ -82,6 +82,8 @@ struct service_config {
 	unsigned max_sessions;             /* in total for this listener; 0: no limit */
 	unsigned max_sessions_per_address; /* 0: no limit; a /64 counts as one IPv6 address */
 	unsigned socket_mode;              /* permissions of a Unix socket; 0: the umask's */
+	/* Its owner, 0 or -1 to leave it as it is made. */
+	int64_t socket_uid, socket_gid;
 	unsigned workers; /* that will accept, each on a socket of its own; 0: one a core */
 	void *context;    /* for the protocol: service_context() */
 	/* For the protocol, too: the listener's section, NULL if it has none. */

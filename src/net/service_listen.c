@@ -134,12 +134,16 @@ static void remove_stale(const struct net_address *address)
 static int bind_local(struct service *s)
 {
 	struct net_address *address = &s->config.address;
+	int64_t uid = s->config.socket_uid, gid = s->config.socket_gid;
 	int rc;
 
 	remove_stale(address);
 	rc = add_socket(s, address, true);
 	if (rc < 0)
 		return rc;
+	if ((uid > 0 || gid > 0) && chown(address->local.sun_path, uid > 0 ? (uid_t)uid : (uid_t)-1,
+	                                  gid > 0 ? (gid_t)gid : (gid_t)-1) < 0)
+		return -errno;
 	if (s->config.socket_mode &&
 	    chmod(address->local.sun_path, (mode_t)s->config.socket_mode) < 0)
 		return -errno;

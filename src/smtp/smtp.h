@@ -23,6 +23,7 @@
  *     smtp_help     HELP: the table of its pages
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
+ *     smtp_lmtp     LMTP: a reply a recipient
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here
  *     smtp_auth     AUTH; smtp_tls: STARTTLS
  *     smtp_xclient  XCLIENT and XFORWARD; smtp_attribute: their arguments, pure

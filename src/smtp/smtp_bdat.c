@@ -112,7 +112,7 @@ static bool bdat_may_run(const struct smtp_session *s, enum smtp_answer *why)
 	else if (!s->transaction)
 		*why = SMTP_ANSWER_MAIL_FIRST;
 	else if (s->transaction->recipient_count == 0)
-		*why = smtp_nobody_answer(s->transaction);
+		*why = smtp_nobody_answer(s);
 	else
 		return true;
 	return false;
@@ -121,12 +121,14 @@ static bool bdat_may_run(const struct smtp_session *s, enum smtp_answer *why)
 /* The chunk is there. What fails, fails as a whole: the chunks that may follow get a 503. */
 static void bdat_taken(struct smtp_session *s, struct smtp_chunks *c, bool last)
 {
-	if (!last && !spool_is_over(&c->spool)) {
-		smtp_say(s, SMTP_ANSWER_CHUNK_OK);
+	if (!last) {
+		bool is_over = spool_is_over(&c->spool);
+		smtp_say(s, is_over ? SMTP_ANSWER_TOO_BIG : SMTP_ANSWER_CHUNK_OK);
+		if (is_over)
+			smtp_drop_transaction(s);
 		return;
 	}
-	if (last)
-		chunks_end(c);
+	chunks_end(c);
 	smtp_data_finish(s, &c->spool, c->bare_seen && !c->normalise);
 	smtp_drop_transaction(s);
 }

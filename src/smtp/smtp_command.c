@@ -45,6 +45,11 @@ static void smtp_ehlo(struct smtp_session *s, struct slice argument)
 	smtp_hello(s, argument, true);
 }
 
+static void smtp_lhlo(struct smtp_session *s, struct slice argument)
+{
+	smtp_hello(s, argument, true);
+}
+
 static void smtp_rset(struct smtp_session *s, struct slice argument)
 {
 	(void)argument;
@@ -71,6 +76,8 @@ static bool smtp_has_tls(const struct smtp_session *s)
 
 static bool smtp_has_auth(const struct smtp_session *s) { return s->context->auth; }
 
+static bool smtp_is_not_lmtp(const struct smtp_session *s) { return !smtp_is_lmtp(s); }
+
 static bool smtp_has_trust(const struct smtp_session *s) { return s->is_trusted_proxy; }
 
 static bool smtp_has_expn(const struct smtp_session *s)
@@ -85,8 +92,9 @@ static bool smtp_has_expn(const struct smtp_session *s)
 
 /* clang-format off */
 static const struct smtp_command commands[] = {
-	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT, NULL },
-	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT, NULL },
+	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT, smtp_is_not_lmtp },
+	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT, smtp_is_not_lmtp },
+	{ VERB("LHLO"), smtp_lhlo, NEEDS_ARGUMENT, smtp_is_lmtp },
 	{ VERB("STARTTLS"), smtp_starttls, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_tls },
 	{ VERB("AUTH"), smtp_auth, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_auth },
 	{ VERB("MAIL"), smtp_mail, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN, NULL },
@@ -110,7 +118,6 @@ static const struct smtp_command commands[] = {
 	{ VERB("SEND"), NULL, 0, NULL },
 	{ VERB("SOML"), NULL, 0, NULL },
 	{ VERB("SAML"), NULL, 0, NULL },
-	{ VERB("LHLO"), NULL, 0, NULL },
 };
 /* clang-format on */
 
@@ -151,7 +158,7 @@ bool smtp_command_is_enabled(const struct smtp_session *s, struct slice verb)
 
 bool smtp_needs_login(const struct smtp_session *s)
 {
-	return s->context->kind != LISTENER_SMTP && !s->client.account;
+	return s->context->kind != LISTENER_SMTP && !smtp_is_lmtp(s) && !s->client.account;
 }
 
 /* True if the command may stand here; otherwise *why says why not. */

@@ -119,8 +119,8 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 	return smtp_trace_field(t->arena, &trace);
 }
 
-static enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
-                                     char queue_id[static 17])
+enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
+                              char queue_id[static 17])
 {
 	struct smtp_transaction *t = s->transaction;
 	char new_id[17];
@@ -129,7 +129,11 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 	client.forwarded = smtp_forward_text(s, t->arena);
 	struct smtp_dsn dsn = { .count = 0 };
 	if (t->smtputf8)
-		client.protocol = smtp_trace_protocol_utf8(client.tls_protocol, client.account);
+		client.protocol = smtp_is_lmtp(s)
+		                          ? smtp_trace_protocol_lmtp(true, client.tls_protocol,
+		                                                     client.account)
+		                          : smtp_trace_protocol_utf8(client.tls_protocol,
+		                                                     client.account);
 	if (t->told && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
 		return POST_FAILED;
 	const struct post_envelope envelope = {
@@ -155,59 +159,68 @@ static enum post_result smtp_deliver(struct smtp_session *s, struct slice messag
 	return result;
 }
 
-static void smtp_answer_result(struct smtp_session *s, enum post_result result, size_t size,
-                               const char *queue_id)
+enum smtp_answer smtp_result_answer(enum post_result result)
 {
 	switch (result) {
-	case POST_ACCEPTED:
-		s->accepted++;
-		s->message_bytes += size;
-		smtp_say_accepted(s, queue_id);
-		return;
 	case POST_FULL:
-		smtp_say(s, SMTP_ANSWER_DISK_FULL);
-		return;
+		return SMTP_ANSWER_DISK_FULL;
 	case POST_LOOP:
-		smtp_say(s, SMTP_ANSWER_MAIL_LOOP);
-		return;
+		return SMTP_ANSWER_MAIL_LOOP;
 	case POST_QUOTA:
-		smtp_say(s, SMTP_ANSWER_OVER_QUOTA);
-		return;
-	case POST_FAILED:
-		break;
+		return SMTP_ANSWER_OVER_QUOTA;
+	default:
+		return SMTP_ANSWER_TEMPORARY;
 	}
-	smtp_say(s, SMTP_ANSWER_TEMPORARY);
+}
+
+void smtp_count_message(struct smtp_session *s, size_t size)
+{
+	s->accepted++;
+	s->message_bytes += size;
+}
+
+static void smtp_deliver_to_all(struct smtp_session *s, struct slice message)
+{
+	char queue_id[17];
+	enum post_result result = smtp_deliver(s, message, queue_id);
+	if (result != POST_ACCEPTED) {
+		smtp_say(s, smtp_result_answer(result));
+		return;
+	}
+	smtp_count_message(s, message.len);
+	smtp_say_accepted(s, queue_id);
 }
 
 void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare)
 {
 	struct slice message;
-	char queue_id[17];
 	if (spool_is_over(spool)) {
-		smtp_say(s, SMTP_ANSWER_TOO_BIG);
+		smtp_say_outcome(s, SMTP_ANSWER_TOO_BIG);
 		return;
 	}
 	if (has_bare) {
-		smtp_say(s, SMTP_ANSWER_BARE_IN_MESSAGE);
+		smtp_say_outcome(s, SMTP_ANSWER_BARE_IN_MESSAGE);
 		return;
 	}
 	int rc = spool_view(spool, &message);
 	if (rc < 0) {
 		log_error("smtp.spool.failed", kv_error(rc));
-		smtp_say(s, rc == -ENOSPC ? SMTP_ANSWER_DISK_FULL : SMTP_ANSWER_TEMPORARY);
+		smtp_say_outcome(s, rc == -ENOSPC ? SMTP_ANSWER_DISK_FULL : SMTP_ANSWER_TEMPORARY);
 		return;
 	}
 	/* It would be the continuation of our Received field, and forge a part of it. */
 	if (message.len > 0 && byte_is_space(message.data[0])) {
-		smtp_say(s, SMTP_ANSWER_BEGINS_FOLDED);
+		smtp_say_outcome(s, SMTP_ANSWER_BEGINS_FOLDED);
 		return;
 	}
 	if (smtp_options_refuse_header(s, message)) {
-		smtp_say(s, SMTP_ANSWER_SOLICITED);
+		smtp_say_outcome(s, SMTP_ANSWER_SOLICITED);
 		return;
 	}
-	enum post_result result = smtp_deliver(s, message, queue_id);
-	smtp_answer_result(s, result, message.len, queue_id);
+	if (smtp_is_lmtp(s))
+		smtp_lmtp_finish(s, message);
+	else
+		smtp_deliver_to_all(s, message);
 }
 
 /* data = "DATA" CRLF                                                 RFC 5321, section 4.1.1.4 */
@@ -220,7 +233,7 @@ void smtp_data(struct smtp_session *s, struct slice argument)
 		return;
 	}
 	if (t->recipient_count == 0) {
-		smtp_say(s, smtp_nobody_answer(t));
+		smtp_say(s, smtp_nobody_answer(s));
 		return;
 	}
 	const struct config *config = s->config;

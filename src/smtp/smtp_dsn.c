@@ -33,6 +33,23 @@ void smtp_dsn_note(struct smtp_transaction *t, struct post_recipient *r, enum po
 		r->notify = NOTIFY_NEVER;
 }
 
+void smtp_dsn_narrow(struct smtp_transaction *t, const struct post_recipient *only)
+{
+	const struct address a = { .local = only->local, .domain = only->domain };
+	struct slice address = address_text(t->arena, &a);
+	const struct smtp_told *told = t->told;
+	while (told && !slice_equal(told->address, address))
+		told = told->next;
+	t->told = NULL;
+	t->told_count = 0;
+	if (!told)
+		return;
+	t->told = ARENA_NEW(t->arena, struct smtp_told);
+	*t->told = *told;
+	t->told->next = NULL;
+	t->told_count = 1;
+}
+
 static struct slice smtp_dsn_compose(const struct smtp_session *s, enum queue_dsn_action action,
                                      const char *queue_id, struct slice message, bool *is_8bit)
 {

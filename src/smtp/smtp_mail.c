@@ -116,9 +116,11 @@ enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 	return SMTP_ANSWER_TEMPORARY;
 }
 
-enum smtp_answer smtp_nobody_answer(const struct smtp_transaction *t)
+enum smtp_answer smtp_nobody_answer(const struct smtp_session *s)
 {
-	return t->rcpt_refused ? SMTP_ANSWER_NO_RECIPIENTS : SMTP_ANSWER_RCPT_FIRST;
+	/* RFC 2033 section 4.2 has 503 in any case. */
+	return s->transaction->rcpt_refused && !smtp_is_lmtp(s) ? SMTP_ANSWER_NO_RECIPIENTS
+	                                                        : SMTP_ANSWER_RCPT_FIRST;
 }
 
 static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcpt_command *rcpt,

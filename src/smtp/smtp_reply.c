@@ -159,6 +159,11 @@ void smtp_say(struct smtp_session *s, enum smtp_answer answer)
 		smtp_end(s, end);
 }
 
+void smtp_say_again(struct smtp_session *s, enum smtp_answer answer)
+{
+	smtp_send(s, answers[answer]);
+}
+
 static void smtp_send_parts(struct smtp_session *s, const struct slice *parts, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -174,7 +179,8 @@ static void smtp_send_path(struct smtp_session *s, struct slice text, struct sli
 void smtp_say_greeting(struct smtp_session *s)
 {
 	const struct slice parts[] = { SLICE("220 "), slice_from_str(s->config->hostname),
-		                       SLICE(" ESMTP Veredus\r\n") };
+		                       smtp_is_lmtp(s) ? SLICE(" LMTP Veredus\r\n")
+		                                       : SLICE(" ESMTP Veredus\r\n") };
 	smtp_send_parts(s, parts, 3);
 }
 

@@ -93,6 +93,8 @@ enum smtp_answer {
 };
 
 void smtp_say(struct smtp_session *s, enum smtp_answer answer);
+/* The same once more, for another recipient of the same message: it is no further error. */
+void smtp_say_again(struct smtp_session *s, enum smtp_answer answer);
 /* A whole line for a session that never was. */
 const char *smtp_refusal(enum service_limit reached);
 

@@ -31,7 +31,10 @@ void smtp_end_on_error(struct smtp_session *s, int error)
 static bool smtp_is_relay_client(const struct smtp_session *s)
 {
 	const struct config *config = s->config;
-	if (s->context->kind != LISTENER_SMTP)
+	/* Who may open a Unix socket is for its owner and mode to say. */
+	if (smtp_is_lmtp(s) && s->client.address.any.sa_family == AF_UNIX)
+		return true;
+	if (s->context->kind != LISTENER_SMTP && !smtp_is_lmtp(s))
 		return false;
 	for (size_t i = 0; i < config->relay_network_count; i++) {
 		if (net_network_contains(&config->relay_networks[i], &s->client.address))
@@ -48,7 +51,9 @@ void smtp_update_client(struct smtp_session *s)
 	client->tls_protocol = tls.protocol;
 	client->tls_cipher = tls.cipher;
 	client->may_relay = client->account || smtp_is_relay_client(s);
-	client->protocol = smtp_trace_protocol(s->esmtp, tls.protocol, client->account);
+	client->protocol = smtp_is_lmtp(s)
+	                           ? smtp_trace_protocol_lmtp(false, tls.protocol, client->account)
+	                           : smtp_trace_protocol(s->esmtp, tls.protocol, client->account);
 }
 
 void smtp_drop_transaction(struct smtp_session *s)

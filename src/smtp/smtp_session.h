@@ -107,6 +107,16 @@ void smtp_data_fail(struct smtp_session *s, int error);
  * pass. */
 struct spool;
 void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare);
+/* What that comes to, and its parts. */
+enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
+                              char queue_id[static 17]);
+enum smtp_answer smtp_result_answer(enum post_result result); /* not of POST_ACCEPTED */
+void smtp_count_message(struct smtp_session *s, size_t size);
+/* smtp_lmtp.c: delivers, and answers for each recipient. */
+bool smtp_is_lmtp(const struct smtp_session *s);
+void smtp_lmtp_finish(struct smtp_session *s, struct slice message);
+/* The answer to the whole message: with LMTP once for each recipient. */
+void smtp_say_outcome(struct smtp_session *s, enum smtp_answer answer);
 /* Lets go of what a transaction holds outside of its arena. NULL is allowed. */
 void smtp_chunks_free(struct smtp_chunks *chunks);
 
@@ -117,7 +127,7 @@ bool smtp_may_ask(const struct smtp_session *s, enum config_who who);
 enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address);
 enum smtp_answer smtp_verdict_answer(enum post_verdict verdict);
 /* To DATA and BDAT in a transaction without recipients: RFC 5321 section 4.1.1.4. */
-enum smtp_answer smtp_nobody_answer(const struct smtp_transaction *t);
+enum smtp_answer smtp_nobody_answer(const struct smtp_session *s);
 
 /* Notes that NOTIFY=SUCCESS of a recipient whose way ends here is ours to obey; what is left of
  * NOTIFY goes with the message. */
@@ -126,6 +136,8 @@ void smtp_dsn_note(struct smtp_transaction *t, struct post_recipient *r, enum po
  * now. Parks the fiber. */
 int smtp_dsn_prepare(struct smtp_session *s, const char *queue_id, struct slice message,
                      struct smtp_dsn *out);
+/* Leaves in t->told what is about this recipient alone. */
+void smtp_dsn_narrow(struct smtp_transaction *t, const struct post_recipient *only);
 void smtp_dsn_end(struct smtp_dsn *dsn, bool committed);
 
 /* True if the peer of a new session may speak for others. */

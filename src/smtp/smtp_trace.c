@@ -23,6 +23,15 @@ const char *smtp_trace_protocol_utf8(bool tls, bool auth)
 	return tls ? "UTF8SMTPS" : "UTF8SMTP";
 }
 
+const char *smtp_trace_protocol_lmtp(bool utf8, bool tls, bool auth)
+{
+	static const char *const names[2][2][2] = {
+		{ { "LMTP", "LMTPA" }, { "LMTPS", "LMTPSA" } },
+		{ { "UTF8LMTP", "UTF8LMTPA" }, { "UTF8LMTPS", "UTF8LMTPSA" } },
+	};
+	return names[utf8][tls][auth];
+}
+
 static void trace_text(struct buf *out, const char *text) { buf_append(out, slice_from_str(text)); }
 
 /* ctext and quoted-pairs: RFC 5322 section 3.2.2. */

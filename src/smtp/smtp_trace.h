@@ -34,4 +34,7 @@ const char *smtp_trace_protocol(bool esmtp, bool tls, bool auth);
  * section 4.3. */
 const char *smtp_trace_protocol_utf8(bool tls, bool auth);
 
+/* With LMTP: "LMTP", "LMTPS", "LMTPA", "LMTPSA", and "UTF8LMTP" with the same ends. */
+const char *smtp_trace_protocol_lmtp(bool utf8, bool tls, bool auth);
+
 #endif

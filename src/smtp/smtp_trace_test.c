@@ -67,6 +67,9 @@ static void test_protocol_names(void **state)
 	assert_string_equal(smtp_trace_protocol_utf8(true, false), "UTF8SMTPS");
 	assert_string_equal(smtp_trace_protocol_utf8(false, true), "UTF8SMTPA");
 	assert_string_equal(smtp_trace_protocol_utf8(true, true), "UTF8SMTPSA");
+	assert_string_equal(smtp_trace_protocol_lmtp(false, false, false), "LMTP");
+	assert_string_equal(smtp_trace_protocol_lmtp(false, true, true), "LMTPSA");
+	assert_string_equal(smtp_trace_protocol_lmtp(true, true, false), "UTF8LMTPS");
 }
 
 int main(void)
