@@ -23,13 +23,20 @@ struct found {
 	struct mailbox_new_message message;
 };
 
+/* What a commit found. */
+struct tally {
+	uint64_t messages, strange, relays;
+};
+
 struct recovery {
 	struct store *store;
 	struct arena *arena; /* of the records that wait for a commit */
 	struct found found[AT_ONCE];
 	size_t count;
-	uint64_t messages, records, damaged, strange, relays;
-	struct arena *names; /* of one commit */
+	uint64_t records, damaged;
+	struct tally done;
+	struct tally found_now; /* by one commit */
+	struct arena *names;    /* of one commit */
 };
 
 static int get_account(struct db *db, struct arena *arena, struct slice address, int64_t *id_out)
@@ -70,13 +77,13 @@ static int put_into_mailbox(struct db *db, struct recovery *r, const struct note
 	if (rc == 0)
 		rc = get_mailbox(db, r->names, account, line->mailbox, &mailbox);
 	if (rc == -EINVAL) { /* no address, or no name: what comes of it is in nobody's way */
-		r->strange++;
+		r->found_now.strange++;
 		return 0;
 	}
 	if (rc == 0)
 		rc = mailbox_append(db, mailbox, message, &uid);
 	if (rc == 0)
-		r->messages++;
+		r->found_now.messages++;
 	return rc;
 }
 
@@ -95,7 +102,7 @@ static int put(struct db *db, struct recovery *r, struct found *f)
 		else if (line.kind == NOTE_TO)
 			rc = put_into_mailbox(db, r, &line, &f->message);
 		else
-			r->relays++;
+			r->found_now.relays++;
 	}
 	return rc;
 }
@@ -105,6 +112,7 @@ static int put_all(struct db *db, void *arg)
 	struct recovery *r = arg;
 	int rc = 0;
 	arena_reset(r->names);
+	r->found_now = (struct tally){ 0 };
 	for (size_t i = 0; i < r->count && rc == 0; i++)
 		rc = put(db, r, &r->found[i]);
 	return rc;
@@ -113,6 +121,11 @@ static int put_all(struct db *db, void *arg)
 static int flush(struct recovery *r)
 {
 	int rc = r->count > 0 ? store_commit(r->store, NULL, 0, put_all, r) : 0;
+	if (r->count > 0 && rc == 0) {
+		r->done.messages += r->found_now.messages;
+		r->done.strange += r->found_now.strange;
+		r->done.relays += r->found_now.relays;
+	}
 	r->count = 0;
 	arena_reset(r->arena);
 	return rc;
@@ -154,13 +167,13 @@ static int recover_into(struct cli *cli, struct store *store)
 	if (rc == 0)
 		rc = flush(r);
 	printf("%llu records: %llu messages put into mailboxes", (unsigned long long)r->records,
-	       (unsigned long long)r->messages);
+	       (unsigned long long)r->done.messages);
 	printf(", %llu damaged, %llu of unknown place\n", (unsigned long long)r->damaged,
-	       (unsigned long long)r->strange);
-	if (r->relays > 0)
+	       (unsigned long long)r->done.strange);
+	if (r->done.relays > 0)
 		printf("%llu recipients elsewhere were not queued again, as nothing tells whether "
 		       "they have their mail\n",
-		       (unsigned long long)r->relays);
+		       (unsigned long long)r->done.relays);
 	arena_free(r->arena);
 	arena_free(r->names);
 	int status = r->damaged > 0 ? CLI_FOUND : CLI_OK;

@@ -30,7 +30,8 @@ struct drop {
 	struct post_recipient *recipient;
 	struct slice asked; /* the recipient's address as text */
 	bool is_only;       /* the recipient is this mailbox, and not a list that it is on */
-	int64_t mailbox_id; /* 0: not there yet, the commit makes it */
+	int64_t inbox_id;   /* 0: not there yet, the commit makes it */
+	int64_t mailbox_id; /* where the commit put it */
 };
 
 /* What shares one blob. */
@@ -90,7 +91,7 @@ static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *d
 	struct mailbox_info info;
 	int rc = mailbox_find(db, d->arena, drop->target->account_id, INBOX, &info);
 	if (rc == 0)
-		drop->mailbox_id = info.id;
+		drop->inbox_id = info.id;
 	return rc == -ENOENT ? 0 : rc;
 }
 
@@ -265,6 +266,7 @@ static int commit_local(struct db *db, struct delivery *d, struct batch *b, int6
 {
 	const struct route_target *t = drop->target;
 	int rc = 0;
+	drop->mailbox_id = drop->inbox_id;
 	if (drop->mailbox_id == 0)
 		rc = mailbox_get_inbox(db, t->account_id, &drop->mailbox_id);
 	if (rc < 0)

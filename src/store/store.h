@@ -5,9 +5,10 @@
  * through db_* calls (db.h), does not wait, and does not know which engine is below.
  *
  * On SQLite a writer thread takes every commit that is waiting, appends their blobs to the
- * segment and syncs it once, runs each closure in a savepoint, and commits them together. A
- * closure that fails is rolled back alone. The calling fiber is parked meanwhile; outside a fiber
- * (command line) the calling thread blocks. Reads run on the calling thread.
+ * segment and syncs it once, runs the closures one after another, and commits them together. A
+ * closure that fails is rolled back alone: then all of the group are run once more. The calling
+ * fiber is parked meanwhile; outside a fiber (command line) the calling thread blocks. Reads run
+ * on the calling thread.
  *
  *   1. When store_commit() returns 0 the change survives power loss.
  *   2. When it returns an error nothing of the change is there, now or after a crash. (After
@@ -40,7 +41,12 @@ void store_close(struct store *s);
 /* True once a sync failed; see invariant 4. [any thread] */
 bool store_failed(const struct store *s);
 
-/* A closure: 0, or a negative error that rolls its change back and is returned to the caller. */
+/* A closure: 0, or a negative error that rolls its change back and is returned to the caller.
+ *
+ * In a commit it may be run twice, since another one failed that shared its transaction; what the
+ * first run did to the database is gone by then. So it sets what it tells its caller (an id, a
+ * count) anew each time, takes nothing from a run before, and does nothing outside the database
+ * that can't be done again. */
 typedef int (*store_fn)(struct db *db, void *arg);
 
 /* A blob to be written with a commit: immutable bytes, given in parts. */

@@ -3,7 +3,14 @@
  * Two threads do the same. Each takes all commits that wait (a group), appends their blobs to the
  * segment and syncs it, then runs the closures in one transaction and commits that. The two steps
  * have a turn each, so while one group's rows are committed the blobs of the next are synced, and
- * a group that comes alone goes through without changing threads. */
+ * a group that comes alone goes through without changing threads.
+ *
+ * A group is taken no sooner than the closures of the one before have run: what comes until then
+ * would wait anyway, and two groups of fifty take fewer syncs than one of ten and one of ninety.
+ *
+ * The closures of a group run without a savepoint each, since that costs as much as a small
+ * closure. When one of them fails the transaction is rolled back and all of them are run again,
+ * now in savepoints, so that only the one that fails is undone. */
 #include <errno.h>
 
 #include "base/checksum.h"
@@ -13,6 +20,7 @@
 enum {
 	GROUP_COMMITS_MAX = 1024,
 	GROUP_BYTES_MAX = 16 << 20, /* of blobs; a larger one is a group of its own */
+	CAREFUL_GROUPS = 32,        /* with savepoints, after a closure failed */
 	WRITER_STACK_BYTES = 1 << 20,
 };
 
@@ -37,10 +45,12 @@ static void summarize_blob(struct store_blob *blob, bool moves)
 static void enqueue(struct store *s, struct commit *c)
 {
 	pthread_mutex_lock(&s->queue_lock);
+	bool ring = !s->queue && !s->running;
 	*s->queue_end = c;
 	s->queue_end = &c->next;
-	pthread_cond_signal(&s->queue_filled);
 	pthread_mutex_unlock(&s->queue_lock);
+	if (ring)
+		pthread_cond_signal(&s->queue_filled);
 }
 
 static void block(struct store *s, struct commit *c)
@@ -114,7 +124,7 @@ static uint64_t commit_bytes(const struct commit *c)
 static struct commit *take_group(struct store *s)
 {
 	pthread_mutex_lock(&s->queue_lock);
-	while (!s->queue && !s->stopping)
+	while (s->running || (!s->queue && !s->stopping))
 		pthread_cond_wait(&s->queue_filled, &s->queue_lock);
 	struct commit *group = s->queue;
 	struct commit **end = &s->queue;
@@ -207,11 +217,14 @@ static void append_group(struct store *s, struct commit *group)
 
 /* --- its transaction ----------------------------------------------------------------- */
 
+/* May be for the second time. */
 static int run_closure(struct db *db, struct commit *c)
 {
 	db->broken = 0;
 	db->blobs = c->blobs;
 	db->blob_count = c->blob_count;
+	for (size_t i = 0; i < c->blob_count; i++)
+		c->blobs[i].own.refs = 0;
 	int rc = c->fn ? c->fn(db, c->arg) : 0;
 	db->blob_count = 0;
 	if (rc == 0)
@@ -233,34 +246,94 @@ static void run_in_savepoint(struct db *db, struct commit *c)
 		c->rc = rc;
 }
 
-/* Runs what can be run of a group; *kept_out tells how many closures are to be committed. Not 0:
- * the transaction is lost as a whole. */
-static int run_group(struct db *db, struct commit *group, size_t *kept_out)
+/* What the two below return when the transaction is lost as a whole. */
+static int lost(const struct db *db) { return db->broken ? db->broken : -EIO; }
+
+/* Runs what can be run of a group; *kept_out tells how many closures are to be committed. */
+static int run_with_care(struct db *db, struct commit *group, size_t *kept_out)
 {
-	bool alone = !group->next;
 	size_t kept = 0;
 	for (struct commit *c = group; c; c = c->next) {
 		if (c->rc != 0)
 			continue;
-		if (alone)
-			c->rc = run_closure(db, c);
-		else
-			run_in_savepoint(db, c);
+		run_in_savepoint(db, c);
 		if (!db_in_transaction(db))
-			return db->broken ? db->broken : -EIO;
+			return lost(db);
 		kept += c->rc == 0;
 	}
 	*kept_out = kept;
 	return 0;
 }
 
+/* The same without savepoints. -EAGAIN: one of several failed. */
+static int run_freely(struct db *db, struct commit *group, size_t *kept_out)
+{
+	size_t kept = 0;
+	for (struct commit *c = group; c; c = c->next) {
+		if (c->rc != 0)
+			continue;
+		int rc = run_closure(db, c);
+		if (db_in_transaction(db) && rc != 0 && group->next)
+			return -EAGAIN;
+		c->rc = rc;
+		if (!db_in_transaction(db))
+			return lost(db);
+		kept += rc == 0;
+	}
+	*kept_out = kept;
+	return 0;
+}
+
+static int begin_again(struct db *db)
+{
+	int rc = db_execute(db, "ROLLBACK");
+	return rc == 0 ? db_execute(db, "BEGIN IMMEDIATE") : rc;
+}
+
+/* Who makes closures fail now and then must not have every group run twice. */
+static int run_group(struct store *s, struct commit *group, size_t *kept_out)
+{
+	struct db *db = s->writer;
+	int rc = -EAGAIN;
+	if (s->careful == 0 || !group->next) {
+		rc = run_freely(db, group, kept_out);
+		if (rc != -EAGAIN)
+			return rc;
+		s->careful = CAREFUL_GROUPS;
+		rc = begin_again(db);
+		if (rc != 0)
+			return rc;
+	}
+	s->careful--;
+	return run_with_care(db, group, kept_out);
+}
+
+/* While the rows of this group are synced, the blobs of the next can be. */
+static void let_next_group(struct store *s)
+{
+	pthread_mutex_lock(&s->queue_lock);
+	s->running = false;
+	bool ring = s->queue || s->stopping;
+	pthread_mutex_unlock(&s->queue_lock);
+	if (ring)
+		pthread_cond_signal(&s->queue_filled);
+}
+
+static void hold_next_group(struct store *s)
+{
+	pthread_mutex_lock(&s->queue_lock);
+	s->running = true;
+	pthread_mutex_unlock(&s->queue_lock);
+}
+
 static int transact(struct store *s, struct commit *group)
 {
 	struct db *db = s->writer;
-	size_t kept;
-	int rc = db_execute(db, "BEGIN IMMEDIATE");
+	size_t kept = 0;
+	int rc = store_failed(s) ? -EIO : db_execute(db, "BEGIN IMMEDIATE");
 	if (rc == 0)
-		rc = run_group(db, group, &kept);
+		rc = run_group(s, group, &kept);
+	let_next_group(s);
 	if (rc == 0)
 		rc = db_execute(db, kept > 0 ? "COMMIT" : "ROLLBACK");
 	if (rc != 0 && db_in_transaction(db))
@@ -293,7 +366,7 @@ static void disown_records(struct store *s, const struct commit *c)
 
 static void commit_group(struct store *s, struct commit *group)
 {
-	int rc = store_failed(s) ? -EIO : transact(s, group);
+	int rc = transact(s, group);
 	bool full = false, kept = false;
 	if (rc == -EIO)
 		store_fail(s, "database", rc);
@@ -360,6 +433,7 @@ static void *run_writer(void *arg)
 			break;
 		append_group(s, group);
 		pthread_mutex_lock(&s->commit_turn);
+		hold_next_group(s);
 		pthread_mutex_unlock(&s->append_turn);
 		commit_group(s, group);
 		pthread_mutex_unlock(&s->commit_turn);

@@ -65,6 +65,7 @@ struct store {
 	pthread_cond_t queue_filled;
 	struct commit *queue;
 	struct commit **queue_end;
+	bool running; /* the closures of a group: until they have, more commits may come */
 	bool stopping;
 
 	/* A group holds the turn to append, then the turn to commit; a writer takes the second
@@ -73,6 +74,7 @@ struct store {
 	struct segment_log *log; /* append turn */
 	uint64_t next_blob_id;   /* append turn */
 	struct db *writer;       /* commit turn */
+	int careful;             /* commit turn: groups to be run in savepoints */
 	int wal_pages;           /* commit turn */
 	bool full;               /* commit turn: told that the disk is */
 	struct store_writer writers[STORE_WRITERS];
