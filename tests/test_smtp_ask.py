@@ -1,8 +1,9 @@
 """VRFY, EXPN (RFC 5321) and ETRN (RFC 1985)."""
+import contextlib
 import json
 
 from conftest import wait_for
-from remote import Remote
+from remote import SILENCE, Remote
 from test_relay import entries, smarthost
 from test_smtp import Wire, running
 
@@ -74,26 +75,90 @@ def test_moved_takes_no_mail():
             assert smtp.data("Subject: x\r\n\r\nx\r\n")[0] == 250
 
 
+@contextlib.contextmanager
+def waiting(make_server, *to, config=""):
+    """A server with mail that is not due for an hour, and the remote that did not take it at first.
+    The remote takes mail after remote.away = False."""
+    def script(session, verb, line):
+        return "450 4.2.0 later" if remote.away and verb == "RCPT" else None
+    with Remote(script) as remote:
+        remote.away = True
+        server = make_server(config=smarthost(remote) + "queue { retry-first = 1h }\n" + config)
+        with server.smtp() as smtp:
+            for address in to:
+                smtp.sendmail("alice@example.test", [address], f"Subject: {address}\r\n\r\nx\r\n")
+        wait_for(lambda: len([e for e in entries(server) if e["attempts"] == 1]) == len(to), 20,
+                 "tries")
+        yield server, remote
+
+
+def recipients(remote):
+    return sorted(r for t in remote.taken for r in t.recipients)
+
+
 def test_etrn(make_server):
     """What waits for an hour goes at once, and for one domain only."""
-    away = True
-
-    def script(session, verb, line):
-        return "450 4.2.0 later" if away and verb == "RCPT" else None
-    with Remote(script) as remote:
-        server = make_server(config=smarthost(remote) + "queue { retry-first = 1h }")
-        with server.smtp() as smtp:
-            for to in "a@one.test", "b@two.test":
-                smtp.sendmail("alice@example.test", [to], "Subject: etrn\r\n\r\nx\r\n")
-        wait_for(lambda: len([e for e in entries(server) if e["attempts"] == 1]) == 2, 20, "tries")
-        away = False
+    with waiting(make_server, "a@one.test", "b@two.test") as (server, remote):
+        remote.away = False
         with Wire(server) as wire:
             wire.send("EHLO client.test\r\n")
             assert "250-ETRN" in wire.reply()
-            wire.expect("ETRN none.test", "251 2.0.0")
-            wire.expect("ETRN @one.test", "459 4.7.1")
-            wire.expect("ETRN #queue", "459 4.7.1")
-            wire.expect("ETRN ONE.test", "253 2.0.0 1 ")
+            wire.expect("ETRN none.test", "251 2.0.0 OK, no messages waiting for node none.test")
+            wire.expect("ETRN test", "251")
+            wire.expect("ETRN #nothing", "459 4.5.4 Node not allowed")
+            wire.expect("ETRN ONE.test",
+                        "253 2.0.0 OK, 1 pending messages for node one.test started")
         wait_for(lambda: remote.taken, 20, "mail")
-        assert [t.recipients for t in remote.taken] == [["a@one.test"]]
+        assert recipients(remote) == ["a@one.test"]
         wait_for(lambda: len(entries(server)) == 1, 20, "record")
+
+
+def test_etrn_subdomains_and_queues(make_server):
+    to = ["a@one.test", "b@sub.one.test", "c@notone.test", "d@two.test"]
+    with waiting(make_server, *to) as (server, remote):
+        remote.away = False
+        with Wire(server) as wire:
+            wire.expect("EHLO client.test", "250")
+            wire.expect("ETRN @one.test", "253 2.0.0 OK, 2 pending messages")
+            wait_for(lambda: recipients(remote) == ["a@one.test", "b@sub.one.test"], 20, "two")
+            wait_for(lambda: len(entries(server)) == 2, 20, "record")
+            wire.expect("ETRN #127.0.0.1", "250 2.0.0 OK, queuing for node 127.0.0.1 started")
+            wait_for(lambda: recipients(remote) == to, 20, "all")
+            wire.expect("ETRN #ALL", "250 2.0.0 OK, queuing")
+
+
+def test_etrn_goes_over_a_new_connection(make_server):
+    """The one that is open and idle may lead to where the host was before."""
+    with waiting(make_server, "a@one.test") as (server, remote):
+        remote.away = False
+        with Wire(server) as wire, server.smtp() as smtp:
+            wire.expect("EHLO client.test", "250")
+            smtp.sendmail("alice@example.test", ["b@two.test"], "Subject: x\r\n\r\nx\r\n")
+            wait_for(lambda: remote.taken, 20, "the connection")
+            wire.expect("ETRN one.test", "253")
+            wait_for(lambda: len(remote.taken) == 2, 20, "mail")
+        assert remote.taken[0].session.number != remote.taken[1].session.number
+
+
+def test_etrn_while_it_is_being_sent(make_server):
+    """252: nothing to start, it is on its way."""
+    with waiting(make_server, "a@one.test") as (server, remote):
+        remote.script = lambda session, verb, line: SILENCE if verb == "MAIL" else None
+        with Wire(server) as wire:
+            wire.expect("EHLO client.test", "250")
+            wire.expect("ETRN one.test", "253")
+            wait_for(lambda: sum(s.verbs.count("MAIL") for s in remote.sessions) == 2, 20,
+                     "an attempt")
+            wire.expect("ETRN one.test",
+                        "252 2.0.0 OK, pending messages for node one.test started")
+
+
+def test_etrn_for_whom_it_is_meant(make_server):
+    nobody, all_may = (make_server(config=f"smtp {{ etrn = {who} }}")
+                       for who in ("nobody", "everybody"))
+    with Wire(nobody) as wire:
+        wire.expect("EHLO client.test", "250")
+        wire.expect("ETRN one.test", "502 5.5.1")
+    with Wire(all_may) as wire:
+        wire.expect("EHLO client.test", "250")
+        wire.expect("ETRN one.test", "251 2.0.0")

@@ -95,31 +95,10 @@ static void kick_queue(void *arg)
 	queue_added(s->queue);
 }
 
-struct queue_run {
-	struct queue_filter filter;
-	int64_t count;
-};
-
-static int run_in_commit(struct db *db, void *arg)
+static int run_queue(void *arg, struct post_run *run)
 {
-	struct queue_run *run = arg;
-	return queue_act(db, QUEUE_RETRY, &run->filter, clock_wall_ms(), &run->count);
-}
-
-static int run_queue(void *arg, struct slice domain, int64_t *count_out)
-{
-	struct server *s = arg;
-	struct arena *arena = arena_new();
-	struct queue_run run = { .filter.to = arena_concat(
-					 arena, (struct slice[]){ SLICE("@"), domain }, 2) };
-	int rc = store_commit(s->store, NULL, 0, run_in_commit, &run);
-	arena_free(arena);
-	if (rc < 0)
-		return rc;
-	if (run.count > 0)
-		queue_kick(s->queue);
-	*count_out = run.count;
-	return 0;
+	const struct server *s = arg;
+	return queue_run(s->queue, run);
 }
 
 static int open_post(struct server *s)

@@ -110,6 +110,7 @@ struct config {
 		enum priority_trust priority;
 		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
 		enum config_who vrfy;      /* who is told about local users; others 252 */
+		enum config_who etrn;      /* who may have the queue run; nobody: 502 */
 		enum config_who expn;      /* who is told about lists; nobody: 502 */
 	} smtp;
 	struct {

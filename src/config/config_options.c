@@ -132,6 +132,9 @@ const struct config_option config_options[] = {
 	{ "smtp", "no-soliciting", CONFIG_TEXT, NULL, AT(smtp.no_soliciting),
 	  "Kinds of solicitation that are refused (RFC 3865), as \"net.example:ADV,org.example:ADLT\"; "
 	  "\"*\" is every kind." },
+	{ "smtp", "etrn", CONFIG_CHOICE, "trusted", AT(smtp.etrn),
+	  "Who may have what waits for a domain sent at once: nobody (502), trusted or everybody.",
+	  .choices = { "nobody", "trusted", "everybody" } },
 	{ "smtp", "vrfy", CONFIG_CHOICE, "nobody", AT(smtp.vrfy),
 	  "Whom VRFY tells about users and aliases: nobody, trusted (who has logged in, or comes "
 	  "from relay-networks) or everybody. All others get 252.",

@@ -9,6 +9,7 @@
  *     queue_record    collects outcomes and commits many at once, bounces included
  *     queue_dsn       what the sender is told (RFC 3461, 3464)
  *     queue_admin     what the operator may do
+ *     queue_run       what a client may, by ETRN
  *
  * Invariants:
  *   1. A recipient row goes away only in the commit that records its end (relayed, dropped) or
@@ -55,6 +56,9 @@ struct queue_counts {
 	uint64_t connects;                   /* since the start */
 	uint64_t records;                    /* commits of outcomes */
 };
+/* What waits for a domain is due now, and goes over new connections: ETRN. -ENOENT: there is no
+ * such queue. Parks the fiber. */
+int queue_run(struct queue *q, struct post_run *run);
 /* [any thread] */
 struct queue_counts queue_counts(const struct queue *q);
 

@@ -24,6 +24,7 @@ struct delivery {
 	const char *host;
 	struct slice peer, tls;
 	int64_t opened_ms; /* monotonic */
+	unsigned era;      /* queue_ready_renew() */
 	bool was_idle;
 };
 
@@ -134,6 +135,7 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 	const struct queue_config *c = &d->queue->config;
 	struct client_route route;
 	arena_reset(d->arena);
+	d->era = queue_ready_era(d->queue->ready, d->destination);
 	d->host = NULL;
 	d->peer = d->tls = SLICE_EMPTY;
 	int rc = client_route_find(c->dns, c->config, d->arena, job->domain, deadline_in(ROUTE_MS),
@@ -219,7 +221,8 @@ static bool was_stale(const struct delivery *d, const struct queue_job *job,
 
 static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
-	if (d->client && d->was_idle && smtp_client_has_input(d->client))
+	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
+	                  (d->was_idle && smtp_client_has_input(d->client))))
 		disconnect(d);
 	for (;;) {
 		int rc = d->client ? 0 : connect_to(d, job, outcome);

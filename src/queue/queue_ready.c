@@ -27,6 +27,7 @@ struct queue_destination {
 	size_t admitted;   /* in this page, not put yet */
 	unsigned connections;
 	unsigned idle_connections;
+	unsigned era;            /* see queue_ready_renew() */
 	unsigned failures;       /* of its host, in a row */
 	int64_t pause_until_ms;  /* wall clock; 0: none */
 	int64_t pushed_until_us; /* see LATER_MS */
@@ -356,6 +357,23 @@ struct queue_job *queue_ready_wait(struct queue_ready *r, struct queue_destinati
 	note_hunger(r, d);
 	pthread_mutex_unlock(&r->lock);
 	return job;
+}
+
+void queue_ready_renew(struct queue_ready *r, struct slice key)
+{
+	pthread_mutex_lock(&r->lock);
+	struct queue_destination *d = hash_find(r->destinations, key);
+	if (d)
+		d->era++;
+	pthread_mutex_unlock(&r->lock);
+}
+
+unsigned queue_ready_era(struct queue_ready *r, const struct queue_destination *d)
+{
+	pthread_mutex_lock(&r->lock);
+	unsigned era = d->era;
+	pthread_mutex_unlock(&r->lock);
+	return era;
 }
 
 void queue_ready_works(struct queue_ready *r, struct queue_destination *d)

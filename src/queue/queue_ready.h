@@ -60,6 +60,10 @@ struct queue_job *queue_ready_take(struct queue_ready *r, struct queue_destinati
 /* The same, but waits up to idle_ms for one, unless others want the connection's place. */
 struct queue_job *queue_ready_wait(struct queue_ready *r, struct queue_destination *d,
                                    int64_t idle_ms);
+/* Connections that are open now are to take no further job: their era is over. */
+void queue_ready_renew(struct queue_ready *r, struct slice key);
+/* The era of a connection that is opened now. */
+unsigned queue_ready_era(struct queue_ready *r, const struct queue_destination *d);
 /* The host works: an end to its failures, and to a pause. */
 void queue_ready_works(struct queue_ready *r, struct queue_destination *d);
 /* The host is in trouble. Begins a pause (or finds one begun by another connection) and returns

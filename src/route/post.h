@@ -15,6 +15,20 @@ struct post_parcel;
 struct store;
 struct mailboxes;
 
+/* Which mail is to be sent now (ETRN), and how many recipients that are. */
+enum post_run_kind {
+	POST_RUN_DOMAIN,     /* for the domain, canonical */
+	POST_RUN_SUBDOMAINS, /* and for those below it */
+	POST_RUN_QUEUE,      /* by the smarthost of that name; "all": whatever waits */
+};
+struct post_run {
+	enum post_run_kind kind;
+	struct slice name;
+	/* out */
+	int64_t started; /* that waited, and are due now */
+	int64_t working; /* that were being sent already */
+};
+
 struct post_config {
 	struct store *store;
 	struct mailboxes *mailboxes;
@@ -22,9 +36,8 @@ struct post_config {
 	/* Called after a commit that put something into the queue. */
 	void (*queued)(void *arg);
 	void *queued_arg;
-	/* Makes all that waits for a domain (canonical) due now and tells how many recipients that
-	 * are; 0 or a negative errno. Gets queued_arg. NULL: there is no queue. */
-	int (*run_queue)(void *arg, struct slice domain, int64_t *count_out);
+	/* Runs the queue for post_run_queue(). Gets queued_arg. NULL: there is no queue. */
+	int (*run_queue)(void *arg, struct post_run *run);
 };
 int post_open(const struct post_config *config, struct post **out);
 /* A random name of this process. If there is a `queued`, what enters the queue is leased to that
@@ -80,8 +93,9 @@ enum post_verdict post_expand(struct post *p, const struct post_client *client, 
 enum { POST_SAME_NAME_MAX = 20 };
 int post_find_local_part(struct post *p, struct slice local, struct arena *arena,
                          struct post_members *out);
-/* ETRN: see struct post_config. -EOPNOTSUPP without a queue. */
-int post_run_queue(struct post *p, struct slice domain, int64_t *count_out);
+/* Sends what waits over new connections. -ENOENT: there is no queue of that name; -EOPNOTSUPP:
+ * there is none at all. Parks the fiber. */
+int post_run_queue(struct post *p, struct post_run *run);
 /* May this account send as this address? True also for the empty reverse-path. */
 bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
                       struct slice domain);

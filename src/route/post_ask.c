@@ -79,9 +79,9 @@ int post_find_local_part(struct post *p, struct slice local, struct arena *arena
 	return store_read(p->config.store, post_find_in_read, &n);
 }
 
-int post_run_queue(struct post *p, struct slice domain, int64_t *count_out)
+int post_run_queue(struct post *p, struct post_run *run)
 {
 	if (!p->config.run_queue)
 		return -EOPNOTSUPP;
-	return p->config.run_queue(p->config.queued_arg, domain, count_out);
+	return p->config.run_queue(p->config.queued_arg, run);
 }

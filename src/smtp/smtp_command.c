@@ -85,6 +85,11 @@ static bool smtp_has_expn(const struct smtp_session *s)
 	return s->config->smtp.expn != CONFIG_WHO_NOBODY;
 }
 
+static bool smtp_has_etrn(const struct smtp_session *s)
+{
+	return s->config->smtp.etrn != CONFIG_WHO_NOBODY;
+}
+
 #define VERB(text)                                                                                 \
 	{                                                                                          \
 		text, sizeof(text) - 1                                                             \
@@ -106,7 +111,7 @@ static const struct smtp_command commands[] = {
 	{ VERB("NOOP"), smtp_noop, 0, NULL },
 	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, NULL },
 	{ VERB("EXPN"), smtp_expn, NEEDS_ARGUMENT, smtp_has_expn },
-	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, NULL },
+	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_etrn },
 	{ VERB("HELP"), smtp_help, 0, NULL },
 	{ VERB("XCLIENT"), smtp_xclient, NEEDS_ARGUMENT | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("XFORWARD"), smtp_xforward, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_trust },

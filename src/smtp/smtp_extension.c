@@ -42,7 +42,10 @@ static bool smtp_offers_expn(const struct smtp_session *s)
 	return smtp_may_ask(s, s->config->smtp.expn);
 }
 
-static bool smtp_offers_etrn(const struct smtp_session *s) { return s->client.may_relay; }
+static bool smtp_offers_etrn(const struct smtp_session *s)
+{
+	return smtp_may_ask(s, s->config->smtp.etrn);
+}
 
 static void smtp_size_arguments(const struct smtp_session *s, struct buf *out)
 {

@@ -75,11 +75,12 @@ static const struct help_page pages[] = {
 	  "MAIL takes AUTH=address, which says who submitted the message first; it is\n"
 	  "read, and not believed." },
 	{ "ETRN",
-	  "ETRN name\n"
-	  "Asks for what waits for the host or domain of that name to be sent now, over a\n"
-	  "new connection to where the DNS or the route says: RFC 1985.\n"
-	  "250 the queue run began; 251 nothing waits; 253 so many wait, and are sent now;\n"
-	  "458 not possible now; 459 not allowed, and why." },
+	  "ETRN name | @domain | #queue\n"
+	  "Asks for what waits for the domain of that name to be sent now, over a new\n"
+	  "connection to where the DNS or the route says: RFC 1985. @ means the domain and\n"
+	  "those below it; #all all mail; # and the name of a smarthost what goes there.\n"
+	  "250 the queue run began; 251 nothing waits; 252 what waits is being sent already;\n"
+	  "253 so many wait, and are sent now; 458 not possible now; 459 not allowed." },
 	{ "SIZE",
 	  "MAIL FROM:<address> SIZE=bytes\n"
 	  "Declares how large the message will be: RFC 1870. What is larger than EHLO said\n"

@@ -288,6 +288,12 @@ enum smtp_parsed smtp_parse_vrfy(struct arena *arena, struct slice argument,
 	                        sizeof(vrfy_parameters) / sizeof(vrfy_parameters[0]), out);
 }
 
+/* What a host name or an address literal may have. */
+static bool is_queue_byte(char c)
+{
+	return byte_is_alnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
+}
+
 /* etrn = "ETRN" SP ( ["@"] domain / "#" atom ) CRLF                  RFC 1985, section 5 */
 bool smtp_parse_etrn(struct arena *arena, struct slice argument, struct smtp_etrn_command *out)
 {
@@ -295,7 +301,7 @@ bool smtp_parse_etrn(struct arena *arena, struct slice argument, struct smtp_etr
 	*out = (struct smtp_etrn_command){ .kind = SMTP_ETRN_NODE };
 	if (take_byte(&c, '#')) {
 		out->kind = SMTP_ETRN_QUEUE;
-		return take_while(&c, is_keyword_byte, KEYWORD_MAX, &out->name) &&
+		return take_while(&c, is_queue_byte, ADDRESS_DOMAIN_MAX, &out->name) &&
 		       cursor_at_end(&c);
 	}
 	if (take_byte(&c, '@'))

@@ -17,7 +17,6 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_VRFY_UNTOLD] = LINE(
 		"252 2.0.0 Cannot VRFY, but will take mail and attempt delivery"),
 	[SMTP_ANSWER_NOT_IN_ASCII] = LINE("252 2.6.8 Cannot tell without SMTPUTF8"),
-	[SMTP_ANSWER_NOTHING_WAITS] = LINE("251 2.0.0 No messages waiting"),
 	[SMTP_ANSWER_START_TLS] = LINE("220 2.0.0 Start TLS now"),
 	[SMTP_ANSWER_AUTH_OK] = LINE("235 2.7.0 Authentication succeeded"),
 	[SMTP_ANSWER_SEND_DATA] = LINE("354 Send the message, end it with a line of one dot"),
@@ -85,7 +84,8 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_BEGINS_FOLDED] = LINE("550 5.6.0 Message begins with a folded line"),
 	[SMTP_ANSWER_DISK_FULL] = LINE("452 4.3.1 No space left, try again later"),
 	[SMTP_ANSWER_CANNOT_QUEUE] = LINE("458 4.3.0 Cannot run the queue now"),
-	[SMTP_ANSWER_NODE_NOT_ALLOWED] = LINE("459 4.7.1 Not for this node"),
+	[SMTP_ANSWER_NODE_NOT_ALLOWED] = LINE("459 4.7.1 Node not allowed: log in first"),
+	[SMTP_ANSWER_NO_SUCH_QUEUE] = LINE("459 4.5.4 Node not allowed: there is no such queue"),
 	[SMTP_ANSWER_MAIL_LOOP] = LINE("554 5.4.6 Mail loop"),
 };
 
@@ -262,11 +262,12 @@ void smtp_say_ambiguous(struct smtp_session *s, const struct slice *addresses, s
 		               addresses[i]);
 }
 
-void smtp_say_started(struct smtp_session *s, int64_t count)
+void smtp_say_node(struct smtp_session *s, int code, const char *before, struct slice node,
+                   const char *after)
 {
-	s->last_code = 253;
-	if (conn_printf(s->base.conn, smtp_command_deadline(s),
-	                "253 2.0.0 %lld pending messages, started\r\n", (long long)count) < 0)
+	s->last_code = code;
+	if (conn_printf(s->base.conn, smtp_command_deadline(s), "%d 2.0.0 %s for node %.*s%s\r\n",
+	                code, before, SLICE_ARG(node), after) < 0)
 		smtp_end(s, "lost");
 }
 

@@ -20,7 +20,6 @@ enum smtp_answer {
 	SMTP_ANSWER_RECIPIENT_OK,
 	SMTP_ANSWER_VRFY_UNTOLD,
 	SMTP_ANSWER_NOT_IN_ASCII,
-	SMTP_ANSWER_NOTHING_WAITS,
 	SMTP_ANSWER_START_TLS,
 	SMTP_ANSWER_AUTH_OK,
 	SMTP_ANSWER_SEND_DATA,
@@ -88,6 +87,7 @@ enum smtp_answer {
 	SMTP_ANSWER_DISK_FULL,
 	SMTP_ANSWER_CANNOT_QUEUE,
 	SMTP_ANSWER_NODE_NOT_ALLOWED,
+	SMTP_ANSWER_NO_SUCH_QUEUE,
 	SMTP_ANSWER_MAIL_LOOP,
 	SMTP_ANSWER_COUNT
 };
@@ -113,8 +113,9 @@ void smtp_say_forwarded(struct smtp_session *s, struct slice address);
 void smtp_say_moved(struct smtp_session *s, struct slice address);
 /* 553 and whom a name could mean, one a line: RFC 5321 section 3.5.1. */
 void smtp_say_ambiguous(struct smtp_session *s, const struct slice *addresses, size_t count);
-/* For ETRN: 253, so many wait and are tried now. */
-void smtp_say_started(struct smtp_session *s, int64_t count);
+/* For ETRN: "253 2.0.0 OK, 3 pending messages for node x started". */
+void smtp_say_node(struct smtp_session *s, int code, const char *before, struct slice node,
+                   const char *after);
 /* 214 and a help text, its lines parted by LF. */
 void smtp_say_help(struct smtp_session *s, struct slice text);
 

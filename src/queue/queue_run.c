@@ -1,0 +1,116 @@
+/* ETRN (RFC 1985): what waits for a domain is due now, and goes over a new connection, as who asks
+ * may have another address than the host that an open one leads to. */
+#include <errno.h>
+
+#include "client/client_route.h"
+#include "queue/queue_internal.h"
+
+/* A domain that mail waits for. */
+struct waiting {
+	struct waiting *next;
+	struct slice domain;
+	int64_t free, leased; /* recipients */
+};
+
+struct run {
+	struct queue *queue;
+	struct post_run *asked;
+	struct arena *arena;
+	struct waiting *waiting;
+};
+
+/* A queue has the name of the smarthost that it leads to; "all" is every one. */
+static bool is_all(struct slice name) { return slice_equal_nocase(name, SLICE("all")); }
+
+static bool has_queue(const struct config *c, struct slice name)
+{
+	for (size_t i = 0; i < c->smarthost_count; i++) {
+		if (slice_equal_nocase(slice_from_str(c->smarthosts[i].host), name))
+			return true;
+	}
+	return is_all(name);
+}
+
+static bool is_below(struct slice domain, struct slice parent)
+{
+	return domain.len > parent.len && slice_ends_with(domain, parent) &&
+	       domain.data[domain.len - parent.len - 1] == '.';
+}
+
+static bool is_wanted(const struct run *r, struct slice domain)
+{
+	const struct config_smarthost *s;
+	struct slice name = r->asked->name;
+	switch (r->asked->kind) {
+	case POST_RUN_DOMAIN:
+		return slice_equal(domain, name);
+	case POST_RUN_SUBDOMAINS:
+		return slice_equal(domain, name) || is_below(domain, name);
+	case POST_RUN_QUEUE:
+		s = client_route_smarthost(r->queue->config.config, domain);
+		return is_all(name) || (s && slice_equal_nocase(slice_from_str(s->host), name));
+	}
+	return false;
+}
+
+static int find_waiting(struct db *db, struct run *r)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT domain, sum(CASE WHEN lease_owner IS NULL THEN 1 ELSE 0 END),"
+	                  " count(*) FROM queue_recipient WHERE held = 0 GROUP BY domain",
+	                  "");
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		if (!is_wanted(r, db_text(&rows, 0)))
+			continue;
+		struct waiting *w = ARENA_NEW(r->arena, struct waiting);
+		*w = (struct waiting){ .next = r->waiting,
+			               .domain = arena_copy(r->arena, db_text(&rows, 0)),
+			               .free = db_int(&rows, 1) };
+		w->leased = db_int(&rows, 2) - w->free;
+		r->waiting = w;
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+/* What is leased is in our hands already: it only learns what is wished. */
+static int run_commit(struct db *db, void *arg)
+{
+	struct run *r = arg;
+	r->waiting = NULL;
+	r->asked->started = r->asked->working = 0;
+	int rc = find_waiting(db, r);
+	for (const struct waiting *w = r->waiting; w && rc == 0; w = w->next) {
+		rc = db_run(db,
+		            "UPDATE queue_recipient SET asked = 1,"
+		            " due_ms = CASE WHEN lease_owner IS NULL THEN $2 ELSE due_ms END"
+		            " WHERE domain = $1 AND held = 0",
+		            "ti", w->domain, clock_wall_ms());
+		r->asked->started += w->free;
+		r->asked->working += w->leased;
+	}
+	return rc;
+}
+
+static void renew(struct run *r)
+{
+	const struct queue *q = r->queue;
+	for (const struct waiting *w = r->waiting; w; w = w->next)
+		queue_ready_renew(q->ready,
+		                  client_route_key(q->config.config, r->arena, w->domain));
+}
+
+int queue_run(struct queue *q, struct post_run *asked)
+{
+	if (asked->kind == POST_RUN_QUEUE && !has_queue(q->config.config, asked->name))
+		return -ENOENT;
+	struct run r = { .queue = q, .asked = asked, .arena = arena_new() };
+	int rc = store_commit(q->config.store, NULL, 0, run_commit, &r);
+	if (rc == 0)
+		renew(&r);
+	if (rc == 0 && asked->started > 0)
+		queue_kick(q);
+	arena_free(r.arena);
+	return rc;
+}
