@@ -139,6 +139,9 @@ static void print_auth(const struct auth *auth, struct buf *out)
 	labelled(out, "logins_total", "result", "accepted", c.accepted);
 	labelled(out, "logins_total", "result", "refused", c.refused);
 	labelled(out, "logins_total", "result", "unavailable", c.unavailable);
+	labelled(out, "logins_total", "result", "throttled", c.throttled);
+	gauge(out, "logins_waiting", "Logins whose answer waits, because of failures.",
+	      (double)c.waiting);
 }
 
 static void print_post(const struct post *post, struct buf *out)

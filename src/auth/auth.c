@@ -10,6 +10,7 @@
 #include "auth/auth_cache.h"
 #include "auth/auth_key.h"
 #include "auth/auth_line.h"
+#include "auth/auth_toll.h"
 #include "auth/kerberos.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
@@ -35,10 +36,11 @@ struct auth {
 	struct auth_cache *cache;
 	struct app_uses *uses;
 	struct kerberos *kerberos; /* NULL: not configured */
+	struct auth_toll *toll;
 	_Atomic int64_t pause_ms, remember_ms;
 	atomic_bool binding, legacy;
 	_Atomic int64_t legacy_until_ms; /* what was seen is believed */
-	_Atomic uint64_t accepted, refused, unavailable;
+	_Atomic uint64_t accepted, refused, unavailable, throttled;
 };
 
 const struct sasl *auth_sasl(const struct auth *a) { return &a->sasl; }
@@ -53,6 +55,7 @@ int auth_open(struct store *store, struct auth **out)
 	random_bytes(a->key, sizeof(a->key));
 	a->cache = auth_cache_new();
 	a->uses = app_uses_new();
+	a->toll = auth_toll_new();
 	a->hashers = auth_line_new(hashers < 1 ? 1 : hashers > HASHERS_MAX ? HASHERS_MAX : hashers);
 	a->pause_ms = REFUSAL_PAUSE_MS;
 	a->remember_ms = REMEMBER_MS;
@@ -72,6 +75,7 @@ void auth_close(struct auth *a)
 		return;
 	app_uses_flush(a->uses, a->store);
 	app_uses_free(a->uses);
+	auth_toll_free(a->toll);
 	sasl_close(&a->sasl);
 	kerberos_close(a->kerberos);
 	auth_line_free(a->hashers);
@@ -86,7 +90,9 @@ struct auth_counts auth_counts(const struct auth *a)
 {
 	return (struct auth_counts){ .accepted = a->accepted,
 		                     .refused = a->refused,
-		                     .unavailable = a->unavailable };
+		                     .unavailable = a->unavailable,
+		                     .throttled = a->throttled,
+		                     .waiting = auth_toll_waiting(a->toll) };
 }
 
 void auth_set_kerberos(struct auth *a, struct kerberos *k) { a->kerberos = k; }
@@ -94,6 +100,11 @@ void auth_set_kerberos(struct auth *a, struct kerberos *k) { a->kerberos = k; }
 const struct kerberos *auth_kerberos(const struct auth *a) { return a->kerberos; }
 
 void auth_set_refusal_pause(struct auth *a, int64_t ms) { a->pause_ms = ms; }
+
+void auth_set_toll(struct auth *a, int64_t max_ms, int64_t half_ms)
+{
+	auth_toll_set(a->toll, max_ms, half_ms);
+}
 
 void auth_set_remember(struct auth *a, int64_t ms) { a->remember_ms = ms; }
 
@@ -287,6 +298,55 @@ static const char *service_name(enum auth_service service)
 	return "";
 }
 
+/* Lets an answer wait, from when the client tried: what looking it up has taken does not show.
+ * False: there is no place to wait in. */
+static bool wait_for_answer(struct auth *a, const struct auth_client *client, int64_t ms)
+{
+	const struct net_address *from = auth_client_address(client);
+	if (ms <= 0)
+		return true;
+	if (!auth_toll_enter(a->toll, from))
+		return false;
+	fiber_sleep(client->tried_ms + ms);
+	auth_toll_leave(a->toll, from);
+	return true;
+}
+
+static int64_t refusal_pause(const struct auth *a)
+{
+	int64_t pause = a->pause_ms;
+	return pause > 0 ? pause + (int64_t)random_below((uint64_t)pause) : 0;
+}
+
+static enum auth_result conclude_failure(struct auth *a, const struct auth_client *client,
+                                         struct slice name, enum auth_result result)
+{
+	const struct net_address *from = auth_client_address(client);
+	int64_t now_ms = clock_monotonic_ms();
+	int64_t toll_ms = auth_toll_of(a->toll, from, name, now_ms);
+	/* At once: those that try at the same time are to feel it. */
+	auth_toll_fail(a->toll, from, name, now_ms);
+	a->refused++;
+	if (wait_for_answer(a, client, toll_ms + refusal_pause(a)))
+		return result;
+	a->throttled++;
+	return AUTH_UNAVAILABLE;
+}
+
+static enum auth_result conclude_success(struct auth *a, const struct auth_client *client,
+                                         struct slice name)
+{
+	const struct net_address *from = auth_client_address(client);
+	int64_t now_ms = clock_monotonic_ms();
+	if (!wait_for_answer(a, client, auth_toll_of(a->toll, from, name, now_ms))) {
+		a->throttled++;
+		return AUTH_UNAVAILABLE;
+	}
+	auth_toll_forgive(a->toll, from, name, clock_monotonic_ms());
+	a->accepted++;
+	return AUTH_OK;
+}
+
 enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
                                const char *mechanism, struct slice name, enum auth_result result)
 {
@@ -296,16 +356,14 @@ enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
 		net_address_ip(conn_peer(client->conn), ip);
 	struct slice shown = slice_sub(name, 0, NAME_MAX_BYTES);
 	if (result == AUTH_OK) {
-		a->accepted++;
-		log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
-		         kv_str("service", service), kv_str("mechanism", mechanism));
+		result = conclude_success(a, client, name);
+		if (result == AUTH_OK)
+			log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
+			         kv_str("service", service), kv_str("mechanism", mechanism));
 	} else if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK) {
-		a->refused++;
 		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", ip),
 		         kv_str("service", service), kv_str("mechanism", mechanism));
-		int64_t pause = a->pause_ms;
-		if (pause > 0)
-			fiber_sleep(deadline_in(pause + (int64_t)random_below((uint64_t)pause)));
+		result = conclude_failure(a, client, name, result);
 	} else if (result == AUTH_UNAVAILABLE) {
 		a->unavailable++;
 		log_error("auth.unavailable", kv_slice("name", shown), kv_str("client", ip),
@@ -314,10 +372,22 @@ enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
 	return result;
 }
 
+bool auth_may_try(struct auth *a, const struct auth_client *client)
+{
+	if (auth_toll_has_room(a->toll, auth_client_address(client)))
+		return true;
+	a->throttled++;
+	return false;
+}
+
 enum auth_result auth_login(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out)
 {
-	enum auth_result result = auth_check(a, arena, client, name, password, identity_out);
-	return auth_conclude(a, client, "login", name, result);
+	struct auth_client trying = *client;
+	trying.tried_ms = clock_monotonic_ms();
+	if (!auth_may_try(a, client))
+		return AUTH_UNAVAILABLE;
+	enum auth_result result = auth_check(a, arena, &trying, name, password, identity_out);
+	return auth_conclude(a, &trying, "login", name, result);
 }

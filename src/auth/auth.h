@@ -4,8 +4,8 @@
  * purpose, and only so many at a time: a flood of logins waits in line, and does not eat the
  * memory; nor does one client's flood hold up another's login. One that was right a while ago is
  * not hashed again. Texts are base64 on the wire: the protocol passes what it read, and sends what
- * it gets, without looking inside. A refusal comes after a pause of a second or two; every outcome
- * is logged. [fiber] */
+ * it gets, without looking inside. A refusal comes after a pause of a second or two, and the more
+ * have failed before, the later comes any answer (auth_toll.h); every outcome is logged. [fiber] */
 #ifndef VEREDUS_AUTH_AUTH_H
 #define VEREDUS_AUTH_AUTH_H
 
@@ -25,6 +25,8 @@ void auth_close(struct auth *a);
 
 struct auth_counts {
 	uint64_t accepted, refused, unavailable;
+	uint64_t throttled; /* not looked at, as too many wait already because of failures */
+	uint64_t waiting;   /* now */
 };
 /* [any thread] */
 struct auth_counts auth_counts(const struct auth *a);
@@ -34,6 +36,9 @@ struct auth_counts auth_counts(const struct auth *a);
 int auth_use_key_file(struct auth *a, const char *path);
 /* How long a refusal takes, and as much again by chance. 0: none. */
 void auth_set_refusal_pause(struct auth *a, int64_t ms);
+/* What failures before cost a login at most, and how fast they are forgotten: auth_toll.h. 0: they
+ * cost nothing. */
+void auth_set_toll(struct auth *a, int64_t max_ms, int64_t half_ms);
 /* How long a right password is not hashed again. 0: always. */
 void auth_set_remember(struct auth *a, int64_t ms);
 /* Some account has got, or lost, what CRAM-MD5 and DIGEST-MD5 need: look again whether to offer
@@ -59,6 +64,7 @@ struct auth_client {
 	const struct conn *conn; /* NULL: over none */
 	enum auth_service service;
 	bool clear_allowed; /* mechanisms that show the password also without TLS */
+	int64_t tried_ms;   /* monotonic; when it tried, set inside src/auth */
 };
 
 /* The mechanisms to announce, best first, separated by spaces ("SCRAM-SHA-256 PLAIN"). */
@@ -80,7 +86,8 @@ enum auth_result {
 	AUTH_NEEDS_TLS,   /* mechanism not without TLS (538 5.7.11) */
 	AUTH_BAD_SYNTAX,  /* not base64, or not what the mechanism expects (501 5.5.2) */
 	AUTH_CANCELLED,   /* the client sent "*" (501 5.0.0) */
-	AUTH_UNAVAILABLE, /* the store does not answer (454 4.7.0) */
+	AUTH_UNAVAILABLE, /* the store does not answer, or too many logins wait because of
+	                     failures before them (454 4.7.0) */
 };
 
 /* Begins. initial: the client's initial response in base64, "=" for an empty one, NULL when

@@ -36,6 +36,7 @@ static inline struct fixture *fixture_new(store_fn add)
 	assert_int_equal(store_commit(f->store, NULL, 0, add, f), 0);
 	assert_int_equal(auth_open(f->store, &f->auth), 0);
 	auth_set_refusal_pause(f->auth, 0);
+	auth_set_toll(f->auth, 0, 1000);
 	assert_int_equal(gsasl_init(&f->client), GSASL_OK);
 	return f;
 }

@@ -245,6 +245,7 @@ static enum auth_result step_ours(struct auth_exchange *e, struct slice said,
 static enum auth_result step(struct auth_exchange *e, struct slice answer,
                              struct slice *challenge_out)
 {
+	e->client.tried_ms = clock_monotonic_ms();
 	if (e->mechanism->speak)
 		return step_ours(e, answer, challenge_out);
 	char *out = NULL;
@@ -317,6 +318,8 @@ enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct au
 		return AUTH_NEEDS_TLS;
 	if (!is_offered(m, offer))
 		return AUTH_NOT_OFFERED;
+	if (!auth_may_try(a, client))
+		return AUTH_UNAVAILABLE;
 	if (new_exchange(a, arena, client, m, &e) < 0)
 		return AUTH_NOT_OFFERED;
 	*exchange_out = e;

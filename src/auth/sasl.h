@@ -72,7 +72,10 @@ void sasl_close(struct sasl *s);
 enum auth_result auth_check(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out);
-/* Counts, logs, and lets a refusal take its time. Returns the result. */
+/* False if the client is not to try now: it is told AUTH_UNAVAILABLE. */
+bool auth_may_try(struct auth *a, const struct auth_client *client);
+/* Counts, logs, and lets an answer take its time, counted from client->tried_ms. Returns the
+ * result, or AUTH_UNAVAILABLE if nobody may know it. */
 enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
                                const char *mechanism, struct slice name, enum auth_result result);
 /* What a SCRAM server says about a name. */

@@ -75,6 +75,7 @@ static int open_auth(struct server *s)
 	if (rc < 0)
 		return failed("auth", rc, "auth.key in the data directory must be readable");
 	auth_set_refusal_pause(s->auth, s->config->auth.refusal_pause_ms);
+	auth_set_toll(s->auth, s->config->auth.toll_max_ms, s->config->auth.toll_half_ms);
 	auth_set_remember(s->auth, s->config->auth.remember_ms);
 	auth_set_binding(s->auth, s->config->auth.channel_binding);
 	return open_kerberos(s);

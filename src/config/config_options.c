@@ -171,6 +171,12 @@ const struct config_option config_options[] = {
 	{ "auth", "refusal-pause", CONFIG_DURATION, "1500ms", AT(auth.refusal_pause_ms),
 	  "How long a client with a wrong password waits for the answer, and up to as much again.",
 	  .max = SECONDS(60) },
+	{ "auth", "failure-wait-max", CONFIG_DURATION, "20s", AT(auth.toll_max_ms),
+	  "The longest that logins are made to wait because of failures before them, from the same "
+	  "client or with the same name; the wait doubles with each. 0 is no wait.",
+	  .max = SECONDS(120) },
+	{ "auth", "failure-half-life", CONFIG_DURATION, "10m", AT(auth.toll_half_ms),
+	  "In how long failed logins come to count half.", .min = SECONDS(1), .max = DAYS(1) },
 	{ "auth", "remember", CONFIG_DURATION, "10m", AT(auth.remember_ms),
 	  "How long a password that was right is not hashed again (a keyed digest of it is kept in "
 	  "memory); 0 hashes always.", .max = DAYS(1) },

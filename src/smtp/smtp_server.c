@@ -95,8 +95,12 @@ static void smtp_read_command(struct smtp_session *s)
 {
 	struct slice line;
 	enum line_end end;
-	int rc = conn_read_line(s->base.conn, s->config->smtp.max_command_bytes, &line, &end,
-	                        smtp_command_deadline(s));
+	size_t max = s->config->smtp.max_command_bytes;
+	int rc = conn_read_line(s->base.conn, max > SMTP_AUTH_LINE_MAX ? max : SMTP_AUTH_LINE_MAX,
+	                        &line, &end, smtp_command_deadline(s));
+	/* AUTH with its initial response may be as long as a line of the exchange. */
+	if (rc > 0 && line.len > max && !slice_starts_with_nocase(line, SLICE("AUTH ")))
+		rc = -EMSGSIZE;
 	if (rc == -EMSGSIZE)
 		smtp_say(s, SMTP_ANSWER_LINE_TOO_LONG);
 	else if (rc <= 0)

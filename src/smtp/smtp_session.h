@@ -11,7 +11,7 @@
 
 enum {
 	SMTP_VERB_MAX = 32, /* rows of the command table, and one for what is in none */
-	/* RFC 4954 section 4.5.3.1: a base64 line of an AUTH exchange. */
+	/* RFC 4954 sections 3 and 4: the AUTH command, and a base64 line of its exchange. */
 	SMTP_AUTH_LINE_MAX = 12288,
 };
 
