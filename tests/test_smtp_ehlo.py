@@ -5,7 +5,7 @@ import pytest
 
 from test_smtp import Wire
 
-ALWAYS = ["8BITMIME", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES", "HELP",
+ALWAYS = ["8BITMIME", "CHUNKING", "DELIVERBY", "DSN", "ENHANCEDSTATUSCODES", "HELP",
           "LIMITS MAILMAX=1000 RCPTMAX=1000", "MT-PRIORITY", "PIPELINING", "SIZE 52428800",
           "SMTPUTF8"]
 CLEAR = "AUTH SCRAM-SHA-256 SCRAM-SHA-1"
@@ -58,7 +58,7 @@ def test_nothing_to_helo(server, listener):
 
 def test_configured(make_server):
     """What is off is not announced, what is on is."""
-    server = make_server(config="smtp { max-message = 1M expn = yes max-transactions = 0 "
+    server = make_server(config="smtp { max-message = 1M expn = trusted max-transactions = 0 "
                                 'max-recipients = 200 no-soliciting = "*" }')
     with Wire(server, "submission") as wire:
         reach(wire, "submission", "login")

@@ -119,6 +119,7 @@ static void note_extension(struct smtp_client *c, struct slice line)
 		{ SLICE("CHUNKING"), SMTP_EXT_CHUNKING },
 		{ SLICE("ENHANCEDSTATUSCODES"), SMTP_EXT_ENHANCED },
 		{ SLICE("REQUIRETLS"), SMTP_EXT_REQUIRETLS },
+		{ SLICE("DELIVERBY"), SMTP_EXT_DELIVERBY },
 		{ SLICE("MT-PRIORITY"), SMTP_EXT_MT_PRIORITY },
 		{ SLICE("NO-SOLICITING"), SMTP_EXT_NO_SOLICITING },
 	};
@@ -135,6 +136,8 @@ static void note_extension(struct smtp_client *c, struct slice line)
 	}
 	if (slice_equal_nocase(keyword, SLICE("SIZE")))
 		slice_to_u64(slice_trim(rest), &c->max_size);
+	if (slice_equal_nocase(keyword, SLICE("DELIVERBY")))
+		slice_to_u64(slice_trim(rest), &c->min_by_s);
 }
 
 static void note_extensions(struct smtp_client *c)
@@ -142,6 +145,7 @@ static void note_extensions(struct smtp_client *c)
 	struct slice rest = buf_slice(&c->reply.text);
 	c->extensions = SMTP_EXT_ESMTP;
 	c->max_size = 0;
+	c->min_by_s = 0;
 	slice_split(&rest, '\n');
 	while (rest.len > 0)
 		note_extension(c, slice_split(&rest, '\n'));

@@ -117,6 +117,7 @@ enum smtp_extension {
 	SMTP_EXT_MT_PRIORITY = 1 << 16,
 	SMTP_EXT_NO_SOLICITING = 1 << 17,
 	SMTP_EXT_REQUIRETLS = 1 << 18,
+	SMTP_EXT_DELIVERBY = 1 << 19,
 };
 unsigned smtp_client_extensions(const struct smtp_client *c);
 /* Of SIZE; 0 when not told. */

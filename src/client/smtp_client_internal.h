@@ -11,6 +11,7 @@ struct smtp_client {
 	struct smtp_reply reply; /* the last one read */
 	unsigned extensions;     /* enum smtp_extension */
 	uint64_t max_size;
+	uint64_t min_by_s;        /* of DELIVERBY */
 	int64_t message_deadline; /* of the message that is being sent; else DEADLINE_NEVER */
 	unsigned sent;
 	bool usable;
@@ -49,7 +50,11 @@ int smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, int error, 
 /* smtp_client_auth.c: AUTH by the strongest mechanism that both know. */
 int smtp_client_auth(struct smtp_client *c, struct arena *arena, struct smtp_outcome *outcome);
 
-/* smtp_client_options.c: the parameters of MAIL for mail->options, each behind a space, written to
+/* smtp_client_options.c: NULL if a message with these options may go to the server; otherwise why
+ * not, and *enhanced. */
+const char *smtp_client_check_options(const struct smtp_client *c, const struct envelope_options *o,
+                                      const char **enhanced);
+/* The parameters of MAIL for mail->options, each behind a space, written to
  * room, which has size bytes. Returns how many it wrote: at most SMTP_OPTIONS_MAX, and all or none.
  */
 enum { SMTP_OPTIONS_MAX = ENVELOPE_SOLICIT_MAX + 128 };

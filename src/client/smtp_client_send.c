@@ -370,6 +370,10 @@ static int check(struct transaction *t)
 	}
 	if (m->smtputf8 && !(c->extensions & SMTP_EXT_SMTPUTF8))
 		return not_sendable(t, "5.6.7", "the other side does not offer SMTPUTF8");
+	const char *enhanced = NULL;
+	const char *why = m->options ? smtp_client_check_options(c, m->options, &enhanced) : NULL;
+	if (why)
+		return not_sendable(t, enhanced, why);
 	if (c->max_size > 0 && m->size_bytes > c->max_size)
 		return not_sendable(t, "5.3.4", "the message is larger than the other side takes");
 	return 0;

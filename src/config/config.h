@@ -107,6 +107,7 @@ struct config {
 		int64_t data_timeout_ms;    /* between blocks: 4.5.3.2.5 */
 		unsigned min_data_rate;     /* bytes a second; see smtp_data.c */
 		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
+		int64_t min_deliver_by_ms;  /* of BY=...;R */
 		enum priority_trust priority;
 		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
 		enum config_who vrfy;      /* who is told about local users; others 252 */

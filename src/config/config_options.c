@@ -125,6 +125,9 @@ const struct config_option config_options[] = {
 	  .min = 1, .max = 1000000 },
 	{ "smtp", "auth-without-tls", CONFIG_FLAG, "no", AT(smtp.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
+	{ "smtp", "min-deliver-by", CONFIG_DURATION, "0", AT(smtp.min_deliver_by_ms),
+	  "The shortest time in which a sender may want a message delivered or else returned "
+	  "(DELIVERBY); announced, in whole seconds, if it is not 0.", .max = DAYS(1) },
 	{ "smtp", "priority", CONFIG_CHOICE, "trusted", AT(smtp.priority),
 	  "Whose mail goes before others' when MT-PRIORITY says so: nobody's, that of those who may "
 	  "relay, or everybody's. Anybody may have their own mail wait.",

@@ -5,7 +5,8 @@
 
 enum { TEXT_MAX = ENVELOPE_SOLICIT_MAX + 256 };
 
-struct slice envelope_options_text(struct arena *arena, const struct envelope_options *o)
+struct slice envelope_options_text(struct arena *arena, const struct envelope_options *o,
+                                   int64_t arrived_ms)
 {
 	bool any = o->requiretls || o->tls_optional || o->priority != 0 || o->by_mode ||
 	           o->hold_until_ms != 0 || o->solicit.len > 0;
@@ -19,7 +20,7 @@ struct slice envelope_options_text(struct arena *arena, const struct envelope_op
 	if (o->priority != 0)
 		buf_printf(&out, " priority=%d", o->priority);
 	if (o->by_mode)
-		buf_printf(&out, " by=%lld;%c%s", (long long)o->by_ms, o->by_mode,
+		buf_printf(&out, " by=%lld;%c%s", (long long)(o->by_ms - arrived_ms), o->by_mode,
 		           o->by_trace ? "T" : "");
 	if (o->hold_until_ms != 0)
 		buf_printf(&out, " hold=%lld", (long long)o->hold_until_ms);
@@ -30,19 +31,19 @@ struct slice envelope_options_text(struct arena *arena, const struct envelope_op
 	return text;
 }
 
-static void parse_by(struct slice value, struct envelope_options *out)
+static void parse_by(struct slice value, int64_t arrived_ms, struct envelope_options *out)
 {
 	int64_t ms;
 	struct slice mode = value;
 	struct slice time = slice_split(&mode, ';');
-	if (!slice_to_i64(time, &ms) || mode.len == 0)
+	if (!slice_to_i64(time, &ms) || mode.len == 0 ||
+	    __builtin_add_overflow(ms, arrived_ms, &out->by_ms))
 		return;
-	out->by_ms = ms;
 	out->by_mode = mode.data[0] == 'R' ? 'R' : 'N';
 	out->by_trace = mode.len > 1 && mode.data[1] == 'T';
 }
 
-static void parse_word(struct slice word, struct envelope_options *out)
+static void parse_word(struct slice word, int64_t arrived_ms, struct envelope_options *out)
 {
 	struct slice value = word;
 	struct slice name = slice_split(&value, '=');
@@ -52,7 +53,7 @@ static void parse_word(struct slice word, struct envelope_options *out)
 	else if (slice_equal(name, SLICE("tls-optional")))
 		out->tls_optional = true;
 	else if (slice_equal(name, SLICE("by")))
-		parse_by(value, out);
+		parse_by(value, arrived_ms, out);
 	else if (slice_equal(name, SLICE("solicit")))
 		out->solicit = value;
 	else if (!slice_to_i64(value, &number))
@@ -64,11 +65,11 @@ static void parse_word(struct slice word, struct envelope_options *out)
 		out->priority = (int)number;
 }
 
-void envelope_options_parse(struct slice text, struct envelope_options *out)
+void envelope_options_parse(struct slice text, int64_t arrived_ms, struct envelope_options *out)
 {
 	*out = (struct envelope_options){ .solicit = SLICE_EMPTY };
 	while (text.len > 0)
-		parse_word(slice_split(&text, ' '), out);
+		parse_word(slice_split(&text, ' '), arrived_ms, out);
 }
 
 static bool is_word_byte(char c)

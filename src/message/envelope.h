@@ -22,10 +22,12 @@ struct envelope_options {
 	struct slice solicit;  /* solicitation keywords with commas, or empty */
 };
 
-/* In the arena. */
-struct slice envelope_options_text(struct arena *arena, const struct envelope_options *o);
+/* In the arena. by_ms is told by how long it is after the arrival (wall clock), so that it moves
+ * along when the date of arrival is corrected. */
+struct slice envelope_options_text(struct arena *arena, const struct envelope_options *o,
+                                   int64_t arrived_ms);
 /* Slices lie in text. Words that are not known, of a later version, are left out. */
-void envelope_options_parse(struct slice text, struct envelope_options *out);
+void envelope_options_parse(struct slice text, int64_t arrived_ms, struct envelope_options *out);
 
 /* What a report about a message asks for: to be as safe and as urgent as that was (RFC 8689 section
  * 5). */

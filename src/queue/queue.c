@@ -128,9 +128,7 @@ static void spread(struct queue *q, struct queue_page *page)
 	LIST_EACH (&page->expired, link, following) {
 		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&job->link);
-		job->ended_ms = page->now_ms;
-		for (size_t i = 0; i < job->count; i++)
-			job->targets[i].end = QUEUE_END_EXPIRED;
+		queue_job_end_untried(job, &q->schedule, page->now_ms);
 		queue_record_put(q, job);
 	}
 	queue_ready_end_page(q->ready);

@@ -189,6 +189,7 @@ static int send_bytes(struct delivery *d, struct queue_job *job, struct slice by
 	job->peer = arena_copy(job->arena, d->peer);
 	job->tls = arena_copy(job->arena, d->tls);
 	job->remote_does_dsn = smtp_client_extensions(d->client) & SMTP_EXT_DSN;
+	job->remote_does_by = smtp_client_extensions(d->client) & SMTP_EXT_DELIVERBY;
 	return rc;
 }
 
@@ -219,8 +220,24 @@ static bool was_stale(const struct delivery *d, const struct queue_job *job,
 	       outcome->error != -ECANCELED && outcome->error != -ETIMEDOUT;
 }
 
+/* BY=...;R: whoever gets it now gets it too late. */
+static int come_too_late(struct queue_job *job, struct smtp_outcome *outcome)
+{
+	*outcome = (struct smtp_outcome){
+		.verdict = SMTP_PERMANENT,
+		.stage = SMTP_STAGE_ROUTE,
+		.error = -ETIME,
+		.enhanced = { 5, 4, 7 },
+		.text = SLICE("the time that the sender gave for its delivery is over")
+	};
+	set_all(job, outcome);
+	return -ETIME;
+}
+
 static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
+	if (queue_job_is_late(job, clock_wall_ms()))
+		return come_too_late(job, outcome);
 	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
 	                  (d->was_idle && smtp_client_has_input(d->client))))
 		disconnect(d);
@@ -276,7 +293,7 @@ static void finish(struct delivery *d, struct queue_job *job, int rc,
 	bool trouble = rc < 0 && outcome->host && outcome->verdict == SMTP_TEMPORARY;
 	if (trouble && !cancelled)
 		host_due_ms = begin_pause(d, job, now_ms, outcome);
-	else if (!cancelled)
+	else if (!cancelled && outcome->stage > SMTP_STAGE_CONNECT)
 		queue_ready_works(q->ready, d->destination);
 	queue_job_judge(job, &q->schedule, now_ms, host_due_ms);
 	queue_record_put(q, job);

@@ -166,6 +166,8 @@ static void put_status(struct buf *out, const struct queue_dsn *dsn, struct aren
 	}
 	buf_printf(out, "X-Veredus-Queue-ID: %.*s\r\n", SLICE_ARG(dsn->queue_id));
 	put_date(out, "Arrival-Date", dsn->arrived_ms);
+	if (dsn->by_ms != 0)
+		put_date(out, "Deliver-By-Date", dsn->by_ms);
 	for (size_t i = 0; i < dsn->recipient_count; i++)
 		put_recipient_fields(out, dsn, arena, &dsn->recipients[i]);
 }

@@ -29,6 +29,7 @@ struct queue_dsn {
 	bool smtputf8;
 	char ret; /* 'F' all of the message, 'H' its header, 0 as we like */
 	int64_t arrived_ms, now_ms, expires_ms;
+	int64_t by_ms; /* RFC 2852: when it was to be delivered; 0: nobody said */
 	const struct queue_dsn_recipient *recipients;
 	size_t recipient_count;
 };

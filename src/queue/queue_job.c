@@ -39,9 +39,30 @@ size_t queue_job_add(struct queue_job *job)
 	return job->count++;
 }
 
+int64_t queue_job_limit(const struct envelope_options *o, int64_t arrived_ms, bool delay_told,
+                        int64_t expires_ms)
+{
+	bool tells = o->by_mode == 'N' && !delay_told && o->by_ms > arrived_ms;
+	return (o->by_mode == 'R' || tells) && o->by_ms < expires_ms ? o->by_ms : expires_ms;
+}
+
+bool queue_job_is_late(const struct queue_job *job, int64_t now_ms)
+{
+	return job->options.by_mode == 'R' && now_ms >= job->options.by_ms;
+}
+
 static bool has_expired(const struct queue_job *job, int64_t now_ms)
 {
-	return now_ms >= job->expires_ms && !job->dates_are_doubtful;
+	return queue_job_is_late(job, now_ms) ||
+	       (now_ms >= job->expires_ms && !job->dates_are_doubtful);
+}
+
+/* When recipient i is to be looked at, at the latest. */
+static int64_t limit_of(const struct queue_job *job, size_t i, int64_t now_ms)
+{
+	int64_t limit = queue_job_limit(&job->options, job->arrived_ms, job->targets[i].delay_told,
+	                                job->expires_ms);
+	return limit > now_ms ? limit : job->expires_ms;
 }
 
 static void defer(struct queue_job *job, size_t i, const struct queue_schedule *schedule,
@@ -55,7 +76,7 @@ static void defer(struct queue_job *job, size_t i, const struct queue_schedule *
 	int64_t pause = queue_schedule_pause(schedule, t->attempts + 1, random_u64());
 	t->end = QUEUE_END_DEFERRED;
 	t->due_ms = queue_schedule_due(now_ms, host_due_ms > 0 ? host_due_ms - now_ms : pause,
-	                               job->expires_ms);
+	                               limit_of(job, i, now_ms));
 }
 
 /* The server stopped before an answer was there. */
@@ -90,10 +111,18 @@ void queue_job_return(struct queue_job *job, int64_t now_ms, int64_t due_ms,
 	for (size_t i = 0; i < job->count; i++) {
 		struct queue_target *t = &job->targets[i];
 		t->end = has_expired(job, now_ms) ? QUEUE_END_EXPIRED : QUEUE_END_RETURNED;
-		t->due_ms = queue_schedule_due(now_ms, due_ms - now_ms, job->expires_ms);
+		t->due_ms = queue_schedule_due(now_ms, due_ms - now_ms, limit_of(job, i, now_ms));
 		if (!why)
 			continue;
 		job->wire[i].outcome = *why;
 		job->wire[i].outcome.text = arena_copy(job->arena, why->text);
 	}
+}
+
+void queue_job_end_untried(struct queue_job *job, const struct queue_schedule *schedule,
+                           int64_t now_ms)
+{
+	job->ended_ms = now_ms;
+	for (size_t i = 0; i < job->count; i++)
+		defer(job, i, schedule, now_ms, 0);
 }

@@ -61,9 +61,9 @@ struct queue_job {
 
 	/* Of the attempt. */
 	int64_t ended_ms;
-	struct slice peer; /* "mx.example.test (192.0.2.1:25)", or empty */
-	struct slice tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
-	bool remote_does_dsn;
+	struct slice peer;                    /* "mx.example.test (192.0.2.1:25)", or empty */
+	struct slice tls;                     /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
+	bool remote_does_dsn, remote_does_by; /* it knows these extensions */
 	bool retried; /* on a second connection, since the first was stale */
 };
 
@@ -78,6 +78,15 @@ size_t queue_job_add(struct queue_job *job);
 struct queue_schedule;
 void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedule, int64_t now_ms,
                      int64_t host_due_ms);
+/* Its time is over before it was tried: expired, or, where the sender only wants to hear that it is
+ * late (BY=...;N), deferred once more. */
+void queue_job_end_untried(struct queue_job *job, const struct queue_schedule *schedule,
+                           int64_t now_ms);
+/* It is to be returned now: BY=...;R. */
+bool queue_job_is_late(const struct queue_job *job, int64_t now_ms);
+/* Until when something happens to a recipient: it expires, or by BY is returned or told of. */
+int64_t queue_job_limit(const struct envelope_options *o, int64_t arrived_ms, bool delay_told,
+                        int64_t expires_ms);
 /* None was tried: all are due at due_ms, or expired if their time is over. */
 void queue_job_return(struct queue_job *job, int64_t now_ms, int64_t due_ms,
                       const struct smtp_outcome *why);

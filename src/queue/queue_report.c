@@ -21,6 +21,35 @@ struct queue_report {
 	struct post_parcel *parcel;
 };
 
+static bool wants_delay(const struct queue_job *job, unsigned notify)
+{
+	return (notify & NOTIFY_DELAY) && !job->dates_are_doubtful &&
+	       job->ended_ms - job->arrived_ms >= DELAY_NOTICE_MS;
+}
+
+/* BY=...;N. A time that was over when the message came has been told of by who let it pass. */
+static bool wants_lateness(const struct queue_job *job, unsigned notify)
+{
+	const struct envelope_options *o = &job->options;
+	return o->by_mode == 'N' && o->by_ms > job->arrived_ms && job->ended_ms >= o->by_ms &&
+	       (notify == 0 || (notify & NOTIFY_DELAY));
+}
+
+/* A remote that knows DSN tells by itself. */
+static bool wants_relay(const struct queue_job *job, unsigned notify)
+{
+	return (notify & NOTIFY_SUCCESS) && !job->remote_does_dsn;
+}
+
+/* RFC 2852: T wants to hear of each host; and of one that does not know of its time, with which the
+ * promise ends, the sender hears in any case. */
+static bool wants_trace(const struct queue_job *job, unsigned notify)
+{
+	const struct envelope_options *o = &job->options;
+	bool ends = o->by_mode == 'N' && !job->remote_does_by;
+	return !(notify & NOTIFY_NEVER) && o->by_mode && (o->by_trace || ends);
+}
+
 /* NOTIFY says when the sender wants to hear; without it, of failures (RFC 3461 section 4.1). */
 static bool wants(const struct queue_job *job, size_t i, enum queue_dsn_action action)
 {
@@ -31,13 +60,11 @@ static bool wants(const struct queue_job *job, size_t i, enum queue_dsn_action a
 		return (t->end == QUEUE_END_FAILED || t->end == QUEUE_END_EXPIRED) &&
 		       (notify == 0 || (notify & NOTIFY_FAILURE));
 	case DSN_DELAYED:
-		return t->end == QUEUE_END_DEFERRED && !t->delay_told && (notify & NOTIFY_DELAY) &&
-		       !job->dates_are_doubtful &&
-		       job->ended_ms - job->arrived_ms >= DELAY_NOTICE_MS;
+		return t->end == QUEUE_END_DEFERRED && !t->delay_told &&
+		       (wants_delay(job, notify) || wants_lateness(job, notify));
 	default:
-		/* A remote that knows DSN tells by itself. */
-		return t->end == QUEUE_END_RELAYED && (notify & NOTIFY_SUCCESS) &&
-		       !job->remote_does_dsn;
+		return t->end == QUEUE_END_RELAYED &&
+		       (wants_relay(job, notify) || wants_trace(job, notify));
 	}
 }
 
@@ -53,7 +80,13 @@ static struct queue_dsn_recipient describe(struct queue_report *r, const struct 
 		.reply = o->code ? o->text : SLICE_EMPTY,
 		.text = o->text,
 	};
-	if (job->targets[i].end == QUEUE_END_EXPIRED) {
+	bool late = queue_job_is_late(job, job->ended_ms);
+	if (job->targets[i].end == QUEUE_END_EXPIRED && late) {
+		out.status = (struct smtp_enhanced){ 5, 4, 7 };
+		out.text = slice_from_str(arena_printf(
+			r->arena, "It was not delivered in the time that you gave. Last: %.*s",
+			SLICE_ARG(o->text)));
+	} else if (job->targets[i].end == QUEUE_END_EXPIRED) {
 		out.status = (struct smtp_enhanced){ 4, 4, 7 };
 		out.text = slice_from_str(
 			arena_printf(r->arena, "It was tried until its time was over. Last: %.*s",
@@ -88,6 +121,7 @@ static struct slice compose(struct queue *q, struct queue_report *r, const struc
 		.arrived_ms = job->arrived_ms,
 		.now_ms = job->ended_ms,
 		.expires_ms = job->expires_ms,
+		.by_ms = job->options.by_ms,
 	};
 	const char *remote = remote_name(r->arena, job);
 	struct queue_dsn_recipient *recipients = ARENA_ARRAY(r->arena, job->count,

@@ -59,14 +59,13 @@ enum column {
 	COL_LENGTH,
 };
 
-static enum queue_tls_need tls_need_of(const struct db_rows *rows)
+static struct envelope_options options_of(const struct db_rows *rows)
 {
-	struct envelope_options options;
+	struct envelope_options options = { .solicit = SLICE_EMPTY };
 	struct slice text = db_text(rows, COL_OPTIONS);
-	if (text.len == 0)
-		return QUEUE_TLS_USUAL;
-	envelope_options_parse(text, &options);
-	return queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH));
+	if (text.len > 0)
+		envelope_options_parse(text, db_int(rows, COL_ARRIVED), &options);
+	return options;
 }
 
 static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
@@ -88,11 +87,12 @@ static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
 	job->size_bytes = (uint64_t)db_int(rows, COL_SIZE);
 	job->arrived_ms = db_int(rows, COL_ARRIVED);
 	job->expires_ms = db_int(rows, COL_EXPIRES);
+	envelope_options_parse(arena_copy(a, db_text(rows, COL_OPTIONS)), job->arrived_ms,
+	                       &job->options);
 	job->smtputf8 = db_int(rows, COL_UTF8) != 0;
 	job->body_8bit = db_int(rows, COL_8BIT) != 0;
 	job->ret = ret.len > 0 ? ret.data[0] : 0;
 	job->envid = arena_copy(a, db_text(rows, COL_ENVID));
-	envelope_options_parse(arena_copy(a, db_text(rows, COL_OPTIONS)), &job->options);
 	job->prefix = arena_copy(a, db_text(rows, COL_PREFIX));
 	job->domain = arena_copy(a, db_text(rows, COL_DOMAIN));
 	job->key = arena_copy(a, key);
@@ -174,10 +174,14 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 {
 	struct queue_page *p = r->page;
 	struct slice key = client_route_key(p->config, r->arena, db_text(rows, COL_DOMAIN));
-	key = queue_tls_key(r->arena, key, tls_need_of(rows));
+	const struct envelope_options options = options_of(rows);
+	key = queue_tls_key(r->arena, key,
+	                    queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH)));
 	struct slice why;
 	int64_t due_ms = 0;
 	int64_t expires_ms = p->dates_are_doubtful ? QUEUE_NEVER_MS : db_int(rows, COL_EXPIRES);
+	expires_ms = queue_job_limit(&options, db_int(rows, COL_ARRIVED),
+	                             db_int(rows, COL_DELAY_TOLD) != 0, expires_ms);
 	switch (queue_ready_admit(p->ready, r->arena, key, db_int(rows, COL_ASKED) != 0, p->now_ms,
 	                          expires_ms, &due_ms, &why)) {
 	case QUEUE_ADMIT:

@@ -404,7 +404,7 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 		delivery_summarise(d);
 	struct envelope_options options = d->envelope->options;
 	options.tls_optional |= d->summary.tls_optional && !options.requiretls;
-	d->options = envelope_options_text(d->arena, &options);
+	d->options = envelope_options_text(d->arena, &options, d->now_ms);
 	d->parts[0] = arena_concat(d->arena, return_path, 3);
 	d->parts[1] = trace;
 	d->parts[2] = d->message;

@@ -78,6 +78,7 @@ static const struct smtp_extension extensions[] = {
 	{ KEYWORD("EXPN"), smtp_offers_expn, NULL },
 	{ KEYWORD("ETRN"), smtp_offers_etrn, NULL },
 	{ KEYWORD("REQUIRETLS"), smtp_options_offer_requiretls, NULL },
+	{ KEYWORD("DELIVERBY"), NULL, smtp_options_deliver_by },
 	{ KEYWORD("MT-PRIORITY"), NULL, NULL },
 	{ KEYWORD("NO-SOLICITING"), smtp_options_offer_no_soliciting, smtp_options_no_soliciting },
 	{ KEYWORD("LIMITS"), NULL, smtp_options_limits },

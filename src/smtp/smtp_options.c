@@ -16,6 +16,21 @@ static enum smtp_answer judge_requiretls(const struct smtp_session *s)
 	                                            : SMTP_ANSWER_UNKNOWN_PARAMETER;
 }
 
+/* --- DELIVERBY: RFC 2852 --------------------------------------------------------------- */
+
+void smtp_options_deliver_by(const struct smtp_session *s, struct buf *out)
+{
+	int64_t least_s = s->config->smtp.min_deliver_by_ms / 1000;
+	if (least_s > 0)
+		buf_printf(out, "%lld", (long long)least_s);
+}
+
+/* To return mail that had no chance is the sender's to do. */
+static bool is_too_soon(const struct smtp_session *s, const struct smtp_mail_command *mail)
+{
+	return mail->by_mode == 'R' && mail->by_s * 1000 < s->config->smtp.min_deliver_by_ms;
+}
+
 /* --- MT-PRIORITY: RFC 6710 ------------------------------------------------------------- */
 
 /* Ahead of others comes who is trusted to say so; to stand back is everybody's right. */
@@ -78,6 +93,11 @@ enum smtp_answer smtp_options_judge(const struct smtp_session *s, struct arena *
 	if (mail->requiretls && judge_requiretls(s) != SMTP_ANSWER_SENDER_OK)
 		return judge_requiretls(s);
 	out->requiretls = mail->requiretls;
+	if (is_too_soon(s, mail))
+		return SMTP_ANSWER_TOO_SOON;
+	out->by_mode = mail->by_mode;
+	out->by_trace = mail->by_trace;
+	out->by_ms = mail->by_mode ? clock_wall_ms() + mail->by_s * 1000 : 0;
 	out->solicit = arena_copy(arena, mail->solicit);
 	out->priority = priority_for(s, mail->priority);
 	return SMTP_ANSWER_SENDER_OK;

@@ -1,4 +1,4 @@
-/* Extensions that say how a message is to go on: RFC 8689, 6710, 3865, 9422. */
+/* Extensions that say how a message is to go on: RFC 8689, 2852, 6710, 3865, 9422. */
 #ifndef VEREDUS_SMTP_SMTP_OPTIONS_H
 #define VEREDUS_SMTP_SMTP_OPTIONS_H
 
@@ -17,6 +17,7 @@ bool smtp_options_refuse_header(struct smtp_session *s, struct slice message);
 
 /* For EHLO: are they offered, and what stands behind the keyword. */
 bool smtp_options_offer_requiretls(const struct smtp_session *s);
+void smtp_options_deliver_by(const struct smtp_session *s, struct buf *out);
 bool smtp_options_offer_no_soliciting(const struct smtp_session *s);
 void smtp_options_no_soliciting(const struct smtp_session *s, struct buf *out);
 void smtp_options_limits(const struct smtp_session *s, struct buf *out);

@@ -194,6 +194,7 @@ static const struct parameter_kind mail_parameters[] = {
 	{ { "RET", 3 }, take_ret },
 	{ { "ENVID", 5 }, take_envid },
 	{ { "REQUIRETLS", 10 }, smtp_take_requiretls },
+	{ { "BY", 2 }, smtp_take_by },
 	{ { "MT-PRIORITY", 11 }, smtp_take_priority },
 	{ { "SOLICIT", 7 }, smtp_take_solicit },
 };

@@ -32,6 +32,9 @@ struct smtp_mail_command {
 	char ret;            /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid;  /* xtext, or empty */
 	bool requiretls;     /* RFC 8689 */
+	char by_mode;        /* RFC 2852: 'R' return, 'N' notify; 0: no deadline */
+	bool by_trace;
+	int64_t by_s; /* from now on; above 0 with 'R' */
 	bool has_priority;
 	int priority;         /* RFC 6710: -9 to 9 */
 	struct slice solicit; /* RFC 3865: keywords with commas between them, or empty */

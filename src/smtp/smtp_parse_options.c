@@ -11,6 +11,28 @@ enum smtp_parsed smtp_take_requiretls(const struct parameter *p, void *command)
 	return parsed(mail->requiretls);
 }
 
+/* by-value = by-time ";" by-mode [by-trace]                          RFC 2852, section 4
+ * by-time = ["-" / "+"] 1*9DIGIT, by-mode = "N" / "R", by-trace = "T" */
+enum smtp_parsed smtp_take_by(const struct parameter *p, void *command)
+{
+	struct smtp_mail_command *mail = command;
+	struct cursor c = cursor_of(p->value);
+	bool minus = take_byte(&c, '-');
+	struct slice digits;
+	uint64_t seconds;
+	char mode;
+	if (!minus)
+		take_byte(&c, '+');
+	if (!take_while(&c, byte_is_digit, 9, &digits) || !slice_to_u64(digits, &seconds) ||
+	    !take_byte(&c, ';') || !take_any(&c, &mode))
+		return SMTP_PARSED_PARAMETER;
+	mail->by_mode = byte_upper(mode);
+	mail->by_trace = take_byte_nocase(&c, 'T');
+	mail->by_s = minus ? -(int64_t)seconds : (int64_t)seconds;
+	return parsed(cursor_at_end(&c) &&
+	              (mail->by_mode == 'N' || (mail->by_mode == 'R' && mail->by_s > 0)));
+}
+
 /* priority-value = ["-"] NZDIGIT / "0"                               RFC 6710, section 7 */
 enum smtp_parsed smtp_take_priority(const struct parameter *p, void *command)
 {
