@@ -14,9 +14,15 @@ static struct slice normalised(struct slice bytes, struct buf *out)
 	return buf_slice(out);
 }
 
+/* A message that claims to be encoded is no message that could be looked into. */
+static bool is_leaf(const struct mime_part *p)
+{
+	return !p->first || (p->kind == MIME_MESSAGE && p->encoding > MIME_BINARY);
+}
+
 static const struct mime_part *after(const struct mime_part *p)
 {
-	if (p->first)
+	if (!is_leaf(p))
 		return p->first;
 	while (p && !p->next)
 		p = p->parent;
@@ -28,9 +34,11 @@ static void compare(struct arena *arena, struct slice in, struct slice out)
 	const struct mime_part *p = mime_parse(arena, in, &MESSAGE_LIMITS_DEFAULT);
 	const struct mime_part *q = mime_parse(arena, out, &MESSAGE_LIMITS_DEFAULT);
 	for (; p && q; p = after(p), q = after(q)) {
-		FUZZ_CHECK(p->child_count == q->child_count && p->kind == q->kind);
-		if (p->kind != MIME_LEAF)
+		FUZZ_CHECK(p->kind == q->kind);
+		if (!is_leaf(p)) {
+			FUZZ_CHECK(p->child_count == q->child_count);
 			continue;
+		}
 		FUZZ_CHECK(slice_equal(
 			mime_decode_all(arena, p->encoding, mime_body(p, in), SIZE_MAX),
 			mime_decode_all(arena, q->encoding, mime_body(q, out), SIZE_MAX)));

@@ -112,6 +112,7 @@ struct config {
 		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
 		enum config_who vrfy;      /* who is told about local users; others 252 */
 		enum config_who etrn;      /* who may have the queue run; nobody: 502 */
+		bool fix_submissions;      /* complete and mend what our users hand in */
 		enum config_who expn;      /* who is told about lists; nobody: 502 */
 	} smtp;
 	struct {

@@ -138,6 +138,9 @@ const struct config_option config_options[] = {
 	{ "smtp", "etrn", CONFIG_CHOICE, "trusted", AT(smtp.etrn),
 	  "Who may have what waits for a domain sent at once: nobody (502), trusted or everybody.",
 	  .choices = { "nobody", "trusted", "everybody" } },
+	{ "smtp", "fix-submissions", CONFIG_FLAG, "yes", AT(smtp.fix_submissions),
+	  "Complete and mend what comes in on submission listeners: Date, Message-ID, Sender, Bcc, "
+	  "8-bit headers, long lines (RFC 6409 section 8)." },
 	{ "smtp", "vrfy", CONFIG_CHOICE, "nobody", AT(smtp.vrfy),
 	  "Whom VRFY tells about users and aliases: nobody, trusted (who has logged in, or comes "
 	  "from relay-networks) or everybody. All others get 252.",

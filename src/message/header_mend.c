@@ -16,6 +16,7 @@ enum {
 	NAME_ROOM = 50,    /* on a line of addresses, for what stands before them */
 	PARAMS_MAX = 1000, /* that are kept of a field that is written anew */
 	PARAM_MAX = 65536, /* bytes of one */
+	PARAM_NAME_MAX = 60,
 	CUT_MAX = MESSAGE_LINE_MAX - NAME_ROOM,
 };
 
@@ -158,8 +159,6 @@ static bool has_long_line(struct slice bytes, size_t max)
 	while (bytes.len > max) {
 		size_t look = bytes.len < max + 2 ? bytes.len : max + 2;
 		const char *lf = memchr(bytes.data, '\n', look);
-		if (!lf && look < max + 2)
-			return slice_trim(bytes).len > max;
 		if (!lf)
 			return true;
 		bytes = slice_from(bytes, (size_t)(lf - bytes.data) + 1);
@@ -437,7 +436,7 @@ static void put_param(struct mender *m, const struct header_param *p)
 	struct buf *made = &m->out->made;
 	struct slice value = slice_sub(p->value, 0, PARAM_MAX);
 	const char *name = arena_str(m->scratch, p->name);
-	if (!slice_is_ascii(p->name))
+	if (!slice_is_ascii(p->name) || p->name.len > PARAM_NAME_MAX)
 		return;
 	if (slice_is_ascii(value) && is_token(value)) {
 		buf_printf(made, ";\r\n %s=", name);

@@ -99,7 +99,8 @@ static size_t mend_line_end(struct qp *q, struct slice s)
 			qp_escape(q, '=');
 		return soft ? 1 : blank;
 	}
-	if (end > 0)
+	/* In front of a soft one blanks count, at the end of the body too. */
+	if (end > 0 || soft)
 		qp_newline(q, soft);
 	return s.len - rest.len + end;
 }

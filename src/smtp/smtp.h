@@ -24,6 +24,7 @@
  *     smtp_help     HELP: the table of its pages
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
+ *     smtp_fixup    what our users hand in, completed
  *     smtp_lmtp     LMTP: a reply a recipient
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here
  *     smtp_auth     AUTH; smtp_tls: STARTTLS

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "message/dotstuff.h"
+#include "smtp/smtp_fixup.h"
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trace.h"
@@ -217,10 +218,14 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 		smtp_say_outcome(s, SMTP_ANSWER_SOLICITED);
 		return;
 	}
-	if (smtp_is_lmtp(s))
-		smtp_lmtp_finish(s, message);
-	else
-		smtp_deliver_to_all(s, message);
+	struct smtp_fixed fixed;
+	if (smtp_fixup(s, message, &fixed)) {
+		if (smtp_is_lmtp(s))
+			smtp_lmtp_finish(s, fixed.message);
+		else
+			smtp_deliver_to_all(s, fixed.message);
+	}
+	smtp_fixed_end(&fixed);
 }
 
 /* data = "DATA" CRLF                                                 RFC 5321, section 4.1.1.4 */
