@@ -38,11 +38,29 @@ static void both_ways_agree_and_go_on(void **state)
 	}
 }
 
+/* Long ones are summed up in pieces. */
+static void long_ones_agree(void **state)
+{
+	(void)state;
+	static char bytes[20000];
+	uint32_t random = 1;
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		random = random * 1664525 + 1013904223;
+		bytes[i] = (char)(random >> 24);
+	}
+	for (size_t len = 3000; len < sizeof(bytes) - 10; len += 509) {
+		struct slice s = slice_of(bytes + len % 10, len);
+		assert_int_equal(checksum_add(0, s), checksum_add_portable(0, s));
+		assert_int_equal(checksum_add(len & 0xff, s), checksum_add_portable(len & 0xff, s));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_the_examples),
 		cmocka_unit_test(both_ways_agree_and_go_on),
+		cmocka_unit_test(long_ones_agree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
