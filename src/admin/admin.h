@@ -30,6 +30,7 @@
 struct store;
 struct mailboxes;
 struct auth;
+struct guard;
 struct post;
 struct queue;
 
@@ -42,6 +43,7 @@ struct admin {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
+	struct guard *guard;
 	struct post *post;
 	struct queue *queue;
 	struct service **services;

@@ -8,6 +8,7 @@
 #include "admin/admin.h"
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "guard/guard.h"
 #include "queue/queue.h"
 #include "route/post.h"
 #include "store/db.h"
@@ -144,6 +145,49 @@ static void print_auth(const struct auth *auth, struct buf *out)
 	      (double)c.waiting);
 }
 
+/* A text of the operator's as the value of a label. */
+static void print_label(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\' || *text == '"')
+			buf_append_byte(out, '\\');
+		buf_append_byte(out, *text == '\n' ? ' ' : *text);
+	}
+}
+
+static void print_rules(struct guard *guard, struct buf *out)
+{
+	const struct config_rules *rules = guard_rules(guard);
+	head(out, "guard_rule_total", "counter", "How often a rule held.");
+	for (unsigned i = 0; i < rules->count; i++) {
+		buf_printf(out, "veredus_guard_rule_total{rule=\"");
+		print_label(out, rules->items[i].name);
+		buf_printf(out, "\"} %llu\n", (unsigned long long)guard_rule_count(guard, i));
+	}
+}
+
+static void print_guard(struct guard *guard, struct buf *out)
+{
+	struct guard_counts c = guard_counts(guard);
+	head(out, "guard_verdicts_total", "counter", "Verdicts of rules that held.");
+	for (unsigned i = 0; i < RULE_VERDICTS; i++)
+		labelled(out, "guard_verdicts_total", "verdict",
+		         rule_verdict_name((enum rule_verdict)i), c.verdicts[i]);
+	print_rules(guard, out);
+	head(out, "guard_offences_total", "counter", "What clients did wrong.");
+	for (unsigned i = 0; i < GUARD_OFFENCES; i++)
+		labelled(out, "guard_offences_total", "offence",
+		         guard_offence_name((enum guard_offence)i), c.offences[i]);
+	counter(out, "guard_bans_total", "Networks that were shut out by their score.", c.bans);
+	counter(out, "guard_turned_away_total", "Connections of those who are shut out.",
+	        c.turned_away);
+	counter(out, "guard_over_rate_total", "Times that a rate was used up.", c.over_rate);
+	counter(out, "guard_slowed_total", "Answers that were made to wait.", c.slowed);
+	gauge(out, "guard_bans", "Networks that are shut out now.", (double)c.banned);
+	gauge(out, "guard_scores", "Networks that did something wrong lately.", (double)c.tracked);
+	gauge(out, "guard_buckets", "Buckets of rates that are not full.", (double)c.buckets);
+}
+
 static void print_post(const struct post *post, struct buf *out)
 {
 	struct post_counts c = post_counts(post);
@@ -193,6 +237,8 @@ int admin_print_metrics(const struct admin *admin, struct buf *out)
 	print_store(admin->store, out);
 	if (admin->auth)
 		print_auth(admin->auth, out);
+	if (admin->guard)
+		print_guard(admin->guard, out);
 	if (admin->post)
 		print_post(admin->post, out);
 	print_queue_length(admin->store, out);

@@ -9,6 +9,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_domain,
 	&cmd_alias,
 	&cmd_certificate,
+	&cmd_ban,
+	&cmd_policy,
 	&cmd_queue,
 	&cmd_trace,
 	&cmd_status,

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 extern const struct cli_command cmd_alias;
+extern const struct cli_command cmd_ban;
 extern const struct cli_command cmd_bench;
 extern const struct cli_command cmd_certificate;
 extern const struct cli_command cmd_check;
@@ -14,6 +15,7 @@ extern const struct cli_command cmd_fsck;
 extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_init;
 extern const struct cli_command cmd_message;
+extern const struct cli_command cmd_policy;
 extern const struct cli_command cmd_queue;
 extern const struct cli_command cmd_send;
 extern const struct cli_command cmd_recover;

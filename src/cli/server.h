@@ -11,6 +11,7 @@
 #include "admin/admin.h"
 #include "auth/auth.h"
 #include "dns/dns.h"
+#include "guard/guard.h"
 #include "imap/imap.h"
 #include "mailbox/mailbox.h"
 #include "pop3/pop3.h"
@@ -27,6 +28,7 @@ struct server {
 	struct mailboxes *mailboxes;
 	struct auth *auth;
 	struct dns *dns;
+	struct guard *guard;
 	struct post *post;
 	struct queue *queue;
 	struct smtp_context smtp[LISTENER_LMTP + 1]; /* by enum listener_kind */

@@ -93,6 +93,12 @@ static void set_owner(const struct server *s, struct service_config *out)
 	out->socket_gid = user->pw_gid;
 }
 
+static bool is_shut_out(void *arg, const struct net_address *client)
+{
+	const struct server *s = arg;
+	return guard_is_banned(s->guard, client);
+}
+
 static int bind_listener(struct server *s, const struct config_listener *l)
 {
 	char address[NET_ADDRESS_TEXT_MAX];
@@ -109,6 +115,8 @@ static int bind_listener(struct server *s, const struct config_listener *l)
 		.proxy_network_count = l->proxy_network_count,
 		.proxy_ms = l->proxy_timeout_ms,
 		.workers = (unsigned)s->config->workers,
+		.is_shut_out = is_shut_out,
+		.is_shut_out_arg = s,
 		.listener = l,
 	};
 	set_protocol(s, l->kind, &config);

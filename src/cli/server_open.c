@@ -90,6 +90,15 @@ static int open_dns(struct server *s)
 	return rc < 0 ? failed("dns", rc, "see section dns of veredus.conf") : 0;
 }
 
+static int open_guard(struct server *s)
+{
+	const struct guard_config config = { .config = s->config,
+		                             .store = s->store,
+		                             .dns = s->dns };
+	int rc = guard_open(&config, &s->guard);
+	return rc < 0 ? failed("guard", rc, "") : 0;
+}
+
 static void kick_queue(void *arg)
 {
 	const struct server *s = arg;
@@ -128,20 +137,27 @@ static void set_contexts(struct server *s)
 	for (size_t i = 0; i < sizeof(s->smtp) / sizeof(s->smtp[0]); i++)
 		s->smtp[i] = (struct smtp_context){ .post = s->post,
 			                            .auth = s->auth,
+			                            .guard = s->guard,
 			                            .config = s->config,
 			                            .kind = (enum listener_kind)i };
 	s->pop3 = (struct pop3_context){ .store = s->store,
 		                         .auth = s->auth,
+		                         .guard = s->guard,
 		                         .mailboxes = s->mailboxes,
 		                         .locks = pop3_locks_new(),
 		                         .config = s->config };
 	s->imap = (struct imap_context){
-		.store = s->store, .mailboxes = s->mailboxes, .auth = s->auth, .config = s->config
+		.store = s->store,
+		.mailboxes = s->mailboxes,
+		.auth = s->auth,
+		.guard = s->guard,
+		.config = s->config,
 	};
 	s->admin = (struct admin){ .config = s->config,
 		                   .store = s->store,
 		                   .mailboxes = s->mailboxes,
 		                   .auth = s->auth,
+		                   .guard = s->guard,
 		                   .post = s->post,
 		                   .queue = s->queue,
 		                   .services = s->services,
@@ -158,6 +174,8 @@ int server_open(struct server *s)
 		rc = open_auth(s);
 	if (rc == 0)
 		rc = open_dns(s);
+	if (rc == 0)
+		rc = open_guard(s);
 	if (rc == 0)
 		rc = open_post(s);
 	if (rc == 0)
@@ -176,6 +194,7 @@ void server_close(struct server *s)
 		queue_close(s->queue);
 	if (s->post)
 		post_close(s->post);
+	guard_close(s->guard);
 	dns_close(s->dns);
 	auth_close(s->auth);
 	if (s->mailboxes)

@@ -186,6 +186,7 @@ static void begin(void *arg)
 		runtime_stop(0);
 		return;
 	}
+	guard_start(s->guard);
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "config/config_guard.h"
 #include "net/address.h"
 
 enum listener_kind {
@@ -74,6 +75,9 @@ enum bad_helo { BAD_HELO_REFUSE, BAD_HELO_TOLERATE };
 /* Whose mail may come ahead of others', by MT-PRIORITY. */
 enum priority_trust { PRIORITY_FROM_NOBODY, PRIORITY_FROM_TRUSTED, PRIORITY_FROM_ALL };
 
+/* What becomes of a client that does not wait for its turn. */
+enum guard_misstep { GUARD_MISSTEP_ALLOW, GUARD_MISSTEP_COUNT, GUARD_MISSTEP_REJECT };
+
 enum bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALISE };
 
 struct config {
@@ -90,6 +94,7 @@ struct config {
 	size_t relay_network_count;
 	struct config_smarthost *smarthosts;
 	size_t smarthost_count;
+	struct config_rules rules; /* who may speak, in the order of the file */
 
 	struct {
 		uint64_t max_message_bytes;  /* 552 5.3.4 */
@@ -138,6 +143,26 @@ struct config {
 		bool client_certificates; /* are asked for, for EXTERNAL */
 		const char *client_ca;    /* whose are believed, or NULL */
 	} auth;
+	struct {                                     /* see guard/guard.h */
+		struct net_network *exempt_networks; /* neither slowed nor shut out ... */
+		size_t exempt_network_count;
+		bool exempt_loopback, exempt_relay_networks; /* ... and these */
+		bool rdns;                                   /* look up who connects */
+		int64_t rdns_timeout_ms;
+		int64_t greeting_wait_ms; /* for who speaks before he was greeted; 0: don't */
+		int early_talkers;        /* enum guard_misstep */
+		int bad_pipelining;       /* the same */
+		unsigned max_junk_commands;
+		unsigned max_questions; /* VRFY and EXPN a minute and network; 0: no limit */
+		bool bans;
+		unsigned ban_score, slow_score;
+		int64_t score_half_life_ms;
+		int64_t slow_max_ms;
+		int64_t ban_ms, ban_max_ms;
+		unsigned network_bits_v4, network_bits_v6;
+		unsigned max_tracked; /* networks, and buckets of rates */
+		int64_t save_interval_ms;
+	} guard;
 	struct {
 		const char *keytab; /* NULL: no GSSAPI */
 		const char *realm, *domain;

@@ -28,8 +28,7 @@ __attribute__((format(printf, 2, 0))) static void say(const struct config_place 
 	buf_printf(p->text, " %s\n", text);
 }
 
-__attribute__((format(printf, 2, 3))) static void wrong(const struct config_place *p,
-                                                        const char *format, ...)
+void config_wrong(const struct config_place *p, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -57,9 +56,10 @@ static size_t parse_networks(const struct config_place *p, const char *option,
 		if (net_network_parse(slice_from_str(list->items[i]), &(*out)[count]) == 0)
 			count++;
 		else
-			wrong(p,
-			      "%s: '%s' is no network: write \"10.0.0.0/8\" or \"2001:db8::/32\"",
-			      option, list->items[i]);
+			config_wrong(
+				p,
+				"%s: '%s' is no network: write \"10.0.0.0/8\" or \"2001:db8::/32\"",
+				option, list->items[i]);
 	}
 	return count;
 }
@@ -79,7 +79,7 @@ static int listener_kind(const struct config_place *p, const struct config_liste
 		if (slice_equal(slice_from_str(p->title), slice_from_str(o->choices[i])))
 			return i;
 	}
-	wrong(p, "the title is no protocol: add protocol = smtp (or another)");
+	config_wrong(p, "the title is no protocol: add protocol = smtp (or another)");
 	return -1;
 }
 
@@ -98,7 +98,8 @@ static unsigned socket_mode(const struct config_place *p, const char *text)
 	unsigned mode = 0;
 	for (const char *at = text; *at; at++) {
 		if (*at < '0' || *at > '7' || mode > 0777 / 8) {
-			wrong(p, "socket-mode is '%s': write octal digits such as 0660", text);
+			config_wrong(p, "socket-mode is '%s': write octal digits such as 0660",
+			             text);
 			return 0;
 		}
 		mode = mode * 8 + (unsigned)(*at - '0');
@@ -117,7 +118,7 @@ static void socket_owner(const struct config_place *p, const char *text, int64_t
 	*uid = u ? (int64_t)u->pw_uid : -1;
 	*gid = g ? (int64_t)g->gr_gid : -1;
 	if ((*user && !u) || (*group_name && !g))
-		wrong(p, "socket-owner is '%s': there is no such user or group", text);
+		config_wrong(p, "socket-owner is '%s': there is no such user or group", text);
 }
 
 static void add_listener(struct config *c, const struct config_listener *listener)
@@ -136,8 +137,8 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 	if (kind < 0)
 		return;
 	if (listen->addresses.count == 0)
-		wrong(p, "there is no address: add address = { \"*:%u\" }",
-		      (unsigned)standard_ports[kind]);
+		config_wrong(p, "there is no address: add address = { \"*:%u\" }",
+		             (unsigned)standard_ports[kind]);
 	int64_t uid = -1, gid = -1;
 	unsigned mode = socket_mode(p, listen->socket_mode);
 	if (listen->socket_owner)
@@ -165,10 +166,10 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 		};
 		if (net_address_parse(slice_from_str(text), standard_ports[kind],
 		                      &listener.address) < 0)
-			wrong(p,
-			      "'%s' is no address: write \"*:25\", \"192.0.2.1:25\", "
-			      "\"[2001:db8::1]:25\" or \"unix:PATH\"",
-			      text);
+			config_wrong(p,
+			             "'%s' is no address: write \"*:25\", \"192.0.2.1:25\", "
+			             "\"[2001:db8::1]:25\" or \"unix:PATH\"",
+			             text);
 		else
 			add_listener(p->config, &listener);
 	}
@@ -190,11 +191,12 @@ void config_add_relay_networks(const struct config_place *p, const struct config
 static void check_readable(const struct config_place *p, const char *name, const char *path)
 {
 	if (!path)
-		wrong(p, "there is no %s: add %s = FILE", name, name);
+		config_wrong(p, "there is no %s: add %s = FILE", name, name);
 	else if (access(path, R_OK) < 0)
-		wrong(p, "%s: %s %s", name, path,
-		      errno == EACCES ? "may not be read by this user: see its owner and mode"
-		                      : "can't be opened: write the file, or correct the path");
+		config_wrong(p, "%s: %s %s", name, path,
+		             errno == EACCES
+		                     ? "may not be read by this user: see its owner and mode"
+		                     : "can't be opened: write the file, or correct the path");
 }
 
 void config_check_certificate(const struct config_place *p,
@@ -228,17 +230,17 @@ void config_check_smarthost(const struct config_place *p, struct config_smarthos
 	else if (domain_canonical(arena, slice_from_str(p->title), &domain))
 		smarthost->domain = arena_str(arena, domain);
 	else
-		wrong(p, "the title is no domain: write a domain, or \"*\" for all");
+		config_wrong(p, "the title is no domain: write a domain, or \"*\" for all");
 	if (!smarthost->host)
-		wrong(p, "there is no host: add host = NAME");
+		config_wrong(p, "there is no host: add host = NAME");
 	if (!smarthost->user != !smarthost->password)
-		wrong(p, "user and password-file belong together: give both or none");
+		config_wrong(p, "user and password-file belong together: give both or none");
 	if (!smarthost->password)
 		return;
 	const char *path = smarthost->password;
 	smarthost->password = read_first_line(arena, path);
 	if (!smarthost->password)
-		wrong(p, "password-file: %s can't be read, or is empty", path);
+		config_wrong(p, "password-file: %s can't be read, or is empty", path);
 	if (smarthost->user && smarthost->tls == TLS_RULE_NONE)
 		warn(p, "the password is sent in clear: use tls = verified");
 }
@@ -257,8 +259,9 @@ static void check_tls(const struct config_place *p)
 		return;
 	for (size_t i = 0; i < c->listener_count; i++) {
 		if (needs_certificate(c->listeners[i].kind)) {
-			wrong(p, "listen \"%s\" needs a certificate: add a certificate section",
-			      c->listeners[i].name);
+			config_wrong(p,
+			             "listen \"%s\" needs a certificate: add a certificate section",
+			             c->listeners[i].name);
 			return;
 		}
 	}
@@ -271,19 +274,22 @@ static void check_kerberos(const struct config_place *p)
 	struct config *c = p->config;
 	struct slice domain;
 	if (!c->kerberos.keytab && (c->kerberos.realm || c->kerberos.domain))
-		wrong(p, "kerberos: there is no keytab: add keytab = FILE, or remove the section");
+		config_wrong(
+			p,
+			"kerberos: there is no keytab: add keytab = FILE, or remove the section");
 	if (!c->kerberos.keytab)
 		return;
 	check_readable(p, "keytab", c->kerberos.keytab);
 	if (!c->kerberos.realm) {
-		wrong(p, "kerberos: there is no realm: add realm = EXAMPLE.ORG");
+		config_wrong(p, "kerberos: there is no realm: add realm = EXAMPLE.ORG");
 		return;
 	}
 	const char *name = c->kerberos.domain ? c->kerberos.domain : c->kerberos.realm;
 	if (domain_canonical(c->arena, slice_from_str(name), &domain))
 		c->kerberos.domain = arena_str(c->arena, domain);
 	else
-		wrong(p, "kerberos: '%s' is no domain: set domain to that of the accounts", name);
+		config_wrong(p, "kerberos: '%s' is no domain: set domain to that of the accounts",
+		             name);
 }
 
 void config_check_whole(const struct config_place *p)
@@ -294,23 +300,27 @@ void config_check_whole(const struct config_place *p)
 		if (domain_canonical(c->arena, slice_from_str(c->hostname), &name))
 			c->hostname = arena_str(c->arena, name);
 		else
-			wrong(p, "hostname '%s' is no host name: write one such as mx.example.org",
-			      c->hostname);
+			config_wrong(
+				p,
+				"hostname '%s' is no host name: write one such as mx.example.org",
+				c->hostname);
 	}
 	if (c->user && !getpwnam(c->user))
-		wrong(p, "there is no user '%s': make it, or leave the option user out", c->user);
+		config_wrong(p, "there is no user '%s': make it, or leave the option user out",
+		             c->user);
 	if (c->listener_count == 0)
 		warn(p, "nothing listens: add a section such as listen smtp { address = { \"*:25\" "
 		        "} }");
 	const char *unwanted = c->smtp.no_soliciting;
 	if (unwanted && unwanted[0] && !slice_equal(slice_from_str(unwanted), SLICE("*")) &&
 	    !envelope_solicit_is_valid(slice_from_str(unwanted)))
-		wrong(p,
-		      "smtp: no-soliciting is '%s': write keywords such as net.example:ADV with "
-		      "commas between them, or *",
-		      unwanted);
+		config_wrong(
+			p,
+			"smtp: no-soliciting is '%s': write keywords such as net.example:ADV with "
+			"commas between them, or *",
+			unwanted);
 	if (c->queue.retry_first_ms > c->queue.retry_max_ms)
-		wrong(p, "queue: retry-first is longer than retry-max: swap them");
+		config_wrong(p, "queue: retry-first is longer than retry-max: swap them");
 	if (c->queue.retry_max_ms > c->queue.expire_ms)
 		warn(p, "queue: retry-max is longer than expire: some mail is tried only once");
 	check_tls(p);

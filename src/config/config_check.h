@@ -16,6 +16,9 @@ struct config_place {
 	const char *section, *title;
 };
 
+/* Says what is wrong at the place; the configuration is refused then. */
+void config_wrong(const struct config_place *place, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Turns a listen section into one listener an address. */
 void config_add_listen(const struct config_place *place, const struct config_listen *listen);
 void config_add_relay_networks(const struct config_place *place, const struct config_list *list);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "config/config_check.h"
+#include "config/config_rules.h"
 #include "config/config_text.h"
 #include "config/nearest.h"
 
@@ -278,12 +279,46 @@ static void store_smarthosts(struct load *l, cfg_t *cfg)
 	}
 }
 
+static void store_rules(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	unsigned count = cfg_size(cfg, "rule");
+	c->rules.items = ARENA_ARRAY(l->arena, count + 1, struct config_rule);
+	for (unsigned i = 0; i < count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "rule", i);
+		struct config_rule_text text = {
+			.stage = -1, .tls = -1, .authenticated = -1, .verdict = -1, .delay_ms = -1
+		};
+		store_section(l, "rule", section, &text);
+		text.client = get_list(l, section, "client");
+		text.listener = get_list(l, section, "listener");
+		text.account = get_list(l, section, "account");
+		text.helo = get_list(l, section, "helo");
+		text.rdns = get_list(l, section, "rdns");
+		text.sender = get_list(l, section, "sender");
+		text.sender_is = get_list(l, section, "sender-is");
+		text.recipient = get_list(l, section, "recipient");
+		struct config_place place = place_of(l, "rule", section);
+		config_add_rule(&place, &text);
+	}
+}
+
+static void store_guard(struct load *l, cfg_t *cfg)
+{
+	cfg_t *section = cfg_getsec(cfg, "guard");
+	struct config_place place = place_of(l, "guard", NULL);
+	struct config_list exempt = get_list(l, section, "exempt-networks");
+	config_set_exempt_networks(&place, &exempt);
+}
+
 static void store_all(struct load *l, cfg_t *cfg)
 {
 	store_single_sections(l, cfg);
 	store_listeners(l, cfg);
 	store_certificates(l, cfg);
 	store_smarthosts(l, cfg);
+	store_rules(l, cfg);
+	store_guard(l, cfg);
 	struct config_place place = place_of(l, "", NULL);
 	struct config_list networks = get_list(l, cfg, "relay-networks");
 	config_add_relay_networks(&place, &networks);

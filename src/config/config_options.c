@@ -1,6 +1,7 @@
 #include "config/config_options.h"
 
 #include "config/config.h"
+#include "config/config_rules.h"
 
 const struct config_section config_sections[] = {
 	{ "listen", true, "its name, and its protocol unless that is said otherwise",
@@ -10,11 +11,19 @@ const struct config_section config_sections[] = {
 	  "client asks for." },
 	{ "smarthost", true, "a domain, or \"*\" for all that are not local",
 	  "Where mail goes instead of to the MX of its domain." },
+	{ "rule", true, "what the log and `veredus policy test` call it",
+	  "Who may send mail to whom (docs/guard.md). Rules are walked in the order of the file; "
+	  "the "
+	  "first that holds with allow, reject or defer decides. What a rule does not ask for "
+	  "holds "
+	  "always; of a list one item must hold, and none that begins with \"!\"." },
 	{ "smtp", false, NULL, "Receiving mail." },
 	{ "imap", false, NULL, "Reading mail over IMAP." },
 	{ "pop3", false, NULL, "Reading mail over POP3." },
 	{ "auth", false, NULL, "Logging in, over any protocol." },
 	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI)." },
+
+	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
 	{ "local", false, NULL, "Mailboxes and addresses of our own." },
@@ -26,6 +35,7 @@ const size_t config_section_count = sizeof(config_sections) / sizeof(config_sect
 #define AT(member)           WHERE(struct config, member)
 #define AT_LISTEN(member)    WHERE(struct config_listen, member)
 #define AT_CERT(member)      WHERE(struct config_certificate, member)
+#define AT_RULE(member)      WHERE(struct config_rule_text, member)
 #define AT_SMARTHOST(member) WHERE(struct config_smarthost, member)
 #define SECONDS(n)           ((n)*1000ull)
 #define DAYS(n)              ((n)*86400000ull)
@@ -87,6 +97,43 @@ const struct config_option config_options[] = {
 	{ "smarthost", "user", CONFIG_TEXT, NULL, AT_SMARTHOST(user), "The name to log in with." },
 	{ "smarthost", "password-file", CONFIG_PATH, NULL, AT_SMARTHOST(password),
 	  "A file whose first line is the password." },
+
+	{ "rule", "client", CONFIG_LIST, NULL, AT_RULE(client),
+	  "Networks of the client: { \"192.0.2.0/24\", \"!192.0.2.7\" }." },
+	{ "rule", "listener", CONFIG_LIST, NULL, AT_RULE(listener),
+	  "Names of listen sections, as patterns. Default: all that take mail." },
+	{ "rule", "helo", CONFIG_LIST, NULL, AT_RULE(helo),
+	  "Patterns of the name that the client gives: { \"*.dyn.example\", \"[*]\" }." },
+	{ "rule", "rdns", CONFIG_LIST, NULL, AT_RULE(rdns),
+	  "Reverse DNS of the client: none, unconfirmed (the name does not lead back), confirmed, "
+	  "unknown (no answer now), or patterns of the confirmed name." },
+	{ "rule", "tls", CONFIG_CHOICE, NULL, AT_RULE(tls), "Is the connection encrypted?",
+	  .choices = { "no", "yes" } },
+	{ "rule", "authenticated", CONFIG_CHOICE, NULL, AT_RULE(authenticated),
+	  "Has the client logged in?", .choices = { "no", "yes" } },
+	{ "rule", "account", CONFIG_LIST, NULL, AT_RULE(account),
+	  "Patterns of the account that has logged in." },
+	{ "rule", "sender", CONFIG_LIST, NULL, AT_RULE(sender),
+	  "Patterns of the sender: { \"<>\", \"*@*.example.net\", \"example.org\" }." },
+	{ "rule", "sender-is", CONFIG_LIST, NULL, AT_RULE(sender_is),
+	  "What the sender is: null (<>), ours (in a domain of ours), unresolvable (no mail can go to "
+	  "the domain), unresolved (the DNS does not say now)." },
+	{ "rule", "recipient", CONFIG_LIST, NULL, AT_RULE(recipient), "Patterns of the recipient." },
+	{ "rule", "rate", CONFIG_TEXT, NULL, AT_RULE(rate),
+	  "Holds for what is more than so much: \"60 messages/1m per network\". Of connections, "
+	  "messages or recipients; per network, account or sender; \"burst 200\" may follow." },
+	{ "rule", "stage", CONFIG_CHOICE, NULL, AT_RULE(stage),
+	  "When the rule is looked at first. Default: as soon as all that it asks for is known.",
+	  .choices = { "connect", "helo", "mail", "rcpt" } },
+	{ "rule", "verdict", CONFIG_CHOICE, NULL, AT_RULE(verdict),
+	  "What happens. delay and tag go on to the next rule. Default, with a rate: defer.",
+	  .choices = { "allow", "reject", "defer", "delay", "tag" } },
+	{ "rule", "reply", CONFIG_TEXT, NULL, AT_RULE(reply),
+	  "What is said with reject (5xx) and defer (4xx): \"550 5.7.1 Not from here\"." },
+	{ "rule", "delay", CONFIG_DURATION, NULL, AT_RULE(delay_ms),
+	  "How long the answer waits, with delay.", .min = 1, .max = SECONDS(120) },
+	{ "rule", "tag", CONFIG_TEXT, NULL, AT_RULE(tag),
+	  "With tag: the word that the message gets, in a field X-Veredus-Tag." },
 
 	{ "smtp", "max-message", CONFIG_SIZE, "50M", AT(smtp.max_message_bytes),
 	  "The largest message that is taken; announced by SIZE.", .min = 64 << 10,
@@ -204,6 +251,57 @@ const struct config_option config_options[] = {
 	{ "kerberos", "domain", CONFIG_TEXT, NULL, AT(kerberos.domain),
 	  "The domain of the accounts: user@REALM logs in as user@DOMAIN. Default: the realm in lower "
 	  "case." },
+
+	{ "guard", "exempt-networks", CONFIG_LIST, NULL, 0, 0,
+	  "Networks whose clients are never slowed, counted or shut out, and not looked up." },
+	{ "guard", "exempt-loopback", CONFIG_FLAG, "yes", AT(guard.exempt_loopback),
+	  "The same for this host." },
+	{ "guard", "exempt-relay-networks", CONFIG_FLAG, "yes", AT(guard.exempt_relay_networks),
+	  "The same for relay-networks." },
+	{ "guard", "rdns", CONFIG_FLAG, "yes", AT(guard.rdns),
+	  "Look up the name of who connects, and whether it leads back, for rules and trace." },
+	{ "guard", "rdns-timeout", CONFIG_DURATION, "5s", AT(guard.rdns_timeout_ms),
+	  "How long that may take; who needs it waits, the greeting does not.", .min = 10,
+	  .max = SECONDS(60) },
+	{ "guard", "greeting-wait", CONFIG_DURATION, "500ms", AT(guard.greeting_wait_ms),
+	  "How long strangers on smtp listeners wait for the greeting, to see who speaks first; 0 "
+	  "greets at once.", .max = SECONDS(30) },
+	{ "guard", "early-talkers", CONFIG_CHOICE, "reject", AT(guard.early_talkers),
+	  "Those who do: allow, count towards a ban, or reject (554).",
+	  .choices = { "allow", "count", "reject" } },
+	{ "guard", "bad-pipelining", CONFIG_CHOICE, "count", AT(guard.bad_pipelining),
+	  "Commands sent behind one whose answer must be waited for (RFC 2920): allow, count or "
+	  "reject (503).", .choices = { "allow", "count", "reject" } },
+	{ "guard", "max-junk-commands", CONFIG_NUMBER, "100", AT(guard.max_junk_commands),
+	  "Commands that bring no message nearer (NOOP, RSET, HELP, HELO again ...) before they "
+	  "count, and cost time; 0 is no limit.", .max = 1000000 },
+	{ "guard", "max-questions", CONFIG_NUMBER, "30", AT(guard.max_questions),
+	  "VRFY and EXPN a minute from one network; 0 is no limit.", .max = 1000000 },
+	{ "guard", "bans", CONFIG_FLAG, "yes", AT(guard.bans),
+	  "Shut clients out by themselves; those of `veredus ban add` hold always." },
+	{ "guard", "ban-score", CONFIG_NUMBER, "100", AT(guard.ban_score),
+	  "How much must come together (docs/guard.md) for a network to be shut out.", .min = 1,
+	  .max = 1000000 },
+	{ "guard", "slow-score", CONFIG_NUMBER, "40", AT(guard.slow_score),
+	  "From which score on each misstep costs its client time.", .min = 1, .max = 1000000 },
+	{ "guard", "score-half-life", CONFIG_DURATION, "10m", AT(guard.score_half_life_ms),
+	  "After which time half of a score is forgotten.", .min = 100, .max = DAYS(30) },
+	{ "guard", "slow-max", CONFIG_DURATION, "10s", AT(guard.slow_max_ms),
+	  "The most that one misstep costs.", .max = SECONDS(120) },
+	{ "guard", "ban-time", CONFIG_DURATION, "1h", AT(guard.ban_ms),
+	  "How long a first ban lasts; each that follows within a day of the last lasts twice as long.",
+	  .min = 100, .max = DAYS(365) },
+	{ "guard", "ban-time-max", CONFIG_DURATION, "1d", AT(guard.ban_max_ms),
+	  "The longest that a ban becomes so.", .min = 100, .max = DAYS(365) },
+	{ "guard", "network-ipv4", CONFIG_NUMBER, "32", AT(guard.network_bits_v4),
+	  "Bits of an IPv4 address that rates and bans go by.", .min = 8, .max = 32 },
+	{ "guard", "network-ipv6", CONFIG_NUMBER, "64", AT(guard.network_bits_v6),
+	  "Bits of an IPv6 address that rates and bans go by.", .min = 16, .max = 128 },
+	{ "guard", "max-tracked", CONFIG_NUMBER, "100000", AT(guard.max_tracked),
+	  "Networks, and buckets of rates, that are remembered; beyond it the oldest goes.",
+	  .min = 100, .max = 100000000 },
+	{ "guard", "save-interval", CONFIG_DURATION, "30s", AT(guard.save_interval_ms),
+	  "How often rates are saved; bans are at once.", .min = 100, .max = DAYS(1) },
 
 	{ "dns", "forwarder", CONFIG_TEXT, NULL, AT(dns.forwarder),
 	  "The resolver to ask, as \"127.0.0.1@53\"; \"\" asks the root servers and their like. "

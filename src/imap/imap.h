@@ -27,12 +27,14 @@
 struct store;
 struct mailboxes;
 struct auth;
+struct guard;
 
 /* For all listeners; stays as long as the services. */
 struct imap_context {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
+	struct guard *guard; /* NULL: everybody may speak */
 	const struct config *config;
 };
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "guard/guard.h"
 #include "imap/imap_input.h"
 #include "imap/imap_reply.h"
 
@@ -91,14 +92,28 @@ static void idle_input(struct imap_session *s, struct arena *arena)
 		s->ending = true;
 }
 
+/* What went wrong with the command of a client that has not logged in costs it time, or the
+ * session. The answer has been written, and is sent afterwards. */
+static void weigh(struct imap_session *s, bool has_failed, bool is_bad)
+{
+	if (s->state != IMAP_STRANGER || (!has_failed && !is_bad))
+		return;
+	int rc = guard_weigh(imap_context(s)->guard, conn_peer(s->session.conn),
+	                     has_failed ? GUARD_FAILED_LOGIN : GUARD_PROTOCOL_ERROR);
+	if (rc == -EACCES && !s->ending)
+		imap_bye(s, "[UNAVAILABLE] Too much went wrong.");
+}
+
 static void on_input(struct imap_session *s)
 {
+	unsigned failures = s->login_failures, bad = s->bad_count;
 	struct arena *arena = arena_new();
 	imap_extend(s);
 	if (s->idle_tag)
 		idle_input(s, arena);
 	else
 		run_command(s, arena);
+	weigh(s, s->login_failures > failures, s->bad_count > bad);
 	if (s->bad_count >= imap_context(s)->config->imap.max_errors && !s->ending)
 		imap_bye(s, "Too many bad commands.");
 	arena_free(arena);
@@ -158,6 +173,8 @@ static void imap_end(struct session *session)
 static const char *imap_refuse(enum service_limit reached)
 {
 	/* RFC 5530: LIMIT is about this client, UNAVAILABLE about the server. */
+	if (reached == SERVICE_LIMIT_SHUT_OUT)
+		return "* BYE [UNAVAILABLE] You are shut out for now.\r\n";
 	return reached == SERVICE_LIMIT_PER_ADDRESS
 	               ? "* BYE [LIMIT] Too many connections from your address.\r\n"
 	               : "* BYE [UNAVAILABLE] Too many connections; please try again later.\r\n";

@@ -239,6 +239,39 @@ int net_network_parse(struct slice text, struct net_network *out)
 	return 0;
 }
 
+void net_network_trim(struct net_network *n)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned left = n->bits > i * 8 ? n->bits - i * 8 : 0;
+		if (left < 8)
+			n->base.s6_addr[i] &= (uint8_t)(0xff00u >> left);
+	}
+}
+
+bool net_network_of(const struct net_address *a, unsigned bits_v4, unsigned bits_v6,
+                    struct net_network *out)
+{
+	if (!to_v6(a, &out->base))
+		return false;
+	out->bits = IN6_IS_ADDR_V4MAPPED(&out->base) ? 96 + bits_v4 : bits_v6;
+	net_network_trim(out);
+	return true;
+}
+
+const char *net_network_text(const struct net_network *n, char out[static NET_ADDRESS_TEXT_MAX])
+{
+	char ip[INET6_ADDRSTRLEN];
+	bool is_v4 = n->bits >= 96 && IN6_IS_ADDR_V4MAPPED(&n->base);
+
+	inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? &n->base.s6_addr[12] : n->base.s6_addr, ip,
+	          sizeof(ip));
+	if (n->bits == 128)
+		snprintf(out, NET_ADDRESS_TEXT_MAX, "%s", ip);
+	else
+		snprintf(out, NET_ADDRESS_TEXT_MAX, "%s/%u", ip, is_v4 ? n->bits - 96 : n->bits);
+	return out;
+}
+
 bool net_network_contains(const struct net_network *n, const struct net_address *a)
 {
 	struct in6_addr ip;

@@ -50,6 +50,14 @@ struct net_network {
 };
 /* Bits of the address beyond the prefix are ignored. 0 or -EINVAL. */
 int net_network_parse(struct slice text, struct net_network *out);
+/* The network of an address, by so many bits of an IPv4 and of an IPv6 one; bits beyond are
+ * cleared. False for a Unix socket. */
+bool net_network_of(const struct net_address *a, unsigned bits_v4, unsigned bits_v6,
+                    struct net_network *out);
+/* The network without what lies beyond its bits, to compare by. */
+void net_network_trim(struct net_network *n);
+/* "192.0.2.0/24", "2001:db8::/64", a single address without its bits. Returns out. */
+const char *net_network_text(const struct net_network *n, char out[static NET_ADDRESS_TEXT_MAX]);
 /* False for a Unix socket. */
 bool net_network_contains(const struct net_network *n, const struct net_address *a);
 

@@ -147,11 +147,44 @@ static void networks(void **state)
 	assert_int_equal(net_network_parse(SLICE("*"), &n), -EINVAL);
 }
 
+static void assert_network(const char *address, unsigned v4, unsigned v6, const char *expected)
+{
+	struct net_address a;
+	struct net_network n, again;
+	char text[NET_ADDRESS_TEXT_MAX];
+
+	assert_int_equal(net_address_parse(slice_from_str(address), 0, &a), 0);
+	assert_true(net_network_of(&a, v4, v6, &n));
+	assert_string_equal(net_network_text(&n, text), expected);
+	assert_true(net_network_contains(&n, &a));
+	assert_int_equal(net_network_parse(slice_from_str(text), &again), 0);
+	assert_memory_equal(&n, &again, sizeof(n));
+}
+
+static void networks_of_addresses(void **state)
+{
+	struct net_address a;
+	struct net_network n;
+
+	(void)state;
+	assert_network("192.0.2.129", 32, 64, "192.0.2.129");
+	assert_network("192.0.2.129", 25, 64, "192.0.2.128/25");
+	assert_network("192.0.2.129", 0, 64, "0.0.0.0/0");
+	assert_network("2001:db8:1:2:3:4:5:6", 32, 64, "2001:db8:1:2::/64");
+	assert_network("2001:db8:1:2:3:4:5:6", 32, 128, "2001:db8:1:2:3:4:5:6");
+	assert_network("2001:db8:1:2ff:3:4:5:6", 32, 57, "2001:db8:1:280::/57");
+	assert_int_equal(net_address_parse(SLICE("unix:/x"), 0, &a), 0);
+	assert_false(net_network_of(&a, 32, 64, &n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parse_and_print), cmocka_unit_test(parse_refuses),
-		cmocka_unit_test(ports),           cmocka_unit_test(hosts),
+		cmocka_unit_test(networks_of_addresses),
+		cmocka_unit_test(parse_and_print),
+		cmocka_unit_test(parse_refuses),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(hosts),
 		cmocka_unit_test(networks),
 	};
 

@@ -62,6 +62,11 @@ static bool count_host(struct service *s, const struct net_address *peer, int by
 	return fits;
 }
 
+static bool is_shut_out(const struct service *s, const struct net_address *client)
+{
+	return s->config.is_shut_out && s->config.is_shut_out(s->config.is_shut_out_arg, client);
+}
+
 enum service_limit service_admit(struct service *s, const struct net_address *peer)
 {
 	uint64_t open = atomic_fetch_add(&s->open, 1) + 1;
@@ -69,6 +74,8 @@ enum service_limit service_admit(struct service *s, const struct net_address *pe
 
 	if (s->config.max_sessions > 0 && open > s->config.max_sessions)
 		reached = SERVICE_LIMIT_TOTAL;
+	else if (peer && is_shut_out(s, peer))
+		reached = SERVICE_LIMIT_SHUT_OUT;
 	else if (peer && !count_host(s, peer, 1))
 		reached = SERVICE_LIMIT_PER_ADDRESS;
 	atomic_fetch_add(reached ? &s->refused : &s->accepted, 1);
@@ -82,10 +89,15 @@ enum service_limit service_admit(struct service *s, const struct net_address *pe
 
 enum service_limit service_admit_client(struct service *s, const struct net_address *peer)
 {
-	if (count_host(s, peer, 1))
-		return SERVICE_LIMIT_NONE;
-	atomic_fetch_add(&s->refused, 1);
-	return SERVICE_LIMIT_PER_ADDRESS;
+	enum service_limit reached = SERVICE_LIMIT_NONE;
+
+	if (is_shut_out(s, peer))
+		reached = SERVICE_LIMIT_SHUT_OUT;
+	else if (!count_host(s, peer, 1))
+		reached = SERVICE_LIMIT_PER_ADDRESS;
+	if (reached)
+		atomic_fetch_add(&s->refused, 1);
+	return reached;
 }
 
 bool service_leave(struct service *s, const struct net_address *peer)

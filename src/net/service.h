@@ -36,6 +36,7 @@ enum service_limit {
 	SERVICE_LIMIT_NONE,
 	SERVICE_LIMIT_TOTAL,       /* max_sessions */
 	SERVICE_LIMIT_PER_ADDRESS, /* max_sessions_per_address */
+	SERVICE_LIMIT_SHUT_OUT,    /* is_shut_out() says so */
 };
 
 struct protocol {
@@ -85,7 +86,10 @@ struct service_config {
 	/* Its owner, 0 or -1 to leave it as it is made. */
 	int64_t socket_uid, socket_gid;
 	unsigned workers; /* that will accept, each on a socket of its own; 0: one a core */
-	void *context;    /* for the protocol: service_context() */
+	/* Asked before anything is said to a client; NULL: nobody is. [any thread], at once */
+	bool (*is_shut_out)(void *arg, const struct net_address *client);
+	void *is_shut_out_arg;
+	void *context; /* for the protocol: service_context() */
 	/* For the protocol, too: the listener's section, NULL if it has none. */
 	const struct config_listener *listener;
 };

@@ -26,6 +26,7 @@
 
 #include "auth/auth.h"
 #include "config/config.h"
+#include "guard/guard.h"
 #include "mailbox/mailbox.h"
 #include "net/service.h"
 
@@ -46,6 +47,7 @@ void pop3_locks_free(struct pop3_locks *locks);
 struct pop3_context {
 	struct store *store;
 	struct auth *auth;
+	struct guard *guard; /* NULL: everybody may speak */
 	struct mailboxes *mailboxes;
 	struct pop3_locks *locks;
 	const struct config *config;

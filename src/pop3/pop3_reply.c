@@ -2,6 +2,8 @@
 
 #include "pop3/pop3_session.h"
 
+#include <errno.h>
+
 static const char *const answers[POP3_ANSWER_COUNT] = {
 	[POP3_OK] = "+OK\r\n",
 	[POP3_OK_NAME] = "+OK now the password\r\n",
@@ -33,6 +35,7 @@ static const char *const answers[POP3_ANSWER_COUNT] = {
 	[POP3_ERR_DAMAGED] = "-ERR [SYS/PERM] message can't be read\r\n",
 	[POP3_ERR_NOT_REMOVED] = "-ERR [SYS/TEMP] nothing was deleted, try again later\r\n",
 	[POP3_ERR_TOO_MANY_ERRORS] = "-ERR too many errors, closing\r\n",
+	[POP3_ERR_SHUT_OUT] = "-ERR [SYS/TEMP] too much went wrong, closing\r\n",
 	[POP3_ERR_STOPPING] = "-ERR [SYS/TEMP] shutting down, closing\r\n",
 };
 
@@ -47,8 +50,37 @@ static void pop3_write(struct pop3_session *s, struct slice text)
 		pop3_end_on_error(s, rc);
 }
 
+/* What an answer says about who has not logged in; GUARD_OFFENCES: nothing. */
+static enum guard_offence pop3_offence(enum pop3_answer answer)
+{
+	switch (answer) {
+	case POP3_ERR_CREDENTIALS:
+		return GUARD_FAILED_LOGIN;
+	case POP3_ERR_SYNTAX:
+	case POP3_ERR_UNKNOWN:
+	case POP3_ERR_TOO_LONG:
+		return GUARD_PROTOCOL_ERROR;
+	default:
+		return GUARD_OFFENCES;
+	}
+}
+
+/* True if that was too much: the session ends. */
+static bool pop3_is_shut_out(struct pop3_session *s, enum pop3_answer answer)
+{
+	enum guard_offence offence = pop3_offence(answer);
+	if (s->account || offence == GUARD_OFFENCES ||
+	    guard_weigh(s->context->guard, conn_peer(s->base.conn), offence) != -EACCES)
+		return false;
+	pop3_write(s, pop3_answer_line(POP3_ERR_SHUT_OUT));
+	pop3_end(s, "banned");
+	return true;
+}
+
 void pop3_say(struct pop3_session *s, enum pop3_answer answer)
 {
+	if (pop3_is_shut_out(s, answer))
+		return;
 	bool refused = answer >= POP3_ERR_SYNTAX && answer < POP3_ERR_TOO_MANY_ERRORS;
 	if (refused && ++s->errors >= s->context->config->pop3.max_errors) {
 		pop3_write(s, pop3_answer_line(POP3_ERR_TOO_MANY_ERRORS));

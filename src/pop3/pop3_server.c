@@ -90,6 +90,8 @@ static void pop3_close(struct session *base)
 
 static const char *pop3_refuse(enum service_limit reached)
 {
+	if (reached == SERVICE_LIMIT_SHUT_OUT)
+		return "-ERR [SYS/TEMP] you are shut out for now\r\n";
 	return reached == SERVICE_LIMIT_PER_ADDRESS
 	               ? "-ERR [SYS/TEMP] too many connections from your address\r\n"
 	               : "-ERR [SYS/TEMP] too many connections, try again later\r\n";

@@ -22,6 +22,7 @@
  *     smtp_vrfy     VRFY and EXPN; smtp_etrn: ETRN
  *     smtp_extension  what EHLO announces: the table of extensions
  *     smtp_help     HELP: the table of its pages
+ *     smtp_guard    who may speak: the guard's rules, and what counts against a client
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_fixup    what our users hand in, completed
@@ -37,13 +38,15 @@
 
 #include "auth/auth.h"
 #include "config/config.h"
+#include "guard/guard.h"
 #include "net/service.h"
 #include "route/post.h"
 
 /* One for each listener; stays as long as the service. */
 struct smtp_context {
 	struct post *post;
-	struct auth *auth; /* NULL: AUTH is not offered */
+	struct auth *auth;   /* NULL: AUTH is not offered */
+	struct guard *guard; /* NULL: everybody may speak */
 	const struct config *config;
 	enum listener_kind kind;
 };

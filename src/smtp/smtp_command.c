@@ -9,6 +9,8 @@ enum smtp_command_flags {
 	NEEDS_LOGIN = 8,     /* 530 on a submission listener before AUTH */
 	NO_ARGUMENT = 16,    /* 501 with one */
 	NEEDS_ARGUMENT = 32, /* 501 without */
+	ENDS_GROUP = 64,     /* its answer is waited for: RFC 2920 section 3.1 */
+	JUNK = 128,          /* too many of them are a flood */
 };
 
 struct smtp_command {
@@ -18,6 +20,14 @@ struct smtp_command {
 	/* False: 502. NULL: always. */
 	bool (*enabled)(const struct smtp_session *s);
 };
+
+/* Who was refused by name may try another. */
+static void smtp_forget_hello(struct smtp_session *s)
+{
+	free(s->helo);
+	s->helo = NULL;
+	smtp_update_client(s);
+}
 
 static void smtp_hello(struct smtp_session *s, struct slice argument, bool esmtp)
 {
@@ -32,7 +42,10 @@ static void smtp_hello(struct smtp_session *s, struct slice argument, bool esmtp
 	s->helo = mem_str(host);
 	s->esmtp = esmtp;
 	smtp_update_client(s);
-	smtp_say_hello(s);
+	if (smtp_guard_allows(s, RULE_HELO, NULL, NULL))
+		smtp_say_hello(s);
+	else
+		smtp_forget_hello(s);
 }
 
 static void smtp_helo(struct smtp_session *s, struct slice argument)
@@ -97,22 +110,23 @@ static bool smtp_has_etrn(const struct smtp_session *s)
 
 /* clang-format off */
 static const struct smtp_command commands[] = {
-	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT, smtp_is_not_lmtp },
-	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT, smtp_is_not_lmtp },
-	{ VERB("LHLO"), smtp_lhlo, NEEDS_ARGUMENT, smtp_is_lmtp },
-	{ VERB("STARTTLS"), smtp_starttls, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_tls },
+	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK, smtp_is_not_lmtp },
+	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK, smtp_is_not_lmtp },
+	{ VERB("LHLO"), smtp_lhlo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK, smtp_is_lmtp },
+	{ VERB("STARTTLS"), smtp_starttls, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | ENDS_GROUP,
+	  smtp_has_tls },
 	{ VERB("AUTH"), smtp_auth, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_auth },
 	{ VERB("MAIL"), smtp_mail, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN, NULL },
 	{ VERB("RCPT"), smtp_rcpt, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, NULL },
-	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN, NULL },
+	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN | ENDS_GROUP, NULL },
 	/* No flags: whatever is answered, the chunk must be read. */
 	{ VERB("BDAT"), smtp_bdat, 0, NULL },
-	{ VERB("RSET"), smtp_rset, NO_ARGUMENT, NULL },
-	{ VERB("NOOP"), smtp_noop, 0, NULL },
-	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN, NULL },
-	{ VERB("EXPN"), smtp_expn, NEEDS_ARGUMENT, smtp_has_expn },
-	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_etrn },
-	{ VERB("HELP"), smtp_help, 0, NULL },
+	{ VERB("RSET"), smtp_rset, NO_ARGUMENT | JUNK, NULL },
+	{ VERB("NOOP"), smtp_noop, JUNK, NULL },
+	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN | JUNK, NULL },
+	{ VERB("EXPN"), smtp_expn, NEEDS_ARGUMENT | JUNK, smtp_has_expn },
+	{ VERB("ETRN"), smtp_etrn, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | JUNK, smtp_has_etrn },
+	{ VERB("HELP"), smtp_help, JUNK, NULL },
 	{ VERB("XCLIENT"), smtp_xclient, NEEDS_ARGUMENT | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("XFORWARD"), smtp_xforward, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, NULL },
@@ -201,7 +215,8 @@ void smtp_run_command(struct smtp_session *s, struct slice text)
 		row = smtp_find_command(line.verb);
 	if (row == ROW_OTHER || !smtp_may_run(s, &commands[row], line.argument, &why))
 		smtp_say(s, why);
-	else
+	else if (smtp_guard_command(s, commands[row].flags & ENDS_GROUP,
+	                            commands[row].flags & JUNK))
 		commands[row].run(s, line.argument);
 	s->counts[row].tried++;
 	s->counts[row].done += s->last_code >= 200 && s->last_code < 400;

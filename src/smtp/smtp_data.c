@@ -107,7 +107,7 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 	const struct smtp_trace trace = {
 		.helo = slice_from_str(s->helo),
 		.peer = &s->client.address,
-		.peer_name = s->client.name,
+		.peer_name = s->client.name ? s->client.name : smtp_guard_name(s),
 		.hostname = s->config->hostname,
 		.protocol = client->protocol,
 		.tls_protocol = s->client.tls_protocol,
@@ -117,7 +117,9 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 		.priority = t->options.priority,
 		.at_s = clock_wall_ms() / 1000,
 	};
-	return smtp_trace_field(t->arena, &trace);
+	const struct slice fields[] = { smtp_trace_field(t->arena, &trace),
+		                        smtp_guard_fields(s, t->arena) };
+	return fields[1].len > 0 ? arena_concat(t->arena, fields, 2) : fields[0];
 }
 
 enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
@@ -177,6 +179,7 @@ enum smtp_answer smtp_result_answer(enum post_result result)
 void smtp_count_message(struct smtp_session *s, size_t size)
 {
 	s->accepted++;
+	s->junk = 0;
 	s->message_bytes += size;
 }
 

@@ -28,7 +28,7 @@ static struct address smtp_keep_address(struct arena *arena, const struct addres
 	return kept;
 }
 
-static enum smtp_answer smtp_judge_sender(const struct smtp_session *s,
+static enum smtp_answer smtp_judge_sender(struct smtp_session *s,
                                           const struct smtp_mail_command *mail)
 {
 	if (mail->size_bytes > s->config->smtp.max_message_bytes)
@@ -36,6 +36,8 @@ static enum smtp_answer smtp_judge_sender(const struct smtp_session *s,
 	if (s->client.account && !post_owns_sender(s->context->post, &s->client, mail->sender.local,
 	                                           mail->sender.domain))
 		return SMTP_ANSWER_NOT_YOUR_SENDER;
+	if (!smtp_guard_allows(s, RULE_MAIL, &mail->sender, NULL))
+		return SMTP_ANSWER_SAID;
 	return SMTP_ANSWER_SENDER_OK;
 }
 
@@ -66,6 +68,7 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->ret = mail.ret;
 	t->envid = arena_copy(arena, mail.envid);
 	t->options = options;
+	t->tags = s->tags;
 	s->transaction = t;
 	s->transactions++;
 	*lowered = options.priority != mail.priority;
@@ -167,6 +170,9 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT);
 	if (rcpt.recipient.is_utf8 && !t->smtputf8)
 		return SMTP_ANSWER_NEEDS_UTF8;
+	/* First of all: who may not send here is not told who is here. */
+	if (!smtp_guard_allows(s, RULE_RCPT, &t->sender, &rcpt.recipient))
+		return SMTP_ANSWER_SAID;
 	enum post_verdict verdict = post_check_recipient(s->context->post, &s->client,
 	                                                 rcpt.recipient.local,
 	                                                 rcpt.recipient.domain, t->declared_bytes);
@@ -175,6 +181,7 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	enum smtp_answer answer = smtp_verdict_answer(verdict);
 	if (answer == SMTP_ANSWER_RECIPIENT_OK)
 		smtp_add_recipient(t, &rcpt, verdict);
+	t->tags |= s->tags;
 	return answer;
 }
 

@@ -28,6 +28,9 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 		"421 4.7.0 Too many messages on this connection, closing"),
 	[SMTP_ANSWER_TOO_MANY_LOGINS] = LINE("421 4.7.0 Too many failed logins, closing"),
 	[SMTP_ANSWER_TOO_SLOW] = LINE("421 4.4.2 Too slow, closing"),
+	[SMTP_ANSWER_SHUT_OUT] = LINE("421 4.7.0 Too much went wrong, closing"),
+	[SMTP_ANSWER_TOO_EARLY] = LINE("554 5.5.0 You spoke before you were greeted, closing"),
+	[SMTP_ANSWER_PIPELINED] = LINE("503 5.5.0 You did not wait for the answer, closing"),
 	[SMTP_ANSWER_FAR_TOO_BIG] = LINE("552 5.3.4 Message too big, closing"),
 	[SMTP_ANSWER_BAD_CHUNK] = LINE("501 5.5.4 How many bytes? Closing"),
 
@@ -75,6 +78,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
 	[SMTP_ANSWER_MOVED] = LINE("551 5.1.6 User not local, and mail is not forwarded"),
 	[SMTP_ANSWER_LIST_HIDDEN] = LINE("550 5.7.2 The members of this list are not told"),
+	[SMTP_ANSWER_TOO_MANY_QUESTIONS] = LINE("450 4.7.1 Too many questions, try again later"),
 	[SMTP_ANSWER_NO_USER] = LINE("550 5.1.1 No such user here"),
 	[SMTP_ANSWER_NO_RELAY] = LINE("550 5.7.1 Relaying denied"),
 	[SMTP_ANSWER_OVER_QUOTA] = LINE("452 4.2.2 Mailbox full"),
@@ -96,9 +100,14 @@ struct slice smtp_answer_line(enum smtp_answer answer) { return answers[answer];
 
 const char *smtp_refusal(enum service_limit reached)
 {
-	return reached == SERVICE_LIMIT_PER_ADDRESS
-	               ? "421 4.7.0 Too many connections from your address, closing\r\n"
-	               : "421 4.3.2 Too many connections, try again later\r\n";
+	switch (reached) {
+	case SERVICE_LIMIT_SHUT_OUT:
+		return "421 4.7.0 You are shut out for now, closing\r\n";
+	case SERVICE_LIMIT_PER_ADDRESS:
+		return "421 4.7.0 Too many connections from your address, closing\r\n";
+	default:
+		return "421 4.3.2 Too many connections, try again later\r\n";
+	}
 }
 
 static void smtp_send(struct smtp_session *s, struct slice text)
@@ -130,6 +139,12 @@ static const char *smtp_answer_ends(enum smtp_answer answer)
 		return "logins";
 	case SMTP_ANSWER_TOO_SLOW:
 		return "slow";
+	case SMTP_ANSWER_SHUT_OUT:
+		return "banned";
+	case SMTP_ANSWER_TOO_EARLY:
+		return "early";
+	case SMTP_ANSWER_PIPELINED:
+		return "pipelining";
 	case SMTP_ANSWER_FAR_TOO_BIG:
 		return "size";
 	case SMTP_ANSWER_BAD_CHUNK:
@@ -152,6 +167,9 @@ static bool smtp_is_one_error_too_many(struct smtp_session *s)
 
 void smtp_say(struct smtp_session *s, enum smtp_answer answer)
 {
+	if (answer == SMTP_ANSWER_SAID)
+		return;
+	answer = smtp_guard_weigh(s, answer);
 	struct slice line = answers[answer];
 	if (line.data[0] == '5' && smtp_is_one_error_too_many(s))
 		return;
@@ -165,6 +183,16 @@ void smtp_say(struct smtp_session *s, enum smtp_answer answer)
 void smtp_say_again(struct smtp_session *s, enum smtp_answer answer)
 {
 	smtp_send(s, answers[answer]);
+}
+
+void smtp_say_refused(struct smtp_session *s, const struct config_reply *reply)
+{
+	if (reply->code >= 500 && smtp_is_one_error_too_many(s))
+		return;
+	s->last_code = reply->code;
+	if (conn_printf(s->base.conn, smtp_command_deadline(s), "%d %s %s\r\n", reply->code,
+	                reply->enhanced, reply->text) < 0)
+		smtp_end(s, "lost");
 }
 
 static void smtp_send_parts(struct smtp_session *s, const struct slice *parts, size_t count)

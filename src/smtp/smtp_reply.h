@@ -30,6 +30,9 @@ enum smtp_answer {
 	SMTP_ANSWER_TOO_MANY_TRANSACTIONS,
 	SMTP_ANSWER_TOO_MANY_LOGINS,
 	SMTP_ANSWER_TOO_SLOW,
+	SMTP_ANSWER_SHUT_OUT,
+	SMTP_ANSWER_TOO_EARLY,
+	SMTP_ANSWER_PIPELINED,
 	SMTP_ANSWER_FAR_TOO_BIG,
 	SMTP_ANSWER_BAD_CHUNK,
 	/* Syntax and order */
@@ -75,6 +78,7 @@ enum smtp_answer {
 	SMTP_ANSWER_SOLICITED,
 	SMTP_ANSWER_TOO_BIG,
 	SMTP_ANSWER_TOO_MANY_RECIPIENTS,
+	SMTP_ANSWER_TOO_MANY_QUESTIONS,
 	SMTP_ANSWER_LIST_HIDDEN,
 	SMTP_ANSWER_MOVED,
 	SMTP_ANSWER_NO_USER,
@@ -92,12 +96,16 @@ enum smtp_answer {
 	SMTP_ANSWER_NODE_NOT_ALLOWED,
 	SMTP_ANSWER_NO_SUCH_QUEUE,
 	SMTP_ANSWER_MAIL_LOOP,
-	SMTP_ANSWER_COUNT
+	SMTP_ANSWER_COUNT,
+	SMTP_ANSWER_SAID /* by smtp_say_refused(): there is nothing to say any more */
 };
 
 void smtp_say(struct smtp_session *s, enum smtp_answer answer);
 /* The same once more, for another recipient of the same message: it is no further error. */
 void smtp_say_again(struct smtp_session *s, enum smtp_answer answer);
+/* What a rule of the guard has to say. */
+struct config_reply;
+void smtp_say_refused(struct smtp_session *s, const struct config_reply *reply);
 /* A whole line for a session that never was. */
 const char *smtp_refusal(enum service_limit reached);
 

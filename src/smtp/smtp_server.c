@@ -87,7 +87,8 @@ static enum session_verdict smtp_open(struct session *base)
 	s->client.address = *conn_peer(base->conn);
 	s->is_trusted_proxy = smtp_is_trusted_proxy(base);
 	smtp_update_client(s);
-	smtp_say_greeting(s);
+	if (smtp_guard_connect(s))
+		smtp_say_greeting(s);
 	return s->end ? SESSION_END : SESSION_CONTINUE;
 }
 
@@ -165,6 +166,7 @@ static void smtp_close(struct session *base)
 	struct smtp_session *s = smtp_of(base);
 	smtp_log_end(s);
 	smtp_drop_transaction(s);
+	smtp_guard_end(s);
 	free(s->helo);
 }
 

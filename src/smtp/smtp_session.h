@@ -6,6 +6,7 @@
 #include "message/address.h"
 #include "message/envelope.h"
 #include "smtp/smtp.h"
+#include "smtp/smtp_guard.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_reply.h"
 
@@ -24,6 +25,7 @@ struct smtp_transaction {
 	char ret;           /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid; /* xtext, or empty */
 	struct envelope_options options;
+	uint64_t tags; /* of the guard's rules */
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
 	bool rcpt_refused;          /* one at least */
@@ -59,11 +61,14 @@ struct smtp_session {
 	struct smtp_transaction *transaction; /* NULL outside of one */
 	unsigned errors;                      /* 5xx replies */
 	unsigned auth_failures;
-	unsigned transactions;  /* that were begun */
-	unsigned accepted;      /* messages */
-	uint64_t message_bytes; /* of those */
-	int last_code;          /* of the last reply */
-	const char *end;        /* why the session ends; NULL while it goes on */
+	unsigned transactions;     /* that were begun */
+	unsigned accepted;         /* messages */
+	uint64_t message_bytes;    /* of those */
+	int last_code;             /* of the last reply */
+	const char *end;           /* why the session ends; NULL while it goes on */
+	struct guard_visit *visit; /* NULL: the guard has nothing to say about it */
+	uint64_t tags;             /* by the rules, at the stage that was judged last */
+	unsigned junk;             /* commands since the last message that brought none nearer */
 	struct smtp_verb_count counts[SMTP_VERB_MAX];
 };
 

@@ -1,7 +1,7 @@
 /* The trace field that receiving adds: RFC 5321 section 4.4, with the protocol names of RFC 3848
  * and RFC 6531.
  *
- *     Received: from client.test ([192.0.2.1])
+ *     Received: from client.test (mail.client.test [192.0.2.1])
  *         by mx.example.test (Veredus) with ESMTPS (TLSv1.3 cipher TLS_AES_256_GCM_SHA384)
  *         id 01KC9Z6X3R0G2M5A for <bob@example.test>; Wed, 31 Dec 2025 09:00:00 +0000 */
 #ifndef VEREDUS_SMTP_SMTP_TRACE_H

@@ -106,6 +106,8 @@ static void smtp_answer_question(struct smtp_session *s, struct slice argument,
 		smtp_say(s, SMTP_ANSWER_BAD_RECIPIENT);
 	} else if (asked->is_utf8 && !q.asked.smtputf8) {
 		smtp_say(s, SMTP_ANSWER_NEEDS_UTF8);
+	} else if (!smtp_guard_may_ask(s)) {
+		smtp_say(s, SMTP_ANSWER_TOO_MANY_QUESTIONS);
 	} else if (!smtp_is_ambiguous(s, arena, asked)) {
 		enum smtp_answer answer = smtp_ask(s, arena, &q);
 		if (answer == SMTP_ANSWER_RECIPIENT_OK && q.members.count > 0)

@@ -106,7 +106,8 @@ static void xclient_apply(struct smtp_session *s, const struct smtp_attributes *
 	}
 	smtp_update_client(s);
 	xclient_log(s);
-	smtp_say_greeting(s);
+	if (smtp_guard_again(s))
+		smtp_say_greeting(s);
 }
 
 void smtp_xclient(struct smtp_session *s, struct slice argument)

@@ -241,9 +241,29 @@ static const char *const schema_5[] = {
 	NULL,
 };
 
+/* What the guard remembers: guard/guard_store.c. */
+static const char *const schema_guard[] = {
+	"CREATE TABLE guard_ban ("
+	"  network  TEXT PRIMARY KEY," /* "192.0.2.1", "2001:db8::/64" */
+	"  begun_ms INTEGER NOT NULL,"
+	"  saved_ms INTEGER NOT NULL," /* when this was written */
+	"  until_ms INTEGER NOT NULL,"
+	"  count    INTEGER NOT NULL," /* how often in a row */
+	"  by_hand  INTEGER NOT NULL,"
+	"  reason   TEXT NOT NULL"
+	") WITHOUT ROWID",
+	/* Token buckets that are not full. */
+	"CREATE TABLE guard_bucket ("
+	"  key      TEXT PRIMARY KEY,"
+	"  full_ms  INTEGER NOT NULL," /* when it will be */
+	"  saved_ms INTEGER NOT NULL"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 }, { .version = 2, .statements = schema_2 },
 	{ .version = 3, .statements = schema_3 }, { .version = 4, .statements = schema_4 },
-	{ .version = 5, .statements = schema_5 },
+	{ .version = 5, .statements = schema_5 }, { .version = 6, .statements = schema_guard },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

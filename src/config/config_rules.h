@@ -1,0 +1,20 @@
+/* What sections rule say, and turning it into rules that are known to make sense. */
+#ifndef VEREDUS_CONFIG_CONFIG_RULES_H
+#define VEREDUS_CONFIG_CONFIG_RULES_H
+
+#include "config/config_check.h"
+
+/* As written; lists are read by who reads the section. Choices are -1 where nothing was said. */
+struct config_rule_text {
+	int stage, tls, authenticated, verdict;
+	struct config_list client, listener, account, helo, rdns, sender, sender_is, recipient;
+	const char *rate, *reply, *tag;
+	int64_t delay_ms; /* -1 where nothing was said */
+};
+
+/* Adds a rule behind those that there are, or says what is wrong with it. */
+void config_add_rule(const struct config_place *place, const struct config_rule_text *text);
+/* Which networks the guard leaves alone. */
+void config_set_exempt_networks(const struct config_place *place, const struct config_list *list);
+
+#endif

@@ -1,0 +1,227 @@
+#include "guard/guard.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "fiber/fiber.h"
+#include "guard/guard_internal.h"
+
+enum {
+	/* Sessions that are made to wait hold a stack each: beyond so many none is. */
+	SLOWED_MAX = 2000,
+	SLOW_MS_A_POINT = 100, /* beyond slow-score */
+};
+
+/* What a misstep weighs against ban-score (100). People mistype passwords, and lists have dead
+ * addresses; nobody speaks before he was greeted by mistake. */
+static const struct {
+	const char *name;
+	unsigned points;
+} offences[GUARD_OFFENCES] = {
+	[GUARD_FAILED_LOGIN] = { "failed_login", 5 },
+	[GUARD_UNKNOWN_USER] = { "unknown_user", 3 },
+	[GUARD_PROTOCOL_ERROR] = { "protocol_error", 3 },
+	[GUARD_EARLY_TALK] = { "early_talk", 20 },
+	[GUARD_BAD_PIPELINING] = { "bad_pipelining", 5 },
+	[GUARD_FLOOD] = { "flood", 2 },
+	[GUARD_HARVEST] = { "harvest", 3 },
+	[GUARD_NO_RELAY] = { "no_relay", 10 },
+	[GUARD_REFUSED] = { "refused", 2 },
+};
+
+const char *guard_offence_name(enum guard_offence offence) { return offences[offence].name; }
+
+/* --- the guard -------------------------------------------------------------------------- */
+
+int guard_open(const struct guard_config *config, struct guard **out)
+{
+	const struct config *c = config->config;
+	struct guard *g = mem_zero(1, sizeof(*g));
+	const struct guard_bans_config bans = {
+		.score_limit = c->guard.bans ? c->guard.ban_score : 0,
+		.half_life_ms = c->guard.score_half_life_ms,
+		.ban_ms = c->guard.ban_ms,
+		.ban_max_ms = c->guard.ban_max_ms,
+		.bits_v4 = c->guard.network_bits_v4,
+		.bits_v6 = c->guard.network_bits_v6,
+		.max = c->guard.max_tracked,
+	};
+	g->config = c;
+	g->store = config->store;
+	g->dns = config->dns;
+	g->buckets = guard_buckets_new(c->guard.max_tracked);
+	g->bans = guard_bans_new(&bans);
+	g->rule_counts = mem_zero(c->rules.count + 1, sizeof(*g->rule_counts));
+	int rc = guard_store_load(g);
+	if (rc == 0) {
+		*out = g;
+		return 0;
+	}
+	guard_buckets_free(g->buckets);
+	guard_bans_free(g->bans);
+	free((void *)g->rule_counts);
+	free(g);
+	return rc;
+}
+
+static void keep_saving(void *arg)
+{
+	struct guard *g = arg;
+	while (fiber_sleep(deadline_in(g->config->guard.save_interval_ms)) == 0)
+		(void)guard_store_save(g);
+}
+
+void guard_start(struct guard *g) { fiber_start(-1, "guard.save", keep_saving, g); }
+
+void guard_close(struct guard *g)
+{
+	if (!g)
+		return;
+	(void)guard_store_save(g);
+	guard_buckets_free(g->buckets);
+	guard_bans_free(g->bans);
+	free((void *)g->rule_counts);
+	free(g);
+}
+
+static bool is_in(const struct net_network *networks, size_t count, const struct net_address *a)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (net_network_contains(&networks[i], a))
+			return true;
+	}
+	return false;
+}
+
+/* A Unix socket is loopback whatever is configured: it has no network to be counted by. */
+bool guard_is_exempt(const struct guard *g, const struct net_address *client)
+{
+	const struct config *c = g->config;
+	if (client->any.sa_family == AF_UNIX)
+		return true;
+	if (c->guard.exempt_loopback && net_address_is_loopback(client))
+		return true;
+	if (c->guard.exempt_relay_networks &&
+	    is_in(c->relay_networks, c->relay_network_count, client))
+		return true;
+	return is_in(c->guard.exempt_networks, c->guard.exempt_network_count, client);
+}
+
+/* --- bans ------------------------------------------------------------------------------- */
+
+bool guard_is_banned(struct guard *g, const struct net_address *client)
+{
+	if (!g || !guard_bans_has(g->bans, client, clock_monotonic_ms()) ||
+	    guard_is_exempt(g, client))
+		return false;
+	atomic_fetch_add(&g->turned_away, 1);
+	return true;
+}
+
+static void log_ban(const struct guard_ban *ban)
+{
+	char network[NET_ADDRESS_TEXT_MAX];
+	log_warn("guard.ban", kv_str("network", net_network_text(&ban->network, network)),
+	         kv_int("for_ms", ban->left_ms == GUARD_BAN_FOR_EVER ? -1 : ban->left_ms),
+	         kv_int("count", ban->count), kv_str("reason", ban->reason));
+}
+
+/* From slow-score on each misstep costs more than the one before. */
+static int64_t slowness(struct guard *g, double score)
+{
+	double over = score - g->config->guard.slow_score;
+	if (over < 0 || atomic_load(&g->slowed_now) >= SLOWED_MAX)
+		return 0;
+	double ms = (over + 1) * SLOW_MS_A_POINT;
+	int64_t max_ms = g->config->guard.slow_max_ms;
+	atomic_fetch_add(&g->slowed, 1);
+	return ms < (double)max_ms ? (int64_t)ms : max_ms;
+}
+
+int64_t guard_note(struct guard *g, const struct net_address *client, enum guard_offence offence)
+{
+	struct guard_ban ban;
+	double score;
+	if (!g || guard_is_exempt(g, client))
+		return 0;
+	atomic_fetch_add(&g->offences[offence], 1);
+	if (guard_bans_note(g->bans, client, offences[offence].points, offences[offence].name,
+	                    clock_monotonic_ms(), &score, &ban)) {
+		atomic_fetch_add(&g->banned, 1);
+		log_ban(&ban);
+		/* It holds in any case; if it can't be kept the store has told why. */
+		(void)guard_store_put_ban(g, &ban);
+		return -EACCES;
+	}
+	if (guard_bans_has(g->bans, client, clock_monotonic_ms()))
+		return -EACCES;
+	return slowness(g, score);
+}
+
+int guard_pause(struct guard *g, int64_t ms)
+{
+	if (!g || ms <= 0 || atomic_load(&g->slowed_now) >= SLOWED_MAX)
+		return 0;
+	atomic_fetch_add(&g->slowed_now, 1);
+	int rc = fiber_sleep(deadline_in(ms));
+	atomic_fetch_sub(&g->slowed_now, 1);
+	return rc;
+}
+
+int guard_weigh(struct guard *g, const struct net_address *client, enum guard_offence offence)
+{
+	int64_t ms = guard_note(g, client, offence);
+	return ms < 0 ? (int)ms : guard_pause(g, ms);
+}
+
+int guard_ban_add(struct guard *g, const struct guard_ban *ban)
+{
+	int rc = guard_bans_put(g->bans, ban, clock_monotonic_ms());
+	if (rc < 0)
+		return rc;
+	log_ban(ban);
+	return guard_store_put_ban(g, ban);
+}
+
+int guard_ban_remove(struct guard *g, const struct net_network *network)
+{
+	char text[NET_ADDRESS_TEXT_MAX];
+	int rc = guard_bans_remove(g->bans, network, clock_monotonic_ms());
+	int row = guard_store_remove_ban(g, network);
+	if (rc == 0)
+		log_info("guard.unban", kv_str("network", net_network_text(network, text)));
+	return row < 0 && row != -ENOENT ? row : rc;
+}
+
+void guard_ban_each(struct guard *g, guard_ban_visit visit, void *arg)
+{
+	guard_bans_each(g->bans, clock_monotonic_ms(), visit, arg);
+}
+
+/* --- what is counted -------------------------------------------------------------------- */
+
+struct guard_counts guard_counts(struct guard *g)
+{
+	struct guard_counts out = {
+		.bans = atomic_load(&g->banned),
+		.turned_away = atomic_load(&g->turned_away),
+		.over_rate = atomic_load(&g->over_rate),
+		.slowed = atomic_load(&g->slowed),
+		.banned = guard_bans_count(g->bans, clock_monotonic_ms()),
+		.tracked = guard_bans_tracked(g->bans),
+		.buckets = guard_buckets_count(g->buckets),
+	};
+	for (size_t i = 0; i < RULE_VERDICTS; i++)
+		out.verdicts[i] = atomic_load(&g->verdicts[i]);
+	for (size_t i = 0; i < GUARD_OFFENCES; i++)
+		out.offences[i] = atomic_load(&g->offences[i]);
+	return out;
+}
+
+uint64_t guard_rule_count(const struct guard *g, unsigned number)
+{
+	return atomic_load(&g->rule_counts[number]);
+}
+
+const struct config_rules *guard_rules(const struct guard *g) { return &g->config->rules; }

@@ -1,0 +1,55 @@
+/* What the files of the guard share. */
+#ifndef VEREDUS_GUARD_GUARD_INTERNAL_H
+#define VEREDUS_GUARD_GUARD_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "guard/guard.h"
+#include "guard/guard_bucket.h"
+
+struct guard {
+	const struct config *config;
+	struct store *store;
+	struct dns *dns;
+	struct guard_buckets *buckets;
+	struct guard_bans *bans;
+	atomic_uint slowed_now; /* sessions that wait at this moment */
+	atomic_uint_fast64_t verdicts[RULE_VERDICTS];
+	atomic_uint_fast64_t offences[GUARD_OFFENCES];
+	atomic_uint_fast64_t banned, turned_away, over_rate, slowed;
+	atomic_uint_fast64_t *rule_counts; /* one a rule */
+};
+
+/* --- guard_store.c --- */
+
+int guard_store_load(struct guard *g);
+/* Buckets that have changed, and what is over forgotten. */
+int guard_store_save(struct guard *g);
+int guard_store_put_ban(struct guard *g, const struct guard_ban *ban);
+int guard_store_remove_ban(struct guard *g, const struct net_network *network);
+
+/* --- guard_rate.c --- */
+
+/* As struct guard_facts wants it; arg is unused there. take false: only looks. */
+bool guard_rate_take(struct guard *g, const struct config_rule *rule,
+                     const struct guard_facts *facts, bool take);
+
+/* --- guard_rdns.c --- */
+
+/* A look-up of who a client is, on a fiber of its own. It belongs to one worker. */
+struct guard_lookup;
+struct guard_lookup *guard_lookup_begin(struct guard *g, const struct net_address *client);
+/* Waits for it. *name_out as long as the look-up. */
+enum guard_rdns guard_lookup_wait(struct guard_lookup *l, const char **name_out);
+void guard_lookup_end(struct guard_lookup *l);
+/* The same at once. */
+enum guard_rdns guard_lookup_now(struct dns *dns, struct arena *arena,
+                                 const struct net_address *client, int64_t deadline,
+                                 const char **name_out);
+
+/* --- guard_sender.c --- */
+
+enum guard_sender_dns guard_sender_ask(struct dns *dns, struct slice domain);
+bool guard_sender_is_ours(struct guard *g, struct slice domain);
+
+#endif

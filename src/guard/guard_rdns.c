@@ -1,0 +1,102 @@
+/* The name of a client that leads back to it: RFC 8601 section 2.7.3 ("iprev"). */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "dns/dns.h"
+#include "fiber/fiber.h"
+#include "guard/guard_internal.h"
+
+/* An address may have any number of names: some are enough. */
+enum { NAMES_MAX = 5 };
+
+struct guard_lookup {
+	struct dns *dns;
+	struct net_address client;
+	int64_t deadline;
+	int holders; /* the session, and the fiber until it has ended */
+	bool done;
+	fiber_id waiter;
+	struct arena *arena;
+	enum guard_rdns found;
+	const char *name;
+};
+
+static bool leads_to(const struct dns_answer *answer, const struct net_address *client)
+{
+	for (size_t i = 0; i < answer->count; i++) {
+		if (net_address_same_host(&answer->addresses[i], client))
+			return true;
+	}
+	return false;
+}
+
+enum guard_rdns guard_lookup_now(struct dns *dns, struct arena *arena,
+                                 const struct net_address *client, int64_t deadline,
+                                 const char **name_out)
+{
+	struct dns_answer names, addresses;
+	bool unsure = false;
+	int rc = dns_ptr(dns, arena, client, deadline, &names);
+	if (rc == -ENOENT || rc == -ENODATA)
+		return GUARD_RDNS_NONE;
+	if (rc < 0)
+		return GUARD_RDNS_UNKNOWN;
+	for (size_t i = 0; i < names.count && i < NAMES_MAX; i++) {
+		if (!domain_is_valid(slice_from_str(names.names[i])))
+			continue;
+		rc = dns_addresses(dns, arena, names.names[i], deadline, &addresses);
+		if (rc == 0 && leads_to(&addresses, client)) {
+			*name_out = names.names[i];
+			return GUARD_RDNS_CONFIRMED;
+		}
+		unsure |= rc < 0 && rc != -ENOENT && rc != -ENODATA;
+	}
+	return unsure ? GUARD_RDNS_UNKNOWN : GUARD_RDNS_UNCONFIRMED;
+}
+
+void guard_lookup_end(struct guard_lookup *l)
+{
+	if (!l || --l->holders > 0)
+		return;
+	arena_free(l->arena);
+	free(l);
+}
+
+static void look_up(void *arg)
+{
+	struct guard_lookup *l = arg;
+	l->found = guard_lookup_now(l->dns, l->arena, &l->client, l->deadline, &l->name);
+	l->done = true;
+	if (l->waiter)
+		fiber_wake(l->waiter);
+	guard_lookup_end(l);
+}
+
+struct guard_lookup *guard_lookup_begin(struct guard *g, const struct net_address *client)
+{
+	struct guard_lookup *l = mem_zero(1, sizeof(*l));
+	l->dns = g->dns;
+	l->client = *client;
+	l->deadline = deadline_in(g->config->guard.rdns_timeout_ms);
+	l->arena = arena_new();
+	l->found = GUARD_RDNS_UNKNOWN;
+	l->holders = 2;
+	if (fiber_start(-1, "guard.rdns", look_up, l) == 0) {
+		l->done = true;
+		l->holders--;
+	}
+	return l;
+}
+
+enum guard_rdns guard_lookup_wait(struct guard_lookup *l, const char **name_out)
+{
+	int rc = 0;
+	l->waiter = fiber_self();
+	while (!l->done && rc == 0)
+		rc = fiber_park("rdns", l->deadline);
+	l->waiter = 0;
+	if (!l->done)
+		return GUARD_RDNS_UNKNOWN;
+	*name_out = l->name;
+	return l->found;
+}

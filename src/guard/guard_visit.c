@@ -1,0 +1,224 @@
+/* A session as the rules see it. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "guard/guard_internal.h"
+
+enum { TAGS_TEXT_MAX = RULE_TAGS_MAX * 48 };
+
+struct guard_visit {
+	struct guard *guard;
+	const struct net_address *client;
+	const char *listener;
+	const char *told_name;
+	struct guard_lookup *lookup; /* NULL: not looked up */
+};
+
+/* One judgement: the facts, and what answers for those that have to be asked for. */
+struct judgement {
+	struct guard *guard;
+	struct guard_lookup *lookup;
+	enum guard_rdns rdns; /* without a look-up */
+	const char *rdns_name;
+	bool take; /* tokens are taken, rules counted */
+	struct guard_facts facts;
+	enum guard_sender_dns sender_dns; /* UNASKED: not yet */
+};
+
+/* --- facts that are asked for ----------------------------------------------------------- */
+
+static enum guard_rdns ask_rdns(void *arg, const char **name_out)
+{
+	struct judgement *j = arg;
+	if (j->lookup)
+		return guard_lookup_wait(j->lookup, name_out);
+	*name_out = j->rdns_name;
+	return j->rdns;
+}
+
+/* Mail to a domain of ours needs no DNS. */
+static enum guard_sender_dns ask_sender_dns(void *arg, struct slice domain)
+{
+	struct judgement *j = arg;
+	if (j->sender_dns == GUARD_SENDER_UNASKED)
+		j->sender_dns = guard_sender_is_ours(j->guard, domain)
+		                        ? GUARD_SENDER_RESOLVES
+		                        : guard_sender_ask(j->guard->dns, domain);
+	return j->sender_dns;
+}
+
+static bool ask_is_ours(void *arg, struct slice domain)
+{
+	struct judgement *j = arg;
+	return guard_sender_is_ours(j->guard, domain);
+}
+
+static bool take_token(void *arg, const struct config_rule *rule, const struct guard_facts *facts)
+{
+	struct judgement *j = arg;
+	return guard_rate_take(j->guard, rule, facts, j->take);
+}
+
+/* local@domain in canonical form; "" for <>. */
+static struct slice address_fact(struct guard *g, struct arena *arena, const struct address *a,
+                                 struct slice *domain_out)
+{
+	struct address canonical;
+	*domain_out = SLICE_EMPTY;
+	if (!a || address_is_null(a))
+		return SLICE_EMPTY;
+	if (a->domain.len == 0)
+		canonical = (struct address){ .local = arena_lower(arena, a->local),
+			                      .domain = slice_from_str(g->config->hostname) };
+	else if (!address_canonical(arena, a, &canonical))
+		canonical = *a;
+	*domain_out = canonical.domain;
+	const struct slice parts[] = { canonical.local, SLICE("@"), canonical.domain };
+	return arena_concat(arena, parts, 3);
+}
+
+static void set_facts(struct judgement *j, struct arena *arena, const struct guard_speaker *s)
+{
+	struct slice domain;
+	j->facts.tls = s->tls;
+	j->facts.account = s->account;
+	j->facts.helo = slice_from_str(s->helo);
+	j->facts.recipient = address_fact(j->guard, arena, s->recipient, &domain);
+	j->facts.sender = address_fact(j->guard, arena, s->sender, &domain);
+	j->facts.sender_domain = domain;
+	j->facts.rdns = ask_rdns;
+	j->facts.sender_dns = ask_sender_dns;
+	j->facts.is_ours = ask_is_ours;
+	j->facts.take_token = take_token;
+	j->facts.arg = j;
+}
+
+/* --- sessions --------------------------------------------------------------------------- */
+
+static void begin_lookup(struct guard_visit *v)
+{
+	const struct guard *g = v->guard;
+	if (g->dns && g->config->guard.rdns && !v->told_name && !guard_is_exempt(g, v->client))
+		v->lookup = guard_lookup_begin(v->guard, v->client);
+}
+
+struct guard_visit *guard_visit_begin(struct guard *g, const struct net_address *client,
+                                      const char *listener, const char *name)
+{
+	if (!g || (g->config->rules.count == 0 && guard_is_exempt(g, client)))
+		return NULL;
+	struct guard_visit *v = mem_zero(1, sizeof(*v));
+	v->guard = g;
+	v->client = client;
+	v->listener = listener;
+	v->told_name = name;
+	begin_lookup(v);
+	return v;
+}
+
+void guard_visit_end(struct guard_visit *v)
+{
+	if (!v)
+		return;
+	guard_lookup_end(v->lookup);
+	free(v);
+}
+
+const char *guard_visit_name(struct guard_visit *v)
+{
+	const char *name = NULL;
+	if (!v || !v->lookup || guard_lookup_wait(v->lookup, &name) != GUARD_RDNS_CONFIRMED)
+		return NULL;
+	return name;
+}
+
+static void count_rule(void *arg, const struct config_rule *rule, const char *why)
+{
+	struct guard *g = arg;
+	(void)why;
+	atomic_fetch_add_explicit(&g->rule_counts[rule->number], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&g->verdicts[rule->verdict], 1, memory_order_relaxed);
+}
+
+static void log_refusal(const struct guard_visit *v, enum rule_stage stage,
+                        const struct judgement *j, const struct guard_decision *d)
+{
+	char client[NET_ADDRESS_TEXT_MAX];
+	log_info("guard.refused", kv_str("rule", d->rule->name),
+	         kv_str("stage", rule_stage_name(stage)),
+	         kv_str("verdict", rule_verdict_name(d->verdict)), kv_str("listener", v->listener),
+	         kv_str("client", net_address_ip(v->client, client)),
+	         kv_str("account", j->facts.account), kv_slice("helo", j->facts.helo),
+	         kv_slice("from", j->facts.sender), kv_slice("to", j->facts.recipient));
+}
+
+/* The longer wait, or the end of the session. */
+static int64_t slower(int64_t delay_ms, int64_t noted)
+{
+	return noted < 0 || noted > delay_ms ? noted : delay_ms;
+}
+
+static void conclude(struct guard_visit *v, enum rule_stage stage, const struct judgement *j,
+                     struct guard_decision *d)
+{
+	if (d->delayed_by)
+		log_debug("guard.delayed", kv_str("rule", d->delayed_by->name),
+		          kv_int("ms", d->delay_ms));
+	if (d->verdict == RULE_ALLOW)
+		return;
+	log_refusal(v, stage, j, d);
+	/* To be over a rate, or to be asked to wait, is no misstep. */
+	if (d->verdict == RULE_REJECT && !j->facts.account)
+		d->delay_ms = slower(d->delay_ms, guard_note(v->guard, v->client, GUARD_REFUSED));
+}
+
+void guard_judge(struct guard_visit *v, enum rule_stage stage, const struct guard_speaker *speaker,
+                 struct guard_decision *out)
+{
+	*out = (struct guard_decision){ .verdict = RULE_ALLOW };
+	if (!v || v->guard->config->rules.count == 0)
+		return;
+	struct arena *arena = arena_new();
+	struct judgement j = { .guard = v->guard,
+		               .lookup = v->lookup,
+		               .rdns = v->told_name ? GUARD_RDNS_CONFIRMED : GUARD_RDNS_UNASKED,
+		               .rdns_name = v->told_name,
+		               .take = true,
+		               .facts = { .client = v->client, .listener = v->listener } };
+	set_facts(&j, arena, speaker);
+	guard_rules_walk(&v->guard->config->rules, stage, &j.facts, count_rule, v->guard, out);
+	conclude(v, stage, &j, out);
+	arena_free(arena);
+}
+
+const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t tags)
+{
+	struct buf text = buf_make(TAGS_TEXT_MAX);
+	for (unsigned i = 0; i < RULE_TAGS_MAX && tags >> i; i++) {
+		if (tags >> i & 1)
+			buf_printf(&text, "%s%s", text.len > 0 ? ", " : "",
+			           g->config->rules.tags[i]);
+	}
+	const char *out = arena_str(arena, buf_slice(&text));
+	buf_free(&text);
+	return out;
+}
+
+/* --- questions -------------------------------------------------------------------------- */
+
+void guard_ask(struct guard *g, const struct guard_question *q, enum rule_stage stage,
+               guard_explain explain, void *explain_arg, struct guard_decision *out)
+{
+	struct arena *arena = arena_new();
+	struct judgement j = { .guard = g,
+		               .rdns = q->rdns,
+		               .rdns_name = q->rdns_name,
+		               .facts = { .client = q->client, .listener = q->listener } };
+	set_facts(&j, arena, &q->speaker);
+	if (q->rdns == GUARD_RDNS_UNASKED && g->dns && g->config->guard.rdns &&
+	    g->config->rules.use_rdns && !guard_is_exempt(g, q->client))
+		j.rdns = guard_lookup_now(g->dns, arena, q->client,
+		                          deadline_in(g->config->guard.rdns_timeout_ms),
+		                          &j.rdns_name);
+	guard_rules_walk(&g->config->rules, stage, &j.facts, explain, explain_arg, out);
+	arena_free(arena);
+}

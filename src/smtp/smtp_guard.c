@@ -1,0 +1,181 @@
+#include "smtp/smtp_guard.h"
+
+#include <errno.h>
+
+#include "smtp/smtp_session.h"
+
+static struct guard *guard_of(const struct smtp_session *s) { return s->context->guard; }
+
+/* Who has logged in may mistype; so may we ourselves and our relays. Who speaks LMTP is a server
+ * of ours, and asks for users that others name. */
+static bool is_watched(const struct smtp_session *s)
+{
+	return guard_of(s) && !s->client.account && s->context->kind != LISTENER_LMTP &&
+	       !guard_is_exempt(guard_of(s), &s->client.address);
+}
+
+/* False when the session is to end. */
+static bool smtp_guard_ok(struct smtp_session *s, int rc)
+{
+	if (rc == -EACCES)
+		smtp_say(s, SMTP_ANSWER_SHUT_OUT);
+	else if (rc < 0)
+		smtp_end_on_error(s, rc);
+	return rc == 0;
+}
+
+/* --- rules ------------------------------------------------------------------------------ */
+
+bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
+                       const struct address *recipient)
+{
+	const struct guard_speaker speaker = {
+		.tls = s->client.tls_protocol != NULL,
+		.account = s->client.account,
+		.helo = s->client.helo,
+		.sender = sender,
+		.recipient = recipient,
+	};
+	struct guard_decision d;
+	if (!s->visit)
+		return true;
+	guard_judge(s->visit, stage, &speaker, &d);
+	s->tags = d.tags;
+	if (!smtp_guard_ok(s,
+	                   d.delay_ms < 0 ? (int)d.delay_ms : guard_pause(guard_of(s), d.delay_ms)))
+		return false;
+	if (d.verdict == RULE_ALLOW)
+		return true;
+	smtp_say_refused(s, &d.reply);
+	if (stage == RULE_CONNECT || d.reply.code == 421)
+		smtp_end(s, "refused");
+	return false;
+}
+
+/* --- who does not wait for his turn ----------------------------------------------------- */
+
+/* False if the client was too early and that is not allowed. */
+static bool smtp_misstep(struct smtp_session *s, int rule, enum guard_offence offence,
+                         enum smtp_answer answer)
+{
+	if (rule == GUARD_MISSTEP_ALLOW)
+		return true;
+	if (!smtp_guard_ok(s, guard_weigh(guard_of(s), &s->client.address, offence)))
+		return false;
+	if (rule == GUARD_MISSTEP_COUNT)
+		return true;
+	smtp_say(s, answer);
+	return false;
+}
+
+/* RFC 5321 section 3.1 has the client wait for the greeting; who only wants to be rid of mail
+ * often does not. */
+static bool smtp_wait_to_greet(struct smtp_session *s)
+{
+	int64_t wait_ms = s->config->guard.greeting_wait_ms;
+	if (wait_ms == 0 || s->context->kind != LISTENER_SMTP || !is_watched(s))
+		return true;
+	int rc = watch_wait(conn_watch(s->base.conn), FIBER_READ, deadline_in(wait_ms));
+	if (rc == -ETIMEDOUT)
+		return true;
+	/* What makes it readable may be its end. */
+	if (rc == 0)
+		rc = conn_fill(s->base.conn, deadline_in(wait_ms));
+	if (rc > 0)
+		return smtp_misstep(s, s->config->guard.early_talkers, GUARD_EARLY_TALK,
+		                    SMTP_ANSWER_TOO_EARLY);
+	smtp_end_on_error(s, rc);
+	return false;
+}
+
+static void begin_visit(struct smtp_session *s)
+{
+	s->visit = guard_visit_begin(guard_of(s), &s->client.address,
+	                             service_config(s->base.service)->name, s->client.name);
+}
+
+bool smtp_guard_again(struct smtp_session *s)
+{
+	guard_visit_end(s->visit);
+	begin_visit(s);
+	if (guard_is_banned(guard_of(s), &s->client.address)) {
+		smtp_say(s, SMTP_ANSWER_SHUT_OUT);
+		return false;
+	}
+	return smtp_guard_allows(s, RULE_CONNECT, NULL, NULL);
+}
+
+bool smtp_guard_connect(struct smtp_session *s)
+{
+	begin_visit(s);
+	return smtp_guard_allows(s, RULE_CONNECT, NULL, NULL) && smtp_wait_to_greet(s);
+}
+
+bool smtp_guard_command(struct smtp_session *s, bool ends_group, bool is_junk)
+{
+	unsigned max_junk = s->config->guard.max_junk_commands;
+	bool is_early = ends_group && conn_buffered(s->base.conn).len > 0;
+	bool is_flood = is_junk && max_junk > 0 && ++s->junk > max_junk;
+	if ((!is_early && !is_flood) || !is_watched(s))
+		return true;
+	if (is_early && !smtp_misstep(s, s->config->guard.bad_pipelining, GUARD_BAD_PIPELINING,
+	                              SMTP_ANSWER_PIPELINED))
+		return false;
+	return !is_flood ||
+	       smtp_guard_ok(s, guard_weigh(guard_of(s), &s->client.address, GUARD_FLOOD));
+}
+
+bool smtp_guard_may_ask(struct smtp_session *s)
+{
+	return !is_watched(s) || guard_may_ask(guard_of(s), &s->client.address);
+}
+
+/* --- what answers say about a client ---------------------------------------------------- */
+
+/* GUARD_OFFENCES: nothing. */
+static enum guard_offence smtp_offence(enum smtp_answer answer)
+{
+	switch (answer) {
+	case SMTP_ANSWER_AUTH_REFUSED:
+	case SMTP_ANSWER_TOO_MANY_LOGINS:
+		return GUARD_FAILED_LOGIN;
+	case SMTP_ANSWER_NO_USER:
+		return GUARD_UNKNOWN_USER;
+	case SMTP_ANSWER_NO_RELAY:
+		return GUARD_NO_RELAY;
+	case SMTP_ANSWER_UNKNOWN_COMMAND:
+	case SMTP_ANSWER_LINE_TOO_LONG:
+	case SMTP_ANSWER_BARE_NEWLINE:
+	case SMTP_ANSWER_CONTROL_CHARACTER:
+	case SMTP_ANSWER_BAD_CHUNK:
+	case SMTP_ANSWER_BARE_IN_MESSAGE:
+		return GUARD_PROTOCOL_ERROR;
+	default:
+		return GUARD_OFFENCES;
+	}
+}
+
+enum smtp_answer smtp_guard_weigh(struct smtp_session *s, enum smtp_answer answer)
+{
+	enum guard_offence offence = smtp_offence(answer);
+	if (offence == GUARD_OFFENCES || !is_watched(s))
+		return answer;
+	/* That the server stops is told by the next wait. */
+	int rc = guard_weigh(guard_of(s), &s->client.address, offence);
+	return rc == -EACCES ? SMTP_ANSWER_SHUT_OUT : answer;
+}
+
+/* --- the trace -------------------------------------------------------------------------- */
+
+const char *smtp_guard_name(struct smtp_session *s) { return guard_visit_name(s->visit); }
+
+struct slice smtp_guard_fields(const struct smtp_session *s, struct arena *arena)
+{
+	if (!s->visit || !s->transaction || s->transaction->tags == 0)
+		return SLICE_EMPTY;
+	const char *tags = guard_tags_text(guard_of(s), arena, s->transaction->tags);
+	return slice_from_str(
+		arena_printf(arena, "X-Veredus-Tag: %s; %s\r\n", s->config->hostname, tags));
+}
+
+void smtp_guard_end(struct smtp_session *s) { guard_visit_end(s->visit); }

@@ -1,0 +1,33 @@
+/* Where a session meets the guard (guard/guard.h). Without one, and for clients that it leaves
+ * alone, each of these is a look at a pointer. */
+#ifndef VEREDUS_SMTP_SMTP_GUARD_H
+#define VEREDUS_SMTP_SMTP_GUARD_H
+
+#include "guard/guard.h"
+#include "smtp/smtp_reply.h"
+
+struct smtp_session;
+
+/* Before the greeting: may this client speak, and does it wait to be greeted? False if it has been
+ * sent away. */
+bool smtp_guard_connect(struct smtp_session *s);
+/* The session became one of another client (XCLIENT): may that one speak? */
+bool smtp_guard_again(struct smtp_session *s);
+/* What the rules say at a stage; sender and recipient are NULL before theirs. False if the client
+ * has had its answer. The tags of a transaction are noted there. */
+bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
+                       const struct address *recipient);
+/* Before a command is run. ends_group: RFC 2920 lets nothing be sent behind it unasked; is_junk: it
+ * brings no message nearer. False if the client has had its answer. */
+bool smtp_guard_command(struct smtp_session *s, bool ends_group, bool is_junk);
+/* May the session VRFY or EXPN, or has it asked too much? */
+bool smtp_guard_may_ask(struct smtp_session *s);
+/* Before an answer is given: what it says about the client costs it time, or the session. Returns
+ * the answer to give. */
+enum smtp_answer smtp_guard_weigh(struct smtp_session *s, enum smtp_answer answer);
+/* For the trace: the client's confirmed name or NULL, and the fields of tags, in the arena. */
+const char *smtp_guard_name(struct smtp_session *s);
+struct slice smtp_guard_fields(const struct smtp_session *s, struct arena *arena);
+void smtp_guard_end(struct smtp_session *s);
+
+#endif
