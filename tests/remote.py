@@ -64,11 +64,11 @@ class Session(threading.Thread):
             verb = line.split(" ")[0].upper()[:8]
             self.lines.append(line)
             self.verbs.append(verb)
-            if not self.answer(verb, line):
+            if not (self.take_chunk(line) if verb == "BDAT" else self.answer(verb, line)):
                 return
 
     def reset(self):
-        self.sender, self.recipients = None, []
+        self.sender, self.recipients, self.chunks = None, [], b""
 
     def answer(self, verb, line):
         reply = self.remote.script(self, verb, line) if self.remote.script else None
@@ -134,6 +134,20 @@ class Session(threading.Thread):
             return self.take()
         return True
 
+    def take_chunk(self, line):
+        """BDAT: the script is asked at the last one, as for the end of a message."""
+        words = line.split(" ")
+        size = int(words[1])
+        chunk = self.file.read(size)
+        if len(chunk) < size:
+            return False
+        if not self.recipients:
+            return self.say("503 5.5.1 nobody to send to")
+        self.chunks += chunk
+        if words[-1].upper() != "LAST":
+            return self.say("250 2.0.0 more")
+        return self.taken(self.chunks)
+
     def take(self):
         data = b""
         while not (data.endswith(b"\r\n.\r\n") or data == b".\r\n"):
@@ -143,7 +157,10 @@ class Session(threading.Thread):
             data += line
         data = data[:-3].replace(b"\r\n..", b"\r\n.")
         self.data = data[1:] if data.startswith(b".") else data
-        taken = Taken(self.sender, self.recipients, self.data, time.monotonic(), self)
+        return self.taken(self.data)
+
+    def taken(self, data):
+        taken = Taken(self.sender, self.recipients, data, time.monotonic(), self)
         reply = self.remote.script(self, ".", "") if self.remote.script else None
         if reply is None or (isinstance(reply, str) and reply.startswith("2")):
             with self.remote.lock:

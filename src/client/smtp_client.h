@@ -114,6 +114,7 @@ enum smtp_extension {
 	SMTP_EXT_AUTH_LOGIN = 256,
 	SMTP_EXT_ENHANCED = 512,
 	SMTP_EXT_ESMTP = 1024, /* EHLO was understood at all */
+	SMTP_EXT_BINARYMIME = 1 << 15,
 	SMTP_EXT_MT_PRIORITY = 1 << 16,
 	SMTP_EXT_NO_SOLICITING = 1 << 17,
 	SMTP_EXT_REQUIRETLS = 1 << 18,
@@ -146,6 +147,9 @@ struct smtp_client_mail {
 	struct smtp_client_recipient *recipients;
 	size_t recipient_count;
 	bool body_8bit;     /* BODY=8BITMIME where offered */
+	bool body_binary;   /* refused with 5.6.3 without BINARYMIME and CHUNKING (RFC 3030) */
+	bool by_chunks;     /* as one chunk, with no dots stuffed, where CHUNKING is offered; only
+	                       for parts whose lines end in CRLF, unless body_binary */
 	bool smtputf8;      /* refused with 5.6.7 where SMTPUTF8 isn't offered (RFC 6531) */
 	struct slice envid; /* DSN, xtext, or empty */
 	char ret;           /* DSN: 'F', 'H' or 0 */

@@ -22,6 +22,7 @@ struct transaction {
 	struct arena *arena;
 	struct smtp_outcome *outcome;
 	bool pipelined;
+	bool chunked; /* BDAT in place of DATA */
 	bool mail_taken;
 	size_t accepted; /* recipients */
 	bool data_taken; /* 354 */
@@ -49,7 +50,9 @@ static int put_mail(struct transaction *t)
 	if ((ext & SMTP_EXT_SIZE) && m->size_bytes > 0)
 		at += (size_t)snprintf(room + at, sizeof(room) - at, " SIZE=%llu",
 		                       (unsigned long long)m->size_bytes);
-	if ((ext & SMTP_EXT_8BITMIME) && m->body_8bit)
+	if (m->body_binary)
+		at += (size_t)snprintf(room + at, sizeof(room) - at, " BODY=BINARYMIME");
+	else if ((ext & SMTP_EXT_8BITMIME) && m->body_8bit)
 		at += (size_t)snprintf(room + at, sizeof(room) - at, " BODY=8BITMIME");
 	if (m->smtputf8)
 		at += (size_t)snprintf(room + at, sizeof(room) - at, " SMTPUTF8");
@@ -192,12 +195,17 @@ static int step_by_step(struct transaction *t)
 		if (rc < 0)
 			return rc;
 	}
-	if (t->accepted == 0)
+	if (t->accepted == 0 || t->chunked)
 		return 0;
 	rc = smtp_client_put(t->c, SLICE("DATA"), SLICE_EMPTY);
 	if (rc < 0)
 		return broken(t, SMTP_STAGE_DATA, rc);
 	return get_data_reply(t);
+}
+
+static bool ends_with_data(const struct transaction *t, size_t end)
+{
+	return end == t->mail->recipient_count && !t->chunked;
 }
 
 /* Recipients first to end, with what comes before and after them. */
@@ -207,7 +215,7 @@ static int put_group(struct transaction *t, size_t first, size_t end)
 	int rc = first == 0 ? put_mail(t) : 0;
 	for (size_t i = first; rc == 0 && i < end; i++)
 		rc = put_rcpt(t, &m->recipients[i]);
-	if (rc == 0 && end == m->recipient_count)
+	if (rc == 0 && ends_with_data(t, end))
 		rc = smtp_client_put(t->c, SLICE("DATA"), SLICE_EMPTY);
 	return rc;
 }
@@ -215,7 +223,7 @@ static int put_group(struct transaction *t, size_t first, size_t end)
 /* After a refused MAIL the replies to the rest of the group tell nothing but a 354. */
 static int skip_group(struct transaction *t, size_t first, size_t end)
 {
-	bool has_data = end == t->mail->recipient_count;
+	bool has_data = ends_with_data(t, end);
 	size_t count = end - first + has_data;
 	for (size_t i = 0; i < count && t->c->usable; i++)
 		smtp_client_get(t->c, t->c->config->timeouts.command_ms);
@@ -230,7 +238,7 @@ static int get_group(struct transaction *t, size_t first, size_t end)
 		return skip_group(t, first, end);
 	for (size_t i = first; rc == 0 && i < end; i++)
 		rc = get_rcpt_reply(t, &t->mail->recipients[i]);
-	if (rc == 0 && end == t->mail->recipient_count)
+	if (rc == 0 && ends_with_data(t, end))
 		rc = get_data_reply(t);
 	return rc;
 }
@@ -280,9 +288,27 @@ static int write_read(struct transaction *t, struct dot_stuffer *stuffer, struct
 	}
 }
 
+/* bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CR LF            RFC 3030, section 2 */
+static int write_chunk(struct transaction *t)
+{
+	const struct smtp_client_mail *m = t->mail;
+	struct sink sink = { t->c, t->c->config->timeouts.block_ms };
+	char line[64];
+	size_t size = 0;
+	for (size_t i = 0; i < m->part_count; i++)
+		size += m->parts[i].len;
+	int len = snprintf(line, sizeof(line), "BDAT %zu LAST", size);
+	int rc = smtp_client_put(t->c, slice_of(line, (size_t)len), SLICE_EMPTY);
+	for (size_t i = 0; rc == 0 && i < m->part_count; i++)
+		rc = write_run(&sink, m->parts[i]);
+	return rc;
+}
+
 static int write_message(struct transaction *t)
 {
 	const struct smtp_client_mail *m = t->mail;
+	if (t->chunked)
+		return write_chunk(t);
 	struct sink sink = { t->c, t->c->config->timeouts.block_ms };
 	struct dot_stuffer stuffer = dot_stuffer_make();
 	int rc = 0;
@@ -374,6 +400,8 @@ static int check(struct transaction *t)
 	const char *why = m->options ? smtp_client_check_options(c, m->options, &enhanced) : NULL;
 	if (why)
 		return not_sendable(t, enhanced, why);
+	if (m->body_binary && !t->chunked)
+		return not_sendable(t, "5.6.3", "the other side takes no binary data");
 	if (c->max_size > 0 && m->size_bytes > c->max_size)
 		return not_sendable(t, "5.3.4", "the message is larger than the other side takes");
 	return 0;
@@ -432,11 +460,19 @@ static int64_t deadline_of(const struct smtp_client *c, const struct smtp_client
 	return deadline_in(t->message_ms + (int64_t)more_ms);
 }
 
+static bool can_chunk(const struct smtp_client *c, const struct smtp_client_mail *m)
+{
+	unsigned needed = SMTP_EXT_CHUNKING | (m->body_binary ? SMTP_EXT_BINARYMIME : 0u);
+	return (m->by_chunks || m->body_binary) && (c->extensions & needed) == needed && !m->read &&
+	       !m->is_stuffed;
+}
+
 int smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail, struct arena *arena,
                      struct smtp_outcome *outcome)
 {
 	struct transaction t = { .c = c, .mail = mail, .arena = arena, .outcome = outcome };
 	t.pipelined = (c->extensions & SMTP_EXT_PIPELINING) && !c->config->no_pipelining;
+	t.chunked = can_chunk(c, mail);
 	for (size_t i = 0; i < mail->recipient_count; i++)
 		mail->recipients[i].outcome = (struct smtp_outcome){ .verdict = SMTP_OK };
 	int rc = check(&t);

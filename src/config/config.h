@@ -185,7 +185,8 @@ struct config {
 		unsigned min_data_rate;     /* ... a second for each so many bytes */
 		uint16_t smtp_port;         /* 25, but for tests */
 		unsigned max_recipients_per_transaction;
-		bool tls; /* opportunistic STARTTLS */
+		bool tls;      /* opportunistic STARTTLS */
+		bool chunking; /* BDAT where offered */
 	} queue;
 	struct {
 		uint64_t default_quota_bytes; /* 0: none */

@@ -344,6 +344,9 @@ const struct config_option config_options[] = {
 	  .min = 1, .max = 1000000000 },
 	{ "queue", "smtp-port", CONFIG_PORT, "25", AT(queue.smtp_port),
 	  "The port of MX hosts; another than 25 is for tests." },
+	{ "queue", "chunking", CONFIG_FLAG, "yes", AT(queue.chunking),
+	  "Send messages in one chunk (BDAT, RFC 3030) to hosts that offer it; \"no\" is for those "
+	  "that only claim to know it. Binary messages go no other way." },
 	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),
 	  "Encrypt by STARTTLS where the other host offers it." },
 

@@ -103,12 +103,24 @@ void imap_write_string(struct imap_session *s, struct slice text)
 	imap_write(s, SLICE("\""));
 }
 
+/* A literal has no NUL (RFC 3501 section 4.3.1). Binary mail is kept encoded; this is for what was
+ * signed, or was never declared binary. */
+static void write_without_nul(struct imap_session *s, struct slice piece)
+{
+	for (ptrdiff_t nul; (nul = slice_find_byte(piece, '\0')) >= 0;) {
+		imap_write(s, slice_sub(piece, 0, (size_t)nul));
+		imap_write(s, SLICE("\x80"));
+		piece = slice_from(piece, (size_t)nul + 1);
+	}
+	imap_write(s, piece);
+}
+
 void imap_write_literal(struct imap_session *s, struct slice bytes)
 {
 	imap_printf(s, "{%zu}\r\n", bytes.len);
 	while (bytes.len > 0 && s->write_error == 0) {
 		imap_extend(s);
-		imap_write(s, slice_sub(bytes, 0, WRITE_PIECE));
+		write_without_nul(s, slice_sub(bytes, 0, WRITE_PIECE));
 		bytes = slice_from(bytes, bytes.len < WRITE_PIECE ? bytes.len : WRITE_PIECE);
 	}
 	imap_extend(s);

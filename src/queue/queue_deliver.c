@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "client/client_route.h"
+#include "queue/queue_convert.h"
 #include "queue/queue_internal.h"
 
 /* An open connection waits so long for the next message. */
@@ -168,15 +169,17 @@ static bool needs_smtputf8(const struct queue_job *job)
 	return job->smtputf8;
 }
 
-static int send_bytes(struct delivery *d, struct queue_job *job, struct slice bytes,
-                      struct smtp_outcome *outcome)
+static int send_form(struct delivery *d, struct queue_job *job,
+                     const struct queue_message_form *form, struct smtp_outcome *outcome)
 {
-	struct slice parts[] = { job->prefix, slice_from(bytes, job->skip_bytes) };
+	struct slice parts[] = { job->prefix, form->bytes };
 	struct smtp_client_mail mail = {
 		.reverse_path = job->reverse_path,
 		.recipients = job->wire,
 		.recipient_count = job->count,
-		.body_8bit = job->body_8bit,
+		.body_8bit = form->body_8bit,
+		.body_binary = form->body_binary,
+		.by_chunks = d->queue->config.config->queue.chunking,
 		.smtputf8 = needs_smtputf8(job),
 		.envid = job->envid,
 		.ret = job->ret,
@@ -190,6 +193,41 @@ static int send_bytes(struct delivery *d, struct queue_job *job, struct slice by
 	job->tls = arena_copy(job->arena, d->tls);
 	job->remote_does_dsn = smtp_client_extensions(d->client) & SMTP_EXT_DSN;
 	job->remote_does_by = smtp_client_extensions(d->client) & SMTP_EXT_DELIVERBY;
+	return rc;
+}
+
+static int not_sendable(const struct delivery *d, struct queue_job *job, int rc,
+                        struct smtp_outcome *outcome)
+{
+	if (rc == -EOPNOTSUPP) {
+		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, rc, "5.6.3", d->host);
+		outcome->verdict = SMTP_PERMANENT;
+		outcome->text = slice_from_str(arena_printf(
+			job->arena,
+			"%s takes no %s data, and the message can't be converted: it is signed, "
+			"or beyond our understanding",
+			d->host, job->body_binary ? "binary" : "8-bit"));
+	} else {
+		log_error("queue.convert", kv_str("queue_id", job->queue_id), kv_error(rc));
+		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",
+		                                "converting the message");
+	}
+	outcome->host = false;
+	set_all(job, outcome);
+	return rc;
+}
+
+/* In the form that the other side takes. */
+static int send_bytes(struct delivery *d, struct queue_job *job, struct slice bytes,
+                      struct smtp_outcome *outcome)
+{
+	struct queue_message_form form;
+	int rc = queue_message_form(d->queue->config.config, job, smtp_client_extensions(d->client),
+	                            slice_from(bytes, job->skip_bytes), &form);
+	if (rc < 0)
+		return not_sendable(d, job, rc, outcome);
+	rc = send_form(d, job, &form, outcome);
+	queue_message_form_end(&form);
 	return rc;
 }
 

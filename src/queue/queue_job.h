@@ -45,7 +45,7 @@ struct queue_job {
 	uint64_t skip_bytes, size_bytes;
 	int64_t arrived_ms, expires_ms;
 	bool dates_are_doubtful; /* the clock was set just now: it does not expire */
-	bool smtputf8, body_8bit;
+	bool smtputf8, body_8bit, body_binary;
 	char ret;
 	struct slice envid;
 	struct envelope_options options;

@@ -117,7 +117,8 @@ static struct slice compose(struct queue *q, struct queue_report *r, const struc
 		.message = message,
 		.smtputf8 = job->smtputf8,
 		/* RFC 8689 section 5: what was to be kept from others does not come back whole. */
-		.ret = job->options.requiretls ? 'H' : job->ret,
+		/* Binary data would make the report binary. */
+		.ret = job->options.requiretls || job->body_binary ? 'H' : job->ret,
 		.arrived_ms = job->arrived_ms,
 		.now_ms = job->ended_ms,
 		.expires_ms = job->expires_ms,

@@ -1,4 +1,5 @@
 #include "queue/queue_table.h"
+#include "route/queue_rows.h"
 
 #include <errno.h>
 
@@ -90,7 +91,8 @@ static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
 	envelope_options_parse(arena_copy(a, db_text(rows, COL_OPTIONS)), job->arrived_ms,
 	                       &job->options);
 	job->smtputf8 = db_int(rows, COL_UTF8) != 0;
-	job->body_8bit = db_int(rows, COL_8BIT) != 0;
+	job->body_8bit = db_int(rows, COL_8BIT) != QUEUE_BODY_7BIT;
+	job->body_binary = db_int(rows, COL_8BIT) == QUEUE_BODY_BINARY;
 	job->ret = ret.len > 0 ? ret.data[0] : 0;
 	job->envid = arena_copy(a, db_text(rows, COL_ENVID));
 	job->prefix = arena_copy(a, db_text(rows, COL_PREFIX));

@@ -115,6 +115,7 @@ struct post_envelope {
 	size_t recipient_count;
 	bool smtputf8; /* asked for; handed on where the message needs it */
 	bool body_8bit;
+	bool body_binary;   /* RFC 3030: its lines need be none, and it may have NULs */
 	struct slice envid; /* xtext, or empty */
 	char ret;           /* 'F', 'H' or 0 */
 	struct envelope_options options;

@@ -51,6 +51,7 @@ struct delivery {
 	struct arena *arena;
 	const struct post_client *client;
 	const struct post_envelope *envelope;
+	enum post_scope scope;
 	struct slice message;
 	int64_t now_ms;
 	struct message_summary summary;
@@ -95,9 +96,14 @@ static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *d
 	return rc == -ENOENT ? 0 : rc;
 }
 
+static bool delivery_is_wanted(const struct delivery *d, const struct route_target *target)
+{
+	return d->scope == POST_ALL || (d->scope == POST_MAILBOXES) == (target->account_id != 0);
+}
+
 static int delivery_add(struct db *db, struct delivery *d, const struct drop *wanted)
 {
-	if (delivery_is_seen(d, wanted->target))
+	if (!delivery_is_wanted(d, wanted->target) || delivery_is_seen(d, wanted->target))
 		return 0;
 	if (d->drop_count == d->drop_capacity) {
 		size_t capacity = d->drop_capacity > 0 ? d->drop_capacity * 2 : 4;
@@ -297,6 +303,14 @@ static bool delivery_needs_smtputf8(const struct delivery *d)
 	       (d->envelope->smtputf8 && d->summary.has_8bit_header);
 }
 
+static enum queue_body delivery_body(const struct delivery *d)
+{
+	if (d->envelope->body_binary)
+		return QUEUE_BODY_BINARY;
+	return d->envelope->body_8bit || d->summary.has_8bit_body ? QUEUE_BODY_8BIT
+	                                                          : QUEUE_BODY_7BIT;
+}
+
 static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
 	bool leased = d->post->config.queued != NULL;
@@ -312,7 +326,7 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.lease_owner = leased ? d->post->owner : NULL,
 		.expires_ms = d->now_ms + d->post->config.config->queue.expire_ms,
 		.smtputf8 = delivery_needs_smtputf8(d),
-		.body_8bit = d->envelope->body_8bit || d->summary.has_8bit_body,
+		.body = delivery_body(d),
 		.envid = d->envelope->envid,
 		.ret = d->envelope->ret,
 		.options = d->options,
@@ -503,11 +517,22 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
                               const struct post_envelope *envelope, struct slice trace,
                               struct slice message, char queue_id_out[static 17])
 {
+	if (envelope->body_binary)
+		return post_deliver_binary(p, client, envelope, trace, message, queue_id_out);
+	return post_deliver_to(p, client, envelope, trace, message, POST_ALL, queue_id_out);
+}
+
+enum post_result post_deliver_to(struct post *p, const struct post_client *client,
+                                 const struct post_envelope *envelope, struct slice trace,
+                                 struct slice message, enum post_scope scope,
+                                 char queue_id_out[static 17])
+{
 	struct delivery d = {
 		.post = p,
 		.arena = arena_new(),
 		.client = client,
 		.envelope = envelope,
+		.scope = scope,
 		.message = message,
 		.now_ms = clock_wall_ms(),
 	};
@@ -547,6 +572,13 @@ int post_parcel_new(struct post *p, const struct post_client *client,
                     const struct post_envelope *envelope, struct slice message,
                     struct post_parcel **out)
 {
+	return post_parcel_to(p, client, envelope, SLICE_EMPTY, message, POST_ALL, out);
+}
+
+int post_parcel_to(struct post *p, const struct post_client *client,
+                   const struct post_envelope *envelope, struct slice trace, struct slice message,
+                   enum post_scope scope, struct post_parcel **out)
+{
 	struct post_parcel *parcel = mem_alloc(sizeof(*parcel));
 	struct delivery *d = &parcel->delivery;
 	*d = (struct delivery){
@@ -554,10 +586,11 @@ int post_parcel_new(struct post *p, const struct post_client *client,
 		.arena = arena_new(),
 		.client = client,
 		.envelope = envelope,
+		.scope = scope,
 		.message = message,
 		.now_ms = clock_wall_ms(),
 	};
-	enum post_result result = delivery_prepare(d, SLICE_EMPTY);
+	enum post_result result = delivery_prepare(d, trace);
 	int rc = -EAGAIN;
 	if (result == POST_ACCEPTED)
 		rc = 0;
@@ -565,6 +598,8 @@ int post_parcel_new(struct post *p, const struct post_client *client,
 		rc = -ELOOP;
 	else if (d->lost)
 		rc = -ENOENT;
+	if (rc == 0 && d->drop_count == 0 && scope != POST_ALL)
+		rc = -ENODATA;
 	if (rc < 0)
 		post_parcel_end(parcel, false);
 	else

@@ -17,4 +17,20 @@ struct post {
 	_Atomic uint64_t bytes, mailboxes, queued;
 };
 
+/* Which of those that the recipients lead to. */
+enum post_scope { POST_ALL, POST_MAILBOXES, POST_ELSEWHERE };
+enum post_result post_deliver_to(struct post *p, const struct post_client *client,
+                                 const struct post_envelope *envelope, struct slice trace,
+                                 struct slice message, enum post_scope scope,
+                                 char queue_id_out[static 17]);
+/* As post_parcel_new(); -ENODATA: nobody is within the scope. */
+int post_parcel_to(struct post *p, const struct post_client *client,
+                   const struct post_envelope *envelope, struct slice trace, struct slice message,
+                   enum post_scope scope, struct post_parcel **out);
+
+/* post_binary.c: as post_deliver(), for a message with body_binary. */
+enum post_result post_deliver_binary(struct post *p, const struct post_client *client,
+                                     const struct post_envelope *envelope, struct slice trace,
+                                     struct slice message, char queue_id_out[static 17]);
+
 #endif

@@ -28,8 +28,8 @@ int queue_add_message(struct db *db, const struct queue_new_message *m)
 		" RETURNING id",
 		"tttiiiiiiittt", m->queue_id, m->message_id, m->reverse_path, m->blob_id,
 		(int64_t)m->skip_bytes, (int64_t)m->size_bytes, m->now_ms, m->expires_ms,
-		(int64_t)m->smtputf8, (int64_t)m->body_8bit, slice_of(&m->ret, m->ret ? 1 : 0),
-		m->envid, m->options);
+		(int64_t)m->smtputf8, (int64_t)m->body, slice_of(&m->ret, m->ret ? 1 : 0), m->envid,
+		m->options);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < m->recipient_count; i++) {

@@ -14,6 +14,9 @@ struct queue_new_recipient {
 	                        such as Delivered-To of the alias that sent it out; or empty */
 };
 
+/* What the next host must know to take it as it is; kept in column body_8bit by number. */
+enum queue_body { QUEUE_BODY_7BIT, QUEUE_BODY_8BIT, QUEUE_BODY_BINARY };
+
 struct queue_new_message {
 	struct slice queue_id; /* 16 characters */
 	struct slice message_id;
@@ -26,7 +29,8 @@ struct queue_new_message {
 	int64_t due_ms;          /* first attempt; or the end of the lease */
 	const char *lease_owner; /* who has it from the start; NULL: nobody */
 	int64_t expires_ms;
-	bool smtputf8, body_8bit;
+	bool smtputf8;
+	enum queue_body body;
 	struct slice envid;
 	char ret;
 	struct slice options; /* envelope_options_text() */

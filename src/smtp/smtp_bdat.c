@@ -2,8 +2,8 @@
  *
  * Whatever is wrong with it, a chunk is read to its end before the answer: its bytes would else be
  * taken for commands, which the author of a message could choose. For the same reason a size that
- * can't be read ends the session. BINARYMIME is not offered, so line ends are what they are with
- * DATA. */
+ * can't be read ends the session. With BODY=BINARYMIME the bytes are taken as they are; else line
+ * ends are what they are with DATA. */
 #include <errno.h>
 
 #include "smtp/smtp_parse.h"
@@ -13,6 +13,7 @@
 struct smtp_chunks {
 	struct spool spool;
 	int64_t started_ms; /* monotonic */
+	bool binary;
 	bool normalise;
 	bool after_cr;
 	bool bare_seen;
@@ -32,6 +33,7 @@ static struct smtp_chunks *chunks_of(struct smtp_session *s, uint64_t chunk_byte
 		return t->chunks;
 	t->chunks = ARENA_NEW(t->arena, struct smtp_chunks);
 	t->chunks->started_ms = clock_monotonic_ms();
+	t->chunks->binary = t->body_binary;
 	t->chunks->normalise = config->smtp.bare_newline != BARE_NEWLINE_REFUSE;
 	spool_create(&t->chunks->spool, config->dir, (size_t)config->smtp.memory_bytes,
 	             config->smtp.max_message_bytes, chunk_bytes);
@@ -54,7 +56,7 @@ static void chunks_mend(struct smtp_chunks *c, struct slice *run, size_t *i, str
 
 static void chunks_add(struct smtp_chunks *c, struct slice run)
 {
-	for (size_t i = 0; i < run.len; i++) {
+	for (size_t i = 0; i < run.len && !c->binary; i++) {
 		char byte = run.data[i];
 		if (c->after_cr && byte != '\n')
 			chunks_mend(c, &run, &i, SLICE("\n"));

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "message/dotstuff.h"
+#include "message/header.h"
 #include "smtp/smtp_fixup.h"
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_session.h"
@@ -146,6 +147,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.recipient_count = t->recipient_count,
 		.smtputf8 = t->smtputf8,
 		.body_8bit = t->body_8bit,
+		.body_binary = t->body_binary,
 		.envid = t->envid,
 		.ret = t->ret,
 		.options = t->options,
@@ -195,6 +197,20 @@ static void smtp_deliver_to_all(struct smtp_session *s, struct slice message)
 	smtp_say_accepted(s, queue_id);
 }
 
+/* Of a binary message only the body is free of lines. */
+static bool has_bare_in_header(struct slice message)
+{
+	struct slice header = slice_sub(message, 0, header_length(message));
+	char before = 0;
+	for (size_t i = 0; i < header.len; i++) {
+		char c = header.data[i];
+		if (c == '\0' || (c == '\n') != (before == '\r'))
+			return true;
+		before = c;
+	}
+	return before == '\r';
+}
+
 void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare)
 {
 	struct slice message;
@@ -210,6 +226,10 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 	if (rc < 0) {
 		log_error("smtp.spool.failed", kv_error(rc));
 		smtp_say_outcome(s, rc == -ENOSPC ? SMTP_ANSWER_DISK_FULL : SMTP_ANSWER_TEMPORARY);
+		return;
+	}
+	if (s->transaction->body_binary && has_bare_in_header(message)) {
+		smtp_say_outcome(s, SMTP_ANSWER_BARE_IN_MESSAGE);
 		return;
 	}
 	/* It would be the continuation of our Received field, and forge a part of it. */
@@ -238,6 +258,11 @@ void smtp_data(struct smtp_session *s, struct slice argument)
 	struct smtp_transaction *t = s->transaction;
 	if (t->chunks) {
 		smtp_say(s, SMTP_ANSWER_IN_CHUNKS);
+		return;
+	}
+	/* RFC 3030 section 3. */
+	if (t->body_binary) {
+		smtp_say(s, SMTP_ANSWER_BINARY_BY_BDAT);
 		return;
 	}
 	if (t->recipient_count == 0) {

@@ -88,6 +88,7 @@ static const struct smtp_extension extensions[] = {
 	{ KEYWORD("DSN"), NULL, NULL },
 	{ KEYWORD("SMTPUTF8"), NULL, NULL },
 	{ KEYWORD("CHUNKING"), NULL, NULL },
+	{ KEYWORD("BINARYMIME"), NULL, NULL },
 	{ KEYWORD("XCLIENT"), smtp_offers_proxy, smtp_xclient_arguments },
 	{ KEYWORD("XFORWARD"), smtp_offers_proxy, smtp_xforward_arguments },
 	{ KEYWORD("HELP"), NULL, NULL },

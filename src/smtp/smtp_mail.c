@@ -64,6 +64,7 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->sender = smtp_keep_address(arena, &mail.sender);
 	t->declared_bytes = mail.size_bytes;
 	t->body_8bit = mail.body_8bit;
+	t->body_binary = mail.body_binary;
 	t->smtputf8 = mail.smtputf8;
 	t->ret = mail.ret;
 	t->envid = arena_copy(arena, mail.envid);

@@ -61,7 +61,8 @@ static enum smtp_parsed take_body(const struct parameter *p, void *command)
 {
 	struct smtp_mail_command *mail = command;
 	mail->body_8bit = slice_equal_nocase(p->value, SLICE("8BITMIME"));
-	return mail->body_8bit || slice_equal_nocase(p->value, SLICE("7BIT"))
+	mail->body_binary = slice_equal_nocase(p->value, SLICE("BINARYMIME"));
+	return mail->body_8bit || mail->body_binary || slice_equal_nocase(p->value, SLICE("7BIT"))
 	               ? SMTP_PARSED
 	               : SMTP_PARSED_PARAMETER;
 }

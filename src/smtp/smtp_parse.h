@@ -28,6 +28,7 @@ struct smtp_mail_command {
 	bool has_size;
 	uint64_t size_bytes; /* as declared, RFC 1870 */
 	bool body_8bit;      /* RFC 6152 */
+	bool body_binary;    /* RFC 3030 */
 	bool smtputf8;       /* RFC 6531; without it the address must be ASCII, see is_utf8 */
 	char ret;            /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid;  /* xtext, or empty */

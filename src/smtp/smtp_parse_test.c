@@ -64,7 +64,7 @@ static const struct {
 	{ "FROM:<a@b> SIZE=", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> SIZE=-1", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> SIZE=1 SIZE=2", SMTP_PARSED_PARAMETER, NULL, 0, false },
-	{ "FROM:<a@b> BODY=BINARYMIME", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> BODY=BINARY", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> BODY", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> AUTH", SMTP_PARSED_PARAMETER, NULL, 0, false },
 	{ "FROM:<a@b> REQUIRETLS", SMTP_PARSED, "<a@b>", 0, false },

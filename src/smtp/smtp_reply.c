@@ -54,6 +54,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_RCPT_FIRST] = LINE("503 5.5.1 Say RCPT first"),
 	[SMTP_ANSWER_NO_RECIPIENTS] = LINE("554 5.5.1 No valid recipients"),
 	[SMTP_ANSWER_NOT_NOW] = LINE("503 5.5.1 Not during a mail transaction"),
+	[SMTP_ANSWER_BINARY_BY_BDAT] = LINE("503 5.5.1 Binary data comes by BDAT only"),
 	[SMTP_ANSWER_IN_CHUNKS] = LINE("503 5.5.1 Not between the chunks of a message"),
 	[SMTP_ANSWER_LOGIN_FIRST] = LINE("530 5.7.0 Authentication required"),
 

@@ -20,7 +20,7 @@ struct smtp_transaction {
 	struct arena *arena; /* owns all of it, itself included */
 	struct address sender;
 	uint64_t declared_bytes; /* by SIZE; 0: not told */
-	bool body_8bit;
+	bool body_8bit, body_binary;
 	bool smtputf8;      /* RFC 6531 */
 	char ret;           /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid; /* xtext, or empty */
