@@ -65,7 +65,8 @@ def authority(directory):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, authority):
     make, dispose = _factory(tmp_path_factory.mktemp("veredus"))
-    server = make(config=f"auth {{ client-ca = \"{authority.path}\" refusal-pause = 10ms }}")
+    server = make(config=f"auth {{ client-ca = \"{authority.path}\" refusal-pause = 10ms"
+                         " failure-wait-max = 0 }")
     server.cli("user", "add", "carol@example.test", "--no-password")
     server.cli("user", "disable", "carol@example.test")
     yield server

@@ -12,7 +12,8 @@ from conftest import _factory
 from kerberos import REALM, Realm
 
 SERVICES = ("smtp/mx.example.test", "imap/mx.example.test", "pop/mx.example.test")
-CONFIG = f"kerberos {{ keytab = krb5.keytab realm = {REALM} }} auth {{ refusal-pause = 10ms }}"
+CONFIG = f"""kerberos {{ keytab = krb5.keytab realm = {REALM} }}
+auth {{ refusal-pause = 10ms failure-wait-max = 0 }}"""
 
 
 @pytest.fixture(scope="module")

@@ -199,6 +199,7 @@ def test_the_configurations_of_a_document_are_good(path, tmp_path):
                     tmp_path / f"other.{'pem' if name == 'chain' else 'key'}")
     (tmp_path / "smarthost.password").write_text("secret\n")
     shutil.copy(tmp_path / "certificate.pem", tmp_path / "clients.pem")
+    (tmp_path / "oauth.secret").write_text("secret\n")
     (tmp_path / "krb5.keytab").write_bytes(b"\5\2")
     for number, text in blocks(path, "conf"):
         (tmp_path / "veredus.conf").write_text(text)

@@ -12,6 +12,7 @@
 #include "auth/auth_line.h"
 #include "auth/auth_toll.h"
 #include "auth/kerberos.h"
+#include "auth/oauth.h"
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/codec.h"
@@ -37,6 +38,7 @@ struct auth {
 	struct app_uses *uses;
 	struct kerberos *kerberos; /* NULL: not configured */
 	struct auth_toll *toll;
+	struct oauth *oauth; /* likewise */
 	_Atomic int64_t pause_ms, remember_ms;
 	atomic_bool binding, legacy;
 	_Atomic int64_t legacy_until_ms; /* what was seen is believed */
@@ -78,6 +80,7 @@ void auth_close(struct auth *a)
 	auth_toll_free(a->toll);
 	sasl_close(&a->sasl);
 	kerberos_close(a->kerberos);
+	oauth_free(a->oauth);
 	auth_line_free(a->hashers);
 	auth_cache_free(a->cache);
 	explicit_bzero(a->key, sizeof(a->key));
@@ -98,6 +101,10 @@ struct auth_counts auth_counts(const struct auth *a)
 void auth_set_kerberos(struct auth *a, struct kerberos *k) { a->kerberos = k; }
 
 const struct kerberos *auth_kerberos(const struct auth *a) { return a->kerberos; }
+
+void auth_set_oauth(struct auth *a, struct oauth *o) { a->oauth = o; }
+
+struct oauth *auth_oauth(const struct auth *a) { return a->oauth; }
 
 void auth_set_refusal_pause(struct auth *a, int64_t ms) { a->pause_ms = ms; }
 

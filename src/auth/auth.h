@@ -17,6 +17,7 @@
 struct auth;
 struct auth_exchange;
 struct kerberos;
+struct oauth;
 struct store;
 
 /* [any thread] */
@@ -51,6 +52,8 @@ void auth_set_binding(struct auth *a, bool offered);
 
 /* Offers GSSAPI from now on (kerberos.h); a takes k over. Before the first exchange. */
 void auth_set_kerberos(struct auth *a, struct kerberos *k);
+/* Offers OAUTHBEARER and XOAUTH2 from now on (oauth.h), as above. */
+void auth_set_oauth(struct auth *a, struct oauth *o);
 
 /* What is logged in to; bits of a set, the same as an application password's. */
 enum auth_service {

@@ -5,6 +5,7 @@
 
 #include "auth/external.h"
 #include "auth/kerberos.h"
+#include "auth/oauth.h"
 #include "auth/password.h"
 #include "base/codec.h"
 #include "base/log.h"
@@ -23,6 +24,12 @@ static const struct sasl_mechanism mechanisms[] = {
 	  .scram = PASSWORD_KIND_SCRAM_SHA1 },
 	{ .name = "SCRAM-SHA-256", .scram = PASSWORD_KIND_SCRAM },
 	{ .name = "SCRAM-SHA-1", .scram = PASSWORD_KIND_SCRAM_SHA1 },
+	{ .name = "OAUTHBEARER",
+	  .needs = SASL_OFFER_OAUTH | SASL_OFFER_TLS,
+	  .speak = oauth_speak_bearer },
+	{ .name = "XOAUTH2",
+	  .needs = SASL_OFFER_OAUTH | SASL_OFFER_TLS,
+	  .speak = oauth_speak_xoauth2 },
 	{ .name = "PLAIN", .needs = SASL_OFFER_CLEAR },
 	{ .name = "LOGIN",
 	  .needs = SASL_OFFER_CLEAR,
@@ -69,6 +76,10 @@ static unsigned offer_to(struct auth *a, const struct auth_client *client)
 		offer |= SASL_OFFER_EXTERNAL;
 	if (kerberos_serves(auth_kerberos(a), client->service))
 		offer |= SASL_OFFER_GSSAPI;
+	if (conn_is_tls(client->conn))
+		offer |= SASL_OFFER_TLS;
+	if (auth_oauth(a))
+		offer |= SASL_OFFER_OAUTH;
 	return auth_has_legacy(a) ? offer | SASL_OFFER_LEGACY : offer;
 }
 
@@ -237,6 +248,8 @@ static enum auth_result step_ours(struct auth_exchange *e, struct slice said,
 	*challenge_out = base64_encode_arena(e->arena, *challenge_out);
 	if (result == AUTH_BAD_SYNTAX)
 		return result;
+	if (e->concluded && result != AUTH_CONTINUE)
+		return result;
 	if (result == AUTH_CONTINUE)
 		return ++e->steps < STEPS_MAX ? result : AUTH_BAD_SYNTAX;
 	return auth_conclude(e->auth, &e->client, e->mechanism->name, e->claim.name, result);
@@ -314,7 +327,8 @@ enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct au
 	unsigned offer = offer_to(a, client);
 	if (!m)
 		return AUTH_NOT_OFFERED;
-	if (m->needs & ~offer & SASL_OFFER_CLEAR)
+	unsigned missing = m->needs & ~offer;
+	if (missing == SASL_OFFER_CLEAR || missing == SASL_OFFER_TLS)
 		return AUTH_NEEDS_TLS;
 	if (!is_offered(m, offer))
 		return AUTH_NOT_OFFERED;

@@ -15,7 +15,9 @@ enum sasl_offer {
 	SASL_OFFER_LEGACY = 4, /* those that need the password itself: if an account has opted in */
 	SASL_OFFER_EXTERNAL = 8, /* the client has shown a certificate */
 	SASL_OFFER_GSSAPI = 16,  /* we have a key for what is logged in to */
-	SASL_OFFERS = 32,
+	SASL_OFFER_OAUTH = 32,   /* we know who issues tokens */
+	SASL_OFFER_TLS = 64,     /* nobody can listen, whatever is configured */
+	SASL_OFFERS = 128,
 };
 
 /* A mechanism that we offer. One more is one more row, and what GNU SASL's callback must answer for
@@ -57,6 +59,7 @@ struct auth_exchange {
 	bool may_login;
 	struct scram_secret secret;
 	bool unavailable;
+	bool concluded; /* a refusal was logged and has cost its time before the last word */
 	struct auth_identity identity;
 };
 
@@ -92,5 +95,6 @@ const struct sasl *auth_sasl(const struct auth *a);
 struct store *auth_store(const struct auth *a);
 /* NULL: not configured. */
 const struct kerberos *auth_kerberos(const struct auth *a);
+struct oauth *auth_oauth(const struct auth *a);
 
 #endif

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "auth/kerberos.h"
+#include "auth/oauth.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/server.h"
@@ -62,6 +63,29 @@ static int open_kerberos(struct server *s)
 	return rc < 0 ? failed("kerberos", rc, "see section kerberos of veredus.conf") : 0;
 }
 
+static void open_oauth(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct oauth_config config = {
+		.keys = c->oauth.keys,
+		.introspection = c->oauth.introspection,
+		.client_id = c->oauth.client_id,
+		.client_secret = c->oauth.client_secret,
+		.ca_path = c->oauth.ca,
+		.rules = { .issuer = c->oauth.issuer,
+		           .audience = c->oauth.audience,
+		           .scope = c->oauth.scope,
+		           .account_claim = c->oauth.account_claim,
+		           .leeway_s = c->oauth.leeway_ms / 1000,
+		           .must_expire = c->oauth.keys != NULL,
+		           .must_name_issuer = c->oauth.keys != NULL },
+		.timeout_ms = c->oauth.timeout_ms,
+		.refresh_ms = c->oauth.refresh_ms,
+	};
+	if (config.keys || config.introspection)
+		auth_set_oauth(s->auth, oauth_new(&config));
+}
+
 static int open_auth(struct server *s)
 {
 	char *key = NULL;
@@ -78,6 +102,7 @@ static int open_auth(struct server *s)
 	auth_set_toll(s->auth, s->config->auth.toll_max_ms, s->config->auth.toll_half_ms);
 	auth_set_remember(s->auth, s->config->auth.remember_ms);
 	auth_set_binding(s->auth, s->config->auth.channel_binding);
+	open_oauth(s);
 	return open_kerberos(s);
 }
 

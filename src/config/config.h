@@ -168,6 +168,12 @@ struct config {
 		const char *realm, *domain;
 	} kerberos;
 	struct {
+		const char *keys, *introspection; /* a path or URL, and a URL; one or none */
+		const char *client_id, *client_secret;
+		const char *issuer, *audience, *scope, *account_claim, *ca;
+		int64_t leeway_ms, timeout_ms, refresh_ms;
+	} oauth;
+	struct {
 		const char *forwarder; /* see dns.h */
 		const char *trust_anchor;
 		int64_t timeout_ms;

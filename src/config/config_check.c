@@ -292,6 +292,69 @@ static void check_kerberos(const struct config_place *p)
 		             name);
 }
 
+static bool is_url(const char *text)
+{
+	return text && slice_find(slice_from_str(text), SLICE("://")) > 0;
+}
+
+static void check_oauth_url(const struct config_place *p, const char *option, const char *url)
+{
+	struct slice text = slice_from_str(url);
+	if (slice_starts_with(text, SLICE("http://")) &&
+	    !slice_starts_with(text, SLICE("http://127.0.0.1")) &&
+	    !slice_starts_with(text, SLICE("http://[::1]")))
+		warn(p, "oauth: %s: anybody on the way can let anybody in: use https://", option);
+	else if (!slice_starts_with(text, SLICE("http")))
+		config_wrong(p, "oauth: %s is '%s': write an https:// URL", option, url);
+}
+
+static void check_oauth_keys(const struct config_place *p)
+{
+	struct config *c = p->config;
+	if (!c->oauth.issuer)
+		config_wrong(p,
+		             "oauth: jwks needs issuer, or tokens of others would do: add issuer = "
+		             "what stands in the claim iss");
+	if (!c->oauth.audience)
+		config_wrong(
+			p,
+			"oauth: jwks needs audience, or tokens for others would do: add audience "
+			"= what stands in the claim aud");
+	if (is_url(c->oauth.keys)) {
+		check_oauth_url(p, "jwks", c->oauth.keys);
+		return;
+	}
+	if (c->oauth.keys[0] != '/')
+		c->oauth.keys = arena_printf(c->arena, "%s/%s", c->dir, c->oauth.keys);
+	check_readable(p, "jwks", c->oauth.keys);
+}
+
+static void check_oauth(const struct config_place *p)
+{
+	struct config *c = p->config;
+	const char *path = c->oauth.client_secret;
+	if (c->oauth.keys && c->oauth.introspection)
+		config_wrong(p, "oauth: there are jwks and introspection: choose one");
+	else if (c->oauth.keys)
+		check_oauth_keys(p);
+	else if (c->oauth.introspection)
+		check_oauth_url(p, "introspection", c->oauth.introspection);
+	else if (c->oauth.issuer || c->oauth.audience || c->oauth.scope || c->oauth.client_id)
+		config_wrong(
+			p, "oauth: nothing says which tokens are good: add jwks or introspection");
+	if (c->oauth.ca)
+		check_readable(p, "ca", c->oauth.ca);
+	if (!c->oauth.client_id != !path)
+		config_wrong(
+			p, "oauth: client-id and client-secret-file belong together: give both or "
+			   "none");
+	if (!path)
+		return;
+	c->oauth.client_secret = read_first_line(c->arena, path);
+	if (!c->oauth.client_secret)
+		config_wrong(p, "oauth: client-secret-file: %s can't be read, or is empty", path);
+}
+
 void config_check_whole(const struct config_place *p)
 {
 	struct config *c = p->config;
@@ -325,4 +388,5 @@ void config_check_whole(const struct config_place *p)
 		warn(p, "queue: retry-max is longer than expire: some mail is tried only once");
 	check_tls(p);
 	check_kerberos(p);
+	check_oauth(p);
 }

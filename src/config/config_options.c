@@ -22,7 +22,8 @@ const struct config_section config_sections[] = {
 	{ "pop3", false, NULL, "Reading mail over POP3." },
 	{ "auth", false, NULL, "Logging in, over any protocol." },
 	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI)." },
-
+	{ "oauth", false, NULL,
+	  "Logging in with a token that another server has issued (OAUTHBEARER, XOAUTH2)." },
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
@@ -251,6 +252,35 @@ const struct config_option config_options[] = {
 	{ "kerberos", "domain", CONFIG_TEXT, NULL, AT(kerberos.domain),
 	  "The domain of the accounts: user@REALM logs in as user@DOMAIN. Default: the realm in lower "
 	  "case." },
+
+	{ "oauth", "jwks", CONFIG_TEXT, NULL, AT(oauth.keys),
+	  "The keys by which tokens are signed: the https:// URL of a JWKS, or a file. Needs issuer and "
+	  "audience." },
+	{ "oauth", "introspection", CONFIG_TEXT, NULL, AT(oauth.introspection),
+	  "Instead of jwks: the https:// URL where each token is asked about (RFC 7662)." },
+	{ "oauth", "client-id", CONFIG_TEXT, NULL, AT(oauth.client_id),
+	  "The name by which we ask there." },
+	{ "oauth", "client-secret-file", CONFIG_PATH, NULL, AT(oauth.client_secret),
+	  "A file whose first line is the password for that." },
+	{ "oauth", "issuer", CONFIG_TEXT, NULL, AT(oauth.issuer),
+	  "Who must have issued a token: its claim iss, to the letter." },
+	{ "oauth", "audience", CONFIG_TEXT, NULL, AT(oauth.audience),
+	  "For whom it must be: its claim aud has this. Otherwise tokens that any other service was "
+	  "shown would do here." },
+	{ "oauth", "scope", CONFIG_TEXT, NULL, AT(oauth.scope),
+	  "What it must allow: words that must all be in its claim scope (or scp). Default: anything." },
+	{ "oauth", "account-claim", CONFIG_TEXT, "email", AT(oauth.account_claim),
+	  "The claim that names the account. An e-mail address that is said not to be verified is not "
+	  "taken." },
+	{ "oauth", "ca", CONFIG_PATH, NULL, AT(oauth.ca),
+	  "A PEM file of CAs that are believed for these URLs. Default: the system's." },
+	{ "oauth", "leeway", CONFIG_DURATION, "1m", AT(oauth.leeway_ms),
+	  "How far their clock may be from ours.", .max = SECONDS(3600) },
+	{ "oauth", "timeout", CONFIG_DURATION, "10s", AT(oauth.timeout_ms),
+	  "How long an answer from these URLs is waited for.", .min = 100, .max = SECONDS(120) },
+	{ "oauth", "refresh", CONFIG_DURATION, "1m", AT(oauth.refresh_ms),
+	  "The least time after which the JWKS is read again because a token names a key that is not in "
+	  "it; it is read again each hour anyway.", .min = 100, .max = DAYS(1) },
 
 	{ "guard", "exempt-networks", CONFIG_LIST, NULL, 0, 0,
 	  "Networks whose clients are never slowed, counted or shut out, and not looked up." },

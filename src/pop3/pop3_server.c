@@ -42,7 +42,12 @@ static void pop3_say_stopping(struct pop3_session *s)
 static void pop3_read_command(struct pop3_session *s)
 {
 	struct slice line;
-	int rc = conn_read_line(s->base.conn, POP3_COMMAND_MAX, &line, NULL, pop3_deadline(s));
+	int rc = conn_read_line(s->base.conn, POP3_AUTH_LINE_MAX, &line, NULL, pop3_deadline(s));
+	/* Clients put their tokens and tickets into the line of AUTH, however long they are (RFC
+	 * 5034 section 4 would have them wait for the challenge). */
+	if (rc == 1 && line.len > POP3_COMMAND_MAX &&
+	    !slice_starts_with_nocase(line, SLICE("AUTH ")))
+		rc = -EMSGSIZE;
 	if (rc == -EMSGSIZE)
 		pop3_say(s, POP3_ERR_TOO_LONG);
 	else if (rc == -ECANCELED)
