@@ -57,7 +57,7 @@ const char *smtp_client_check_options(const struct smtp_client *c, const struct 
 /* The parameters of MAIL for mail->options, each behind a space, written to
  * room, which has size bytes. Returns how many it wrote: at most SMTP_OPTIONS_MAX, and all or none.
  */
-enum { SMTP_OPTIONS_MAX = ENVELOPE_SOLICIT_MAX + 128 };
+enum { SMTP_OPTIONS_MAX = ENVELOPE_SOLICIT_MAX + ENVELOPE_AUTH_MAX + 128 };
 size_t smtp_client_put_options(const struct smtp_client *c, const struct envelope_options *o,
                                char *room, size_t size);
 

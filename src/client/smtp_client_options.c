@@ -42,6 +42,9 @@ size_t smtp_client_put_options(const struct smtp_client *c, const struct envelop
                                char *room, size_t size)
 {
 	struct buf out = buf_make(SMTP_OPTIONS_MAX);
+	/* Only those to whom we have proved who we are may believe it. */
+	if (c->config->user)
+		buf_printf(&out, " AUTH=%.*s", SLICE_ARG(o->auth.len > 0 ? o->auth : SLICE("<>")));
 	if (o->requiretls && (c->extensions & SMTP_EXT_REQUIRETLS) &&
 	    conn_tls_info(c->conn).verified)
 		buf_append(&out, SLICE(" REQUIRETLS"));

@@ -3,13 +3,13 @@
 #include "base/buf.h"
 #include "base/cursor.h"
 
-enum { TEXT_MAX = ENVELOPE_SOLICIT_MAX + 256 };
+enum { TEXT_MAX = ENVELOPE_SOLICIT_MAX + ENVELOPE_AUTH_MAX + 256 };
 
 struct slice envelope_options_text(struct arena *arena, const struct envelope_options *o,
                                    int64_t arrived_ms)
 {
 	bool any = o->requiretls || o->tls_optional || o->priority != 0 || o->by_mode ||
-	           o->hold_until_ms != 0 || o->solicit.len > 0;
+	           o->hold_until_ms != 0 || o->solicit.len > 0 || o->auth.len > 0;
 	if (!any)
 		return SLICE_EMPTY;
 	struct buf out = buf_make(TEXT_MAX);
@@ -24,6 +24,8 @@ struct slice envelope_options_text(struct arena *arena, const struct envelope_op
 		           o->by_trace ? "T" : "");
 	if (o->hold_until_ms != 0)
 		buf_printf(&out, " hold=%lld", (long long)o->hold_until_ms);
+	if (o->auth.len > 0)
+		buf_printf(&out, " auth=%.*s", SLICE_ARG(o->auth));
 	if (o->solicit.len > 0)
 		buf_printf(&out, " solicit=%.*s", SLICE_ARG(o->solicit));
 	struct slice text = arena_copy(arena, slice_from(buf_slice(&out), 1));
@@ -54,6 +56,8 @@ static void parse_word(struct slice word, int64_t arrived_ms, struct envelope_op
 		out->tls_optional = true;
 	else if (slice_equal(name, SLICE("by")))
 		parse_by(value, arrived_ms, out);
+	else if (slice_equal(name, SLICE("auth")))
+		out->auth = value;
 	else if (slice_equal(name, SLICE("solicit")))
 		out->solicit = value;
 	else if (!slice_to_i64(value, &number))
@@ -67,7 +71,7 @@ static void parse_word(struct slice word, int64_t arrived_ms, struct envelope_op
 
 void envelope_options_parse(struct slice text, int64_t arrived_ms, struct envelope_options *out)
 {
-	*out = (struct envelope_options){ .solicit = SLICE_EMPTY };
+	*out = (struct envelope_options){ .auth = SLICE_EMPTY, .solicit = SLICE_EMPTY };
 	while (text.len > 0)
 		parse_word(slice_split(&text, ' '), arrived_ms, out);
 }
@@ -97,5 +101,6 @@ struct envelope_options envelope_options_of_report(const struct envelope_options
 	return (struct envelope_options){ .requiretls = o->requiretls,
 		                          .tls_optional = o->tls_optional,
 		                          .priority = o->priority,
+		                          .auth = SLICE_EMPTY,
 		                          .solicit = SLICE_EMPTY };
 }

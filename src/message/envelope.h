@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/slice.h"
 
-enum { ENVELOPE_PRIORITY_MAX = 9, ENVELOPE_SOLICIT_MAX = 1000 };
+enum { ENVELOPE_PRIORITY_MAX = 9, ENVELOPE_SOLICIT_MAX = 1000, ENVELOPE_AUTH_MAX = 500 };
 
 struct envelope_options {
 	bool requiretls;       /* on by verified TLS only, to who promises the same */
@@ -19,6 +19,7 @@ struct envelope_options {
 	bool by_trace;         /* tell of each relay */
 	int64_t by_ms;         /* wall clock */
 	int64_t hold_until_ms; /* wall clock: nobody gets it before; 0: at once */
+	struct slice auth;     /* who submitted it first, in xtext; empty: nobody says (RFC 4954) */
 	struct slice solicit;  /* solicitation keywords with commas, or empty */
 };
 

@@ -35,10 +35,12 @@ static void test_text(void **state)
 		.by_trace = true,
 		.by_ms = 1763775600000,
 		.hold_until_ms = 1763775500000,
+		.auth = SLICE("e+3Dmc2@example.com"),
 		.solicit = SLICE("net.example:ADV,org.example:ADLT"),
 	};
 	assert_text(&all, "requiretls tls-optional priority=-9 by=600000;RT "
-	                  "hold=1763775500000 solicit=net.example:ADV,org.example:ADLT");
+	                  "hold=1763775500000 auth=e+3Dmc2@example.com "
+	                  "solicit=net.example:ADV,org.example:ADLT");
 	const struct envelope_options late = { .by_mode = 'N', .by_ms = ARRIVED_MS - 5 };
 	assert_text(&late, "by=-5;N");
 }

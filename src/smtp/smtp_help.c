@@ -72,8 +72,8 @@ static const struct help_page pages[] = {
 	  "Logs in: RFC 4954. EHLO lists the mechanisms; after STARTTLS there may be more.\n"
 	  "Each 334 asks for a line in base64; a line with * alone cancels.\n"
 	  "235 says that it worked, 535 that name or password were wrong.\n"
-	  "MAIL takes AUTH=address, which says who submitted the message first; it is\n"
-	  "read, and not believed." },
+	  "MAIL takes AUTH=address, in xtext, which says who submitted the message first;\n"
+	  "it is believed if it is one of yours, or if you may relay." },
 	{ "ETRN",
 	  "ETRN name | @domain | #queue\n"
 	  "Asks for what waits for the domain of that name to be sent now, over a new\n"

@@ -1,6 +1,8 @@
 /* What MAIL asks of the way of a message: may it, what is made of it, and how that is announced. */
 #include "smtp/smtp_options.h"
 
+#include "base/codec.h"
+
 /* --- REQUIRETLS: RFC 8689 -------------------------------------------------------------- */
 
 bool smtp_options_offer_requiretls(const struct smtp_session *s)
@@ -79,19 +81,46 @@ bool smtp_options_refuse_header(struct smtp_session *s, struct slice message)
 	return smtp_options_refuse_solicitation(s, header_unfold(s->transaction->arena, value));
 }
 
+/* --- AUTH: RFC 4954 section 5 ---------------------------------------------------------- */
+
+/* Who submitted the message first: for who has logged in one of their own addresses, and without
+ * another word the account's; hosts that may relay are believed; all others say nothing. */
+
+static enum smtp_answer judge_auth(const struct smtp_session *s, struct arena *arena,
+                                   struct slice given, struct slice *out)
+{
+	struct slice text;
+	struct address who;
+	const char *account = s->client.account;
+	*out = SLICE_EMPTY;
+	if (given.len == 0 && account && slice_is_ascii(slice_from_str(account)))
+		*out = xtext_encode(arena, slice_from_str(account));
+	if (given.len == 0 || slice_equal(given, SLICE("<>")))
+		return SMTP_ANSWER_SENDER_OK;
+	if (!xtext_decode(arena, given, &text))
+		return SMTP_ANSWER_BAD_PARAMETER;
+	if (s->client.may_relay && slice_is_ascii(text) && address_parse(arena, text, 0, &who) &&
+	    (!account || post_owns_sender(s->context->post, &s->client, who.local, who.domain)))
+		*out = xtext_encode(arena, text);
+	return SMTP_ANSWER_SENDER_OK;
+}
+
 /* --- MAIL ------------------------------------------------------------------------------ */
 
 enum smtp_answer smtp_options_judge(const struct smtp_session *s, struct arena *arena,
                                     const struct smtp_mail_command *mail,
                                     struct envelope_options *out)
 {
-	*out = (struct envelope_options){ .solicit = SLICE_EMPTY };
+	*out = (struct envelope_options){ .auth = SLICE_EMPTY, .solicit = SLICE_EMPTY };
 	if (mail->solicit.len > 0 && !unwanted_keywords(s))
 		return SMTP_ANSWER_UNKNOWN_PARAMETER;
 	if (smtp_options_refuse_solicitation(s, mail->solicit))
 		return SMTP_ANSWER_SOLICITED;
 	if (mail->requiretls && judge_requiretls(s) != SMTP_ANSWER_SENDER_OK)
 		return judge_requiretls(s);
+	enum smtp_answer auth = judge_auth(s, arena, mail->auth, &out->auth);
+	if (auth != SMTP_ANSWER_SENDER_OK)
+		return auth;
 	out->requiretls = mail->requiretls;
 	if (is_too_soon(s, mail))
 		return SMTP_ANSWER_TOO_SOON;

@@ -67,12 +67,13 @@ static enum smtp_parsed take_body(const struct parameter *p, void *command)
 	               : SMTP_PARSED_PARAMETER;
 }
 
-/* Who submitted it first (RFC 4954 section 5): nobody here is trusted to say, so it is read and
- * taken for <>, as that section tells. */
+/* auth = "AUTH=" ( xtext / "<>" )                                    RFC 4954, section 5 */
 static enum smtp_parsed take_auth(const struct parameter *p, void *command)
 {
-	(void)command;
-	return p->has_value ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
+	struct smtp_mail_command *mail = command;
+	mail->auth = p->value;
+	return p->value.len > 0 && p->value.len <= ENVELOPE_AUTH_MAX ? SMTP_PARSED
+	                                                             : SMTP_PARSED_PARAMETER;
 }
 
 static int upper_hex_value(char c)

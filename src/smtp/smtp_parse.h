@@ -32,6 +32,7 @@ struct smtp_mail_command {
 	bool smtputf8;       /* RFC 6531; without it the address must be ASCII, see is_utf8 */
 	char ret;            /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid;  /* xtext, or empty */
+	struct slice auth;   /* RFC 4954 section 5: xtext, "<>", or empty when it was not given */
 	bool requiretls;     /* RFC 8689 */
 	char by_mode;        /* RFC 2852: 'R' return, 'N' notify; 0: no deadline */
 	bool by_trace;

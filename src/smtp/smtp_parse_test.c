@@ -55,6 +55,8 @@ static const struct {
 	{ "FROM:<a@b> SIZE=100 BODY=8BITMIME", SMTP_PARSED, "<a@b>", 100, true },
 	{ "FROM:<a@b> body=7bit size=0", SMTP_PARSED, "<a@b>", 0, false },
 	{ "FROM:<a@b> AUTH=<>", SMTP_PARSED, "<a@b>", 0, false },
+	{ "FROM:<a@b> AUTH", SMTP_PARSED_PARAMETER, NULL, 0, false },
+	{ "FROM:<a@b> AUTH=e+3Dmc2@example.com", SMTP_PARSED, "<a@b>", 0, false },
 	{ "FROM:<a@b> AUTH=e+3Dmc2@example.test SIZE=18446744073709551615", SMTP_PARSED, "<a@b>",
 	  UINT64_MAX, false },
 	{ "FROM:<@r.test,@s.test:a@b>", SMTP_PARSED, "<a@b>", 0, false },
