@@ -18,7 +18,8 @@ struct change {
 	const char *given;    /* as the operator wrote it */
 	struct slice address; /* canonical */
 	uint64_t quota_bytes;
-	bool enabled, app_only;
+	bool enabled, app_only, sent_copy;
+	bool has_app_only, has_sent_copy; /* are to be set */
 	struct directory_verifier verifiers[VERIFIERS_MAX];
 	size_t verifier_count;
 	const char *legacy_password; /* to be kept, sealed; or NULL */
@@ -179,13 +180,23 @@ static int user_disable(struct admin *admin, const json_t *request, struct admin
 static int set_in_commit(struct db *db, void *arg)
 {
 	struct change *c = arg;
-	return directory_set_app_only(db, c->address, c->app_only);
+	int rc = 0;
+	if (c->has_app_only)
+		rc = directory_set_app_only(db, c->address, c->app_only);
+	if (rc == 0 && c->has_sent_copy)
+		rc = directory_set_sent_copy(db, c->address, c->sent_copy);
+	return rc;
 }
 
 static int user_set(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct change c = { .app_only = json_is_true(json_object_get(request, "app_only")) };
-	if (!json_is_boolean(json_object_get(request, "app_only")))
+	const json_t *app_only = json_object_get(request, "app_only");
+	const json_t *sent_copy = json_object_get(request, "sent_copy");
+	struct change c = { .app_only = json_is_true(app_only),
+		            .has_app_only = json_is_boolean(app_only),
+		            .sent_copy = json_is_true(sent_copy),
+		            .has_sent_copy = json_is_boolean(sent_copy) };
+	if (!c.has_app_only && !c.has_sent_copy)
 		return admin_fail(reply, -EINVAL, "nothing is to be set");
 	return commit(admin, request, reply, &c, set_in_commit);
 }
@@ -222,10 +233,11 @@ static int visit_account(const struct account *account, void *arg)
 {
 	struct page *p = arg;
 	p->after = arena_copy(p->arena, slice_from_str(account->address));
-	json_array_append_new(p->items, json_pack("{s:o, s:b, s:b, s:I, s:I}", "address",
+	json_array_append_new(p->items, json_pack("{s:o, s:b, s:b, s:b, s:I, s:I}", "address",
 	                                          admin_json_text(p->after), "enabled",
 	                                          account->enabled, "app_only", account->app_only,
-	                                          "quota", (json_int_t)account->quota_bytes, "used",
+	                                          "sent_copy", account->sent_copy, "quota",
+	                                          (json_int_t)account->quota_bytes, "used",
 	                                          (json_int_t)account->used_bytes));
 	return json_array_size(p->items) == PAGE;
 }

@@ -109,16 +109,34 @@ static bool read_yes(const char *text, bool *out)
 	return *out || slice_equal(slice_from_str(text), SLICE("no"));
 }
 
+/* One option of `set` that is yes or no; false: it is neither. */
+static bool read_setting(struct cli *cli, const char *option, const char *key, json_t *request)
+{
+	const char *text = cli_text(cli, option);
+	bool yes;
+	if (!text)
+		return true;
+	if (!read_yes(text, &yes)) {
+		cli_usage(cli, "--%s is yes or no, not '%s'", option, text);
+		return false;
+	}
+	json_object_set_new(request, key, json_boolean(yes));
+	return true;
+}
+
 static int user_set(struct cli *cli)
 {
-	const char *app_only = cli_text(cli, "app-passwords-only");
-	bool yes;
-	if (!app_only)
-		return cli_usage(cli, "what is to be set? Say --app-passwords-only yes or no");
-	if (!read_yes(app_only, &yes))
-		return cli_usage(cli, "--app-passwords-only is yes or no, not '%s'", app_only);
 	json_t *request = new_request(cli);
-	json_object_set_new(request, "app_only", json_boolean(yes));
+	if (!read_setting(cli, "app-passwords-only", "app_only", request) ||
+	    !read_setting(cli, "sent-copy", "sent_copy", request)) {
+		json_decref(request);
+		return CLI_USAGE;
+	}
+	if (json_object_size(request) == 1) {
+		json_decref(request);
+		return cli_usage(cli, "what is to be set? Say --app-passwords-only or --sent-copy, "
+		                      "yes or no");
+	}
 	return send_request(cli, "user.set", request);
 }
 
@@ -149,6 +167,7 @@ static const struct cli_option options[] = {
 	  "with app-password add: what for, of smtp,imap,pop3; all unless said otherwise" },
 	{ "expires", 0, "TIME", "with app-password add: how long it is good, as 90d" },
 	{ "app-passwords-only", 0, "YES|NO", "with set: refuse the account's own password" },
+	{ "sent-copy", 0, "YES|NO", "with set: file what the account submits in its Sent folder" },
 	{ "json", 0, NULL, "with list and app-password add: as JSON" },
 	{ 0 },
 };

@@ -5,7 +5,7 @@
 
 #include "message/address.h"
 
-#define ACCOUNT_COLUMNS "id, address, enabled, quota_bytes, used_bytes, app_only"
+#define ACCOUNT_COLUMNS "id, address, enabled, quota_bytes, used_bytes, app_only, sent_copy"
 
 int directory_canonical_domain(struct arena *a, struct slice text, struct slice *out)
 {
@@ -35,7 +35,8 @@ static struct account read_account(const struct db_rows *rows, struct arena *a)
 		                 .enabled = db_int(rows, 2) != 0,
 		                 .quota_bytes = (uint64_t)db_int(rows, 3),
 		                 .used_bytes = (uint64_t)db_int(rows, 4),
-		                 .app_only = db_int(rows, 5) != 0 };
+		                 .app_only = db_int(rows, 5) != 0,
+		                 .sent_copy = db_int(rows, 6) != 0 };
 }
 
 int directory_find_account(struct db *db, struct arena *a, struct slice address,
@@ -47,6 +48,15 @@ int directory_find_account(struct db *db, struct arena *a, struct slice address,
 	if (rc == 0 && (rc = db_next(&rows)) == 0)
 		*out = read_account(&rows, a);
 	db_end(&rows);
+	return rc == -ENODATA ? -ENOENT : rc;
+}
+
+int directory_wants_sent_copy(struct db *db, int64_t account_id, bool *out)
+{
+	int64_t wanted = 0;
+	int rc = db_get_int(db, &wanted, "SELECT sent_copy FROM account WHERE id = $1", "i",
+	                    account_id);
+	*out = wanted != 0;
 	return rc == -ENODATA ? -ENOENT : rc;
 }
 
@@ -137,7 +147,7 @@ static int find_by_local_part(struct db *db, struct arena *a, struct slice local
 	bool found = false;
 	int rc = db_query(db, &rows,
 	                  "SELECT a.id, a.address, a.enabled, a.quota_bytes, a.used_bytes,"
-	                  " a.app_only"
+	                  " a.app_only, a.sent_copy"
 	                  " FROM domain d JOIN account a ON a.address = $1 || '@' || d.name"
 	                  " LIMIT 2",
 	                  "t", local);

@@ -18,6 +18,7 @@ struct account {
 	const char *address;
 	bool enabled;
 	bool app_only;        /* its own password is not good for logging in: app_password.h */
+	bool sent_copy;       /* the server files what it sends in Sent */
 	uint64_t quota_bytes; /* 0: none */
 	uint64_t used_bytes;
 };
@@ -25,6 +26,8 @@ struct account {
 /* -ENOENT if there is none. Strings go into the arena. */
 int directory_find_account(struct db *db, struct arena *a, struct slice address,
                            struct account *out);
+/* Does it want a copy of what it sends filed in Sent? -ENOENT. */
+int directory_wants_sent_copy(struct db *db, int64_t account_id, bool *out);
 /* 0 if the domain is one of ours. catch_all_out: the address that takes what nobody else does,
  * or NULL. */
 int directory_find_domain(struct db *db, struct arena *a, struct slice domain,
@@ -86,6 +89,7 @@ int directory_set_verifiers(struct db *db, struct slice address,
 int directory_set_quota(struct db *db, struct slice address, uint64_t quota_bytes);
 int directory_set_app_only(struct db *db, struct slice address, bool app_only);
 int directory_set_enabled(struct db *db, struct slice address, bool enabled);
+int directory_set_sent_copy(struct db *db, struct slice address, bool wanted);
 /* The rows of the directory alone: the mailboxes must be gone (mailbox_remove_account). */
 int directory_remove_account(struct db *db, struct slice address);
 /* Adds a target behind those that there are. The address must be in a domain of ours. */

@@ -201,6 +201,14 @@ int directory_set_enabled(struct db *db, struct slice address, bool enabled)
 	return changed_one(rc, changed);
 }
 
+int directory_set_sent_copy(struct db *db, struct slice address, bool wanted)
+{
+	int64_t changed = 0;
+	int rc = db_change(db, &changed, "UPDATE account SET sent_copy = $2 WHERE address = $1",
+	                   "ti", address, (int64_t)wanted);
+	return changed_one(rc, changed);
+}
+
 int directory_set_app_only(struct db *db, struct slice address, bool app_only)
 {
 	int64_t changed = 0;

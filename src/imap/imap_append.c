@@ -3,9 +3,11 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "directory/directory.h"
 #include "imap/imap_input.h"
 #include "imap/imap_reply.h"
 #include "mailbox/note.h"
+#include "mailbox/sent.h"
 #include "store/spool.h"
 
 struct append_step {
@@ -14,19 +16,48 @@ struct append_step {
 	const struct imap_flags *flags;
 	struct store_blob blob;
 	struct mailbox_new_message message;
+	struct slice message_id;
+	int64_t now_ms;
+	struct arena *arena;
 	uint32_t uid;
 };
+
+/* What the server has filed itself when it was submitted is not kept twice: the client's flags go
+ * to that copy. -ENOENT: there is none. */
+static int take_sent_copy(struct db *db, struct append_step *step)
+{
+	struct uid_set uids = { 0 };
+	bool wanted;
+	int rc = directory_wants_sent_copy(db, step->account_id, &wanted);
+	if (rc < 0 || !wanted)
+		return rc < 0 ? rc : -ENOENT;
+	rc = sent_take(db, step->to.id, step->message_id, SENT_BY_SERVER, step->now_ms, &step->uid);
+	if (rc < 0)
+		return rc;
+	uid_set_add(step->arena, &uids, step->uid, step->uid);
+	return mailbox_change_flags(db, step->to.id, &uids, FLAGS_ADD, step->message.flags, NULL);
+}
+
+static int append_new(struct db *db, struct append_step *step)
+{
+	int rc = mailbox_check_quota(db, step->account_id, step->message.size_bytes);
+	if (rc == 0)
+		rc = mailbox_append(db, step->to.id, &step->message, &step->uid);
+	if (rc == 0 && step->to.use == USE_SENT)
+		rc = sent_note(db, step->to.id, step->message_id, step->uid, SENT_BY_CLIENT,
+		               step->now_ms);
+	return rc;
+}
 
 static int append_step(struct db *db, void *arg)
 {
 	struct append_step *step = arg;
 	step->message.blob_id = step->blob.id;
-	int rc = mailbox_check_quota(db, step->account_id, step->message.size_bytes);
-	if (rc == 0)
-		rc = imap_flag_bits(db, step->to.id, step->flags, &step->message.flags);
-	if (rc == 0)
-		rc = mailbox_append(db, step->to.id, &step->message, &step->uid);
-	return rc;
+	int rc = imap_flag_bits(db, step->to.id, step->flags, &step->message.flags);
+	if (rc < 0)
+		return rc;
+	rc = step->to.use == USE_SENT ? take_sent_copy(db, step) : -ENOENT;
+	return rc == -ENOENT ? append_new(db, step) : rc;
 }
 
 struct summary_job {
@@ -72,6 +103,9 @@ static void append_message(struct imap_command *c, const struct imap_append *arg
 		.account_id = c->s->account_id,
 		.to = *to,
 		.flags = &args->flags,
+		.message_id = job.summary.message_id,
+		.now_ms = clock_wall_ms(),
+		.arena = c->arena,
 		.blob = { .parts = &bytes, .part_count = 1 },
 		.message = {
 			.size_bytes = bytes.len,

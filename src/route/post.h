@@ -119,6 +119,8 @@ struct post_envelope {
 	struct slice envid; /* xtext, or empty */
 	char ret;           /* 'F', 'H' or 0 */
 	struct envelope_options options;
+	bool file_sent;   /* a submission: who logged in gets a copy in Sent, if they want it */
+	struct slice bcc; /* Bcc fields that were taken out, for that copy; or empty */
 	/* What the sender is told of it, in the same commit; they stay the caller's, who ends
 	 * them afterwards. */
 	struct post_parcel *const *reports;

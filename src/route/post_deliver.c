@@ -13,6 +13,7 @@
 #include "message/summary.h"
 #include "route/journey.h"
 #include "route/post_internal.h"
+#include "route/post_sent.h"
 #include "route/queue_rows.h"
 #include "store/store.h"
 
@@ -68,7 +69,8 @@ struct delivery {
 	size_t drop_count, drop_capacity;
 	struct batch *batches;
 	size_t batch_count;
-	struct store_blob *blobs; /* one a batch, then those of the reports */
+	struct post_sent *sent;   /* NULL: there is no copy for the sender */
+	struct store_blob *blobs; /* one a batch, those of the reports, that of the copy */
 	size_t blob_count;
 	bool loop, lost;
 };
@@ -391,11 +393,25 @@ static int delivery_commit_reports(struct db *db, const struct delivery *d)
 	return rc;
 }
 
+static int delivery_commit_sent(struct db *db, struct delivery *d)
+{
+	if (!d->sent)
+		return 0;
+	size_t blob = d->sent->own_blob ? d->blob_count - 1 : 0;
+	int rc = post_sent_commit(db, d->sent, d->blobs[blob].id);
+	if (rc < 0 || d->sent->mailbox_id == 0)
+		return rc;
+	return commit_journey(db, d, d->batches, JOURNEY_DELIVERED, d->sent->address,
+	                      d->sent->name);
+}
+
 static int delivery_check_and_commit(struct db *db, void *arg)
 {
 	int rc = delivery_check_quotas(db, arg);
 	if (rc == 0)
 		rc = delivery_commit(db, arg);
+	if (rc == 0)
+		rc = delivery_commit_sent(db, arg);
 	return rc == 0 ? delivery_commit_reports(db, arg) : rc;
 }
 
@@ -438,6 +454,7 @@ static void delivery_gather_blobs(struct delivery *d)
 	d->blob_count = d->batch_count;
 	for (size_t i = 0; i < e->report_count; i++)
 		d->blob_count += post_parcel_blob_count(e->reports[i]);
+	d->blob_count += d->sent && d->sent->own_blob;
 	d->blobs = ARENA_ARRAY(d->arena, d->blob_count, struct store_blob);
 	size_t at = 0;
 	for (struct batch *b = d->batches; b; b = b->next)
@@ -446,6 +463,17 @@ static void delivery_gather_blobs(struct delivery *d)
 		post_parcel_blobs(e->reports[i], &d->blobs[at]);
 		at += post_parcel_blob_count(e->reports[i]);
 	}
+	if (d->sent && d->sent->own_blob)
+		d->blobs[at] = post_sent_blob(d->sent);
+}
+
+/* What recovery is to know of a copy that shares the first blob. */
+static void delivery_note_sent(struct delivery *d)
+{
+	if (!d->sent || d->sent->own_blob)
+		return;
+	if (note_add_to(&d->batches->note, d->sent->address, d->sent->name) < 0)
+		log_warn("route.note.failed", kv_slice("to", d->sent->address));
 }
 
 /* All that can be done before the commit. */
@@ -460,6 +488,9 @@ static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 	if (d->loop)
 		return POST_LOOP;
 	delivery_make_batches(d);
+	d->sent = post_sent_new(d->post, d->arena, d->client, d->envelope, &d->summary, d->message,
+	                        d->size_bytes, d->now_ms);
+	delivery_note_sent(d);
 	delivery_gather_blobs(d);
 	return POST_ACCEPTED;
 }
@@ -486,6 +517,8 @@ static void delivery_tell(struct delivery *d)
 		else
 			mailboxes_changed(d->post->config.mailboxes, d->drops[i].mailbox_id);
 	}
+	if (d->sent && d->sent->mailbox_id != 0)
+		mailboxes_changed(d->post->config.mailboxes, d->sent->mailbox_id);
 	if (queued && d->post->config.queued)
 		d->post->config.queued(d->post->config.queued_arg);
 }
@@ -494,6 +527,7 @@ static void delivery_end(struct delivery *d)
 {
 	for (struct batch *b = d->batches; b; b = b->next)
 		buf_free(&b->note);
+	post_sent_end(d->sent);
 	hash_free(d->seen);
 	arena_free(d->arena);
 }

@@ -151,6 +151,8 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.envid = t->envid,
 		.ret = t->ret,
 		.options = t->options,
+		.file_sent = smtp_is_submission(s),
+		.bcc = t->bcc,
 		.reports = dsn.parcels,
 		.report_count = dsn.count,
 	};
@@ -243,6 +245,7 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 	}
 	struct smtp_fixed fixed;
 	if (smtp_fixup(s, message, &fixed)) {
+		s->transaction->bcc = buf_slice(&fixed.bcc);
 		if (smtp_is_lmtp(s))
 			smtp_lmtp_finish(s, fixed.message);
 		else

@@ -17,8 +17,7 @@ static const struct message_limits limits = MESSAGE_LIMITS_DEFAULT;
 
 bool smtp_is_submission(const struct smtp_session *s)
 {
-	return s->config->smtp.fix_submissions && (s->context->kind == LISTENER_SUBMISSION ||
-	                                           s->context->kind == LISTENER_SUBMISSIONS);
+	return s->context->kind == LISTENER_SUBMISSION || s->context->kind == LISTENER_SUBMISSIONS;
 }
 
 /* --- where the bytes go -------------------------------------------------------------- */
@@ -113,6 +112,7 @@ static struct fixup fixup_of(struct smtp_session *s, struct slice message, struc
 		.author = author,
 		.now = date_local(clock_wall_ms() / 1000),
 		.smtputf8 = t->smtputf8,
+		.any_line = t->body_binary,
 		.limits = &limits,
 	};
 	fixup_claim(arena, message, &claim);
@@ -153,7 +153,7 @@ bool smtp_fixup(struct smtp_session *s, struct slice message, struct smtp_fixed 
 	out->message = message;
 	out->bcc = buf_make(BCC_MAX);
 	out->made = false;
-	if (!smtp_is_submission(s))
+	if (!smtp_is_submission(s) || !s->config->smtp.fix_submissions)
 		return true;
 	struct arena *arena = arena_new();
 	const struct fixup fixup = fixup_of(s, message, arena);

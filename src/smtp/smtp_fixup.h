@@ -13,7 +13,7 @@ struct smtp_fixed {
 	struct spool spool;
 };
 
-/* Is this transaction a submission, whose message is ours to mend? */
+/* Does this transaction come from one of our users' programs, and not from a mail server? */
 bool smtp_is_submission(const struct smtp_session *s);
 /* False: it can't be sent, and the client was told why. End it in either case. Parks the fiber. */
 bool smtp_fixup(struct smtp_session *s, struct slice message, struct smtp_fixed *out);

@@ -29,6 +29,7 @@ struct smtp_transaction {
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
 	bool rcpt_refused;          /* one at least */
+	struct slice bcc;           /* taken out of the message's header */
 	struct smtp_chunks *chunks; /* NULL: no BDAT yet */
 	struct smtp_told *told;     /* of whose delivery the sender is to hear from us */
 	size_t told_count;

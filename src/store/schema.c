@@ -261,9 +261,25 @@ static const char *const schema_guard[] = {
 	NULL,
 };
 
+/* Copies of what was sent that were filed lately: mailbox/sent.h. */
+static const char *const schema_sent[] = {
+	"ALTER TABLE account ADD COLUMN sent_copy INTEGER NOT NULL DEFAULT 0",
+	"CREATE TABLE sent_copy ("
+	"  mailbox_id INTEGER NOT NULL,"
+	"  message_id BLOB NOT NULL," /* with its brackets */
+	"  uid        INTEGER NOT NULL,"
+	"  by_client  INTEGER NOT NULL," /* enum sent_by */
+	"  filed_ms   INTEGER NOT NULL,"
+	"  PRIMARY KEY (mailbox_id, message_id)"
+	") WITHOUT ROWID",
+	"CREATE INDEX sent_copy_filed ON sent_copy (filed_ms)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
-	{ .version = 1, .statements = schema_1 }, { .version = 2, .statements = schema_2 },
-	{ .version = 3, .statements = schema_3 }, { .version = 4, .statements = schema_4 },
-	{ .version = 5, .statements = schema_5 }, { .version = 6, .statements = schema_guard },
+	{ .version = 1, .statements = schema_1 },    { .version = 2, .statements = schema_2 },
+	{ .version = 3, .statements = schema_3 },    { .version = 4, .statements = schema_4 },
+	{ .version = 5, .statements = schema_5 },    { .version = 6, .statements = schema_guard },
+	{ .version = 7, .statements = schema_sent },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
