@@ -38,9 +38,10 @@ static struct queue_filter filter_of(const json_t *request)
 
 static const char *state_name(enum queue_state state)
 {
-	static const char *const names[] = {
-		[QUEUE_WAITING] = "waiting", [QUEUE_ACTIVE] = "active", [QUEUE_HELD] = "held"
-	};
+	static const char *const names[] = { [QUEUE_WAITING] = "waiting",
+		                             [QUEUE_ACTIVE] = "active",
+		                             [QUEUE_HELD] = "held",
+		                             [QUEUE_SCHEDULED] = "scheduled" };
 	return names[state];
 }
 
@@ -51,11 +52,13 @@ static int visit(const struct queue_entry *e, void *arg)
 		"{s:s, s:s, s:I, s:I, s:I, s:I, s:i}", "id", e->queue_id, "state",
 		state_name(e->state), "size", (json_int_t)(e->size_bytes - e->skip_bytes),
 		"arrived_ms", (json_int_t)e->arrived_ms, "due_ms",
-		(json_int_t)(e->state == QUEUE_WAITING ? e->due_ms : 0), "expires_ms",
-		(json_int_t)e->expires_ms, "attempts", (int)e->attempts);
+		(json_int_t)(e->state == QUEUE_WAITING || e->state == QUEUE_SCHEDULED ? e->due_ms
+	                                                                              : 0),
+		"expires_ms", (json_int_t)e->expires_ms, "attempts", (int)e->attempts);
 	json_object_set_new(item, "from", admin_json_text(e->reverse_path));
 	json_object_set_new(item, "to", admin_json_text(e->forward_path));
 	json_object_set_new(item, "message_id", admin_json_text(e->message_id));
+	json_object_set_new(item, "options", admin_json_text(e->options));
 	json_object_set_new(item, "last", admin_json_text(e->last));
 	json_array_append_new(l->items, item);
 	l->count++;

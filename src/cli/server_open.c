@@ -130,6 +130,12 @@ static void kick_queue(void *arg)
 	queue_added(s->queue);
 }
 
+static void wake_queue(void *arg, int64_t due_ms)
+{
+	const struct server *s = arg;
+	queue_note_due(s->queue, due_ms);
+}
+
 static int run_queue(void *arg, struct post_run *run)
 {
 	const struct server *s = arg;
@@ -142,6 +148,7 @@ static int open_post(struct server *s)
 		                            .mailboxes = s->mailboxes,
 		                            .config = s->config,
 		                            .queued = kick_queue,
+		                            .queued_until = wake_queue,
 		                            .queued_arg = s,
 		                            .run_queue = run_queue };
 	int rc = post_open(&config, &s->post);

@@ -113,6 +113,7 @@ struct config {
 		unsigned min_data_rate;     /* bytes a second; see smtp_data.c */
 		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
 		int64_t min_deliver_by_ms;  /* of BY=...;R */
+		int64_t max_hold_ms;        /* of HOLDFOR and HOLDUNTIL; 0: FUTURERELEASE is off */
 		enum priority_trust priority;
 		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
 		enum config_who vrfy;      /* who is told about local users; others 252 */

@@ -176,6 +176,9 @@ const struct config_option config_options[] = {
 	{ "smtp", "min-deliver-by", CONFIG_DURATION, "0", AT(smtp.min_deliver_by_ms),
 	  "The shortest time in which a sender may want a message delivered or else returned "
 	  "(DELIVERBY); announced, in whole seconds, if it is not 0.", .max = DAYS(1) },
+	{ "smtp", "max-hold", CONFIG_DURATION, "30d", AT(smtp.max_hold_ms),
+	  "How long those who submit mail may have it held before it goes out (FUTURERELEASE); 0 turns "
+	  "it off.", .max = DAYS(365) },
 	{ "smtp", "priority", CONFIG_CHOICE, "trusted", AT(smtp.priority),
 	  "Whose mail goes before others' when MT-PRIORITY says so: nobody's, that of those who may "
 	  "relay, or everybody's. Anybody may have their own mail wait.",

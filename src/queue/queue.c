@@ -131,6 +131,11 @@ static void spread(struct queue *q, struct queue_page *page)
 		queue_job_end_untried(job, &q->schedule, page->now_ms);
 		queue_record_put(q, job);
 	}
+	LIST_EACH (&page->released, link, following) {
+		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
+		list_remove(&job->link);
+		queue_record_put(q, job);
+	}
 	queue_ready_end_page(q->ready);
 	queue_dispatch(q);
 }

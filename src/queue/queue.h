@@ -8,6 +8,7 @@
  *     queue_deliver   a fiber a connection: takes message after message for its destination
  *     queue_record    collects outcomes and commits many at once, bounces included
  *     queue_dsn       what the sender is told (RFC 3461, 3464)
+ *     queue_release   the end of a hold: the message goes through the post office again
  *     queue_admin     what the operator may do
  *     queue_run       what a client may, by ETRN
  *
@@ -46,6 +47,9 @@ int queue_start(struct queue *q);
 /* New rows are there, leased to post_owner(): take them up. Cheap; many calls may become one. What
  * `queued` of struct post_config must lead to. [any thread] */
 void queue_added(struct queue *q);
+/* Rows were added or changed that nobody has a lease of, and that are due then (wall clock). What
+ * `queued_until` of struct post_config must lead to. [any thread] */
+void queue_note_due(struct queue *q, int64_t due_ms);
 /* Rows were changed: look at all that is due. [any thread] */
 void queue_kick(struct queue *q);
 
@@ -64,7 +68,8 @@ struct queue_counts queue_counts(const struct queue *q);
 
 /* --- the operator's side: inside closures, with the server running or not ------------- */
 
-enum queue_state { QUEUE_WAITING, QUEUE_ACTIVE, QUEUE_HELD };
+/* HELD by the operator; SCHEDULED by its sender, until it is due. */
+enum queue_state { QUEUE_WAITING, QUEUE_ACTIVE, QUEUE_HELD, QUEUE_SCHEDULED };
 
 /* Where a recipient stands in the queue; zeroed: before all. */
 struct queue_place {
@@ -81,7 +86,8 @@ struct queue_entry {
 	int64_t arrived_ms, due_ms, expires_ms; /* wall clock */
 	unsigned attempts;
 	enum queue_state state;
-	struct slice last; /* of the last attempt: the reply or the trouble; may be empty */
+	struct slice options; /* envelope_options_text() */
+	struct slice last;    /* of the last attempt: the reply or the trouble; may be empty */
 };
 
 /* Selects recipients: the fields that are set must all agree. */
@@ -99,7 +105,7 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 enum queue_action {
 	QUEUE_RETRY,   /* due now, the destination's pause forgotten */
 	QUEUE_HOLD,    /* not tried, does not expire, until released */
-	QUEUE_RELEASE, /* a held one is due now */
+	QUEUE_RELEASE, /* a held or scheduled one is due now */
 	QUEUE_DROP,    /* removed without a DSN; noted in the journey */
 };
 /* In a commit; *count_out recipients were changed. Those that are on the wire at the moment keep

@@ -35,8 +35,10 @@ static struct filter filter_of(const struct queue_filter *f)
 
 static enum queue_state state_of(const struct db_rows *rows)
 {
-	if (db_int(rows, 7))
+	if (db_int(rows, 7) == 1)
 		return QUEUE_HELD;
+	if (db_int(rows, 7) == 2 && db_is_null(rows, 8))
+		return QUEUE_SCHEDULED;
 	return db_is_null(rows, 8) ? QUEUE_WAITING : QUEUE_ACTIVE;
 }
 
@@ -50,7 +52,7 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 		"SELECT m.queue_id, m.message_id, m.reverse_path, r.forward_path,"
 		" m.size_bytes, m.arrived_ms, r.due_ms, r.held, r.lease_owner,"
 		" m.expires_ms, r.attempts, r.last_text,"
-		" m.blob_id, m.skip_bytes, m.id, r.position"
+		" m.blob_id, m.skip_bytes, m.id, r.position, m.options"
 		" FROM queue_message m JOIN queue_recipient r ON r.queue_message_id = m.id"
 		" WHERE" FILTER_SQL " AND m.id >= $6 AND (m.id > $6 OR r.position > $7)"
 		" ORDER BY m.id, r.position LIMIT $8",
@@ -73,6 +75,7 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 			.attempts = (unsigned)db_int(&rows, 10),
 			.state = state_of(&rows),
 			.last = db_text(&rows, 11),
+			.options = db_text(&rows, 16),
 			.blob_id = db_int(&rows, 12),
 			.skip_bytes = (uint64_t)db_int(&rows, 13),
 		};
@@ -105,7 +108,7 @@ static int act_hold(struct db *db, const struct filter *f, int64_t *count_out)
 	return db_change(db, count_out,
 	                 "UPDATE queue_recipient SET held = 1,"
 	                 " due_ms = CASE WHEN lease_owner IS NULL THEN $6 ELSE due_ms END" THESE_SQL
-	                 " AND held = 0",
+	                 " AND held <> 1",
 	                 FILTER_TYPES "i", f->queue_id, f->path, f->domain, f->from, f->has_from,
 	                 HELD_DUE_MS);
 }
@@ -115,7 +118,7 @@ static int act_release(struct db *db, const struct filter *f, int64_t now_ms, in
 	return db_change(db, count_out,
 	                 "UPDATE queue_recipient SET held = 0,"
 	                 " due_ms = CASE WHEN lease_owner IS NULL THEN $6 ELSE due_ms END" THESE_SQL
-	                 " AND held = 1",
+	                 " AND held <> 0",
 	                 FILTER_TYPES "i", f->queue_id, f->path, f->domain, f->from, f->has_from,
 	                 now_ms);
 }

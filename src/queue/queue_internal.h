@@ -44,9 +44,6 @@ struct queue {
 	_Atomic uint64_t relayed, deferred, bounced, connects, records;
 };
 
-/* Something was written into the table that is due then. Any thread. */
-void queue_note_due(struct queue *q, int64_t due_ms);
-
 /* Starts delivery fibers for destinations that want them. Any worker. */
 void queue_dispatch(struct queue *q);
 
@@ -73,7 +70,18 @@ bool queue_record_is_behind(struct queue *q);
 void queue_record_run(void *queue);
 
 /* queue_report.c: DSNs of a job that is about to be recorded. */
-struct queue_report;
+struct queue_report {
+	struct queue_report *next; /* of another action */
+	struct arena *arena;
+	struct post_client client;
+	struct post_envelope envelope;
+	struct post_parcel *parcel;
+	struct blob_view view; /* of the message, if it goes on as it is */
+	bool has_view;
+};
+/* queue_release.c: the message itself, whose hold is over, and the ends of its recipients. 0 with
+ * *out unchanged if there is nobody to get it now. -EAGAIN: not now. */
+int queue_release_prepare(struct queue *q, struct queue_job *job, struct queue_report **out);
 /* Prepares what the sender must be told, on a fiber; *out is NULL if nothing. -EAGAIN: not now. */
 int queue_report_prepare(struct queue *q, struct queue_job *job, struct queue_report **out);
 /* The blobs that it brings to the commit. */

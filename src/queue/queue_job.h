@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "client/smtp_client.h"
 #include "queue/queue_tls.h"
+#include "route/post.h"
 #include "store/store.h"
 
 /* What is to be recorded of a recipient. */
@@ -19,6 +20,7 @@ enum queue_end {
 	QUEUE_END_DEFERRED, /* tried, due again at due_ms */
 	QUEUE_END_FAILED,   /* tried, never again: a DSN */
 	QUEUE_END_EXPIRED,  /* its time is over: a DSN */
+	QUEUE_END_RELEASED, /* its hold is over: it goes through the post office again */
 };
 
 /* What a recipient has besides what goes over the wire. */
@@ -29,6 +31,7 @@ struct queue_target {
 	bool delay_told;   /* of a delay, before */
 	bool tell_delay;   /* a report about it goes with this record */
 	enum queue_end end;
+	enum post_verdict verdict; /* with RELEASED */
 	int64_t due_ms;
 };
 
@@ -53,6 +56,7 @@ struct queue_job {
 	struct slice domain; /* of the recipients, for finding the MX */
 	struct slice key;    /* of the destination: queue_tls_key() of client_route_key() */
 	enum queue_tls_need tls_need;
+	bool is_release; /* the hold is over: it is not carried, see queue_release.c */
 	bool is_expired; /* not to be tried: its destination pauses, and its time is over */
 
 	struct smtp_client_recipient *wire; /* one a recipient */

@@ -124,6 +124,9 @@ static void tell(struct queue *q, const struct queue_job *job, size_t i)
 		atomic_fetch_add(&q->bounced, 1);
 		log_write(job->reverse_path.len > 0 ? LOG_INFO : LOG_WARN, "queue.bounced", kv, 4);
 		break;
+	case QUEUE_END_RELEASED:
+		log_write(LOG_DEBUG, "queue.released", kv, 2);
+		break;
 	case QUEUE_END_RETURNED:
 		break;
 	}

@@ -13,14 +13,6 @@
 /* How old a message must be before its sender is told, if asked for, that it takes long. */
 #define DELAY_NOTICE_MS (4 * 60 * 60 * 1000LL)
 
-struct queue_report {
-	struct queue_report *next; /* of another action */
-	struct arena *arena;
-	struct post_client client;
-	struct post_envelope envelope;
-	struct post_parcel *parcel;
-};
-
 static bool wants_delay(const struct queue_job *job, unsigned notify)
 {
 	return (notify & NOTIFY_DELAY) && !job->dates_are_doubtful &&
@@ -62,10 +54,15 @@ static bool wants(const struct queue_job *job, size_t i, enum queue_dsn_action a
 	case DSN_DELAYED:
 		return t->end == QUEUE_END_DEFERRED && !t->delay_told &&
 		       (wants_delay(job, notify) || wants_lateness(job, notify));
-	default:
+	case DSN_RELAYED:
 		return t->end == QUEUE_END_RELAYED &&
 		       (wants_relay(job, notify) || wants_trace(job, notify));
+	case DSN_DELIVERED:
+	case DSN_EXPANDED:
+		break;
 	}
+	return t->end == QUEUE_END_RELEASED && (notify & NOTIFY_SUCCESS) &&
+	       t->verdict == (action == DSN_EXPANDED ? POST_LIST : POST_LOCAL);
 }
 
 static struct queue_dsn_recipient describe(struct queue_report *r, const struct queue_job *job,
@@ -189,7 +186,7 @@ static unsigned wanted_actions(struct queue_job *job)
 {
 	unsigned actions = 0;
 	for (size_t i = 0; i < job->count; i++) {
-		for (int action = DSN_FAILED; action <= DSN_RELAYED; action++) {
+		for (int action = DSN_FAILED; action <= DSN_EXPANDED; action++) {
 			if (wants(job, i, action))
 				actions |= 1U << action;
 		}
@@ -206,6 +203,8 @@ static void note_told(struct queue_job *job)
 int queue_report_prepare(struct queue *q, struct queue_job *job, struct queue_report **out)
 {
 	*out = NULL;
+	if (job->is_release && queue_release_prepare(q, job, out) < 0)
+		return -EAGAIN;
 	unsigned actions = wanted_actions(job);
 	if (actions == 0 || job->reverse_path.len == 0)
 		return 0;
@@ -214,7 +213,7 @@ int queue_report_prepare(struct queue *q, struct queue_job *job, struct queue_re
 	bool has_bytes = blob_open(q->config.store, job->blob_id, &view) == 0;
 	struct slice message = has_bytes ? slice_from(view.bytes, job->skip_bytes) : SLICE_EMPTY;
 	int rc = 0;
-	for (int action = DSN_FAILED; action <= DSN_RELAYED && rc == 0; action++) {
+	for (int action = DSN_FAILED; action <= DSN_EXPANDED && rc == 0; action++) {
 		if (actions & 1U << action)
 			rc = prepare_one(q, job, action, message, out);
 	}
@@ -260,6 +259,8 @@ void queue_report_end(struct queue_report *r, bool committed)
 	while (r) {
 		struct queue_report *next = r->next;
 		post_parcel_end(r->parcel, committed);
+		if (r->has_view)
+			blob_close(&r->view);
 		arena_free(r->arena);
 		r = next;
 	}

@@ -21,10 +21,11 @@ struct queue_page {
 	/* in and out, for queue_table_new(): the last row that was seen */
 	int64_t seen_message, seen_position;
 	/* out */
-	struct list jobs;    /* leased; the key of their destination is job->key */
-	struct list expired; /* leased; to be recorded as QUEUE_END_EXPIRED */
-	bool full;           /* there may be more at once */
-	int64_t next_due_ms; /* of the earliest row that waits; INT64_MAX: none */
+	struct list jobs;     /* leased; the key of their destination is job->key */
+	struct list expired;  /* leased; to be recorded as QUEUE_END_EXPIRED */
+	struct list released; /* leased; their hold is over */
+	bool full;            /* there may be more at once */
+	int64_t next_due_ms;  /* of the earliest row that waits; INT64_MAX: none */
 };
 
 /* Takes leases on what is due, as far as the destinations admit it; puts off the rest. Makes a

@@ -36,6 +36,9 @@ struct post_config {
 	/* Called after a commit that put something into the queue. */
 	void (*queued)(void *arg);
 	void *queued_arg;
+	/* The same for what nobody is to get before then (wall clock), which is leased to nobody.
+	 */
+	void (*queued_until)(void *arg, int64_t due_ms);
 	/* Runs the queue for post_run_queue(). Gets queued_arg. NULL: there is no queue. */
 	int (*run_queue)(void *arg, struct post_run *run);
 };
@@ -118,7 +121,11 @@ struct post_envelope {
 	bool body_binary;   /* RFC 3030: its lines need be none, and it may have NULs */
 	struct slice envid; /* xtext, or empty */
 	char ret;           /* 'F', 'H' or 0 */
+	/* With hold_until_ms ahead, the queue keeps the message for all recipients until then;
+	 * nobody is looked up before. */
 	struct envelope_options options;
+	/* It was here before, under queue_id: its journey goes on. */
+	bool continues;
 	bool file_sent;   /* a submission: who logged in gets a copy in Sent, if they want it */
 	struct slice bcc; /* Bcc fields that were taken out, for that copy; or empty */
 	/* What the sender is told of it, in the same commit; they stay the caller's, who ends

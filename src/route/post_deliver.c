@@ -45,6 +45,7 @@ struct batch {
 	struct queue_new_recipient *remote;
 	size_t remote_count;
 	int64_t events; /* of the journey, by now */
+	bool continues; /* a journey that has begun */
 };
 
 struct delivery {
@@ -74,6 +75,11 @@ struct delivery {
 	size_t blob_count;
 	bool loop, lost;
 };
+
+static bool delivery_is_held(const struct delivery *d)
+{
+	return d->envelope->options.hold_until_ms > d->now_ms;
+}
 
 /* --- who gets it --------------------------------------------------------------------- */
 
@@ -154,6 +160,25 @@ static int delivery_resolve_one(struct db *db, struct delivery *d, struct post_r
 	return rc;
 }
 
+/* Until it is due it stays with who it is for, as they were named. */
+static int delivery_hold(struct delivery *d)
+{
+	int rc = 0;
+	for (size_t i = 0; i < d->envelope->recipient_count && rc == 0; i++) {
+		struct post_recipient *r = &d->envelope->recipients[i];
+		const struct address asked = { .local = r->local, .domain = r->domain };
+		struct route_target *target = ARENA_NEW(d->arena, struct route_target);
+		target->address = address_text(d->arena, &asked);
+		if (r->domain.len == 0 || !domain_canonical(d->arena, r->domain, &target->domain))
+			target->domain = r->domain;
+		const struct drop wanted = { .target = target,
+			                     .recipient = r,
+			                     .asked = target->address };
+		rc = delivery_add(NULL, d, &wanted);
+	}
+	return rc;
+}
+
 static bool delivery_is_resolved(const struct delivery *d)
 {
 	return d->lost || d->resolved == d->envelope->recipient_count;
@@ -193,6 +218,7 @@ static struct batch *delivery_add_batch(struct delivery *d, struct batch ***tail
 		memcpy(b->queue_id, d->envelope->queue_id, sizeof(b->queue_id));
 	else
 		queue_id_next(&d->post->ids, d->now_ms, b->queue_id);
+	b->continues = d->envelope->continues && d->batch_count == 0;
 	**tail = b;
 	*tail = &b->next;
 	d->batch_count++;
@@ -266,7 +292,7 @@ static int commit_journey(struct db *db, const struct delivery *d, struct batch 
 		.peer = kind == JOURNEY_RECEIVED ? slice_from_str(d->peer) : SLICE_EMPTY,
 		.detail = detail,
 	};
-	return journey_begin(db, &event, b->events++);
+	return b->continues ? journey_note(db, &event) : journey_begin(db, &event, b->events++);
 }
 
 static int commit_local(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id,
@@ -313,9 +339,19 @@ static enum queue_body delivery_body(const struct delivery *d)
 	                                                          : QUEUE_BODY_7BIT;
 }
 
+static struct slice delivery_hold_text(struct delivery *d)
+{
+	char date[DATE_TEXT_MAX];
+	int64_t until_s = d->envelope->options.hold_until_ms / 1000;
+	return slice_from_str(arena_printf(d->arena, "held until %.*s",
+	                                   SLICE_ARG(date_format(date_local(until_s), date))));
+}
+
 static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
-	bool leased = d->post->config.queued != NULL;
+	bool held = delivery_is_held(d);
+	bool leased = d->post->config.queued != NULL && !held;
+	int64_t hold_ms = held ? d->envelope->options.hold_until_ms : d->now_ms;
 	const struct queue_new_message message = {
 		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
 		.message_id = d->summary.message_id,
@@ -324,9 +360,10 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.skip_bytes = d->parts[0].len,
 		.size_bytes = d->size_bytes,
 		.now_ms = d->now_ms,
-		.due_ms = leased ? d->now_ms + POST_LEASE_MS : d->now_ms,
+		.due_ms = leased ? d->now_ms + POST_LEASE_MS : hold_ms,
+		.held = held,
 		.lease_owner = leased ? d->post->owner : NULL,
-		.expires_ms = d->now_ms + d->post->config.config->queue.expire_ms,
+		.expires_ms = hold_ms + d->post->config.config->queue.expire_ms,
 		.smtputf8 = delivery_needs_smtputf8(d),
 		.body = delivery_body(d),
 		.envid = d->envelope->envid,
@@ -338,15 +375,17 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 	int rc = queue_add_message(db, &message);
 	for (size_t i = 0; i < b->remote_count && rc == 0; i++)
 		rc = commit_journey(db, d, b, JOURNEY_QUEUED, b->remote[i].forward_path,
-		                    b->remote[i].domain);
+		                    held ? delivery_hold_text(d) : b->remote[i].domain);
 	return rc;
 }
 
 static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
 	b->events = 0;
-	int rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
-	                        slice_from_str(d->received));
+	int rc = 0;
+	if (!b->continues)
+		rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
+		                    slice_from_str(d->received));
 	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
 		if (b->drops[i].target->account_id != 0)
 			rc = commit_local(db, d, b, blob_id, &b->drops[i]);
@@ -482,7 +521,7 @@ static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 	delivery_begin(d, trace);
 	if (d->summary.received_count >= d->post->config.config->smtp.max_received)
 		return POST_LOOP;
-	int rc = delivery_resolve(d);
+	int rc = delivery_is_held(d) ? delivery_hold(d) : delivery_resolve(d);
 	if (rc < 0 || d->lost)
 		return POST_FAILED;
 	if (d->loop)
@@ -519,8 +558,13 @@ static void delivery_tell(struct delivery *d)
 	}
 	if (d->sent && d->sent->mailbox_id != 0)
 		mailboxes_changed(d->post->config.mailboxes, d->sent->mailbox_id);
-	if (queued && d->post->config.queued)
-		d->post->config.queued(d->post->config.queued_arg);
+	const struct post_config *c = &d->post->config;
+	if (queued && delivery_is_held(d)) {
+		if (c->queued_until)
+			c->queued_until(c->queued_arg, d->envelope->options.hold_until_ms);
+	} else if (queued && c->queued) {
+		c->queued(c->queued_arg);
+	}
 }
 
 static void delivery_end(struct delivery *d)

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "base/clock.h"
 #include "directory/directory.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/note.h"
@@ -297,6 +298,34 @@ static void test_deliver_remote(void **state)
 	assert_int_equal(count(o, "SELECT count(*) FROM journey WHERE kind = 2"), 2);
 }
 
+/* Nobody is looked up before its time, and nobody has a lease. */
+static void test_hold(void **state)
+{
+	struct office *o = *state;
+	char id[17];
+	struct post_recipient recipients[2] = { 0 };
+	const struct post_envelope envelope = {
+		.reverse_path = SLICE("alice@example.test"),
+		.recipients = recipients,
+		.recipient_count = 2,
+		.options = { .hold_until_ms = clock_wall_ms() + 60000, .solicit = SLICE_EMPTY },
+	};
+	split("all@example.test", &recipients[0].local, &recipients[0].domain);
+	recipients[1].local = SLICE("postmaster");
+	recipients[1].domain = SLICE_EMPTY;
+	assert_int_equal(post_deliver(o->post, &member, &envelope, SLICE_EMPTY, SLICE(MESSAGE), id),
+	                 POST_ACCEPTED);
+	assert_int_equal(count(o, "SELECT count(*) FROM message"), 0);
+	assert_int_equal(count(o, "SELECT count(*) FROM queue_recipient WHERE held = 2"
+	                          " AND lease_owner IS NULL"),
+	                 2);
+	assert_int_equal(count(o, "SELECT min(due_ms) FROM queue_recipient"),
+	                 envelope.options.hold_until_ms);
+	assert_int_equal(count(o, "SELECT expires_ms FROM queue_message"),
+	                 envelope.options.hold_until_ms + o->config->queue.expire_ms);
+	assert_int_equal(o->queued, 0);
+}
+
 static void test_refused(void **state)
 {
 	struct office *o = *state;
@@ -444,9 +473,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_check),         TEST(test_quota_and_disabled), TEST(test_senders),
-		TEST(test_deliver_local), TEST(test_deliver_remote),     TEST(test_refused),
-		TEST(test_loops),         TEST(test_many_recipients),    TEST(test_note),
+		TEST(test_check),           TEST(test_quota_and_disabled),
+		TEST(test_senders),         TEST(test_deliver_local),
+		TEST(test_deliver_remote),  TEST(test_hold),
+		TEST(test_refused),         TEST(test_loops),
+		TEST(test_many_recipients), TEST(test_note),
 		TEST(test_journey),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

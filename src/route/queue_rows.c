@@ -37,5 +37,12 @@ int queue_add_message(struct db *db, const struct queue_new_message *m)
 		if (rc < 0)
 			return rc;
 	}
+	/* Not in the statement above: next to none are held. */
+	if (m->held) {
+		rc = db_run(db, "UPDATE queue_recipient SET held = 2 WHERE queue_message_id = $1",
+		            "i", id);
+		if (rc < 0)
+			return rc;
+	}
 	return blob_retain(db, m->blob_id, 1);
 }

@@ -79,6 +79,7 @@ static const struct smtp_extension extensions[] = {
 	{ KEYWORD("ETRN"), smtp_offers_etrn, NULL },
 	{ KEYWORD("REQUIRETLS"), smtp_options_offer_requiretls, NULL },
 	{ KEYWORD("DELIVERBY"), NULL, smtp_options_deliver_by },
+	{ KEYWORD("FUTURERELEASE"), smtp_options_offer_future_release, smtp_options_future_release },
 	{ KEYWORD("MT-PRIORITY"), NULL, NULL },
 	{ KEYWORD("NO-SOLICITING"), smtp_options_offer_no_soliciting, smtp_options_no_soliciting },
 	{ KEYWORD("LIMITS"), NULL, smtp_options_limits },

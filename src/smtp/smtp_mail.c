@@ -146,7 +146,8 @@ static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcp
 		                      .domain = kept.domain,
 		                      .notify = rcpt->notify,
 		                      .orcpt = arena_copy(t->arena, rcpt->orcpt) };
-	if (r->notify & NOTIFY_SUCCESS)
+	/* What is held is reported when it is delivered. */
+	if ((r->notify & NOTIFY_SUCCESS) && t->options.hold_until_ms == 0)
 		smtp_dsn_note(t, r, verdict);
 }
 

@@ -33,6 +33,42 @@ static bool is_too_soon(const struct smtp_session *s, const struct smtp_mail_com
 	return mail->by_mode == 'R' && mail->by_s * 1000 < s->config->smtp.min_deliver_by_ms;
 }
 
+/* --- FUTURERELEASE: RFC 4865 ----------------------------------------------------------- */
+
+bool smtp_options_offer_future_release(const struct smtp_session *s)
+{
+	enum listener_kind kind = s->context->kind;
+	return (kind == LISTENER_SUBMISSION || kind == LISTENER_SUBMISSIONS) &&
+	       s->config->smtp.max_hold_ms >= 1000;
+}
+
+void smtp_options_future_release(const struct smtp_session *s, struct buf *out)
+{
+	char date[DATE_TEXT_MAX];
+	int64_t most_s = s->config->smtp.max_hold_ms / 1000;
+	buf_printf(out, "%lld ", (long long)most_s);
+	buf_append(out, date_format_internet(clock_wall_ms() / 1000 + most_s, date));
+}
+
+/* A date that has passed holds nothing up: the client's clock is ahead, or the mail was slow. */
+static enum smtp_answer judge_hold(const struct smtp_session *s,
+                                   const struct smtp_mail_command *mail,
+                                   struct envelope_options *out)
+{
+	int64_t now_ms = clock_wall_ms();
+	int64_t until_ms = mail->hold_until_s * 1000;
+	if (mail->hold_until_s == 0)
+		until_ms = now_ms + (int64_t)mail->hold_for_s * 1000;
+	if (!smtp_options_offer_future_release(s))
+		return SMTP_ANSWER_UNKNOWN_PARAMETER;
+	if (until_ms > now_ms + s->config->smtp.max_hold_ms)
+		return SMTP_ANSWER_HELD_TOO_LONG;
+	if (out->by_mode == 'R' && out->by_ms <= until_ms)
+		return SMTP_ANSWER_TOO_SOON;
+	out->hold_until_ms = until_ms > now_ms ? until_ms : 0;
+	return SMTP_ANSWER_SENDER_OK;
+}
+
 /* --- MT-PRIORITY: RFC 6710 ------------------------------------------------------------- */
 
 /* Ahead of others comes who is trusted to say so; to stand back is everybody's right. */
@@ -129,7 +165,7 @@ enum smtp_answer smtp_options_judge(const struct smtp_session *s, struct arena *
 	out->by_ms = mail->by_mode ? clock_wall_ms() + mail->by_s * 1000 : 0;
 	out->solicit = arena_copy(arena, mail->solicit);
 	out->priority = priority_for(s, mail->priority);
-	return SMTP_ANSWER_SENDER_OK;
+	return mail->has_hold ? judge_hold(s, mail, out) : SMTP_ANSWER_SENDER_OK;
 }
 
 /* --- EHLO ------------------------------------------------------------------------------ */

@@ -1,7 +1,9 @@
-/* Extensions that say how a message is to go on: RFC 8689, 2852, 6710, 3865, 9422. */
+/* Extensions that say how a message is to go on: RFC 8689, 2852, 4865, 6710,
+ * 3865, 9422. */
 #ifndef VEREDUS_SMTP_SMTP_OPTIONS_H
 #define VEREDUS_SMTP_SMTP_OPTIONS_H
 
+#include "message/date.h"
 #include "message/header.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
@@ -18,6 +20,8 @@ bool smtp_options_refuse_header(struct smtp_session *s, struct slice message);
 /* For EHLO: are they offered, and what stands behind the keyword. */
 bool smtp_options_offer_requiretls(const struct smtp_session *s);
 void smtp_options_deliver_by(const struct smtp_session *s, struct buf *out);
+bool smtp_options_offer_future_release(const struct smtp_session *s);
+void smtp_options_future_release(const struct smtp_session *s, struct buf *out);
 bool smtp_options_offer_no_soliciting(const struct smtp_session *s);
 void smtp_options_no_soliciting(const struct smtp_session *s, struct buf *out);
 void smtp_options_limits(const struct smtp_session *s, struct buf *out);

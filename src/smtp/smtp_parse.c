@@ -197,6 +197,8 @@ static const struct parameter_kind mail_parameters[] = {
 	{ { "ENVID", 5 }, take_envid },
 	{ { "REQUIRETLS", 10 }, smtp_take_requiretls },
 	{ { "BY", 2 }, smtp_take_by },
+	{ { "HOLDFOR", 7 }, smtp_take_holdfor },
+	{ { "HOLDUNTIL", 9 }, smtp_take_holduntil },
 	{ { "MT-PRIORITY", 11 }, smtp_take_priority },
 	{ { "SOLICIT", 7 }, smtp_take_solicit },
 };

@@ -36,7 +36,10 @@ struct smtp_mail_command {
 	bool requiretls;     /* RFC 8689 */
 	char by_mode;        /* RFC 2852: 'R' return, 'N' notify; 0: no deadline */
 	bool by_trace;
-	int64_t by_s; /* from now on; above 0 with 'R' */
+	int64_t by_s;  /* from now on; above 0 with 'R' */
+	bool has_hold; /* RFC 4865: one of the two, the other is 0 */
+	uint64_t hold_for_s;
+	int64_t hold_until_s; /* since 1970 */
 	bool has_priority;
 	int priority;         /* RFC 6710: -9 to 9 */
 	struct slice solicit; /* RFC 3865: keywords with commas between them, or empty */

@@ -16,6 +16,8 @@ typedef enum smtp_parsed (*parameter_fn)(const struct parameter *p, void *comman
 /* smtp_parse_options.c: of MAIL */
 enum smtp_parsed smtp_take_requiretls(const struct parameter *p, void *command);
 enum smtp_parsed smtp_take_by(const struct parameter *p, void *command);
+enum smtp_parsed smtp_take_holdfor(const struct parameter *p, void *command);
+enum smtp_parsed smtp_take_holduntil(const struct parameter *p, void *command);
 enum smtp_parsed smtp_take_priority(const struct parameter *p, void *command);
 enum smtp_parsed smtp_take_solicit(const struct parameter *p, void *command);
 

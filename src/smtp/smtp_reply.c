@@ -73,6 +73,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_NEEDS_UTF8] = LINE("553 5.6.7 Address beyond ASCII without SMTPUTF8"),
 	[SMTP_ANSWER_NEEDS_TLS] = LINE("530 5.7.10 Encryption needed, use STARTTLS first"),
 	[SMTP_ANSWER_TOO_SOON] = LINE("550 5.4.7 That is less time than is needed here"),
+	[SMTP_ANSWER_HELD_TOO_LONG] = LINE("501 5.5.4 Held for longer than EHLO allows"),
 	[SMTP_ANSWER_NOT_YOUR_SENDER] = LINE("553 5.7.1 Sender address is not yours"),
 	[SMTP_ANSWER_SOLICITED] = LINE("550 5.7.1 Solicitations of this kind are not wanted"),
 	[SMTP_ANSWER_TOO_BIG] = LINE("552 5.3.4 Message too big"),
