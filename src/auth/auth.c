@@ -11,6 +11,7 @@
 #include "auth/auth_key.h"
 #include "auth/auth_line.h"
 #include "auth/auth_toll.h"
+#include "auth/back_ends.h"
 #include "auth/kerberos.h"
 #include "auth/oauth.h"
 #include "auth/password.h"
@@ -26,7 +27,7 @@ enum {
 	REFUSAL_PAUSE_MS = 1500,
 	REMEMBER_MS = 600000,
 	NAME_MAX_BYTES = 320,
-	LEGACY_LOOK_MS = 60000, /* whether anybody has opted in */
+	LOOK_AGAIN_MS = 60000,
 };
 
 struct auth {
@@ -39,9 +40,10 @@ struct auth {
 	struct kerberos *kerberos; /* NULL: not configured */
 	struct auth_toll *toll;
 	struct oauth *oauth; /* likewise */
+	struct back_ends *back_ends;
 	_Atomic int64_t pause_ms, remember_ms;
-	atomic_bool binding, legacy;
-	_Atomic int64_t legacy_until_ms; /* what was seen is believed */
+	atomic_bool binding, legacy, scram;
+	_Atomic int64_t look_again_ms; /* at what the accounts have */
 	_Atomic uint64_t accepted, refused, unavailable, throttled;
 };
 
@@ -63,6 +65,8 @@ int auth_open(struct store *store, struct auth **out)
 	a->remember_ms = REMEMBER_MS;
 	a->binding = true;
 	int rc = sasl_open(&a->sasl);
+	if (rc == 0)
+		rc = back_ends_open(NULL, &a->back_ends);
 	if (rc < 0) {
 		auth_close(a);
 		return rc;
@@ -78,6 +82,7 @@ void auth_close(struct auth *a)
 	app_uses_flush(a->uses, a->store);
 	app_uses_free(a->uses);
 	auth_toll_free(a->toll);
+	back_ends_close(a->back_ends);
 	sasl_close(&a->sasl);
 	kerberos_close(a->kerberos);
 	oauth_free(a->oauth);
@@ -106,6 +111,19 @@ void auth_set_oauth(struct auth *a, struct oauth *o) { a->oauth = o; }
 
 struct oauth *auth_oauth(const struct auth *a) { return a->oauth; }
 
+int auth_set_back_ends(struct auth *a, const struct config *config, directory_account_hook made,
+                       uint64_t quota_bytes)
+{
+	struct back_ends *b;
+	int rc = back_ends_open(config, &b);
+	if (rc < 0)
+		return rc;
+	back_ends_set_accounts(b, made, quota_bytes);
+	back_ends_close(a->back_ends);
+	a->back_ends = b;
+	return 0;
+}
+
 void auth_set_refusal_pause(struct auth *a, int64_t ms) { a->pause_ms = ms; }
 
 void auth_set_toll(struct auth *a, int64_t max_ms, int64_t half_ms)
@@ -125,18 +143,46 @@ int auth_get_binding(const struct auth *a, const struct conn *c,
 
 void auth_write_uses(struct auth *a) { app_uses_flush(a->uses, a->store); }
 
-void auth_accounts_changed(struct auth *a) { a->legacy_until_ms = 0; }
+void auth_accounts_changed(struct auth *a) { a->look_again_ms = 0; }
+
+struct kinds {
+	bool scram, legacy;
+};
+
+static int look_at_kinds(struct db *db, void *arg)
+{
+	struct kinds *k = arg;
+	int rc = directory_has_kind(db, PASSWORD_KIND_SCRAM, &k->scram);
+	return rc < 0 ? rc : directory_has_kind(db, LEGACY_KIND, &k->legacy);
+}
+
+/* What is offered follows from what is stored. */
+static void look_at_accounts(struct auth *a)
+{
+	struct kinds kinds = { 0 };
+	int64_t now = clock_monotonic_ms();
+	if (now < a->look_again_ms)
+		return;
+	a->look_again_ms = now + LOOK_AGAIN_MS;
+	if (back_ends_have_internal(a->back_ends) &&
+	    store_read(a->store, look_at_kinds, &kinds) < 0)
+		return; /* what was seen is believed */
+	a->legacy = kinds.legacy;
+	/* Who is known to another back end alone can't use it, and clients that have the choice
+	 * take it: they would be refused for ever. */
+	a->scram = kinds.scram && !back_ends_have_others(a->back_ends);
+}
 
 bool auth_has_legacy(struct auth *a)
 {
-	int64_t now = clock_monotonic_ms();
-	bool used;
-	if (now < a->legacy_until_ms)
-		return a->legacy;
-	a->legacy_until_ms = now + LEGACY_LOOK_MS;
-	if (legacy_is_used(a->store, &used) == 0)
-		a->legacy = used;
+	look_at_accounts(a);
 	return a->legacy;
+}
+
+bool auth_has_scram(struct auth *a)
+{
+	look_at_accounts(a);
+	return a->scram;
 }
 
 /* --- one password ----------------------------------------------------------------------- */
@@ -235,6 +281,60 @@ static void note_app_use(struct auth *a, const struct lookup *l, const struct au
 		fiber_start(-1, "auth.uses", write_uses, a);
 }
 
+static const char *service_name(enum auth_service service)
+{
+	switch (service) {
+	case AUTH_SMTP:
+		return "smtp";
+	case AUTH_IMAP:
+		return "imap";
+	case AUTH_POP3:
+		return "pop3";
+	}
+	return "";
+}
+
+/* The password against the account's own verifier. */
+static enum auth_result check_internal(struct auth *a, const struct lookup *l,
+                                       const struct auth_client *client, struct slice password)
+{
+	if (l->verifier && auth_cache_has(a->cache, l->verifier, password, clock_monotonic_ms()))
+		return AUTH_OK;
+	return hash_password(a, client, l->verifier, password);
+}
+
+/* What the next back end says weighs more than what others said before. */
+static bool weighs_more(enum auth_result next, enum auth_result before)
+{
+	return before == AUTH_REFUSED || (before == AUTH_UNAVAILABLE && next == AUTH_EXPIRED);
+}
+
+static enum auth_result check_back_ends(struct auth *a, struct lookup *l,
+                                        const struct auth_client *client, struct slice password)
+{
+	const struct back_end_login login = { .store = a->store,
+		                              .cache = a->cache,
+		                              .arena = l->arena,
+		                              .client = client,
+		                              .name = l->name,
+		                              .password = password,
+		                              .service = service_name(client->service) };
+	enum auth_result result = AUTH_REFUSED;
+	struct account found = l->account;
+	for (size_t i = 0; i < back_ends_count(a->back_ends); i++) {
+		bool internal = back_ends_is_internal(a->back_ends, i);
+		enum auth_result next = internal ? check_internal(a, l, client, password)
+		                                 : back_ends_check(a->back_ends, i, &login, &found);
+		if (next == AUTH_OK && !internal)
+			l->account = found;
+		if (next == AUTH_OK)
+			return AUTH_OK;
+		if (weighs_more(next, result))
+			result = next;
+	}
+	return result;
+}
+
 enum auth_result auth_check(struct auth *a, struct arena *arena, const struct auth_client *client,
                             struct slice name, struct slice password,
                             struct auth_identity *identity_out)
@@ -247,18 +347,13 @@ enum auth_result auth_check(struct auth *a, struct arena *arena, const struct au
 		return AUTH_UNAVAILABLE;
 	if (l.has_app && may_use_app(&l, client)) {
 		note_app_use(a, &l, client);
-		*identity_out = (struct auth_identity){ l.account.id, l.account.address };
-		return AUTH_OK;
-	}
-	bool known = l.verifier &&
-	             auth_cache_has(a->cache, l.verifier, password, clock_monotonic_ms());
-	if (!known) {
-		enum auth_result result = hash_password(a, client, l.verifier, password);
+	} else {
+		enum auth_result result = check_back_ends(a, &l, client, password);
 		if (result != AUTH_OK)
 			return result;
+		if (l.account.app_only)
+			return AUTH_TOO_WEAK;
 	}
-	if (l.account.app_only)
-		return AUTH_TOO_WEAK;
 	*identity_out = (struct auth_identity){ l.account.id, l.account.address };
 	return AUTH_OK;
 }
@@ -290,19 +385,6 @@ int auth_find_legacy(struct auth *a, struct arena *arena, struct slice name,
                      struct legacy_finding *out)
 {
 	return legacy_find(a->store, arena, a->key, slice_sub(name, 0, NAME_MAX_BYTES), out);
-}
-
-static const char *service_name(enum auth_service service)
-{
-	switch (service) {
-	case AUTH_SMTP:
-		return "smtp";
-	case AUTH_IMAP:
-		return "imap";
-	case AUTH_POP3:
-		return "pop3";
-	}
-	return "";
 }
 
 /* Lets an answer wait, from when the client tried: what looking it up has taken does not show.
@@ -367,7 +449,7 @@ enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
 		if (result == AUTH_OK)
 			log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
 			         kv_str("service", service), kv_str("mechanism", mechanism));
-	} else if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK) {
+	} else if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK || result == AUTH_EXPIRED) {
 		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", ip),
 		         kv_str("service", service), kv_str("mechanism", mechanism));
 		result = conclude_failure(a, client, name, result);

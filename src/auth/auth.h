@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "directory/app_password.h"
+#include "directory/directory.h"
 #include "net/conn.h"
 
 struct auth;
@@ -35,6 +36,11 @@ struct auth_counts auth_counts(const struct auth *a);
  * that is made if it is not there. Without this call the key dies with the process. 0; -EINVAL: no
  * key is in it; or what the system said. Before the first exchange. */
 int auth_use_key_file(struct auth *a, const char *path);
+/* Who is asked about passwords: config's passdb sections, or the internal directory alone. made and
+ * quota_bytes are for accounts that are made at their first login. The configuration must stay.
+ * Before the first exchange; 0, or a negative errno after a log line. */
+int auth_set_back_ends(struct auth *a, const struct config *config, directory_account_hook made,
+                       uint64_t quota_bytes);
 /* How long a refusal takes, and as much again by chance. 0: none. */
 void auth_set_refusal_pause(struct auth *a, int64_t ms);
 /* What failures before cost a login at most, and how fast they are forgotten: auth_toll.h. 0: they
@@ -42,8 +48,8 @@ void auth_set_refusal_pause(struct auth *a, int64_t ms);
 void auth_set_toll(struct auth *a, int64_t max_ms, int64_t half_ms);
 /* How long a right password is not hashed again. 0: always. */
 void auth_set_remember(struct auth *a, int64_t ms);
-/* Some account has got, or lost, what CRAM-MD5 and DIGEST-MD5 need: look again whether to offer
- * them. It is looked from time to time anyway. [any thread] */
+/* Some account has got, or lost, what SCRAM, CRAM-MD5 or DIGEST-MD5 need: look again whether to
+ * offer them. It is looked from time to time anyway. [any thread] */
 void auth_accounts_changed(struct auth *a);
 /* Writes down when application passwords were last used: it is gathered, and done once a minute. */
 void auth_write_uses(struct auth *a);
@@ -85,6 +91,7 @@ enum auth_result {
 	AUTH_REFUSED,     /* wrong name or password; nobody may learn which (535 5.7.8) */
 	AUTH_TOO_WEAK,    /* the right password, of an account that takes only application
 	                     passwords (534 5.7.9) */
+	AUTH_EXPIRED,     /* the right password, which has to be changed first (432 4.7.12) */
 	AUTH_NOT_OFFERED, /* no such mechanism (504 5.5.4) */
 	AUTH_NEEDS_TLS,   /* mechanism not without TLS (538 5.7.11) */
 	AUTH_BAD_SYNTAX,  /* not base64, or not what the mechanism expects (501 5.5.2) */

@@ -149,23 +149,6 @@ int legacy_find(struct store *store, struct arena *arena, const uint8_t *key, st
 	return 0;
 }
 
-static int count_used(struct db *db, void *arg)
-{
-	return db_get_int(
-		db, arg,
-		"SELECT count(*) FROM (SELECT 1 FROM credential WHERE kind = $1 LIMIT 1) x", "s",
-		LEGACY_KIND);
-}
-
-int legacy_is_used(struct store *store, bool *used_out)
-{
-	int64_t count;
-	int rc = store_read(store, count_used, &count);
-	if (rc == 0)
-		*used_out = count > 0;
-	return rc;
-}
-
 /* --- DIGEST-MD5 --------------------------------------------------------------------------- */
 
 static bool is_name(char c) { return (c >= 'a' && c <= 'z') || c == '-'; }

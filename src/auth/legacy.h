@@ -22,8 +22,6 @@ struct legacy_finding {
 /* Errors are the store's. */
 int legacy_find(struct store *store, struct arena *arena, const uint8_t *key, struct slice name,
                 struct legacy_finding *out);
-/* Has any account opted in? */
-int legacy_is_used(struct store *store, bool *used_out);
 
 /* Whether GNU SASL can be given this answer to a DIGEST-MD5 challenge: GNU SASL 2.2 takes a realm
  * for granted where the client does not say that it writes UTF-8, and ends the process. Only plain

@@ -18,12 +18,14 @@ static const struct sasl_mechanism mechanisms[] = {
 	  .needs = SASL_OFFER_GSSAPI,
 	  .speak = kerberos_speak,
 	  .end = kerberos_end },
-	{ .name = "SCRAM-SHA-256-PLUS", .needs = SASL_OFFER_BINDING, .scram = PASSWORD_KIND_SCRAM },
+	{ .name = "SCRAM-SHA-256-PLUS",
+	  .needs = SASL_OFFER_BINDING | SASL_OFFER_SCRAM,
+	  .scram = PASSWORD_KIND_SCRAM },
 	{ .name = "SCRAM-SHA-1-PLUS",
-	  .needs = SASL_OFFER_BINDING,
+	  .needs = SASL_OFFER_BINDING | SASL_OFFER_SCRAM,
 	  .scram = PASSWORD_KIND_SCRAM_SHA1 },
-	{ .name = "SCRAM-SHA-256", .scram = PASSWORD_KIND_SCRAM },
-	{ .name = "SCRAM-SHA-1", .scram = PASSWORD_KIND_SCRAM_SHA1 },
+	{ .name = "SCRAM-SHA-256", .needs = SASL_OFFER_SCRAM, .scram = PASSWORD_KIND_SCRAM },
+	{ .name = "SCRAM-SHA-1", .needs = SASL_OFFER_SCRAM, .scram = PASSWORD_KIND_SCRAM_SHA1 },
 	{ .name = "OAUTHBEARER",
 	  .needs = SASL_OFFER_OAUTH | SASL_OFFER_TLS,
 	  .speak = oauth_speak_bearer },
@@ -80,6 +82,8 @@ static unsigned offer_to(struct auth *a, const struct auth_client *client)
 		offer |= SASL_OFFER_TLS;
 	if (auth_oauth(a))
 		offer |= SASL_OFFER_OAUTH;
+	if (auth_has_scram(a))
+		offer |= SASL_OFFER_SCRAM;
 	return auth_has_legacy(a) ? offer | SASL_OFFER_LEGACY : offer;
 }
 

@@ -17,7 +17,8 @@ enum sasl_offer {
 	SASL_OFFER_GSSAPI = 16,  /* we have a key for what is logged in to */
 	SASL_OFFER_OAUTH = 32,   /* we know who issues tokens */
 	SASL_OFFER_TLS = 64,     /* nobody can listen, whatever is configured */
-	SASL_OFFERS = 128,
+	SASL_OFFER_SCRAM = 128,  /* accounts have verifiers for it */
+	SASL_OFFERS = 256,
 };
 
 /* A mechanism that we offer. One more is one more row, and what GNU SASL's callback must answer for
@@ -88,6 +89,7 @@ int auth_find_scram(struct auth *a, struct arena *arena, const char *kind, struc
 int auth_find_legacy(struct auth *a, struct arena *arena, struct slice name,
                      struct legacy_finding *out);
 bool auth_has_legacy(struct auth *a);
+bool auth_has_scram(struct auth *a);
 /* What a mechanism binds to on this connection. -ENOTSUP: nothing. */
 int auth_get_binding(const struct auth *a, const struct conn *c,
                      uint8_t out[static CONN_TLS_BINDING_BYTES]);

@@ -78,6 +78,21 @@ enum priority_trust { PRIORITY_FROM_NOBODY, PRIORITY_FROM_TRUSTED, PRIORITY_FROM
 /* What becomes of a client that does not wait for its turn. */
 enum guard_misstep { GUARD_MISSTEP_ALLOW, GUARD_MISSTEP_COUNT, GUARD_MISSTEP_REJECT };
 
+enum config_passdb_driver { PASSDB_INTERNAL, PASSDB_FILE };
+
+/* Who is asked whether a password is right: auth/passdb.h. */
+struct config_passdb {
+	const char *name; /* the section's title */
+	enum config_passdb_driver driver;
+	const char *domain;  /* canonical: only names in it are asked about, and those without a
+	                        domain are in it; or NULL */
+	bool create;         /* accounts at their first login */
+	int64_t remember_ms; /* how long a right password is not asked about again */
+	int64_t timeout_ms;  /* of a question */
+	unsigned threads;    /* questions at a time */
+	const char *file;    /* absolute */
+};
+
 enum bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALISE };
 
 struct config {
@@ -92,6 +107,8 @@ struct config {
 	size_t certificate_count;
 	struct net_network *relay_networks; /* may relay without logging in */
 	size_t relay_network_count;
+	struct config_passdb *passdbs; /* in the order in which they are asked; none: internal */
+	size_t passdb_count;
 	struct config_smarthost *smarthosts;
 	size_t smarthost_count;
 	struct config_rules rules; /* who may speak, in the order of the file */

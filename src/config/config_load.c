@@ -311,6 +311,19 @@ static void store_guard(struct load *l, cfg_t *cfg)
 	config_set_exempt_networks(&place, &exempt);
 }
 
+static void store_passdbs(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	c->passdb_count = cfg_size(cfg, "passdb");
+	c->passdbs = ARENA_ARRAY(l->arena, c->passdb_count + 1, struct config_passdb);
+	for (unsigned i = 0; i < c->passdb_count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "passdb", i);
+		store_section(l, "passdb", section, &c->passdbs[i]);
+		struct config_place place = place_of(l, "passdb", section);
+		config_check_passdb(&place, &c->passdbs[i]);
+	}
+}
+
 static void store_all(struct load *l, cfg_t *cfg)
 {
 	store_single_sections(l, cfg);
@@ -319,6 +332,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_smarthosts(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);
+	store_passdbs(l, cfg);
 	struct config_place place = place_of(l, "", NULL);
 	struct config_list networks = get_list(l, cfg, "relay-networks");
 	config_add_relay_networks(&place, &networks);

@@ -17,6 +17,10 @@ const struct config_section config_sections[] = {
 	  "first that holds with allow, reject or defer decides. What a rule does not ask for "
 	  "holds "
 	  "always; of a list one item must hold, and none that begins with \"!\"." },
+	{ "passdb", true, "any name",
+	  "Who is asked whether a password is right: in the order of the file, until one says so. "
+	  "Without such a section it is the internal directory alone; with one it has to be "
+	  "named, too." },
 	{ "smtp", false, NULL, "Receiving mail." },
 	{ "imap", false, NULL, "Reading mail over IMAP." },
 	{ "pop3", false, NULL, "Reading mail over POP3." },
@@ -38,6 +42,7 @@ const size_t config_section_count = sizeof(config_sections) / sizeof(config_sect
 #define AT_CERT(member)      WHERE(struct config_certificate, member)
 #define AT_RULE(member)      WHERE(struct config_rule_text, member)
 #define AT_SMARTHOST(member) WHERE(struct config_smarthost, member)
+#define AT_PASSDB(member)    WHERE(struct config_passdb, member)
 #define SECONDS(n)           ((n)*1000ull)
 #define DAYS(n)              ((n)*86400000ull)
 
@@ -135,6 +140,24 @@ const struct config_option config_options[] = {
 	  "How long the answer waits, with delay.", .min = 1, .max = SECONDS(120) },
 	{ "rule", "tag", CONFIG_TEXT, NULL, AT_RULE(tag),
 	  "With tag: the word that the message gets, in a field X-Veredus-Tag." },
+	{ "passdb", "driver", CONFIG_CHOICE, "internal", AT_PASSDB(driver),
+	  "What it is: the internal directory, or a file of names and hashes.",
+	  .choices = { "internal", "file" } },
+	{ "passdb", "domain", CONFIG_TEXT, NULL, AT_PASSDB(domain),
+	  "Ask only about names in this domain; names without a domain are taken to be in it." },
+	{ "passdb", "create-accounts", CONFIG_FLAG, "no", AT_PASSDB(create),
+	  "Make the account at the first login. Else it must be there, made with --no-password." },
+	{ "passdb", "remember", CONFIG_DURATION, "0", AT_PASSDB(remember_ms),
+	  "How long a password that was right is not asked about again; changes made elsewhere are "
+	  "seen after that time.", .max = DAYS(1) },
+	{ "passdb", "timeout", CONFIG_DURATION, "10s", AT_PASSDB(timeout_ms),
+	  "How long an answer is waited for; then the client is told to try again later.",
+	  .min = 100, .max = SECONDS(120) },
+	{ "passdb", "threads", CONFIG_NUMBER, "4", AT_PASSDB(threads),
+	  "Questions at a time; sixteen times as many may wait.", .min = 1, .max = 64 },
+	{ "passdb", "file", CONFIG_PATH, NULL, AT_PASSDB(file),
+	  "Of a file: lines such as \"alice@example.org:{SHA512-CRYPT}$6$...\". It is read again "
+	  "when it has changed." },
 
 	{ "smtp", "max-message", CONFIG_SIZE, "50M", AT(smtp.max_message_bytes),
 	  "The largest message that is taken; announced by SIZE.", .min = 64 << 10,

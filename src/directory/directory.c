@@ -187,6 +187,17 @@ int directory_get_verifier(struct db *db, struct arena *a, int64_t account_id, c
 	return rc == -ENODATA ? -ENOENT : rc;
 }
 
+int directory_has_kind(struct db *db, const char *kind, bool *has_out)
+{
+	int64_t one;
+	int rc = db_get_int(db, &one, "SELECT 1 FROM credential WHERE kind = $1 LIMIT 1", "s",
+	                    kind);
+	if (rc < 0 && rc != -ENODATA)
+		return rc;
+	*has_out = rc == 0;
+	return 0;
+}
+
 int directory_each_account_after(struct db *db, struct slice after, directory_account_visit visit,
                                  void *arg)
 {

@@ -59,6 +59,9 @@ int directory_find_login(struct db *db, struct arena *a, struct slice name, stru
 int directory_get_verifier(struct db *db, struct arena *a, int64_t account_id, const char *kind,
                            const char **verifier_out);
 
+/* Whether any account has a verifier of this kind. */
+int directory_has_kind(struct db *db, const char *kind, bool *has_out);
+
 /* The canonical form of an address or a domain as people write them. -EINVAL. */
 int directory_canonical_address(struct arena *a, struct slice text, struct slice *out);
 int directory_canonical_domain(struct arena *a, struct slice text, struct slice *out);

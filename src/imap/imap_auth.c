@@ -109,6 +109,9 @@ static void not_logged_in(struct imap_command *c, enum auth_result result)
 	case AUTH_NOT_OFFERED:
 		imap_no(c, "CANNOT", "That mechanism is not offered.");
 		return;
+	case AUTH_EXPIRED:
+		imap_no(c, "EXPIRED", "The password must be changed first.");
+		return;
 	case AUTH_UNAVAILABLE:
 		imap_no(c, "UNAVAILABLE", "Not possible right now; please try again later.");
 		return;

@@ -68,6 +68,9 @@ static void pop3_conclude(struct pop3_session *s, enum auth_result result,
 	case AUTH_TOO_WEAK:
 		pop3_refuse_login(s, POP3_ERR_TOO_WEAK);
 		break;
+	case AUTH_EXPIRED:
+		pop3_say(s, POP3_ERR_EXPIRED);
+		break;
 	case AUTH_NOT_OFFERED:
 		pop3_say(s, POP3_ERR_MECHANISM);
 		break;

@@ -22,6 +22,7 @@ static const char *const answers[POP3_ANSWER_COUNT] = {
 	[POP3_ERR_USER_FIRST] = "-ERR USER comes first\r\n",
 	[POP3_ERR_CREDENTIALS] = "-ERR [AUTH] wrong name or password\r\n",
 	[POP3_ERR_TOO_WEAK] = "-ERR [AUTH] an application password is required\r\n",
+	[POP3_ERR_EXPIRED] = "-ERR [AUTH] the password must be changed first\r\n",
 	[POP3_ERR_NEEDS_TLS] = "-ERR encryption is required, use STLS first\r\n",
 	[POP3_ERR_HAS_TLS] = "-ERR TLS is in use already\r\n",
 	[POP3_ERR_NO_TLS] = "-ERR TLS is not available here\r\n",

@@ -24,6 +24,8 @@ static enum smtp_answer smtp_auth_answer(enum auth_result result)
 		return SMTP_ANSWER_AUTH_REFUSED;
 	case AUTH_TOO_WEAK:
 		return SMTP_ANSWER_AUTH_TOO_WEAK;
+	case AUTH_EXPIRED:
+		return SMTP_ANSWER_AUTH_EXPIRED;
 	case AUTH_NOT_OFFERED:
 		return SMTP_ANSWER_AUTH_NOT_OFFERED;
 	case AUTH_NEEDS_TLS:

@@ -65,6 +65,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_AUTH_NEEDS_TLS] = LINE("538 5.7.11 Encryption required, use STARTTLS first"),
 	[SMTP_ANSWER_AUTH_REFUSED] = LINE("535 5.7.8 Authentication credentials invalid"),
 	[SMTP_ANSWER_AUTH_TOO_WEAK] = LINE("534 5.7.9 An application password is required"),
+	[SMTP_ANSWER_AUTH_EXPIRED] = LINE("432 4.7.12 The password must be changed first"),
 	[SMTP_ANSWER_AUTH_BAD_SYNTAX] = LINE("501 5.5.2 Cannot decode that"),
 	[SMTP_ANSWER_AUTH_LINE_TOO_LONG] = LINE("500 5.5.6 Line too long"),
 	[SMTP_ANSWER_AUTH_CANCELLED] = LINE("501 5.0.0 Authentication cancelled"),

@@ -1,0 +1,89 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <argon2.h>
+#include <cmocka.h>
+#include <crypt.h>
+#include <stdio.h>
+
+#include "auth/password_scheme.h"
+
+static bool is_right(const char *stored, const char *password)
+{
+	return password_scheme_is_right(slice_from_str(stored), password);
+}
+
+/* What crypt(3) makes of a setting is what it was. */
+static void check_crypt(const char *scheme, const char *setting)
+{
+	struct crypt_data data = { 0 };
+	char stored[600];
+	const char *made = crypt_rn("se:cret", setting, &data, sizeof(data));
+	assert_non_null(made);
+	assert_int_not_equal(made[0], '*');
+	snprintf(stored, sizeof(stored), "%s%s", scheme, made);
+	assert_true(password_scheme_is_known(slice_from_str(stored)));
+	assert_true(is_right(stored, "se:cret"));
+	assert_false(is_right(stored, "se:creT"));
+	assert_false(is_right(stored, ""));
+}
+
+static void schemes_of_crypt(void **state)
+{
+	(void)state;
+	check_crypt("", "$6$rounds=1000$saltsalt");
+	check_crypt("{SHA512-CRYPT}", "$6$rounds=1000$saltsalt");
+	check_crypt("{sha256-crypt}", "$5$rounds=1000$saltsalt");
+	check_crypt("{CRYPT}", "$y$j75$saltsalt");
+	check_crypt("{BLF-CRYPT}", "$2y$04$abcdefghijklmnopqrstuu");
+	check_crypt("{MD5-CRYPT}", "$1$saltsalt");
+	check_crypt("{DES-CRYPT}", "ab");
+}
+
+static void argon2(void **state)
+{
+	char hash[200], stored[300];
+	(void)state;
+	assert_int_equal(
+		argon2id_hash_encoded(1, 64, 1, "secret", 6, "saltsalt", 8, 32, hash, sizeof(hash)),
+		ARGON2_OK);
+	snprintf(stored, sizeof(stored), "{ARGON2ID}%s", hash);
+	assert_true(is_right(stored, "secret"));
+	assert_true(is_right(hash, "secret"));
+	assert_false(is_right(hash, "other"));
+	assert_int_equal(
+		argon2i_hash_encoded(1, 64, 1, "secret", 6, "saltsalt", 8, 32, hash, sizeof(hash)),
+		ARGON2_OK);
+	assert_true(is_right(hash, "secret"));
+}
+
+static void odd_ones(void **state)
+{
+	static const char *const never[] = {
+		"",   "*",          "!",          "x",           "*0",
+		"*1", "{CRYPT}",    "{SSHA}abcd", "{CRYPT",      "$6$",
+		"$",  "$argon2id$", "{PLAIN}",    "{ARGON2ID}x", "{}"
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		assert_false(is_right(never[i], ""));
+		assert_false(is_right(never[i], "x"));
+		assert_false(is_right(never[i], "*0"));
+	}
+	assert_true(is_right("{PLAIN}pass word", "pass word"));
+	assert_false(is_right("{PLAIN}pass word", "pass"));
+	assert_false(password_scheme_is_known(slice_from_str("{SSHA}abcd")));
+	assert_false(password_scheme_is_known(slice_from_str("{CRYPT")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(schemes_of_crypt),
+		cmocka_unit_test(argon2),
+		cmocka_unit_test(odd_ones),
+	};
+	return cmocka_run_group_tests_name("password_scheme", tests, NULL, NULL);
+}
