@@ -190,6 +190,20 @@ def test_tags_go_with_the_message(ruled):
     assert b"\r\nX-Veredus-Tag: mx.example.test; odd\r\n" in one
 
 
+def test_the_journey_tells_of_it(ruled):
+    server = ruled
+    with Client(server, "198.51.100.1") as c:
+        c.hello("odd.test")
+        c.envelope("told@remote.test", "bob@example.test")
+        assert c.say("RCPT TO:<alice@example.test>").startswith("250")
+        assert c.message().startswith("250")
+    journey = server.cli("trace", "--from", "told@remote.test", "--to", "bob@example.test").stdout
+    assert re.search(r'refused +bob@example.test +by rule "closed": 530 5.7.0 For bob use TLS',
+                     journey), journey
+    assert re.search(r"tagged +odd", journey), journey
+    assert re.search(r"delivered +alice@example.test", journey), journey
+
+
 def test_delay(ruled):
     server = ruled
     with Client(server, "198.51.100.1") as c:
@@ -417,6 +431,24 @@ def guess(server, kind, ip):
             if line.startswith(ends) or line == "":
                 return line
     return None
+
+
+def test_harvesting(guarded):
+    """VRFY has a rate; who goes on nevertheless is shut out."""
+    server = guarded("smtp { vrfy = everybody }\n", "\tmax-questions = 5\n\tban-score = 20")
+    with Client(server, "192.0.2.1") as c:
+        c.hello()
+        replies = [c.say("VRFY alice")[:9] for _ in range(8)]
+        assert replies == ["250 2.1.5"] * 5 + ["450 4.7.1"] * 3
+    # Who has logged in, or is one of ours, may ask.
+    with server.smtp() as smtp:
+        assert [smtp.verify("alice")[0] for _ in range(8)] == [250] * 8
+    with Client(server, "192.0.2.1") as c:
+        c.hello()
+        for _ in range(5):
+            c.say("VRFY alice")
+    assert is_shut_out(server, "192.0.2.1")
+    assert ban_list(server)[0]["reason"] == "harvest"
 
 
 @pytest.mark.parametrize("kind", ["pop3", "imap"])

@@ -35,7 +35,9 @@ def add_listeners(server, options="", more=""):
 @pytest.fixture(scope="module")
 def front():
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
-    yield add_listeners(make(start=False), more='\nrelay-networks = { "192.0.2.1" }')
+    # What is tested here comes in one piece: nobody waits for the greeting.
+    more = '\nrelay-networks = { "192.0.2.1" }\nguard { greeting-wait = 0 }'
+    yield add_listeners(make(start=False), more=more)
     dispose()
 
 

@@ -9,7 +9,8 @@ static const char *const kind_names[] = {
 	[JOURNEY_RECEIVED] = "received", [JOURNEY_DELIVERED] = "delivered",
 	[JOURNEY_QUEUED] = "queued",     [JOURNEY_RELAYED] = "relayed",
 	[JOURNEY_DEFERRED] = "deferred", [JOURNEY_BOUNCED] = "bounced",
-	[JOURNEY_DROPPED] = "dropped",
+	[JOURNEY_DROPPED] = "dropped",   [JOURNEY_REFUSED] = "refused",
+	[JOURNEY_TAGGED] = "tagged",
 };
 
 const char *journey_kind_name(enum journey_kind kind)

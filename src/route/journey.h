@@ -14,6 +14,8 @@ enum journey_kind {
 	JOURNEY_DEFERRED,  /* detail: the reply or the trouble */
 	JOURNEY_BOUNCED,   /* failed for good; detail: the reply */
 	JOURNEY_DROPPED,   /* by the operator */
+	JOURNEY_REFUSED, /* a recipient, before the message came; detail: the rule and the reply */
+	JOURNEY_TAGGED,  /* by rules; detail: the tags */
 };
 
 struct journey_event {

@@ -110,6 +110,13 @@ struct post_recipient {
 };
 enum post_notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
+/* What was said about the message before it came, for its journey. */
+struct post_note {
+	enum { POST_NOTE_REFUSED, POST_NOTE_TAGGED } kind;
+	struct slice address; /* of the recipient that was refused; else empty */
+	struct slice detail;
+};
+
 struct post_envelope {
 	/* Of post_new_id(), for a trace that names it; NULL: one is made. */
 	const char *queue_id;
@@ -132,6 +139,8 @@ struct post_envelope {
 	 * them afterwards. */
 	struct post_parcel *const *reports;
 	size_t report_count;
+	const struct post_note *notes;
+	size_t note_count;
 };
 
 /* [any thread] What the message will be called in replies, logs and journeys: 16 characters and

@@ -379,6 +379,18 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 	return rc;
 }
 
+static int commit_notes(struct db *db, const struct delivery *d, struct batch *b)
+{
+	int rc = 0;
+	for (size_t i = 0; i < d->envelope->note_count && rc == 0; i++) {
+		const struct post_note *n = &d->envelope->notes[i];
+		rc = commit_journey(db, d, b,
+		                    n->kind == POST_NOTE_TAGGED ? JOURNEY_TAGGED : JOURNEY_REFUSED,
+		                    n->address, n->detail);
+	}
+	return rc;
+}
+
 static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
 	b->events = 0;
@@ -386,6 +398,8 @@ static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int6
 	if (!b->continues)
 		rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
 		                    slice_from_str(d->received));
+	if (!b->continues && rc == 0)
+		rc = commit_notes(db, d, b);
 	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
 		if (b->drops[i].target->account_id != 0)
 			rc = commit_local(db, d, b, blob_id, &b->drops[i]);

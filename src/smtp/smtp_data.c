@@ -140,6 +140,8 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		                                                     client.account);
 	if (t->told && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
 		return POST_FAILED;
+	const struct post_note *notes;
+	size_t note_count = smtp_guard_notes(s, &notes);
 	const struct post_envelope envelope = {
 		.queue_id = new_id,
 		.reverse_path = address_text(t->arena, &t->sender),
@@ -155,6 +157,8 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.bcc = t->bcc,
 		.reports = dsn.parcels,
 		.report_count = dsn.count,
+		.notes = notes,
+		.note_count = note_count,
 	};
 	enum post_result result = post_deliver(s->context->post, &client, &envelope,
 	                                       smtp_trace_of(s, &client, new_id), message,

@@ -4,6 +4,9 @@
 
 #include "smtp/smtp_session.h"
 
+/* Recipients that were refused by rules that a journey tells of. */
+enum { REFUSED_MAX = 20 };
+
 static struct guard *guard_of(const struct smtp_session *s) { return s->context->guard; }
 
 /* Who has logged in may mistype; so may we ourselves and our relays. Who speaks LMTP is a server
@@ -26,6 +29,21 @@ static bool smtp_guard_ok(struct smtp_session *s, int rc)
 
 /* --- rules ------------------------------------------------------------------------------ */
 
+static void remember_refused(struct smtp_transaction *t, const struct address *recipient,
+                             const struct guard_decision *d)
+{
+	/* One more, at the end, for the tags. */
+	if (!t->refused)
+		t->refused = ARENA_ARRAY(t->arena, REFUSED_MAX + 1, struct post_note);
+	t->refused[t->refused_count++] = (struct post_note){
+		.kind = POST_NOTE_REFUSED,
+		.address = address_text(t->arena, recipient),
+		.detail = slice_from_str(arena_printf(t->arena, "by rule \"%s\": %d %s %s",
+		                                      d->rule->name, d->reply.code,
+		                                      d->reply.enhanced, d->reply.text)),
+	};
+}
+
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient)
 {
@@ -46,6 +64,8 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 		return false;
 	if (d.verdict == RULE_ALLOW)
 		return true;
+	if (recipient && s->transaction->refused_count < REFUSED_MAX)
+		remember_refused(s->transaction, recipient, &d);
 	smtp_say_refused(s, &d.reply);
 	if (stage == RULE_CONNECT || d.reply.code == 421)
 		smtp_end(s, "refused");
@@ -176,6 +196,23 @@ struct slice smtp_guard_fields(const struct smtp_session *s, struct arena *arena
 	const char *tags = guard_tags_text(guard_of(s), arena, s->transaction->tags);
 	return slice_from_str(
 		arena_printf(arena, "X-Veredus-Tag: %s; %s\r\n", s->config->hostname, tags));
+}
+
+size_t smtp_guard_notes(const struct smtp_session *s, const struct post_note **out)
+{
+	struct smtp_transaction *t = s->transaction;
+	size_t count = t->refused_count;
+	if (t->tags != 0) {
+		if (!t->refused)
+			t->refused = ARENA_NEW(t->arena, struct post_note);
+		t->refused[count++] = (struct post_note){
+			.kind = POST_NOTE_TAGGED,
+			.address = SLICE_EMPTY,
+			.detail = slice_from_str(guard_tags_text(guard_of(s), t->arena, t->tags)),
+		};
+	}
+	*out = t->refused;
+	return count;
 }
 
 void smtp_guard_end(struct smtp_session *s) { guard_visit_end(s->visit); }

@@ -4,6 +4,7 @@
 #define VEREDUS_SMTP_SMTP_GUARD_H
 
 #include "guard/guard.h"
+#include "route/post.h"
 #include "smtp/smtp_reply.h"
 
 struct smtp_session;
@@ -28,6 +29,9 @@ enum smtp_answer smtp_guard_weigh(struct smtp_session *s, enum smtp_answer answe
 /* For the trace: the client's confirmed name or NULL, and the fields of tags, in the arena. */
 const char *smtp_guard_name(struct smtp_session *s);
 struct slice smtp_guard_fields(const struct smtp_session *s, struct arena *arena);
+/* For the journey: tags, and recipients that rules refused; in the arena of the transaction.
+ * Returns how many. */
+size_t smtp_guard_notes(const struct smtp_session *s, const struct post_note **out);
 void smtp_guard_end(struct smtp_session *s);
 
 #endif

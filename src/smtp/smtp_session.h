@@ -25,7 +25,9 @@ struct smtp_transaction {
 	char ret;           /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid; /* xtext, or empty */
 	struct envelope_options options;
-	uint64_t tags; /* of the guard's rules */
+	uint64_t tags;             /* of the guard's rules */
+	struct post_note *refused; /* recipients, by rules; NULL: none. smtp_guard.c */
+	size_t refused_count;
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
 	bool rcpt_refused;          /* one at least */
