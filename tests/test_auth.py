@@ -36,8 +36,9 @@ def tls():
 class Scram:
     """The client's side."""
 
-    def __init__(self, mechanism, name, password, flag="n"):
-        self.digest = mechanism.removeprefix("SCRAM-").replace("-", "").lower()
+    def __init__(self, mechanism, name, password, flag="n", bound=b""):
+        self.digest = mechanism.removeprefix("SCRAM-").removesuffix("-PLUS").replace("-", "").lower()
+        self.bound = bound
         self.password = password
         self.header = f"{flag},,"
         self.bare = f"n={name},r={base64.b64encode(os.urandom(18)).decode()}"
@@ -54,7 +55,7 @@ class Scram:
                                      base64.b64decode(self.salt), int(self.iterations))
         key = self.hmac(salted, b"Client Key")
         nonce = challenge.split(",")[0]
-        said = f"c={base64.b64encode(self.header.encode()).decode()},{nonce}"
+        said = f"c={base64.b64encode(self.header.encode() + self.bound).decode()},{nonce}"
         everything = f"{self.bare},{challenge},{said}".encode()
         signature = self.hmac(hashlib.new(self.digest, key).digest(), everything)
         self.expected = self.hmac(self.hmac(salted, b"Server Key"), everything)
@@ -168,19 +169,23 @@ def test_a_client_that_could_bind_is_not_talked_out_of_it(server):
     smtp_login(server, Scram("SCRAM-SHA-256", "alice", PASSWORD, flag="y"), "SCRAM-SHA-256", False)
 
 
-def test_binding_needs_tls_1_3(server):
-    for version, offered in ((ssl.TLSVersion.TLSv1_2, False), (ssl.TLSVersion.TLSv1_3, True)):
+def test_binding_needs_tls(server):
+    """By its connection only TLS 1.3; by the server's certificate any (test_auth_binding.py)."""
+    for version, code in ((ssl.TLSVersion.TLSv1_2, 535), (ssl.TLSVersion.TLSv1_3, 334)):
         context = tls()
         context.maximum_version = version
         with smtplib.SMTP("127.0.0.1", server.port["submission"]) as smtp:
             smtp.ehlo()
             assert "-PLUS" not in smtp.esmtp_features["auth"]
+            first = Scram("SCRAM-SHA-256", "alice", "x", flag="p=tls-exporter").first()
+            command = "SCRAM-SHA-256-PLUS " + base64.b64encode(first.encode()).decode()
+            assert smtp.docmd("AUTH", command)[0] == 504
             smtp.starttls(context=context)
             smtp.ehlo()
-            assert ("SCRAM-SHA-256-PLUS" in smtp.esmtp_features["auth"].split()) == offered
-            assert ("SCRAM-SHA-1-PLUS" in smtp.esmtp_features["auth"].split()) == offered
-            if not offered:
-                assert smtp.docmd("AUTH", "SCRAM-SHA-256-PLUS")[0] == 504
+            assert "SCRAM-SHA-256-PLUS" in smtp.esmtp_features["auth"].split()
+            assert "SCRAM-SHA-1-PLUS" in smtp.esmtp_features["auth"].split()
+            assert smtp.docmd("AUTH", command)[0] == code
+            assert code != 334 or smtp.docmd("*")[0] == 501
 
 
 def test_binding_is_off_by_default(make_server):

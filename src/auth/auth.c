@@ -135,10 +135,12 @@ void auth_set_remember(struct auth *a, int64_t ms) { a->remember_ms = ms; }
 
 void auth_set_binding(struct auth *a, bool offered) { a->binding = offered; }
 
-int auth_get_binding(const struct auth *a, const struct conn *c,
-                     uint8_t out[static CONN_TLS_BINDING_BYTES])
+bool auth_may_bind(const struct auth *a, const struct conn *c)
 {
-	return a->binding ? conn_tls_binding(c, out) : -ENOTSUP;
+	uint8_t bytes[CONN_BINDING_MAX_BYTES];
+	size_t len;
+	return a->binding && (conn_tls_binding(c, CONN_BINDING_EXPORTER, bytes, &len) == 0 ||
+	                      conn_tls_binding(c, CONN_BINDING_END_POINT, bytes, &len) == 0);
 }
 
 void auth_write_uses(struct auth *a) { app_uses_flush(a->uses, a->store); }

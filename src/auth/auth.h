@@ -53,7 +53,7 @@ void auth_set_remember(struct auth *a, int64_t ms);
 void auth_accounts_changed(struct auth *a);
 /* Writes down when application passwords were last used: it is gathered, and done once a minute. */
 void auth_write_uses(struct auth *a);
-/* Whether mechanisms that bind to the connection (-PLUS) are offered, over TLS 1.3. They are. */
+/* Whether mechanisms that bind to the connection (-PLUS) are offered, over TLS. They are. */
 void auth_set_binding(struct auth *a, bool offered);
 
 /* Offers GSSAPI from now on (kerberos.h); a takes k over. Before the first exchange. */

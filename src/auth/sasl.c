@@ -20,12 +20,20 @@ static const struct sasl_mechanism mechanisms[] = {
 	  .end = kerberos_end },
 	{ .name = "SCRAM-SHA-256-PLUS",
 	  .needs = SASL_OFFER_BINDING | SASL_OFFER_SCRAM,
-	  .scram = PASSWORD_KIND_SCRAM },
+	  .scram = PASSWORD_KIND_SCRAM,
+	  .speak = scram_speak },
 	{ .name = "SCRAM-SHA-1-PLUS",
 	  .needs = SASL_OFFER_BINDING | SASL_OFFER_SCRAM,
-	  .scram = PASSWORD_KIND_SCRAM_SHA1 },
-	{ .name = "SCRAM-SHA-256", .needs = SASL_OFFER_SCRAM, .scram = PASSWORD_KIND_SCRAM },
-	{ .name = "SCRAM-SHA-1", .needs = SASL_OFFER_SCRAM, .scram = PASSWORD_KIND_SCRAM_SHA1 },
+	  .scram = PASSWORD_KIND_SCRAM_SHA1,
+	  .speak = scram_speak },
+	{ .name = "SCRAM-SHA-256",
+	  .needs = SASL_OFFER_SCRAM,
+	  .scram = PASSWORD_KIND_SCRAM,
+	  .speak = scram_speak },
+	{ .name = "SCRAM-SHA-1",
+	  .needs = SASL_OFFER_SCRAM,
+	  .scram = PASSWORD_KIND_SCRAM_SHA1,
+	  .speak = scram_speak },
 	{ .name = "OAUTHBEARER",
 	  .needs = SASL_OFFER_OAUTH | SASL_OFFER_TLS,
 	  .speak = oauth_speak_bearer },
@@ -70,9 +78,8 @@ static char *list_names(unsigned offer)
 
 static unsigned offer_to(struct auth *a, const struct auth_client *client)
 {
-	uint8_t binding[CONN_TLS_BINDING_BYTES];
 	unsigned offer = conn_is_tls(client->conn) || client->clear_allowed ? SASL_OFFER_CLEAR : 0;
-	if (auth_get_binding(a, client->conn, binding) == 0)
+	if (auth_may_bind(a, client->conn))
 		offer |= SASL_OFFER_BINDING;
 	if (conn_tls_has_peer(client->conn))
 		offer |= SASL_OFFER_EXTERNAL;
@@ -118,43 +125,16 @@ static int note_claim(struct auth_exchange *e)
 	return GSASL_OK; /* for now: conclude() has the last word */
 }
 
-static int answer_binding(const struct auth_exchange *e)
-{
-	uint8_t bytes[CONN_TLS_BINDING_BYTES];
-	if (auth_get_binding(e->auth, e->client.conn, bytes) < 0)
-		return GSASL_NO_CB_TLS_EXPORTER;
-	struct slice text = base64_encode_arena(e->arena,
-	                                        slice_of((const char *)bytes, sizeof(bytes)));
-	return gsasl_property_set_raw(e->session, GSASL_CB_TLS_EXPORTER, text.data, text.len);
-}
-
 static void note_name(struct auth_exchange *e)
 {
 	e->claim.name = copy_property(e, GSASL_AUTHID);
 	e->claim.authorize_as = copy_property(e, GSASL_AUTHZID);
 }
 
-/* The first question of SCRAM, when the client has named itself. */
-static int answer_iterations(struct auth_exchange *e)
-{
-	struct scram_finding found;
-	note_name(e);
-	if (auth_find_scram(e->auth, e->arena, e->mechanism->scram, e->claim.name, &found) < 0) {
-		e->unavailable = true;
-		return GSASL_NO_CALLBACK;
-	}
-	e->candidate = found.identity;
-	e->may_login = found.may_login;
-	e->secret = found.secret;
-	return gsasl_property_set(e->session, GSASL_SCRAM_ITER, e->secret.iterations);
-}
-
-/* Asked by CRAM-MD5 and DIGEST-MD5; SCRAM has its secrets. */
+/* Asked by CRAM-MD5 and DIGEST-MD5. */
 static int answer_password(struct auth_exchange *e)
 {
 	struct legacy_finding found;
-	if (!(e->mechanism->needs & SASL_OFFER_LEGACY))
-		return GSASL_NO_CALLBACK;
 	note_name(e);
 	if (auth_find_legacy(e->auth, e->arena, e->claim.name, &found) < 0) {
 		e->unavailable = true;
@@ -169,23 +149,12 @@ static int answer_password(struct auth_exchange *e)
 static int answer(Gsasl *context, Gsasl_session *session, Gsasl_property property)
 {
 	struct auth_exchange *e = gsasl_session_hook_get(session);
-	const struct scram_secret *secret = &e->secret;
 	(void)context;
 	switch (property) {
 	case GSASL_VALIDATE_SIMPLE:
 		return note_claim(e);
-	case GSASL_CB_TLS_EXPORTER:
-		return answer_binding(e);
 	case GSASL_PASSWORD:
 		return answer_password(e);
-	case GSASL_SCRAM_ITER:
-		return answer_iterations(e);
-	case GSASL_SCRAM_SALT:
-		return gsasl_property_set(session, property, secret->salt);
-	case GSASL_SCRAM_STOREDKEY:
-		return gsasl_property_set(session, property, secret->stored_key);
-	case GSASL_SCRAM_SERVERKEY:
-		return gsasl_property_set(session, property, secret->server_key);
 	default:
 		return GSASL_NO_CALLBACK;
 	}
@@ -249,6 +218,8 @@ static enum auth_result step_ours(struct auth_exchange *e, struct slice said,
                                   struct slice *challenge_out)
 {
 	enum auth_result result = e->mechanism->speak(e, said, challenge_out);
+	if (result == AUTH_OK && !authorizes_itself(e))
+		result = AUTH_REFUSED;
 	*challenge_out = base64_encode_arena(e->arena, *challenge_out);
 	if (result == AUTH_BAD_SYNTAX)
 		return result;

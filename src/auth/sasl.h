@@ -11,7 +11,7 @@
 /* What decides which mechanisms are offered. */
 enum sasl_offer {
 	SASL_OFFER_CLEAR = 1,   /* those that show the password: over TLS, or if configured */
-	SASL_OFFER_BINDING = 2, /* those that bind to the connection: over TLS 1.3 */
+	SASL_OFFER_BINDING = 2, /* those that bind to the connection */
 	SASL_OFFER_LEGACY = 4, /* those that need the password itself: if an account has opted in */
 	SASL_OFFER_EXTERNAL = 8, /* the client has shown a certificate */
 	SASL_OFFER_GSSAPI = 16,  /* we have a key for what is logged in to */
@@ -54,11 +54,9 @@ struct auth_exchange {
 	void *state;            /* then what it keeps; in the arena */
 	unsigned steps;
 	struct sasl_claim claim;
-	/* Of SCRAM and mechanisms that need the password, once the name is known: who it would be.
-	 */
+	/* Of mechanisms that need the password, once the name is known: who it would be. */
 	struct auth_identity candidate;
 	bool may_login;
-	struct scram_secret secret;
 	bool unavailable;
 	bool concluded; /* a refusal was logged and has cost its time before the last word */
 	struct auth_identity identity;
@@ -90,9 +88,8 @@ int auth_find_legacy(struct auth *a, struct arena *arena, struct slice name,
                      struct legacy_finding *out);
 bool auth_has_legacy(struct auth *a);
 bool auth_has_scram(struct auth *a);
-/* What a mechanism binds to on this connection. -ENOTSUP: nothing. */
-int auth_get_binding(const struct auth *a, const struct conn *c,
-                     uint8_t out[static CONN_TLS_BINDING_BYTES]);
+/* Whether mechanisms that bind are offered on this connection. */
+bool auth_may_bind(const struct auth *a, const struct conn *c);
 const struct sasl *auth_sasl(const struct auth *a);
 struct store *auth_store(const struct auth *a);
 /* NULL: not configured. */

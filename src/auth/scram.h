@@ -8,7 +8,9 @@
 
 #include "auth/auth.h"
 
-/* As GNU SASL takes them: base64, and digits. In the arena. */
+struct auth_exchange;
+
+/* base64, and digits. In the arena. */
 struct scram_secret {
 	const char *iterations, *salt, *stored_key, *server_key;
 };
@@ -22,5 +24,10 @@ struct scram_finding {
 /* kind: PASSWORD_KIND_SCRAM or PASSWORD_KIND_SCRAM_SHA1. Errors are the store's. */
 int scram_find(struct store *store, struct arena *arena, const uint8_t *key, const char *kind,
                struct slice name, struct scram_finding *out);
+
+/* A struct sasl_mechanism's, whose kind of verifier says with which hash, and which binds if it
+ * needs SASL_OFFER_BINDING. */
+enum auth_result scram_speak(struct auth_exchange *e, struct slice said,
+                             struct slice *challenge_out);
 
 #endif

@@ -157,7 +157,7 @@ struct config {
 		int64_t toll_max_ms;  /* what failures before cost a login at most; 0: nothing */
 		int64_t toll_half_ms; /* in which they count half */
 		int64_t remember_ms;  /* a right one is not hashed again for so long */
-		bool channel_binding; /* SCRAM bound to TLS 1.3 is offered */
+		bool channel_binding; /* SCRAM bound to TLS is offered */
 		bool client_certificates; /* are asked for, for EXTERNAL */
 		const char *client_ca;    /* whose are believed, or NULL */
 	} auth;

@@ -108,9 +108,15 @@ struct conn_tls_peer {
 bool conn_tls_has_peer(const struct conn *c);
 /* All in the arena. -ENOENT: there is no certificate; -EPROTO: one that can't be read. */
 int conn_tls_peer(const struct conn *c, struct arena *a, struct conn_tls_peer *out);
-/* What ties something said over TLS to this very connection: the channel binding "tls-exporter" of
- * RFC 9266. -ENOTSUP: the connection is plain, or its TLS is older than 1.3. */
-enum { CONN_TLS_BINDING_BYTES = 32 };
-int conn_tls_binding(const struct conn *c, uint8_t out[static CONN_TLS_BINDING_BYTES]);
+/* What ties something said over TLS to this very connection, or to this very server. */
+enum conn_binding {
+	CONN_BINDING_EXPORTER,  /* "tls-exporter", RFC 9266: the connection; TLS 1.3 */
+	CONN_BINDING_END_POINT, /* "tls-server-end-point", RFC 5929 section 4: the server's
+	                           certificate */
+};
+enum { CONN_BINDING_MAX_BYTES = 64 };
+/* -ENOTSUP: the connection is plain, its TLS too old, or the certificate signed without a hash. */
+int conn_tls_binding(const struct conn *c, enum conn_binding kind,
+                     uint8_t out[static CONN_BINDING_MAX_BYTES], size_t *len_out);
 
 #endif

@@ -277,16 +277,3 @@ struct conn_tls_info conn_tls_info(const struct conn *c)
 	                SSL_get_verify_result(ssl) == X509_V_OK;
 	return info;
 }
-
-int conn_tls_binding(const struct conn *c, uint8_t out[static CONN_TLS_BINDING_BYTES])
-{
-	static const char label[] = "EXPORTER-Channel-Binding"; /* RFC 9266 section 4 */
-
-	if (!c->tls || !c->tls->established || SSL_version(c->tls->ssl) < TLS1_3_VERSION)
-		return -ENOTSUP;
-	ERR_clear_error();
-	if (SSL_export_keying_material(c->tls->ssl, out, CONN_TLS_BINDING_BYTES, label,
-	                               sizeof(label) - 1, NULL, 0, 1) != 1)
-		return -ENOTSUP;
-	return 0;
-}
