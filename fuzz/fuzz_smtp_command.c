@@ -44,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_inside(line.argument, auth.initial);
 	struct smtp_etrn_command etrn;
 	smtp_parse_etrn(arena, line.argument, &etrn);
+	struct smtp_atrn_command atrn;
+	smtp_parse_atrn(arena, line.argument, &atrn);
 	struct smtp_bdat_command bdat;
 	smtp_parse_bdat(line.argument, &bdat);
 	struct smtp_attributes attributes;

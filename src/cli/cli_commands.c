@@ -11,6 +11,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_certificate,
 	&cmd_ban,
 	&cmd_policy,
+	&cmd_fetch,
 	&cmd_queue,
 	&cmd_trace,
 	&cmd_status,

@@ -31,7 +31,7 @@ struct server {
 	struct guard *guard;
 	struct post *post;
 	struct queue *queue;
-	struct smtp_context smtp[LISTENER_LMTP + 1]; /* by enum listener_kind */
+	struct smtp_context smtp[LISTENER_ODMR + 1]; /* by enum listener_kind */
 	struct pop3_context pop3;
 	struct imap_context imap;
 	struct admin admin;

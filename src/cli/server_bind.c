@@ -42,6 +42,7 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 	case LISTENER_SUBMISSION:
 	case LISTENER_SUBMISSIONS:
 	case LISTENER_LMTP:
+	case LISTENER_ODMR:
 		out->protocol = &smtp_protocol;
 		out->context = &s->smtp[kind];
 		out->idle_ms = c->smtp.command_timeout_ms;

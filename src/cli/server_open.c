@@ -172,6 +172,7 @@ static void set_contexts(struct server *s)
 {
 	for (size_t i = 0; i < sizeof(s->smtp) / sizeof(s->smtp[0]); i++)
 		s->smtp[i] = (struct smtp_context){ .post = s->post,
+			                            .queue = s->queue,
 			                            .auth = s->auth,
 			                            .guard = s->guard,
 			                            .config = s->config,

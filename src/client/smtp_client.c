@@ -261,21 +261,18 @@ static int get_ready(struct smtp_client *c, struct arena *arena, struct smtp_out
 	return c->config->user ? smtp_client_auth(c, arena, outcome) : 0;
 }
 
-int smtp_client_open(const struct smtp_client_config *config, const struct net_address *to,
-                     const char *host, struct arena *arena, struct smtp_client **out,
-                     struct smtp_outcome *outcome)
+static struct smtp_client *new_client(const struct smtp_client_config *config, const char *host)
 {
 	struct smtp_client *c = mem_zero(1, sizeof(*c));
 	*c = (struct smtp_client){
 		.config = config, .host = host, .message_deadline = DEADLINE_NEVER, .usable = true
 	};
 	smtp_reply_create(&c->reply);
-	int rc = conn_connect(to, config->source, deadline_in(config->timeouts.connect_ms),
-	                      &c->conn);
-	if (rc < 0)
-		smtp_client_broken(c, SMTP_STAGE_CONNECT, rc, arena, outcome);
-	else
-		rc = get_ready(c, arena, outcome);
+	return c;
+}
+
+static int opened(struct smtp_client *c, int rc, struct smtp_client **out)
+{
 	if (rc < 0) {
 		/* A refusal is answered with QUIT; a broken connection is just dropped. */
 		c->usable = c->usable && rc == -EREMOTEIO;
@@ -286,11 +283,35 @@ int smtp_client_open(const struct smtp_client_config *config, const struct net_a
 	return 0;
 }
 
+int smtp_client_open(const struct smtp_client_config *config, const struct net_address *to,
+                     const char *host, struct arena *arena, struct smtp_client **out,
+                     struct smtp_outcome *outcome)
+{
+	struct smtp_client *c = new_client(config, host);
+	int rc = conn_connect(to, config->source, deadline_in(config->timeouts.connect_ms),
+	                      &c->conn);
+	if (rc < 0)
+		smtp_client_broken(c, SMTP_STAGE_CONNECT, rc, arena, outcome);
+	else
+		rc = get_ready(c, arena, outcome);
+	return opened(c, rc, out);
+}
+
+int smtp_client_turn(const struct smtp_client_config *config, struct conn *conn, const char *host,
+                     struct arena *arena, struct smtp_client **out, struct smtp_outcome *outcome)
+{
+	struct smtp_client *c = new_client(config, host);
+	c->conn = conn;
+	c->borrowed = true;
+	return opened(c, get_ready(c, arena, outcome), out);
+}
+
 void smtp_client_close(struct smtp_client *c)
 {
 	if (!c)
 		return;
-	conn_close(c->conn);
+	if (!c->borrowed)
+		conn_close(c->conn);
 	smtp_reply_destroy(&c->reply);
 	free(c);
 }

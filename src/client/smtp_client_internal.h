@@ -14,6 +14,7 @@ struct smtp_client {
 	uint64_t min_by_s;        /* of DELIVERBY */
 	int64_t message_deadline; /* of the message that is being sent; else DEADLINE_NEVER */
 	unsigned sent;
+	bool borrowed; /* the connection is somebody else's */
 	bool usable;
 	bool needs_rset; /* a transaction was left open at the server */
 };

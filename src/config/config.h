@@ -18,6 +18,7 @@ enum listener_kind {
 	LISTENER_SUBMISSION,  /* our users, STARTTLS: 587 */
 	LISTENER_SUBMISSIONS, /* our users, TLS from the start: 465 */
 	LISTENER_LMTP,        /* other servers that leave delivery to us: RFC 2033 */
+	LISTENER_ODMR,        /* hosts that fetch their mail: RFC 2645 */
 	LISTENER_POP3,
 	LISTENER_POP3S,
 	LISTENER_IMAP,
@@ -134,6 +135,7 @@ struct config {
 		enum priority_trust priority;
 		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
 		enum config_who vrfy;      /* who is told about local users; others 252 */
+		bool turn;                 /* TURN is answered */
 		enum config_who etrn;      /* who may have the queue run; nobody: 502 */
 		bool fix_submissions;      /* complete and mend what our users hand in */
 		enum config_who expn;      /* who is told about lists; nobody: 502 */

@@ -59,7 +59,7 @@ const struct config_option config_options[] = {
 
 	{ "listen", "protocol", CONFIG_CHOICE, NULL, AT_LISTEN(kind),
 	  "What is spoken. Default: the section's title.",
-	  .choices = { "smtp", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap",
+	  .choices = { "smtp", "submission", "submissions", "lmtp", "odmr", "pop3", "pop3s", "imap",
 	               "imaps" } },
 	{ "listen", "address", CONFIG_LIST, NULL, AT_LISTEN(addresses),
 	  "Where: { \"*:25\", \"192.0.2.1:25\", \"[2001:db8::1]:25\" }; \"*\" is every address, "
@@ -215,6 +215,9 @@ const struct config_option config_options[] = {
 	{ "smtp", "fix-submissions", CONFIG_FLAG, "yes", AT(smtp.fix_submissions),
 	  "Complete and mend what comes in on submission listeners: Date, Message-ID, Sender, Bcc, "
 	  "8-bit headers, long lines (RFC 6409 section 8)." },
+	{ "smtp", "turn", CONFIG_FLAG, "no", AT(smtp.turn),
+	  "Answer TURN (RFC 821): the connection turns round for who has logged in, or shows a "
+	  "certificate, and may fetch mail. Listeners of the kind odmr have ATRN for that." },
 	{ "smtp", "vrfy", CONFIG_CHOICE, "nobody", AT(smtp.vrfy),
 	  "Whom VRFY tells about users and aliases: nobody, trusted (who has logged in, or comes "
 	  "from relay-networks) or everybody. All others get 252.",

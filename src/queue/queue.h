@@ -11,6 +11,7 @@
  *     queue_release   the end of a hold: the message goes through the post office again
  *     queue_admin     what the operator may do
  *     queue_run       what a client may, by ETRN
+ *     queue_turn      what goes back to a client, by ATRN
  *
  * Invariants:
  *   1. A recipient row goes away only in the commit that records its end (relayed, dropped) or
@@ -63,6 +64,22 @@ struct queue_counts {
 /* What waits for a domain is due now, and goes over new connections: ETRN. -ENOENT: there is no
  * such queue. Parks the fiber. */
 int queue_run(struct queue *q, struct post_run *run);
+
+/* ATRN (RFC 2645), TURN: sends what waits for these domains (canonical) over a connection whose
+ * other side has just been told that it is the server now. What comes of it is recorded as of any
+ * attempt. The connection stays the caller's, and is good for nothing but being closed. 0, or why
+ * it went wrong; some may have been sent all the same. Parks the fiber. */
+struct queue_turn {
+	struct conn *conn;
+	const char *host; /* who that is, for texts */
+	const struct slice *domains;
+	size_t domain_count;
+	uint64_t sent; /* out: messages */
+};
+int queue_turn(struct queue *q, struct queue_turn *turn);
+/* Is there any mail for them? 0, or an error of the store. */
+int queue_turn_waits(struct queue *q, const struct slice *domains, size_t count, bool *waits_out);
+
 /* [any thread] */
 struct queue_counts queue_counts(const struct queue *q);
 

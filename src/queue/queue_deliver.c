@@ -248,6 +248,13 @@ static int send_job(struct delivery *d, struct queue_job *job, struct smtp_outco
 	return rc;
 }
 
+int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice peer,
+                      struct slice tls, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	struct delivery d = { .queue = q, .client = client, .peer = peer, .tls = tls };
+	return send_job(&d, job, outcome);
+}
+
 /* A connection that was used before may have been closed by the other side just now: that is no
  * failed attempt, as long as no byte of the message was sent. */
 static bool was_stale(const struct delivery *d, const struct queue_job *job,

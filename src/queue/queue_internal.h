@@ -62,6 +62,11 @@ struct queue_carrier {
 /* Takes the carrier, from mem_alloc(). */
 void queue_deliver(void *carrier);
 
+/* Sends one message on a connection that is open, and notes in the job over which; peer and tls are
+ * for its records. As smtp_client_send(). */
+int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice peer,
+                      struct slice tls, struct queue_job *job, struct smtp_outcome *outcome);
+
 /* queue_record.c: hands a job over, with its ends judged. Any worker. */
 void queue_record_put(struct queue *q, struct queue_job *job);
 /* True while so many jobs wait to be recorded that no new one should be carried: if records can't

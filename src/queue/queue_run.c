@@ -4,6 +4,7 @@
 
 #include "client/client_route.h"
 #include "queue/queue_internal.h"
+#include "queue/queue_tls.h"
 
 /* A domain that mail waits for. */
 struct waiting {
@@ -96,9 +97,12 @@ static int run_commit(struct db *db, void *arg)
 static void renew(struct run *r)
 {
 	const struct queue *q = r->queue;
-	for (const struct waiting *w = r->waiting; w; w = w->next)
-		queue_ready_renew(q->ready,
-		                  client_route_key(q->config.config, r->arena, w->domain));
+	for (const struct waiting *w = r->waiting; w; w = w->next) {
+		struct slice key = client_route_key(q->config.config, r->arena, w->domain);
+		for (int need = QUEUE_TLS_USUAL; need <= QUEUE_TLS_OPTIONAL; need++)
+			queue_ready_renew(q->ready,
+			                  queue_tls_key(r->arena, key, (enum queue_tls_need)need));
+	}
 }
 
 int queue_run(struct queue *q, struct post_run *asked)

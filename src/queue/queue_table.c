@@ -8,6 +8,8 @@
 #include "route/journey.h"
 
 #define QUEUE_NEVER_MS INT64_MAX
+/* What would expire if the date were right is looked at again after this. */
+#define DOUBT_MS (60 * 1000)
 
 /* --- taking leases -------------------------------------------------------------------- */
 
@@ -21,6 +23,8 @@ struct put_off {
 
 struct reading {
 	struct queue_page *page;
+	struct slice domain; /* for queue_table_turn() */
+	int64_t from_message, from_position;
 	struct arena *arena;
 	struct put_off *put_off;
 	size_t put_off_count;
@@ -58,6 +62,7 @@ enum column {
 	COL_SEGMENT,
 	COL_BLOB_POSITION,
 	COL_LENGTH,
+	COL_FETCHED,
 };
 
 static struct envelope_options options_of(const struct db_rows *rows)
@@ -187,6 +192,33 @@ static void put_off(struct reading *r, const struct db_rows *rows, struct put_of
 	r->put_off[r->put_off_count++] = p;
 }
 
+/* Mail for a domain that somebody may fetch (ATRN) waits for that, until it expires; unless there
+ * is a way to the domain. */
+static bool is_fetched(const struct queue_page *p, const struct db_rows *rows)
+{
+	const struct config_smarthost *s;
+	if (db_int(rows, COL_FETCHED) == 0)
+		return false;
+	s = client_route_smarthost(p->config, db_text(rows, COL_DOMAIN));
+	return !s || slice_equal(slice_from_str(s->domain), SLICE("*"));
+}
+
+static void wait_to_be_fetched(struct reading *r, const struct db_rows *rows, int64_t expires_ms)
+{
+	const struct queue_page *p = r->page;
+	const struct slice why = SLICE("waits to be fetched (ATRN)");
+	/* While dates are doubtful nothing expires; it is looked at again. */
+	int64_t due_ms = expires_ms;
+	if (p->dates_are_doubtful)
+		due_ms = db_int(rows, COL_EXPIRES);
+	if (p->dates_are_doubtful && due_ms <= p->now_ms)
+		due_ms = p->now_ms + DOUBT_MS;
+	if (p->now_ms < due_ms)
+		put_off(r, rows, (struct put_off){ .due_ms = due_ms, .why = why });
+	else
+		lease(r, rows, SLICE("fetched"), &why);
+}
+
 static void judge_row(struct reading *r, const struct db_rows *rows)
 {
 	struct queue_page *p = r->page;
@@ -203,6 +235,10 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	int64_t expires_ms = p->dates_are_doubtful ? QUEUE_NEVER_MS : db_int(rows, COL_EXPIRES);
 	expires_ms = queue_job_limit(&options, db_int(rows, COL_ARRIVED),
 	                             db_int(rows, COL_DELAY_TOLD) != 0, expires_ms);
+	if (is_fetched(p, rows)) {
+		wait_to_be_fetched(r, rows, expires_ms);
+		return;
+	}
 	switch (queue_ready_admit(p->ready, r->arena, key, db_int(rows, COL_ASKED) != 0, p->now_ms,
 	                          expires_ms, &due_ms, &why)) {
 	case QUEUE_ADMIT:
@@ -221,7 +257,8 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	"r.queue_message_id, r.position, r.forward_path, r.domain, r.notify, r.orcpt, r.prefix,"   \
 	" r.attempts, r.asked, r.delay_told, m.queue_id, m.message_id, m.reverse_path, m.blob_id," \
 	" m.skip_bytes, m.size_bytes, m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret," \
-	" m.envid, m.options, r.lease_owner, b.segment, b.position, b.length"
+	" m.envid, m.options, r.lease_owner, b.segment, b.position, b.length,"                     \
+	" EXISTS (SELECT 1 FROM fetch_domain f WHERE f.domain = r.domain)"
 #define ROW_TABLES                                                                                 \
 	" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"                \
 	" LEFT JOIN blob b ON b.id = m.blob_id"
@@ -395,6 +432,56 @@ int queue_table_new(struct store *store, struct queue_page *page)
 		}
 	}
 	return end(&r, rc);
+}
+
+/* --- for a connection that was turned round ------------------------------------------- */
+
+/* What is to wait still, or to go by verified TLS only (RFC 8689), stays. */
+static bool may_be_turned(const struct queue_page *p, const struct db_rows *rows)
+{
+	const struct envelope_options options = options_of(rows);
+	return options.hold_until_ms <= p->now_ms &&
+	       queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH)) != QUEUE_TLS_NEEDED;
+}
+
+static int read_turn(struct db *db, struct reading *r)
+{
+	struct queue_page *p = r->page;
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT " ROW_COLUMNS ROW_TABLES
+	                  " WHERE (r.queue_message_id, r.position) > ($1, $2)"
+	                  " AND r.domain = $3 AND r.lease_owner IS NULL AND r.held = 0"
+	                  " ORDER BY r.queue_message_id, r.position LIMIT $4",
+	                  "iiti", r->from_message, r->from_position, r->domain,
+	                  (int64_t)p->max_rows);
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		r->rows++;
+		if (may_be_turned(p, &rows))
+			lease(r, &rows, r->domain, NULL);
+		p->seen_message = db_int(&rows, COL_MESSAGE);
+		p->seen_position = db_int(&rows, COL_POSITION);
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static int turn_commit(struct db *db, void *arg)
+{
+	struct reading *r = arg;
+	drop_jobs(r);
+	int rc = read_turn(db, r);
+	return rc < 0 ? rc : write_page(db, r);
+}
+
+int queue_table_turn(struct store *store, struct slice domain, struct queue_page *page)
+{
+	struct reading r;
+	begin(&r, page);
+	r.domain = domain;
+	r.from_message = page->seen_message;
+	r.from_position = page->seen_position;
+	return end(&r, store_commit(store, NULL, 0, turn_commit, &r));
 }
 
 int queue_table_take_over(struct db *db, int64_t now_ms, int64_t *newest_out)

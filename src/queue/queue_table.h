@@ -18,7 +18,7 @@ struct queue_page {
 	bool dates_are_doubtful; /* nothing expires */
 	int64_t lease_ms;
 	unsigned max_rows;
-	/* in and out, for queue_table_new(): the last row that was seen */
+	/* in and out, for queue_table_new() and queue_table_turn(): the last row that was seen */
 	int64_t seen_message, seen_position;
 	/* out */
 	struct list jobs;     /* leased; the key of their destination is job->key */
@@ -35,6 +35,10 @@ int queue_table_page(struct store *store, struct queue_page *page);
 /* The same for rows that were added since, which are leased to us already: mostly a read only.
  * next_due_ms tells of those that were put off. On failure they will be read again. */
 int queue_table_new(struct store *store, struct queue_page *page);
+
+/* Takes leases on what waits for a domain behind the row that was seen last, due or not, for a
+ * connection that the domain's host opened. As queue_table_page(), but in the order of rows. */
+int queue_table_turn(struct store *store, struct slice domain, struct queue_page *page);
 
 /* At the start, before anything is taken up: gives all leases back. They are of processes that
  * died, since a store has one process at a time. *newest_out: the newest message there is. */

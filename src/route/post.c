@@ -75,7 +75,7 @@ static enum post_verdict post_judge(const struct post_client *client, const stru
 	if (q->found.moved)
 		return POST_MOVED;
 	if (!q->found.local && q->found.count > 0)
-		return client->may_relay ? POST_REMOTE : POST_NO_RELAY;
+		return client->may_relay || q->found.fetched ? POST_REMOTE : POST_NO_RELAY;
 	enum post_verdict verdict = post_judge_targets(&q->found);
 	/* Without a single account there is nobody yet, which is to change. */
 	if (verdict >= POST_NO_USER && slice_equal_nocase(q->address.local, SLICE("postmaster")))

@@ -96,6 +96,15 @@ enum post_verdict post_expand(struct post *p, const struct post_client *client, 
 enum { POST_SAME_NAME_MAX = 20 };
 int post_find_local_part(struct post *p, struct slice local, struct arena *arena,
                          struct post_members *out);
+/* The domains whose mail this client may fetch: ATRN and TURN. 0, or an error of the store. */
+struct post_fetcher {
+	int64_t account_id;        /* who has logged in, or 0: */
+	struct slice fingerprint;  /* of the client's certificate, or empty */
+	const struct slice *names; /* that are in it, if others vouch for it */
+	size_t name_count;
+};
+int post_find_fetched(struct post *p, const struct post_fetcher *who, struct arena *arena,
+                      struct post_members *out);
 /* Sends what waits over new connections. -ENOENT: there is no queue of that name; -EOPNOTSUPP:
  * there is none at all. Parks the fiber. */
 int post_run_queue(struct post *p, struct post_run *run);

@@ -145,7 +145,7 @@ static int delivery_resolve_one(struct db *db, struct delivery *d, struct post_r
 		return rc;
 	d->turn_targets += 1 + found.count;
 	if (found.loop || found.moved || found.count == 0 ||
-	    (!found.local && !d->client->may_relay)) {
+	    (!found.local && !found.fetched && !d->client->may_relay)) {
 		d->lost = true;
 		return 0;
 	}

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "directory/directory.h"
+#include "directory/fetch.h"
 
 /* An alias on the way to where we are, innermost first. */
 struct step {
@@ -267,6 +267,13 @@ static int resolve_domain(struct resolver *r, const struct address *given, const
 	return 0;
 }
 
+static int note_fetch(struct resolver *r, struct slice domain)
+{
+	int rc = directory_find_fetch(r->db, domain);
+	r->result->fetched = rc == 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int resolve_address(struct resolver *r, const struct address *given, const struct step *from)
 {
 	struct address a;
@@ -282,7 +289,9 @@ static int resolve_address(struct resolver *r, const struct address *given, cons
 	if (rc < 0 || from)
 		return rc;
 	r->result->local = ours;
-	if (!ours || r->result->count > 0 || !resolve_is_postmaster(a.local))
+	if (!ours)
+		return note_fetch(r, a.domain);
+	if (r->result->count > 0 || !resolve_is_postmaster(a.local))
 		return 0;
 	r->result->loop = false;
 	rc = resolve_postmaster(r, a.domain);

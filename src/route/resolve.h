@@ -25,6 +25,7 @@ struct route_resolution {
 	struct route_target *targets; /* no account and no address twice */
 	size_t count;
 	bool local;    /* the domain is ours */
+	bool fetched;  /* it is not, but its mail is taken, for somebody who will fetch it */
 	bool loop;     /* an alias leads to itself, or past a limit */
 	bool hidden;   /* it is an alias whose members are told to nobody */
 	bool moved;    /* it takes no mail; the target says where it went */

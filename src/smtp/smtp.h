@@ -22,6 +22,7 @@
  *     smtp_extension  what EHLO announces: the table of extensions
  *     smtp_help     HELP: the table of its pages
  *     smtp_guard    who may speak: the guard's rules, and what counts against a client
+ *     smtp_atrn     ATRN and TURN
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_fixup    what our users hand in, completed
@@ -42,8 +43,10 @@
 #include "route/post.h"
 
 /* One for each listener; stays as long as the service. */
+struct queue;
 struct smtp_context {
 	struct post *post;
+	struct queue *queue; /* for ATRN; NULL: not offered */
 	struct auth *auth;   /* NULL: AUTH is not offered */
 	struct guard *guard; /* NULL: everybody may speak */
 	const struct config *config;

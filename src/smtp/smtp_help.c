@@ -81,6 +81,17 @@ static const struct help_page pages[] = {
 	  "those below it; #all all mail; # and the name of a smarthost what goes there.\n"
 	  "250 the queue run began; 251 nothing waits; 252 what waits is being sent already;\n"
 	  "253 so many wait, and are sent now; 458 not possible now; 459 not allowed." },
+	{ "ATRN",
+	  "ATRN [domain[,domain]...]\n"
+	  "Fetches mail: RFC 2645. Log in first. After the reply 250 the connection turns\n"
+	  "round: greet with 220, and take what is sent for these domains, or for all that\n"
+	  "the account may fetch.\n"
+	  "450 not for this account; 451 not now; 453 there is no mail; 530 log in first." },
+	{ "TURN",
+	  "TURN\n"
+	  "Turns the connection round: RFC 821 section 3.8. After the reply 250 greet with\n"
+	  "220 and take the mail for the domains that the account that has logged in, or the\n"
+	  "certificate of the client, may fetch; 502 if there are none." },
 	{ "SIZE",
 	  "MAIL FROM:<address> SIZE=bytes\n"
 	  "Declares how large the message will be: RFC 1870. What is larger than EHLO said\n"

@@ -314,6 +314,23 @@ bool smtp_parse_etrn(struct arena *arena, struct slice argument, struct smtp_etr
 	return domain_canonical(arena, cursor_rest(&c), &out->name);
 }
 
+/* atrn = "ATRN" [SP domain *("," domain)] CRLF                       RFC 2645, section 5.2.1 */
+bool smtp_parse_atrn(struct arena *arena, struct slice argument, struct smtp_atrn_command *out)
+{
+	struct slice rest = argument;
+	bool comma = argument.len > 0 && argument.data[argument.len - 1] == ',';
+	*out = (struct smtp_atrn_command){ 0 };
+	if (argument.len > 0)
+		out->domains = ARENA_ARRAY(arena, SMTP_ATRN_DOMAINS_MAX, struct slice);
+	while (rest.len > 0) {
+		struct slice name = slice_trim(slice_split(&rest, ','));
+		if (out->count == SMTP_ATRN_DOMAINS_MAX || domain_is_literal(name) ||
+		    !domain_canonical(arena, name, &out->domains[out->count++]))
+			return false;
+	}
+	return !comma;
+}
+
 /* bdat = "BDAT" SP 1*DIGIT [SP "LAST"] CRLF                          RFC 3030, section 2 */
 bool smtp_parse_bdat(struct slice argument, struct smtp_bdat_command *out)
 {

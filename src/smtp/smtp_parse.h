@@ -76,6 +76,14 @@ struct smtp_etrn_command {
 };
 bool smtp_parse_etrn(struct arena *arena, struct slice argument, struct smtp_etrn_command *out);
 
+/* The argument of ATRN: domains (canonical), or none for all. */
+enum { SMTP_ATRN_DOMAINS_MAX = 100 };
+struct smtp_atrn_command {
+	struct slice *domains; /* in the arena */
+	size_t count;
+};
+bool smtp_parse_atrn(struct arena *arena, struct slice argument, struct smtp_atrn_command *out);
+
 /* The argument of BDAT. */
 struct smtp_bdat_command {
 	uint64_t size_bytes;

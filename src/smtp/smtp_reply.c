@@ -96,6 +96,10 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_CANNOT_QUEUE] = LINE("458 4.3.0 Cannot run the queue now"),
 	[SMTP_ANSWER_NODE_NOT_ALLOWED] = LINE("459 4.7.1 Node not allowed: log in first"),
 	[SMTP_ANSWER_NO_SUCH_QUEUE] = LINE("459 4.5.4 Node not allowed: there is no such queue"),
+	[SMTP_ANSWER_TURNING] = LINE("250 2.0.0 OK, now reversing the connection"),
+	[SMTP_ANSWER_TURN_REFUSED] = LINE("450 4.7.1 ATRN request refused"),
+	[SMTP_ANSWER_CANNOT_TURN] = LINE("451 4.3.0 Unable to process that now"),
+	[SMTP_ANSWER_NO_MAIL] = LINE("453 4.0.0 You have no mail"),
 	[SMTP_ANSWER_MAIL_LOOP] = LINE("554 5.4.6 Mail loop"),
 };
 

@@ -99,6 +99,11 @@ const char *smtp_command_name(size_t row, char out[static 16]);
 /* True if there is such a command and it is not turned off for this session. */
 bool smtp_command_is_enabled(const struct smtp_session *s, struct slice verb);
 
+/* False where mail is only fetched. */
+bool smtp_takes_mail(const struct smtp_session *s);
+bool smtp_has_atrn(const struct smtp_session *s);
+bool smtp_has_turn(const struct smtp_session *s);
+
 /* What EHLO says of an extension, "SIZE 1000"; empty if it is not offered to this session now. */
 size_t smtp_extension_count(void);
 struct slice smtp_extension_line(const struct smtp_session *s, size_t row, struct arena *arena);
@@ -162,6 +167,8 @@ void smtp_rcpt(struct smtp_session *s, struct slice argument);
 void smtp_vrfy(struct smtp_session *s, struct slice argument);
 void smtp_expn(struct smtp_session *s, struct slice argument);
 void smtp_etrn(struct smtp_session *s, struct slice argument);
+void smtp_atrn(struct smtp_session *s, struct slice argument);
+void smtp_turn(struct smtp_session *s, struct slice argument);
 void smtp_data(struct smtp_session *s, struct slice argument);
 void smtp_bdat(struct smtp_session *s, struct slice argument);
 void smtp_auth(struct smtp_session *s, struct slice argument);

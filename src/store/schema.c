@@ -276,10 +276,20 @@ static const char *const schema_sent[] = {
 	NULL,
 };
 
+/* Domains elsewhere whose mail waits to be fetched, and who may: directory/fetch.h. */
+static const char *const schema_fetch[] = {
+	"CREATE TABLE fetch_domain ("
+	"  domain     TEXT NOT NULL,"
+	"  account_id INTEGER NOT NULL,"
+	"  PRIMARY KEY (domain, account_id)"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },    { .version = 2, .statements = schema_2 },
 	{ .version = 3, .statements = schema_3 },    { .version = 4, .statements = schema_4 },
 	{ .version = 5, .statements = schema_5 },    { .version = 6, .statements = schema_guard },
-	{ .version = 7, .statements = schema_sent },
+	{ .version = 7, .statements = schema_sent }, { .version = 8, .statements = schema_fetch },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
