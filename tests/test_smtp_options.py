@@ -1,5 +1,5 @@
 """What MAIL asks of the way of a message: stored with it, obeyed by the queue, passed on to servers
-that know it. MT-PRIORITY (RFC 6710), NO-SOLICITING (RFC 3865)."""
+that know it. MT-PRIORITY (RFC 6710), NO-SOLICITING (RFC 3865). And what such servers limit (RFC 9422)."""
 import threading
 
 from conftest import wait_for
@@ -79,3 +79,53 @@ def test_survives_a_restart(make_server):
         server.cli("queue", "retry", "all")
         wait_for(lambda: remote.taken, SLOW, "the message")
         assert mail_line(remote.taken[0]).endswith(" MT-PRIORITY=-2")
+
+
+# --- LIMITS ------------------------------------------------------------------------------------
+
+
+def transactions(remote):
+    """The recipients of each transaction, by session."""
+    return [[t.recipients for t in remote.taken if t.session is s]
+            for s in remote.sessions if "MAIL" in s.verbs]
+
+
+def taken_in_parts(make_server, limits, to):
+    with Remote(extensions=("PIPELINING", limits)) as remote:
+        server = make_server(config=smarthost(remote) + ONE)
+        submit(server, to)
+        wait_for(lambda: sum(len(t.recipients) for t in remote.taken) >= len(to), SLOW, "all")
+        wait_for(lambda: entries(server) == [], SLOW, "an empty queue")
+        assert sorted(r for t in remote.taken for r in t.recipients) == sorted(to)
+        return transactions(remote)
+
+
+def test_recipients_and_mails(make_server):
+    """Parts of what fits, in sessions of what fits; what can't be read is no limit."""
+    to = [f"r{i}@far.test" for i in range(7)]
+    parts = taken_in_parts(make_server, "LIMITS RCPTMAX=2 MAILMAX=3 X RCPTDOMAINMAX=many", to)
+    assert [[len(t) for t in session] for session in parts] == [[2, 2, 2], [1]]
+
+
+def test_domains(make_server):
+    parts = taken_in_parts(make_server, "LIMITS RCPTDOMAINMAX=1",
+                           ["a@one.test", "b@one.test", "c@two.test", "d@one.test"])
+    assert parts == [[["a@one.test", "b@one.test"]], [["c@two.test"]], [["d@one.test"]]]
+
+
+def test_a_part_that_fails(make_server):
+    """Each recipient has its own end, whichever part it is in."""
+    def script(session, verb, line):
+        if verb == "RCPT" and "r1@" in line:
+            return "550 5.1.1 no"
+        return "421 4.3.2 enough" if verb == "RCPT" and "r4@" in line else None
+
+    with Remote(script, extensions=("LIMITS RCPTMAX=2",)) as remote:
+        server = make_server(config=smarthost(remote))
+        submit(server, [f"r{i}@far.test" for i in range(6)])
+        left = wait_for(lambda: [e for e in entries(server) if e["last"]], SLOW, "the rest")
+        wait_for(lambda: len(entries(server)) == 2, SLOW, "what was taken")
+        assert [e["to"] for e in left] == ["r4@far.test", "r5@far.test"]
+        assert [t.recipients for t in remote.taken] == [["r0@far.test"],
+                                                        ["r2@far.test", "r3@far.test"]]
+        assert b"r1@far.test" in server.wait_messages(1)[0]

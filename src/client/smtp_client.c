@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "client/smtp_client_internal.h"
 
 /* How long QUIT waits for its 221: it is only politeness. */
@@ -137,6 +138,8 @@ static void note_extension(struct smtp_client *c, struct slice line)
 	}
 	if (slice_equal_nocase(keyword, SLICE("SIZE")))
 		slice_to_u64(slice_trim(rest), &c->max_size);
+	if (slice_equal_nocase(keyword, SLICE("LIMITS")))
+		smtp_client_note_limits(c, rest);
 	if (slice_equal_nocase(keyword, SLICE("DELIVERBY")))
 		slice_to_u64(slice_trim(rest), &c->min_by_s);
 }
@@ -147,6 +150,7 @@ static void note_extensions(struct smtp_client *c)
 	c->extensions = SMTP_EXT_ESMTP;
 	c->max_size = 0;
 	c->min_by_s = 0;
+	smtp_client_note_limits(c, SLICE_EMPTY);
 	slice_split(&rest, '\n');
 	while (rest.len > 0)
 		note_extension(c, slice_split(&rest, '\n'));
@@ -313,6 +317,7 @@ void smtp_client_close(struct smtp_client *c)
 	if (!c->borrowed)
 		conn_close(c->conn);
 	smtp_reply_destroy(&c->reply);
+	hash_free(c->domains);
 	free(c);
 }
 

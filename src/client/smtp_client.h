@@ -172,6 +172,13 @@ struct smtp_client_mail {
 	bool is_stuffed;
 };
 
+/* How many of these recipients, from the first on, may be in the next transaction by the server's
+ * LIMITS (RFC 9422); they are counted as being in it. 0: it takes another session. */
+size_t smtp_client_fit(struct smtp_client *c, const struct smtp_client_recipient *recipients,
+                       size_t count);
+/* True if the server takes no more transactions in this session. */
+bool smtp_client_is_full(const struct smtp_client *c);
+
 /* One transaction. Returns 0 when at least one recipient has the message; otherwise -EREMOTEIO
  * (the remote refused) or another negative errno, with *outcome. Each recipient's outcome is set
  * in every case. The session stays usable after refusals; see smtp_client_is_usable(). */

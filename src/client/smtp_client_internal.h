@@ -13,6 +13,12 @@ struct smtp_client {
 	uint64_t max_size;
 	uint64_t min_by_s;        /* of DELIVERBY */
 	int64_t message_deadline; /* of the message that is being sent; else DEADLINE_NEVER */
+	/* RFC 9422, all of a session but recipients; 0: not told. */
+	struct {
+		unsigned mails, recipients, domains;
+	} limits;
+	struct hash *domains; /* of recipients so far, if there is a limit */
+	unsigned mails;       /* MAIL commands so far */
 	unsigned sent;
 	bool borrowed; /* the connection is somebody else's */
 	bool usable;
@@ -50,6 +56,9 @@ int smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, int error, 
 
 /* smtp_client_auth.c: AUTH by the strongest mechanism that both know. */
 int smtp_client_auth(struct smtp_client *c, struct arena *arena, struct smtp_outcome *outcome);
+
+/* smtp_client_limits.c: what stands behind LIMITS. */
+void smtp_client_note_limits(struct smtp_client *c, struct slice words);
 
 /* smtp_client_options.c: NULL if a message with these options may go to the server; otherwise why
  * not, and *enhanced. */

@@ -62,6 +62,7 @@ static int put_mail(struct transaction *t)
 	if ((ext & SMTP_EXT_DSN) && m->envid.len > 0 && is_clean(m->envid) && m->envid.len <= 100)
 		at += (size_t)snprintf(room + at, sizeof(room) - at, " ENVID=%.*s",
 		                       SLICE_ARG(m->envid));
+	t->c->mails++;
 	if (m->options)
 		at += smtp_client_put_options(t->c, m->options, room + at, sizeof(room) - at);
 	return smtp_client_put(t->c, slice_of(room, at), SLICE_EMPTY);

@@ -151,9 +151,10 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 
 /* --- one message ---------------------------------------------------------------------- */
 
-static void set_all(struct queue_job *job, const struct smtp_outcome *o)
+/* All that have not been in a transaction, this one included. */
+static void set_rest(struct queue_job *job, const struct smtp_outcome *o)
 {
-	for (size_t i = 0; i < job->count; i++) {
+	for (size_t i = job->part_from; i < job->count; i++) {
 		job->wire[i].outcome = *o;
 		job->wire[i].outcome.text = arena_copy(job->arena, o->text);
 	}
@@ -162,8 +163,8 @@ static void set_all(struct queue_job *job, const struct smtp_outcome *o)
 /* An ASCII message may be for an address that isn't. */
 static bool needs_smtputf8(const struct queue_job *job)
 {
-	for (size_t i = 0; i < job->count; i++) {
-		if (!slice_is_ascii(job->wire[i].path))
+	for (size_t i = 0; i < job->part_count; i++) {
+		if (!slice_is_ascii(job->wire[job->part_from + i].path))
 			return true;
 	}
 	return job->smtputf8;
@@ -175,8 +176,8 @@ static int send_form(struct delivery *d, struct queue_job *job,
 	struct slice parts[] = { job->prefix, form->bytes };
 	struct smtp_client_mail mail = {
 		.reverse_path = job->reverse_path,
-		.recipients = job->wire,
-		.recipient_count = job->count,
+		.recipients = &job->wire[job->part_from],
+		.recipient_count = job->part_count,
 		.body_8bit = form->body_8bit,
 		.body_binary = form->body_binary,
 		.by_chunks = d->queue->config.config->queue.chunking,
@@ -213,7 +214,7 @@ static int not_sendable(const struct delivery *d, struct queue_job *job, int rc,
 		                                "converting the message");
 	}
 	outcome->host = false;
-	set_all(job, outcome);
+	set_rest(job, outcome);
 	return rc;
 }
 
@@ -240,7 +241,7 @@ static int send_job(struct delivery *d, struct queue_job *job, struct smtp_outco
 		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",
 		                                "our copy of the message");
 		outcome->host = false;
-		set_all(job, outcome);
+		set_rest(job, outcome);
 		return rc;
 	}
 	rc = send_bytes(d, job, view.bytes, outcome);
@@ -275,21 +276,35 @@ static int come_too_late(struct queue_job *job, struct smtp_outcome *outcome)
 		.enhanced = { 5, 4, 7 },
 		.text = SLICE("the time that the sender gave for its delivery is over")
 	};
-	set_all(job, outcome);
+	set_rest(job, outcome);
 	return -ETIME;
 }
 
-static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+/* The other side may limit what it takes in a transaction, and in a session. */
+static int choose_part(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
-	if (queue_job_is_late(job, clock_wall_ms()))
-		return come_too_late(job, outcome);
-	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
-	                  (d->was_idle && smtp_client_has_input(d->client))))
-		disconnect(d);
+	size_t left = job->count - job->part_from;
+	const struct smtp_client_recipient *from = &job->wire[job->part_from];
+	bool open = d->client && smtp_client_is_usable(d->client);
+	job->part_count = open ? smtp_client_fit(d->client, from, left) : 0;
+	if (job->part_count > 0)
+		return 0;
+	disconnect(d);
+	int rc = connect_to(d, job, outcome);
+	if (rc == 0)
+		job->part_count = smtp_client_fit(d->client, from, left);
+	/* One that has room for nothing does not mean it. */
+	if (rc == 0 && job->part_count == 0)
+		job->part_count = 1;
+	return rc;
+}
+
+static int carry_part(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
 	for (;;) {
-		int rc = d->client ? 0 : connect_to(d, job, outcome);
+		int rc = choose_part(d, job, outcome);
 		if (rc < 0) {
-			set_all(job, outcome);
+			set_rest(job, outcome);
 			if (d->host)
 				job->peer = arena_copy(job->arena, slice_from_str(d->host));
 			return rc;
@@ -300,6 +315,28 @@ static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome 
 		job->retried = true;
 		disconnect(d);
 	}
+}
+
+static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	int rc = 0;
+	bool any = false;
+	if (queue_job_is_late(job, clock_wall_ms()))
+		return come_too_late(job, outcome);
+	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
+	                  (d->was_idle && smtp_client_has_input(d->client))))
+		disconnect(d);
+	while (job->part_from < job->count) {
+		rc = carry_part(d, job, outcome);
+		any |= rc == 0;
+		/* What broke here would do so for the others. */
+		job->part_from += job->part_count;
+		if (rc < 0 && (!d->client || !smtp_client_is_usable(d->client))) {
+			set_rest(job, outcome);
+			return rc;
+		}
+	}
+	return any ? 0 : rc;
 }
 
 /* --- what follows from it ------------------------------------------------------------- */
@@ -346,7 +383,7 @@ static void finish(struct delivery *d, struct queue_job *job, int rc,
 
 static bool is_worn(const struct delivery *d)
 {
-	return !smtp_client_is_usable(d->client) ||
+	return !smtp_client_is_usable(d->client) || smtp_client_is_full(d->client) ||
 	       smtp_client_sent(d->client) >= CONNECTION_MAX_MESSAGES ||
 	       clock_monotonic_ms() - d->opened_ms > CONNECTION_MAX_MS;
 }

@@ -63,6 +63,8 @@ struct queue_job {
 	struct queue_target *targets;       /* likewise */
 	size_t count, capacity;
 
+	size_t part_from, part_count; /* recipients in the transaction that is being made */
+
 	/* Of the attempt. */
 	int64_t ended_ms;
 	struct slice peer;                    /* "mx.example.test (192.0.2.1:25)", or empty */
