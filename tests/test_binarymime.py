@@ -217,6 +217,24 @@ def test_eight_bits_for_who_takes_seven(relaying):
     assert taken.data.endswith(eight("eight")) and "BODY=8BITMIME" in mail_line(taken)
 
 
+def test_ascii_goes_as_it_is_whatever_it_is_called(relaying):
+    message = eight("ascii", b"DKIM-Signature: v=1; d=a.test; b=x\r\n").replace(
+        b"\xc3\xbc\xc3\x9f", b"ue")
+    taken = submit_eight(relaying, message, PLAIN)
+    assert taken.data.endswith(message) and "BODY=" not in mail_line(taken)
+
+
+def test_signed_eight_bits_come_back(relaying):
+    relaying.remote.hang_up()
+    relaying.remote.extensions = PLAIN
+    before = len(relaying.messages("bob"))
+    with relaying.smtp() as smtp:
+        smtp.sendmail("bob@a.test", ["bob@b.test"],
+                      eight("signed 8bit", b"DKIM-Signature: v=1; d=a.test; b=x\r\n"))
+    [fields] = report(relaying.wait_messages(before + 1, "bob")[-1])
+    assert fields["Status"] == "5.6.3"
+
+
 def test_plain_mail_goes_by_one_chunk(relaying):
     taken = submit_eight(relaying, eight("in a chunk"), CHUNKS)
     assert taken.data.endswith(eight("in a chunk"))

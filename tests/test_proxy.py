@@ -15,7 +15,7 @@ import pytest
 
 from conftest import PASSWORD, _factory, free_port, wait_for
 
-KINDS = ("smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps")
+KINDS = ("smtp", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap", "imaps")
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
@@ -111,14 +111,26 @@ def test_client_is_who_the_header_names(front, header):
     assert "192.0.2.77" in server.cli("trace", queue_id).stdout
 
 
+def test_before_lmtp(front):
+    with socket.create_connection(("127.0.0.1", front.proxied["lmtp"]), timeout=60) as sock:
+        sock.sendall(v2() + b"LHLO client.test\r\nMAIL FROM:<a@client.test>\r\n"
+                     b"RCPT TO:<alice@example.test>\r\nDATA\r\n")
+        file = sock.makefile("rb")
+        while not file.readline().startswith(b"354"):
+            pass
+        sock.sendall(b"Subject: by LMTP\r\n\r\nhello\r\n.\r\n")
+        assert file.readline().startswith(b"250 2.0.0")
+    assert b"([192.0.2.77])" in received(front, "by LMTP")
+
+
 def test_header_in_pieces_and_more_behind_it(front):
     server = front
     with socket.create_connection(("127.0.0.1", server.proxied["smtp"]), timeout=60) as sock:
         for byte in v2(tlvs=b"\2\0\4mail\x20\0\5\1\0\0\0\0"):
             sock.sendall(bytes([byte]))
             time.sleep(0.002)
+        data = sock.recv(4096)
         sock.sendall(b"EHLO client.test\r\nQUIT\r\n")
-        data = b""
         while chunk := sock.recv(4096):
             data += chunk
     assert data.startswith(b"220 ") and b"\r\n221 " in data

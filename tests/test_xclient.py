@@ -1,11 +1,13 @@
 """XCLIENT and XFORWARD: who the rest of the server takes for the client."""
 import pathlib
+import smtplib
 import subprocess
 import tempfile
 
 import pytest
 
 from conftest import PASSWORD, _factory, wait_for
+from test_relay_postfix import Postfix, pytestmark as needs_postfix
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,29 @@ def test_swaks(trusting):
         capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "(pink.client.test [192.0.2.99])" in header_of(trusting, "swaks")
+
+
+def test_what_is_told_goes_and_other_things_stay(trusting):
+    """Again and again, in one session: the last word counts."""
+    with trusting.smtp("trusted") as smtp:
+        for i in range(30):
+            assert xclient(smtp, f"NAME=host{i}.client.test") == 220
+        assert xclient(smtp, "LOGIN=alice@example.test") == 220
+        assert xclient(smtp, "ADDR=192.0.2.30 NAME=last.client.test") == 220
+        smtp.ehlo()
+        smtp.sendmail("alice@example.test", ["alice@example.test"], "Subject: last word\r\n\r\nx\r\n")
+    header = header_of(trusting, "last word")
+    assert "(last.client.test [192.0.2.30])" in header and "with ESMTPA" in header
+
+
+@needs_postfix
+def test_postfix_tells_where_mail_came_from(trusting):
+    certificate = (trusting.dir / "certificate.pem", trusting.dir / "certificate.key")
+    with Postfix(trusting.port["trusted"], certificate,
+                 later=lambda _: "smtp_send_xforward_command = yes\n") as postfix:
+        with smtplib.SMTP("127.0.0.1", postfix.port, "laptop.client.test", timeout=30) as smtp:
+            mail(smtp, "through Postfix")
+        header = header_of(trusting, "through Postfix")
+    journey = trusting.cli("trace", header.split("\tid ")[1][:16]).stdout
+    assert "forwarded for" in journey and "addr=127.0.0.1" in journey
+    assert "helo=laptop.client.test" in journey and "ident=" in journey

@@ -34,8 +34,12 @@ static void convert(void *arg)
 {
 	struct conversion *c = arg;
 	struct slice bytes = c->form->bytes, signature;
-	struct arena *arena = arena_new();
+	struct arena *arena;
 	struct recode *plan;
+	/* What is only declared to be more than it is may stay signed. */
+	if (!(c->goals & RECODE_BINARY) && slice_is_ascii(bytes))
+		return;
+	arena = arena_new();
 	c->result = recode_plan(arena, bytes, &MESSAGE_LIMITS_DEFAULT, c->goals, &plan);
 	/* Its signature would be wrong then, and the message worth less than a report about it. */
 	if (c->result > 0 && header_find(bytes, SLICE("DKIM-Signature"), &signature))

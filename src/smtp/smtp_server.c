@@ -167,6 +167,8 @@ static void smtp_close(struct session *base)
 	smtp_log_end(s);
 	smtp_drop_transaction(s);
 	smtp_guard_end(s);
+	if (s->told)
+		arena_free(s->told);
 	free(s->helo);
 }
 

@@ -51,7 +51,7 @@ static void xclient_set_ends(struct smtp_session *s, const struct smtp_attribute
 	s->client.address = peer;
 	if (smtp_attribute_is_given(a, SMTP_ATTRIBUTE_NAME)) {
 		struct slice name = a->values[SMTP_ATTRIBUTE_NAME];
-		s->client.name = name.len > 0 ? arena_str(s->base.arena, name) : NULL;
+		s->client.name = name.len > 0 ? arena_str(s->told, name) : NULL;
 	} else if (smtp_attribute_is_given(a, SMTP_ATTRIBUTE_ADDR)) {
 		s->client.name = NULL;
 	}
@@ -84,16 +84,30 @@ static void xclient_log(const struct smtp_session *s)
 
 /* What the peer itself has said is forgotten; what it says of the client stays until it says
  * something else. */
+static void xclient_begin(struct smtp_session *s)
+{
+	struct arena *before = s->told;
+	const char *name = s->client.name, *account = s->told_login ? s->client.account : NULL;
+	int64_t account_id = s->client.account_id;
+	s->told = arena_new();
+	smtp_forget(s);
+	s->client.name = name ? arena_str(s->told, slice_from_str(name)) : NULL;
+	if (account) {
+		s->client.account = arena_str(s->told, slice_from_str(account));
+		s->client.account_id = account_id;
+	}
+	s->told_login = account;
+	if (before)
+		arena_free(before);
+}
+
 static void xclient_apply(struct smtp_session *s, const struct smtp_attributes *a)
 {
-	struct post_client told = s->client;
 	struct slice helo = a->values[SMTP_ATTRIBUTE_HELO];
-	smtp_forget(s);
-	if (s->told_login) {
-		s->client.account = told.account;
-		s->client.account_id = told.account_id;
-	}
+	xclient_begin(s);
 	if (!xclient_set_login(s, a)) {
+		s->client.account = NULL;
+		s->client.account_id = 0;
 		s->told_login = false;
 		smtp_update_client(s);
 		smtp_say(s, SMTP_ANSWER_NO_SUCH_LOGIN);
