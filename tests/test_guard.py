@@ -240,6 +240,54 @@ def test_mistakes_are_told_by_line(guarded):
                          result.stderr), result.stderr
 
 
+def test_rules_for_readers_of_mail(guarded):
+    """They hold where a rule names the listener, and only there."""
+    server = guarded("""
+        rule "mail only" { client = { "192.0.2.0/24" } verdict = reject }
+        rule "not from there" { listener = { "far-pop3", "far-imap" } verdict = reject
+                                client = { "198.51.100.0/24" } reply = "550 Not from there" }
+        rule "few" { listener = { "far-*" } rate = "1 connections/1h" }""")
+    for kind, refused, later in (("pop3", "-ERR [SYS/PERM] Not from there\r\n", "-ERR [SYS/TEMP] Too"),
+                                 ("imap", "* BYE [NOPERM] Not from there\r\n",
+                                  "* BYE [UNAVAILABLE] Too")):
+        with Client(server, "198.51.100.1", kind) as c:
+            assert c.line() == refused
+            assert c.line() == ""
+        with Client(server, "192.0.2.1" if kind == "pop3" else "192.0.2.2", kind) as c:
+            assert c.line().startswith(("+OK", "* OK"))
+        with Client(server, "192.0.2.1", kind) as c:
+            assert c.line().startswith(later)
+
+
+def test_the_client_is_who_xclient_names(guarded):
+    server = guarded("""
+        listen "filtered" { protocol = smtp address = { "127.0.0.1:%d" }
+                            xclient-networks = { "127.0.0.1" } }
+        rule "bad" { client = { "192.0.2.66" } verdict = reject }
+        rule "named" { rdns = { "*.pool.test" } stage = mail verdict = reject }
+        guard { rdns-timeout = 10ms }""" % (port := free_port()))
+    server.guarded["filtered"] = port
+    server.cli("ban", "add", "192.0.2.99")
+    def client(told):
+        stack = contextlib.ExitStack()
+        c = stack.enter_context(contextlib.closing(socket.create_connection(("127.0.0.1", port))))
+        file = stack.enter_context(c.makefile("rb"))
+        file.readline()
+        c.sendall(f"XCLIENT {told}\r\n".encode())
+        line = file.readline().decode()
+        if line.startswith("220"):
+            c.sendall(b"HELO x.test\r\n")
+            file.readline()
+            c.sendall(b"MAIL FROM:<a@remote.test>\r\n")
+            line = file.readline().decode()
+        stack.close()
+        return line[:9]
+    assert client("ADDR=192.0.2.1 NAME=[UNAVAILABLE]") == "250 2.1.0"
+    assert client("ADDR=192.0.2.66 NAME=[UNAVAILABLE]") == "554 5.7.1"
+    assert client("ADDR=192.0.2.99 NAME=[UNAVAILABLE]") == "421 4.7.0"
+    assert client("ADDR=192.0.2.2 NAME=x.pool.test") == "550 5.7.1"
+
+
 # --- the DNS ----------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
@@ -268,6 +316,9 @@ def test_the_name_of_the_client(guarded, dns):
         assert c.hello().envelope()[1].startswith("450 4.7.1")
     with Client(server, "192.0.2.4") as c:
         assert c.line().startswith("554 5.7.1")
+    [connect] = json.loads(server.cli("policy", "test", "--json", "--client",
+                                      "192.0.2.4").stdout)
+    assert connect["rule"] == "dynamic" and connect["why"] == "rdns *.pool.client.test"
     received = server.wait_messages(1)[0].decode()
     assert "Received: from [192.0.2.1] (mail.client.test [192.0.2.1])\r\n" in received
 

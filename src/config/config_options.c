@@ -107,7 +107,8 @@ const struct config_option config_options[] = {
 	{ "rule", "client", CONFIG_LIST, NULL, AT_RULE(client),
 	  "Networks of the client: { \"192.0.2.0/24\", \"!192.0.2.7\" }." },
 	{ "rule", "listener", CONFIG_LIST, NULL, AT_RULE(listener),
-	  "Names of listen sections, as patterns. Default: all that take mail." },
+	  "Names of listen sections, as patterns. Default: all that take mail; of those for POP3 and "
+	  "IMAP a rule of stage connect holds that names them." },
 	{ "rule", "helo", CONFIG_LIST, NULL, AT_RULE(helo),
 	  "Patterns of the name that the client gives: { \"*.dyn.example\", \"[*]\" }." },
 	{ "rule", "rdns", CONFIG_LIST, NULL, AT_RULE(rdns),

@@ -223,6 +223,15 @@ void config_add_rule(const struct config_place *p, const struct config_rule_text
 	rules->count++;
 }
 
+void config_check_rules(const struct config_place *p)
+{
+	const struct config *c = p->config;
+	if (c->rules.use_rdns && !c->guard.rdns)
+		config_wrong(
+			p, "guard: a rule asks for rdns, and rdns = no: nobody is looked up; leave "
+			   "one of them out");
+}
+
 void config_set_exempt_networks(const struct config_place *p, const struct config_list *list)
 {
 	struct config *c = p->config;

@@ -14,6 +14,8 @@ struct config_rule_text {
 
 /* Adds a rule behind those that there are, or says what is wrong with it. */
 void config_add_rule(const struct config_place *place, const struct config_rule_text *text);
+/* What rules have to do with other sections. */
+void config_check_rules(const struct config_place *place);
 /* Which networks the guard leaves alone. */
 void config_set_exempt_networks(const struct config_place *place, const struct config_list *list);
 

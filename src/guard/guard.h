@@ -102,6 +102,11 @@ struct guard_speaker {
  * the caller waits delay_ms, and then says the reply. May park the fiber. */
 void guard_judge(struct guard_visit *v, enum rule_stage stage, const struct guard_speaker *speaker,
                  struct guard_decision *out);
+/* For protocols that take no mail: walks the rules of stage connect that name their listeners.
+ * False if the client is refused, and has waited as long as it must: the caller says so. Nothing is
+ * looked up. */
+bool guard_admits(struct guard *g, const struct net_address *client, const char *listener,
+                  struct guard_decision *out);
 /* The names of tags, separated by ", ". */
 const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t tags);
 /* The client's confirmed name, or NULL; waits for the look-up if that is still under way. */

@@ -13,7 +13,8 @@ struct guard {
 	struct dns *dns;
 	struct guard_buckets *buckets;
 	struct guard_bans *bans;
-	atomic_uint slowed_now; /* sessions that wait at this moment */
+	atomic_uint slowed_now;  /* sessions that wait at this moment */
+	atomic_uint lookups_now; /* of names of clients */
 	atomic_uint_fast64_t verdicts[RULE_VERDICTS];
 	atomic_uint_fast64_t offences[GUARD_OFFENCES];
 	atomic_uint_fast64_t banned, turned_away, over_rate, slowed;

@@ -6,19 +6,22 @@
 #include "fiber/fiber.h"
 #include "guard/guard_internal.h"
 
-/* An address may have any number of names: some are enough. */
-enum { NAMES_MAX = 5 };
+enum {
+	/* An address may have any number of names: some are enough. */
+	NAMES_MAX = 5,
+	/* At a time. A flood of connections must not become one of fibers that wait for the DNS. */
+	LOOKUPS_MAX = 1000,
+};
 
 struct guard_lookup {
-	struct dns *dns;
+	struct guard *guard;
 	struct net_address client;
 	int64_t deadline;
 	int holders; /* the session, and the fiber until it has ended */
 	bool done;
 	fiber_id waiter;
-	struct arena *arena;
 	enum guard_rdns found;
-	const char *name;
+	char *name; /* owned */
 };
 
 static bool leads_to(const struct dns_answer *answer, const struct net_address *client)
@@ -58,14 +61,20 @@ void guard_lookup_end(struct guard_lookup *l)
 {
 	if (!l || --l->holders > 0)
 		return;
-	arena_free(l->arena);
+	free(l->name);
 	free(l);
 }
 
 static void look_up(void *arg)
 {
 	struct guard_lookup *l = arg;
-	l->found = guard_lookup_now(l->dns, l->arena, &l->client, l->deadline, &l->name);
+	struct arena *arena = arena_new();
+	const char *name = NULL;
+	l->found = guard_lookup_now(l->guard->dns, arena, &l->client, l->deadline, &name);
+	if (l->found == GUARD_RDNS_CONFIRMED)
+		l->name = mem_str(slice_from_str(name));
+	arena_free(arena);
+	atomic_fetch_sub(&l->guard->lookups_now, 1);
 	l->done = true;
 	if (l->waiter)
 		fiber_wake(l->waiter);
@@ -75,13 +84,14 @@ static void look_up(void *arg)
 struct guard_lookup *guard_lookup_begin(struct guard *g, const struct net_address *client)
 {
 	struct guard_lookup *l = mem_zero(1, sizeof(*l));
-	l->dns = g->dns;
+	l->guard = g;
 	l->client = *client;
 	l->deadline = deadline_in(g->config->guard.rdns_timeout_ms);
-	l->arena = arena_new();
 	l->found = GUARD_RDNS_UNKNOWN;
 	l->holders = 2;
-	if (fiber_start(-1, "guard.rdns", look_up, l) == 0) {
+	bool fits = atomic_fetch_add(&g->lookups_now, 1) < LOOKUPS_MAX;
+	if (!fits || fiber_start(-1, "guard.rdns", look_up, l) == 0) {
+		atomic_fetch_sub(&g->lookups_now, 1);
 		l->done = true;
 		l->holders--;
 	}

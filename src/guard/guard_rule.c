@@ -280,7 +280,8 @@ void guard_rules_walk(const struct config_rules *rules, enum rule_stage stage,
 	for (size_t i = 0; i < rules->count && !decided; i++) {
 		const struct config_rule *r = &rules->items[i];
 		bool once = r->rate.count > 0 || r->verdict == RULE_DELAY;
-		if (r->stage > stage || (once && r->stage != stage))
+		if (r->stage > stage || (once && r->stage != stage) ||
+		    (facts->by_name && r->listener.count == 0))
 			continue;
 		buf_clear(&why);
 		if (!rule_holds(r, facts, explain ? &why : NULL))

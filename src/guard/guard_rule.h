@@ -32,6 +32,7 @@ enum guard_sender_dns {
 struct guard_facts {
 	const struct net_address *client;
 	const char *listener;
+	bool by_name; /* only rules hold that name their listeners */
 	bool tls;
 	const char *account; /* NULL: nobody has logged in */
 	struct slice helo;   /* as given; empty before it */

@@ -3,7 +3,11 @@
 #include "base/log.h"
 #include "guard/guard_internal.h"
 
-enum { TAGS_TEXT_MAX = RULE_TAGS_MAX * 48 };
+enum {
+	TAGS_TEXT_MAX = RULE_TAGS_MAX * 48,
+	/* Refusals of one session that are logged: the others are the same once more. */
+	LOGGED_MAX = 20,
+};
 
 struct guard_visit {
 	struct guard *guard;
@@ -11,6 +15,7 @@ struct guard_visit {
 	const char *listener;
 	const char *told_name;
 	struct guard_lookup *lookup; /* NULL: not looked up */
+	unsigned logged;
 };
 
 /* One judgement: the facts, and what answers for those that have to be asked for. */
@@ -165,29 +170,51 @@ static void conclude(struct guard_visit *v, enum rule_stage stage, const struct 
 		          kv_int("ms", d->delay_ms));
 	if (d->verdict == RULE_ALLOW)
 		return;
-	log_refusal(v, stage, j, d);
+	if (v->logged < LOGGED_MAX)
+		log_refusal(v, stage, j, d);
+	v->logged++;
 	/* To be over a rate, or to be asked to wait, is no misstep. */
 	if (d->verdict == RULE_REJECT && !j->facts.account)
 		d->delay_ms = slower(d->delay_ms, guard_note(v->guard, v->client, GUARD_REFUSED));
+}
+
+static void judge(struct guard_visit *v, enum rule_stage stage, const struct guard_speaker *speaker,
+                  bool by_name, struct guard_decision *out)
+{
+	struct arena *arena = arena_new();
+	struct judgement j = {
+		.guard = v->guard,
+		.lookup = v->lookup,
+		.rdns = v->told_name ? GUARD_RDNS_CONFIRMED : GUARD_RDNS_UNASKED,
+		.rdns_name = v->told_name,
+		.take = true,
+		.facts = { .client = v->client, .listener = v->listener, .by_name = by_name }
+	};
+	set_facts(&j, arena, speaker);
+	guard_rules_walk(&v->guard->config->rules, stage, &j.facts, count_rule, v->guard, out);
+	conclude(v, stage, &j, out);
+	arena_free(arena);
 }
 
 void guard_judge(struct guard_visit *v, enum rule_stage stage, const struct guard_speaker *speaker,
                  struct guard_decision *out)
 {
 	*out = (struct guard_decision){ .verdict = RULE_ALLOW };
-	if (!v || v->guard->config->rules.count == 0)
-		return;
-	struct arena *arena = arena_new();
-	struct judgement j = { .guard = v->guard,
-		               .lookup = v->lookup,
-		               .rdns = v->told_name ? GUARD_RDNS_CONFIRMED : GUARD_RDNS_UNASKED,
-		               .rdns_name = v->told_name,
-		               .take = true,
-		               .facts = { .client = v->client, .listener = v->listener } };
-	set_facts(&j, arena, speaker);
-	guard_rules_walk(&v->guard->config->rules, stage, &j.facts, count_rule, v->guard, out);
-	conclude(v, stage, &j, out);
-	arena_free(arena);
+	if (v && v->guard->config->rules.count > 0)
+		judge(v, stage, speaker, false, out);
+}
+
+bool guard_admits(struct guard *g, const struct net_address *client, const char *listener,
+                  struct guard_decision *out)
+{
+	static const struct guard_speaker nobody;
+	struct guard_visit v = { .guard = g, .client = client, .listener = listener };
+	if (!g || g->config->rules.count == 0)
+		return true;
+	judge(&v, RULE_CONNECT, &nobody, true, out);
+	/* That the server stops is told by the next wait. */
+	(void)guard_pause(g, out->delay_ms);
+	return out->verdict == RULE_ALLOW;
 }
 
 const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t tags)

@@ -15,6 +15,20 @@ static enum session_verdict verdict(struct imap_session *s)
 	return s->ending || s->write_error ? SESSION_END : SESSION_CONTINUE;
 }
 
+/* What the rules say to who connects. */
+static bool is_admitted(struct imap_session *s)
+{
+	struct guard_decision d;
+	char text[512];
+	if (guard_admits(imap_context(s)->guard, conn_peer(s->session.conn),
+	                 service_config(s->session.service)->name, &d))
+		return true;
+	snprintf(text, sizeof(text), "%s %s",
+	         d.verdict == RULE_REJECT ? "[NOPERM]" : "[UNAVAILABLE]", d.reply.text);
+	imap_bye(s, text);
+	return false;
+}
+
 static enum session_verdict imap_open(struct session *session)
 {
 	struct imap_session *s = session_of(session);
@@ -24,8 +38,9 @@ static enum session_verdict imap_open(struct session *session)
 	if (session->idle_ms < 0 || session->idle_ms > IMAP_LOGIN_MS)
 		session->idle_ms = IMAP_LOGIN_MS;
 	imap_extend(s);
-	imap_printf(s, "* OK [CAPABILITY %s] %s Veredus ready.\r\n", imap_capabilities(s, arena),
-	            imap_context(s)->config->hostname);
+	if (is_admitted(s))
+		imap_printf(s, "* OK [CAPABILITY %s] %s Veredus ready.\r\n",
+		            imap_capabilities(s, arena), imap_context(s)->config->hostname);
 	arena_free(arena);
 	return verdict(s);
 }

@@ -23,12 +23,26 @@ void pop3_end_on_error(struct pop3_session *s, int error)
 
 int64_t pop3_deadline(const struct pop3_session *s) { return deadline_in(s->base.idle_ms); }
 
+/* What the rules say to who connects. */
+static bool pop3_is_admitted(struct pop3_session *s)
+{
+	struct guard_decision d;
+	if (guard_admits(s->context->guard, conn_peer(s->base.conn),
+	                 service_config(s->base.service)->name, &d))
+		return true;
+	pop3_printf(s, "-ERR %s %s\r\n", d.verdict == RULE_REJECT ? "[SYS/PERM]" : "[SYS/TEMP]",
+	            d.reply.text);
+	pop3_end(s, "refused");
+	return false;
+}
+
 static enum session_verdict pop3_open(struct session *base)
 {
 	struct pop3_session *s = pop3_of(base);
 	s->context = service_context(base->service);
 	s->base.idle_ms = s->context->config->pop3.idle_ms;
-	pop3_printf(s, "+OK %s POP3 ready\r\n", s->context->config->hostname);
+	if (pop3_is_admitted(s))
+		pop3_printf(s, "+OK %s POP3 ready\r\n", s->context->config->hostname);
 	return s->end ? SESSION_END : SESSION_CONTINUE;
 }
 
