@@ -42,6 +42,10 @@ static const struct passdb_driver *driver_of(enum config_passdb_driver driver)
 	switch (driver) {
 	case PASSDB_FILE:
 		return &passdb_file_driver;
+	case PASSDB_PAM:
+		return &passdb_pam_driver;
+	case PASSDB_LDAP:
+		return &passdb_ldap_driver;
 	case PASSDB_INTERNAL:
 		break;
 	}

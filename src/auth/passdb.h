@@ -45,6 +45,8 @@ struct passdb_driver {
 	void (*close)(void *self);
 };
 extern const struct passdb_driver passdb_file_driver;
+extern const struct passdb_driver passdb_pam_driver;
+extern const struct passdb_driver passdb_ldap_driver;
 
 struct passdb;
 

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "config/config_guard.h"
+#include "config/config_passdb.h"
 #include "net/address.h"
 
 enum listener_kind {
@@ -78,21 +79,6 @@ enum priority_trust { PRIORITY_FROM_NOBODY, PRIORITY_FROM_TRUSTED, PRIORITY_FROM
 
 /* What becomes of a client that does not wait for its turn. */
 enum guard_misstep { GUARD_MISSTEP_ALLOW, GUARD_MISSTEP_COUNT, GUARD_MISSTEP_REJECT };
-
-enum config_passdb_driver { PASSDB_INTERNAL, PASSDB_FILE };
-
-/* Who is asked whether a password is right: auth/passdb.h. */
-struct config_passdb {
-	const char *name; /* the section's title */
-	enum config_passdb_driver driver;
-	const char *domain;  /* canonical: only names in it are asked about, and those without a
-	                        domain are in it; or NULL */
-	bool create;         /* accounts at their first login */
-	int64_t remember_ms; /* how long a right password is not asked about again */
-	int64_t timeout_ms;  /* of a question */
-	unsigned threads;    /* questions at a time */
-	const char *file;    /* absolute */
-};
 
 enum bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALISE };
 

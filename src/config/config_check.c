@@ -206,7 +206,7 @@ void config_check_certificate(const struct config_place *p,
 	check_readable(p, "key", certificate->key_path);
 }
 
-static const char *read_first_line(struct arena *arena, const char *path)
+const char *config_read_secret(struct arena *arena, const char *path)
 {
 	char line[1024];
 	FILE *file = fopen(path, "re");
@@ -238,7 +238,7 @@ void config_check_smarthost(const struct config_place *p, struct config_smarthos
 	if (!smarthost->password)
 		return;
 	const char *path = smarthost->password;
-	smarthost->password = read_first_line(arena, path);
+	smarthost->password = config_read_secret(arena, path);
 	if (!smarthost->password)
 		config_wrong(p, "password-file: %s can't be read, or is empty", path);
 	if (smarthost->user && smarthost->tls == TLS_RULE_NONE)
@@ -350,7 +350,7 @@ static void check_oauth(const struct config_place *p)
 			   "none");
 	if (!path)
 		return;
-	c->oauth.client_secret = read_first_line(c->arena, path);
+	c->oauth.client_secret = config_read_secret(c->arena, path);
 	if (!c->oauth.client_secret)
 		config_wrong(p, "oauth: client-secret-file: %s can't be read, or is empty", path);
 }

@@ -26,6 +26,8 @@ void config_check_certificate(const struct config_place *place,
                               const struct config_certificate *certificate);
 /* Also gives the domain its canonical form and reads the password file. */
 void config_check_smarthost(const struct config_place *place, struct config_smarthost *smarthost);
+/* The first line of a file, in the arena; NULL if it can't be read or is empty. */
+const char *config_read_secret(struct arena *arena, const char *path);
 void config_check_passdb(const struct config_place *place, struct config_passdb *passdb);
 /* What sections have to do with each other. */
 void config_check_whole(const struct config_place *place);
