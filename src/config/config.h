@@ -122,9 +122,12 @@ struct config {
 		const char *no_soliciting; /* keywords with commas between them, "*", or NULL */
 		enum config_who vrfy;      /* who is told about local users; others 252 */
 		bool turn;                 /* TURN is answered */
-		enum config_who etrn;      /* who may have the queue run; nobody: 502 */
-		bool fix_submissions;      /* complete and mend what our users hand in */
-		enum config_who expn;      /* who is told about lists; nobody: 502 */
+		enum config_who terminals; /* who may SEND, SOML and SAML */
+		const char *utmp;          /* who is at which terminal */
+		enum config_who sendmail_commands; /* VERB, ONEX and XUSR */
+		enum config_who etrn;              /* who may have the queue run; nobody: 502 */
+		bool fix_submissions;              /* complete and mend what our users hand in */
+		enum config_who expn;              /* who is told about lists; nobody: 502 */
 	} smtp;
 	struct {
 		int64_t idle_ms;

@@ -240,6 +240,16 @@ const struct config_option config_options[] = {
 	{ "smtp", "fix-submissions", CONFIG_FLAG, "yes", AT(smtp.fix_submissions),
 	  "Complete and mend what comes in on submission listeners: Date, Message-ID, Sender, Bcc, "
 	  "8-bit headers, long lines (RFC 6409 section 8)." },
+	{ "smtp", "terminals", CONFIG_CHOICE, "nobody", AT(smtp.terminals),
+	  "Who may have messages shown on the terminals of users who are logged in here, by SEND, SOML "
+	  "and SAML (RFC 821): nobody (502), trusted or everybody. The server must be in the group "
+	  "that may write to terminals (tty).",
+	  .choices = { "nobody", "trusted", "everybody" } },
+	{ "smtp", "utmp", CONFIG_PATH, "/run/utmp", AT(smtp.utmp),
+	  "The file that says who is logged in at which terminal." },
+	{ "smtp", "sendmail-commands", CONFIG_CHOICE, "nobody", AT(smtp.sendmail_commands),
+	  "Who may use VERB, ONEX and XUSR: nobody (502), trusted or everybody.",
+	  .choices = { "nobody", "trusted", "everybody" } },
 	{ "smtp", "turn", CONFIG_FLAG, "no", AT(smtp.turn),
 	  "Answer TURN (RFC 821): the connection turns round for who has logged in, or shows a "
 	  "certificate, and may fetch mail. Listeners of the kind odmr have ATRN for that." },

@@ -23,6 +23,8 @@
  *     smtp_help     HELP: the table of its pages
  *     smtp_guard    who may speak: the guard's rules, and what counts against a client
  *     smtp_atrn     ATRN and TURN
+ *     smtp_terminal SEND, SOML and SAML; smtp_terminal_text: what is shown
+ *     smtp_verbose  VERB, ONEX and XUSR
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_fixup    what our users hand in, completed

@@ -103,6 +103,11 @@ static bool smtp_has_etrn(const struct smtp_session *s)
 	return s->config->smtp.etrn != CONFIG_WHO_NOBODY;
 }
 
+bool smtp_has_terminals(const struct smtp_session *s)
+{
+	return smtp_may_ask(s, s->config->smtp.terminals) && smtp_takes_mail(s) && !smtp_is_lmtp(s);
+}
+
 #define VERB(text)                                                                                 \
 	{                                                                                          \
 		text, sizeof(text) - 1                                                             \
@@ -130,15 +135,21 @@ static const struct smtp_command commands[] = {
 	  smtp_has_atrn },
 	{ VERB("TURN"), smtp_turn, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | ENDS_GROUP,
 	  smtp_has_turn },
+	{ VERB("SEND"), smtp_send_command, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN,
+	  smtp_has_terminals },
+	{ VERB("SOML"), smtp_soml, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN,
+	  smtp_has_terminals },
+	{ VERB("SAML"), smtp_saml, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | NEEDS_LOGIN,
+	  smtp_has_terminals },
+	{ VERB("VERB"), smtp_verb, 0, smtp_has_sendmail },
+	{ VERB("ONEX"), smtp_onex, 0, smtp_has_sendmail },
+	{ VERB("XUSR"), smtp_xusr, 0, smtp_has_sendmail },
 	{ VERB("HELP"), smtp_help, JUNK, NULL },
 	{ VERB("XCLIENT"), smtp_xclient, NEEDS_ARGUMENT | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("XFORWARD"), smtp_xforward, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, NULL },
 	/* Known, and not for this server: RFC 5321 section 4.2.4 tells 502 from 500. */
 	{ VERB("BURL"), NULL, 0, NULL },
-	{ VERB("SEND"), NULL, 0, NULL },
-	{ VERB("SOML"), NULL, 0, NULL },
-	{ VERB("SAML"), NULL, 0, NULL },
 };
 /* clang-format on */
 

@@ -191,16 +191,19 @@ void smtp_count_message(struct smtp_session *s, size_t size)
 	s->message_bytes += size;
 }
 
-static void smtp_deliver_to_all(struct smtp_session *s, struct slice message)
+bool smtp_deliver_to_all(struct smtp_session *s, struct slice message)
 {
 	char queue_id[17];
 	enum post_result result = smtp_deliver(s, message, queue_id);
 	if (result != POST_ACCEPTED) {
 		smtp_say(s, smtp_result_answer(result));
-		return;
+		return false;
 	}
 	smtp_count_message(s, message.len);
+	if (s->verbose)
+		smtp_verbose_tell(s);
 	smtp_say_accepted(s, queue_id);
+	return true;
 }
 
 /* Of a binary message only the body is free of lines. */
@@ -252,6 +255,8 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 		s->transaction->bcc = buf_slice(&fixed.bcc);
 		if (smtp_is_lmtp(s))
 			smtp_lmtp_finish(s, fixed.message);
+		else if (s->transaction->terminal != SMTP_MAIL)
+			smtp_terminal_finish(s, fixed.message);
 		else
 			smtp_deliver_to_all(s, fixed.message);
 	}

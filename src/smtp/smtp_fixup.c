@@ -17,7 +17,8 @@ static const struct message_limits limits = MESSAGE_LIMITS_DEFAULT;
 
 bool smtp_is_submission(const struct smtp_session *s)
 {
-	return s->context->kind == LISTENER_SUBMISSION || s->context->kind == LISTENER_SUBMISSIONS;
+	return s->context->kind == LISTENER_SUBMISSION ||
+	       s->context->kind == LISTENER_SUBMISSIONS || s->submission;
 }
 
 /* --- where the bytes go -------------------------------------------------------------- */

@@ -92,6 +92,22 @@ static const struct help_page pages[] = {
 	  "Turns the connection round: RFC 821 section 3.8. After the reply 250 greet with\n"
 	  "220 and take the mail for the domains that the account that has logged in, or the\n"
 	  "certificate of the client, may fetch; 502 if there are none." },
+	{ "SEND",
+	  "SEND FROM:<address>\n"
+	  "Begins a transaction as MAIL does, but the message is shown on the terminals of\n"
+	  "the recipients: RFC 821 section 3.4. 450 says that one is not logged in, or takes\n"
+	  "no messages (mesg n)." },
+	{ "SOML", "SOML FROM:<address>\n"
+	          "As SEND; for who is not logged in the message goes to the mailbox." },
+	{ "SAML", "SAML FROM:<address>\n"
+	          "As MAIL; and whoever is logged in sees the message on the terminal, too." },
+	{ "VERB", "VERB\n"
+	          "Has what becomes of the next message told in lines of 050 before its 250." },
+	{ "ONEX", "ONEX\n"
+	          "Says that one message follows, and no other. It changes nothing here." },
+	{ "XUSR", "XUSR\n"
+	          "Says that the messages come from a user, and not from another server: they are\n"
+	          "completed as on the submission port, if the client may relay." },
 	{ "SIZE",
 	  "MAIL FROM:<address> SIZE=bytes\n"
 	  "Declares how large the message will be: RFC 1870. What is larger than EHLO said\n"

@@ -181,6 +181,9 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	if (verdict == POST_MOVED)
 		*moved_to = smtp_moved_to(s, scratch, &rcpt.recipient);
 	enum smtp_answer answer = smtp_verdict_answer(verdict);
+	if (answer == SMTP_ANSWER_RECIPIENT_OK && t->terminal == SMTP_SEND &&
+	    !smtp_terminal_is_there(s, &rcpt.recipient))
+		answer = SMTP_ANSWER_NOT_LOGGED_IN;
 	if (answer == SMTP_ANSWER_RECIPIENT_OK)
 		smtp_add_recipient(t, &rcpt, verdict);
 	t->tags |= s->tags;

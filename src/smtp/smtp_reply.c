@@ -96,6 +96,10 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_CANNOT_QUEUE] = LINE("458 4.3.0 Cannot run the queue now"),
 	[SMTP_ANSWER_NODE_NOT_ALLOWED] = LINE("459 4.7.1 Node not allowed: log in first"),
 	[SMTP_ANSWER_NO_SUCH_QUEUE] = LINE("459 4.5.4 Node not allowed: there is no such queue"),
+	[SMTP_ANSWER_VERBOSE] = LINE("250 2.0.0 Verbose mode"),
+	[SMTP_ANSWER_XUSR] = LINE("250 2.0.0 Initial submission"),
+	[SMTP_ANSWER_SENT] = LINE("250 2.0.0 Shown on the terminal"),
+	[SMTP_ANSWER_NOT_LOGGED_IN] = LINE("450 4.2.1 User is not logged in, or takes no messages"),
 	[SMTP_ANSWER_TURNING] = LINE("250 2.0.0 OK, now reversing the connection"),
 	[SMTP_ANSWER_TURN_REFUSED] = LINE("450 4.7.1 ATRN request refused"),
 	[SMTP_ANSWER_CANNOT_TURN] = LINE("451 4.3.0 Unable to process that now"),
@@ -298,6 +302,14 @@ void smtp_say_ambiguous(struct smtp_session *s, const struct slice *addresses, s
 	for (size_t i = 0; i < count; i++)
 		smtp_send_path(s, i + 1 < count ? SLICE("553-5.1.4 ") : SLICE("553 5.1.4 "),
 		               addresses[i]);
+}
+
+void smtp_say_step(struct smtp_session *s, const char *what, struct slice address,
+                   const char *where)
+{
+	if (conn_printf(s->base.conn, smtp_command_deadline(s), "050 %s <%.*s>%s\r\n", what,
+	                SLICE_ARG(address), where) < 0)
+		smtp_end(s, "lost");
 }
 
 void smtp_say_node(struct smtp_session *s, int code, const char *before, struct slice node,

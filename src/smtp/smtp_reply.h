@@ -98,6 +98,10 @@ enum smtp_answer {
 	SMTP_ANSWER_CANNOT_QUEUE,
 	SMTP_ANSWER_NODE_NOT_ALLOWED,
 	SMTP_ANSWER_NO_SUCH_QUEUE,
+	SMTP_ANSWER_VERBOSE,
+	SMTP_ANSWER_XUSR,
+	SMTP_ANSWER_SENT,
+	SMTP_ANSWER_NOT_LOGGED_IN,
 	SMTP_ANSWER_TURNING,
 	SMTP_ANSWER_TURN_REFUSED,
 	SMTP_ANSWER_CANNOT_TURN,
@@ -131,6 +135,9 @@ void smtp_say_forwarded(struct smtp_session *s, struct slice address);
 void smtp_say_moved(struct smtp_session *s, struct slice address);
 /* 553 and whom a name could mean, one a line: RFC 5321 section 3.5.1. */
 void smtp_say_ambiguous(struct smtp_session *s, const struct slice *addresses, size_t count);
+/* For VERB: "050 recipient <x> into the mailbox". */
+void smtp_say_step(struct smtp_session *s, const char *what, struct slice address,
+                   const char *where);
 /* For ETRN: "253 2.0.0 OK, 3 pending messages for node x started". */
 void smtp_say_node(struct smtp_session *s, int code, const char *before, struct slice node,
                    const char *after);

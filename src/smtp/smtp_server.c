@@ -61,6 +61,7 @@ void smtp_drop_transaction(struct smtp_session *s)
 	if (s->transaction) {
 		smtp_chunks_free(s->transaction->chunks);
 		arena_free(s->transaction->arena);
+		s->verbose = false;
 	}
 	smtp_forward_free(s->forward);
 	s->forward = NULL;
@@ -73,6 +74,7 @@ void smtp_forget(struct smtp_session *s)
 	free(s->helo);
 	s->helo = NULL;
 	s->esmtp = false;
+	s->submission = false;
 	s->client.account = NULL;
 	s->client.account_id = 0;
 	smtp_update_client(s);

@@ -9,6 +9,7 @@
 #include "smtp/smtp_guard.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_reply.h"
+#include "smtp/smtp_terminal.h"
 
 enum {
 	SMTP_VERB_MAX = 32, /* rows of the command table, and one for what is in none */
@@ -21,7 +22,8 @@ struct smtp_transaction {
 	struct address sender;
 	uint64_t declared_bytes; /* by SIZE; 0: not told */
 	bool body_8bit, body_binary;
-	bool smtputf8;      /* RFC 6531 */
+	bool smtputf8; /* RFC 6531 */
+	enum smtp_terminal_kind terminal;
 	char ret;           /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid; /* xtext, or empty */
 	struct envelope_options options;
@@ -58,6 +60,8 @@ struct smtp_session {
 	struct post_client client;            /* who speaks: address, HELO name, account, TLS */
 	char *helo;                           /* owned; NULL before HELO or EHLO */
 	bool esmtp;                           /* it was EHLO */
+	bool verbose;                         /* VERB: for the next message */
+	bool submission;                      /* XUSR, by who may relay */
 	bool is_trusted_proxy;                /* XCLIENT and XFORWARD are for it */
 	bool told_login;                      /* the account is what XCLIENT said */
 	struct arena *told;                   /* what else it said; NULL: nothing */
@@ -100,6 +104,11 @@ const char *smtp_command_name(size_t row, char out[static 16]);
 /* True if there is such a command and it is not turned off for this session. */
 bool smtp_command_is_enabled(const struct smtp_session *s, struct slice verb);
 
+bool smtp_has_terminals(const struct smtp_session *s);
+/* VERB, ONEX, XUSR: smtp_verbose.c */
+bool smtp_has_sendmail(const struct smtp_session *s);
+/* 050 and what becomes of the message. */
+void smtp_verbose_tell(struct smtp_session *s);
 /* False where mail is only fetched. */
 bool smtp_takes_mail(const struct smtp_session *s);
 bool smtp_has_atrn(const struct smtp_session *s);
@@ -119,6 +128,8 @@ void smtp_data_take_turn(uint64_t *turn_bytes, size_t used);
 void smtp_data_fail(struct smtp_session *s, int error);
 /* The message is there: delivers it and answers. has_bare: it has a CR or LF alone that is not to
  * pass. */
+/* Delivers to all recipients and answers; true if it was taken. */
+bool smtp_deliver_to_all(struct smtp_session *s, struct slice message);
 struct spool;
 void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare);
 /* What that comes to, and its parts. */
@@ -170,6 +181,12 @@ void smtp_expn(struct smtp_session *s, struct slice argument);
 void smtp_etrn(struct smtp_session *s, struct slice argument);
 void smtp_atrn(struct smtp_session *s, struct slice argument);
 void smtp_turn(struct smtp_session *s, struct slice argument);
+void smtp_send_command(struct smtp_session *s, struct slice argument);
+void smtp_soml(struct smtp_session *s, struct slice argument);
+void smtp_saml(struct smtp_session *s, struct slice argument);
+void smtp_verb(struct smtp_session *s, struct slice argument);
+void smtp_onex(struct smtp_session *s, struct slice argument);
+void smtp_xusr(struct smtp_session *s, struct slice argument);
 void smtp_data(struct smtp_session *s, struct slice argument);
 void smtp_bdat(struct smtp_session *s, struct slice argument);
 void smtp_auth(struct smtp_session *s, struct slice argument);
