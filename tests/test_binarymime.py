@@ -11,7 +11,7 @@ import pytest
 
 from conftest import _factory, wait_for
 from remote import Remote
-from test_relay import report, smarthost, wait_empty
+from test_relay import FAST, report, smarthost, wait_empty
 
 BYTES = bytes(range(256)) * 40 + b"\r\n.\r\nbare\nends\rand\0no last line"
 PLAIN = ("PIPELINING", "SIZE 10000000")
@@ -255,6 +255,26 @@ def test_recipients_refused_before_a_chunk(relaying):
         relaying.remote.script = None
     assert b"5.1.1" in raw
     assert "BDAT" not in relaying.remote.sessions[-1].verbs
+
+
+@pytest.mark.parametrize("verb, reply", [("MAIL", "451 4.3.0 not now"), (".", "451 4.3.0 not now"),
+                                         (".", "421 4.3.2 going down")])
+def test_a_chunk_is_sent_again_later(make_server, verb, reply):
+    with Remote(extensions=CHUNKS) as remote:
+        asked = []
+        def script(session, said, line):
+            if said == verb and not asked:
+                asked.append(said)
+                return reply
+        remote.script = script
+        server = make_server(domain="a.test", config=smarthost(remote) + FAST)
+        with server.smtp() as smtp:
+            smtp.sendmail("alice@a.test", ["bob@b.test"], eight("again"))
+            smtp.sendmail("alice@a.test", ["bob@b.test"], eight("another"))
+        wait_for(lambda: len(remote.taken) == 2, what="both")
+        assert sorted(eight(s) in t.data for s in ("again", "another") for t in remote.taken) == \
+            [False, False, True, True]
+        wait_empty(server)
 
 
 def test_chunking_may_be_turned_off(make_server):

@@ -108,6 +108,23 @@ def test_success_is_reported_for_those_who_have_it(lmtp, client):
     assert b"alice@example.test" in reports[0] and b"carol@example.test" not in reports[0]
 
 
+def test_disconnect_at_each_byte(lmtp):
+    whole = (b"LHLO client.test\r\nMAIL FROM:<smith@client.test>\r\nRCPT TO:<bob@example.test>\r\n"
+             b"RCPT TO:<alice@example.test>\r\nDATA\r\nSubject: torn\r\n\r\nbody\r\n.\r\n")
+    for cut in range(len(whole)):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(60)
+            sock.connect(str(lmtp.dir / "lmtp.sock"))
+            sock.sendall(whole[:cut])
+            if cut % 2:
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):
+                    pass
+    assert not find(lmtp, "bob", b"torn")
+    with smtplib.LMTP(str(lmtp.dir / "lmtp.sock")) as smtp:
+        assert smtp.noop()[0] == 250
+
+
 def test_socket_is_for_owner_and_group(lmtp):
     mode = os.stat(lmtp.dir / "lmtp.sock").st_mode
     assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o660

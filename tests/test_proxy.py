@@ -152,6 +152,26 @@ def test_bad_header_ends_the_connection(front, header):
             f"net.proxy.refused listener=proxied-{kind}") > before)
 
 
+def test_looking_whether_we_are_alive_leaves_no_line(make_server):
+    server = add_listeners(make_server(start=False))   # start() has looked at each port
+    with From(v1(), server.proxied["smtp"]) as smtp:
+        assert smtp.noop()[0] == 250
+    assert "net.proxy.refused" not in server.log_text()
+
+
+def test_header_cut_at_each_byte(front):
+    for header in (v1(), v2(tlvs=b"\2\0\4mail")):
+        for cut in range(len(header)):
+            with socket.create_connection(("127.0.0.1", front.proxied["smtp"]),
+                                          timeout=60) as sock:
+                sock.sendall(header[:cut])
+                if cut % 2:
+                    sock.shutdown(socket.SHUT_WR)
+                    assert sock.recv(100) == b""
+    with From(v2(), front.proxied["smtp"]) as smtp:
+        assert smtp.noop()[0] == 250
+
+
 def test_header_must_come_in_time(make_server):
     server = add_listeners(make_server(start=False), "proxy-timeout = 300ms")
     with socket.create_connection(("127.0.0.1", server.proxied["smtp"]), timeout=60) as sock:

@@ -297,6 +297,15 @@ static void sections_are_checked(void **state)
 	assert_error(f, "listen smtp { address = \"here\" }\n",
 	             ":1: listen \"smtp\": 'here' is no address: write \"*:25\", \"192.0.2.1:25\", "
 	             "\"[2001:db8::1]:25\" or \"unix:PATH\"");
+	assert_error(f,
+	             "listen smtp {\n address = \"*\"\n proxy-networks = { \"10.0.0.0/33\" }\n}\n",
+	             ":4: listen \"smtp\": proxy-networks: '10.0.0.0/33' is no network: write "
+	             "\"10.0.0.0/8\" or \"2001:db8::/32\"");
+	assert_error(f, "listen smtp {\n address = \"*\"\n xclient-networks = { \"proxy\" }\n}\n",
+	             ":4: listen \"smtp\": xclient-networks: 'proxy' is no network: write "
+	             "\"10.0.0.0/8\" or \"2001:db8::/32\"");
+	assert_error(f, "listen lmtp {\n address = \"unix:s\"\n socket-mode = \"888\"\n}\n",
+	             ":4: listen \"lmtp\": socket-mode is '888': write octal digits such as 0660");
 	assert_error(f, "listen imaps { address = \"*\" }\n",
 	             ": listen \"imaps\" needs a certificate: add a certificate section");
 	assert_error(f, "smarthost \"*\" { user = x }\n",

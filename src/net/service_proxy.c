@@ -32,6 +32,7 @@ static int receive(struct conn *c, struct buf *to, size_t max, int64_t deadline)
 	return 0;
 }
 
+/* -ENODATA: the peer went without a word, which is how balancers look whether we are alive. */
 static int read_header(struct conn *c, int64_t deadline, struct proxy_header *out, const char **why)
 {
 	struct buf bytes = buf_make(PROXY_HEADER_MAX);
@@ -41,6 +42,8 @@ static int read_header(struct conn *c, int64_t deadline, struct proxy_header *ou
 		if (rc < 0)
 			break;
 	}
+	if (rc == -ECONNRESET && bytes.len == 0)
+		rc = -ENODATA;
 	buf_free(&bytes);
 	return rc < 0 ? rc : 0;
 }
@@ -54,7 +57,7 @@ int service_read_proxy(const struct service *s, struct conn *c)
 	int rc = read_header(c, deadline_in(limit_ms), &header, &why);
 	if (rc == 0 && header.has_addresses) {
 		conn_set_ends(c, &header.source, &header.destination);
-	} else if (rc < 0 && rc != -ECANCELED) {
+	} else if (rc < 0 && rc != -ECANCELED && rc != -ENODATA) {
 		log_warn("net.proxy.refused", kv_str("listener", s->config.name),
 		         kv_str("proxy", net_address_ip(&c->peer, peer)), kv_error(rc),
 		         kv_str("why", why));
