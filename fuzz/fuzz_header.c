@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "message/date.h"
+#include "message/fields.h"
 #include "message/header.h"
 
 static void check_walk(struct arena *arena, struct slice bytes)
@@ -71,6 +72,31 @@ static void check_dates(struct slice text)
 	(void)date_parse_imap_day(text, &d);
 }
 
+/* Values as types: within the input, and no more of them than asked for. */
+static void check_fields(struct arena *arena, struct slice bytes)
+{
+	struct slice *list;
+	struct address path;
+	struct received received;
+	size_t count = field_ids(arena, bytes, 5, &list);
+	FUZZ_CHECK(count <= 5);
+	for (size_t i = 0; i < count; i++)
+		FUZZ_CHECK(list[i].data[0] == '<' && list[i].data[list[i].len - 1] == '>');
+	count = field_phrases(arena, bytes, 5, &list);
+	FUZZ_CHECK(count <= 5);
+	for (size_t i = 0; i < count; i++)
+		FUZZ_CHECK(slice_is_utf8(list[i]));
+	(void)field_path(arena, bytes, &path);
+	if (field_received(arena, bytes, &received))
+		FUZZ_CHECK(received.from.len + received.by.len + received.id.len <= bytes.len);
+	struct buf out = buf_make(1 << 20);
+	if (field_put(arena, &out, "Keywords", bytes) == 0)
+		FUZZ_CHECK(slice_is_ascii(buf_slice(&out)));
+	buf_clear(&out);
+	(void)field_put(arena, &out, "To", bytes);
+	buf_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new();
@@ -79,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_values(arena, bytes);
 	check_writing(bytes);
 	check_dates(bytes);
+	check_fields(arena, bytes);
 	arena_free(arena);
 	return 0;
 }

@@ -2,7 +2,15 @@
  * for IMAP is well-formed. */
 #include "fuzz.h"
 
+#include "message/fields.h"
+#include "message/oddity.h"
 #include "message/summary.h"
+
+static void check_oddity(void *arg, const struct oddity_found *found)
+{
+	FUZZ_CHECK(found->count > 0 && found->offset <= *(size_t *)arg);
+	FUZZ_CHECK(oddity_name(found->what) && oddity_text(found->what));
+}
 
 static void check_part(struct arena *arena, const struct mime_part *part, struct slice bytes)
 {
@@ -15,6 +23,8 @@ static void check_part(struct arena *arena, const struct mime_part *part, struct
 	if (part->kind == MIME_LEAF)
 		(void)mime_decode_all(arena, part->encoding, mime_body(part, bytes), 10000);
 	(void)mime_filename(arena, part, &name);
+	size_t size = bytes.len;
+	oddity_part(bytes, part, &MESSAGE_LIMITS_DEFAULT, check_oddity, &size);
 	(void)charset_to_utf8(arena, mime_charset(part),
 	                      slice_sub(mime_body(part, bytes), 0, 1000));
 	for (const struct mime_part *c = part->first; c; c = c->next) {
@@ -97,6 +107,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_imap(s.envelope);
 	check_imap(s.body_structure);
 	check_sections(arena, bytes);
+	oddity_lines(bytes, check_oddity, &bytes.len);
+	struct resent_block *blocks;
+	FUZZ_CHECK(field_resent_blocks(arena, bytes, 3, &blocks) <= 3);
 	arena_free(arena);
 	return 0;
 }

@@ -7,12 +7,11 @@
 #include <unistd.h>
 
 #include "cli/cli_commands.h"
+#include "cli/message_show.h"
 #include "message/summary.h"
 
-/* Of a header value that is shown. */
-#define SHOWN_MAX 2000
-
 static const struct cli_option options[] = {
+	{ "json", 0, NULL, "as JSON (show)" },
 	{ "imap", 0, NULL, "show ENVELOPE and BODYSTRUCTURE (show)" },
 	{ 0 },
 };
@@ -36,72 +35,6 @@ static int map_file(const char *path, struct slice *out)
 	return CLI_OK;
 }
 
-static void show_field(struct cli *cli, struct slice header, const char *name)
-{
-	struct slice value;
-	if (!header_find(header, slice_from_str(name), &value))
-		return;
-	value = header_decode(cli->arena, value, SHOWN_MAX);
-	printf("%-12s %.*s\n", name, SLICE_ARG(value));
-}
-
-static void show_summary(struct cli *cli, struct slice bytes, const struct message_summary *s)
-{
-	static const char *const names[] = { "From", "To", "Cc", "Subject", "Date", "Message-ID" };
-	struct slice header = slice_sub(bytes, 0, s->header_size);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		show_field(cli, header, names[i]);
-	printf("%-12s %zu bytes, %zu of them header\n", "Size", s->size_bytes, s->header_size);
-	printf("%-12s %zu\n", "Received", s->received_count);
-	if (s->has_8bit_header || s->has_8bit_body || s->has_nul)
-		printf("%-12s%s%s%s\n", "Needs", s->has_8bit_header ? " SMTPUTF8" : "",
-		       s->has_8bit_body ? " 8BITMIME" : "", s->has_nul ? " BINARYMIME" : "");
-}
-
-/* "1.2.3" as IMAP counts; depth of at most MESSAGE_DEPTH_MAX. */
-struct number {
-	unsigned path[MESSAGE_DEPTH_MAX];
-	size_t depth;
-};
-
-static void print_number(const struct number *n)
-{
-	int width = 0;
-	for (size_t i = 0; i < n->depth; i++)
-		width += printf(i == 0 ? "%u" : ".%u", n->path[i]);
-	printf("%*s", width < 10 ? 10 - width : 1, "");
-}
-
-static void show_part(struct cli *cli, const struct mime_part *part, const struct number *n)
-{
-	struct slice name;
-	print_number(n);
-	printf("%.*s/%.*s", SLICE_ARG(part->type), SLICE_ARG(part->subtype));
-	if (slice_equal_nocase(part->type, SLICE("text")))
-		printf(", %.*s", SLICE_ARG(mime_charset(part)));
-	printf(", %.*s, %zu bytes", SLICE_ARG(part->encoding_text), part->body_size);
-	if (mime_filename(cli->arena, part, &name))
-		printf(", \"%.*s\"", SLICE_ARG(name));
-	putchar('\n');
-}
-
-/* A message that is no multipart has its body as part 1; a multipart's children continue the
- * number of the multipart, or of the message that it is. */
-static void show_tree(struct cli *cli, const struct mime_part *part, struct number n, bool counted)
-{
-	if (part->kind != MIME_MULTIPART && !counted)
-		n.path[n.depth++] = 1;
-	show_part(cli, part, &n);
-	if (part->kind == MIME_MESSAGE && n.depth < MESSAGE_DEPTH_MAX)
-		show_tree(cli, part->first, n, false);
-	if (part->kind != MIME_MULTIPART || n.depth == MESSAGE_DEPTH_MAX)
-		return;
-	n.depth++;
-	n.path[n.depth - 1] = 1;
-	for (const struct mime_part *c = part->first; c; c = c->next, n.path[n.depth - 1]++)
-		show_tree(cli, c, n, true);
-}
-
 static int show(struct cli *cli)
 {
 	struct slice bytes = SLICE_EMPTY;
@@ -115,9 +48,7 @@ static int show(struct cli *cli)
 		       SLICE_ARG(s.body_structure));
 		return CLI_OK;
 	}
-	show_summary(cli, bytes, &s);
-	show_tree(cli, mime_parse(cli->arena, bytes, &MESSAGE_LIMITS_DEFAULT),
-	          (struct number){ .depth = 0 }, false);
+	message_show(cli, bytes, &s, &MESSAGE_LIMITS_DEFAULT, cli_has(cli, "json"));
 	return CLI_OK;
 }
 
@@ -152,7 +83,7 @@ static int part(struct cli *cli)
 }
 
 static const struct cli_verb verbs[] = {
-	{ "show", "FILE", "Show what is in a message.", 1, 1, show },
+	{ "show", "FILE", "Show what is in a message, and what is odd about it.", 1, 1, show },
 	{ "part", "FILE NUMBER", "Write a part to standard output, decoded.", 2, 2, part },
 	{ 0 },
 };

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "config/config_guard.h"
 #include "config/config_passdb.h"
+#include "message/limits.h"
 #include "net/address.h"
 
 enum listener_kind {
@@ -129,6 +130,7 @@ struct config {
 		bool fix_submissions;              /* complete and mend what our users hand in */
 		enum config_who expn;              /* who is told about lists; nobody: 502 */
 	} smtp;
+	struct message_limits message;
 	struct {
 		int64_t idle_ms;
 		unsigned max_command_bytes;  /* a command without its literals */

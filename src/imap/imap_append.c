@@ -61,6 +61,7 @@ static int append_step(struct db *db, void *arg)
 }
 
 struct summary_job {
+	const struct message_limits *limits;
 	struct slice bytes;
 	struct arena *arena;
 	struct message_summary summary;
@@ -69,7 +70,7 @@ struct summary_job {
 static void summarise(void *arg)
 {
 	struct summary_job *job = arg;
-	message_summarise(job->bytes, &MESSAGE_LIMITS_DEFAULT, job->arena, &job->summary);
+	message_summarise(job->bytes, job->limits, job->arena, &job->summary);
 }
 
 static void commit(struct imap_command *c, struct append_step *step)
@@ -97,7 +98,9 @@ static void commit(struct imap_command *c, struct append_step *step)
 static void append_message(struct imap_command *c, const struct imap_append *args,
                            const struct mailbox_info *to, struct slice bytes)
 {
-	struct summary_job job = { .bytes = bytes, .arena = c->arena };
+	struct summary_job job = { .limits = &imap_context(c->s)->config->message,
+		                   .bytes = bytes,
+		                   .arena = c->arena };
 	fiber_offload(summarise, &job);
 	struct append_step step = {
 		.account_id = c->s->account_id,

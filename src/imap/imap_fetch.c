@@ -76,6 +76,7 @@ static bool asks_for_uid(const struct imap_fetch *request)
 /* --- sections ------------------------------------------------------------------------ */
 
 struct section_job {
+	const struct message_limits *limits;
 	struct slice bytes;
 	struct arena *arena;
 	const struct message_section *section;
@@ -86,13 +87,16 @@ struct section_job {
 static void find_section(void *arg)
 {
 	struct section_job *job = arg;
-	job->found = message_section(job->bytes, 0, &MESSAGE_LIMITS_DEFAULT, job->arena,
-	                             job->section, &job->out);
+	job->found = message_section(job->bytes, 0, job->limits, job->arena, job->section,
+	                             &job->out);
 }
 
 static void write_section(struct fetch *f, const struct imap_fetch_item *item, struct slice bytes)
 {
-	struct section_job job = { .bytes = bytes, .arena = f->scratch, .section = &item->section };
+	struct section_job job = { .limits = &imap_context(f->c->s)->config->message,
+		                   .bytes = bytes,
+		                   .arena = f->scratch,
+		                   .section = &item->section };
 	if (bytes.len > SECTION_OFFLOAD_BYTES && item->section.depth > 0)
 		fiber_offload(find_section, &job);
 	else

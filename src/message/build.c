@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "message/address.h"
+#include "message/fields.h"
 #include "message/mime.h"
 
 /* Pieces are handed out when this much has been made. */
@@ -67,37 +68,9 @@ static char *make_boundary(struct builder *b)
 	}
 }
 
-static void put_addresses(struct builder *b, const char *name, struct slice value)
+static void put_field(struct builder *b, const char *name, struct slice text)
 {
-	if (value.len == 0)
-		return;
-	struct address_list list = address_list_parse(b->arena, value, SIZE_MAX);
-	struct buf line = buf_make(BUILD_MAX);
-	bool separate = false;
-	keep_error(b, list.count == 0 || !slice_is_utf8(value) ? -EINVAL : 0);
-	for (size_t i = 0; i < list.count; i++) {
-		const struct address_entry *e = &list.entries[i];
-		if (separate && e->kind != ADDRESS_ENTRY_GROUP_END)
-			buf_append(&line, SLICE(", "));
-		separate = e->kind != ADDRESS_ENTRY_GROUP;
-		if (e->kind == ADDRESS_ENTRY_GROUP) {
-			header_put_words(&line, e->name);
-			buf_append(&line, SLICE(": "));
-		} else if (e->kind == ADDRESS_ENTRY_GROUP_END) {
-			buf_append_byte(&line, ';');
-		} else {
-			address_list_format(b->arena, e->name, e->local, e->domain, &line);
-		}
-	}
-	header_put_raw(&b->out, name, buf_slice(&line));
-	buf_free(&line);
-}
-
-static void put_text_field(struct builder *b, const char *name, struct slice text)
-{
-	if (!slice_is_utf8(text))
-		keep_error(b, -EINVAL);
-	header_put_text(&b->out, name, text);
+	keep_error(b, field_put(b->arena, &b->out, name, text));
 }
 
 static void put_raw_field(struct builder *b, const char *name, struct slice value)
@@ -111,17 +84,21 @@ static void put_header(struct builder *b)
 	const struct draft *d = b->draft;
 	char date[DATE_TEXT_MAX];
 	header_put_raw(&b->out, "Date", date_format(d->date, date));
-	put_addresses(b, "From", d->from);
-	put_addresses(b, "Reply-To", d->reply_to);
-	put_addresses(b, "To", d->to);
-	put_addresses(b, "Cc", d->cc);
+	if (d->from.len > 0)
+		put_field(b, "From", d->from);
+	if (d->reply_to.len > 0)
+		put_field(b, "Reply-To", d->reply_to);
+	if (d->to.len > 0)
+		put_field(b, "To", d->to);
+	if (d->cc.len > 0)
+		put_field(b, "Cc", d->cc);
 	if (d->subject.len > 0)
-		put_text_field(b, "Subject", d->subject);
+		put_field(b, "Subject", d->subject);
 	put_raw_field(b, "Message-ID", d->message_id);
 	put_raw_field(b, "In-Reply-To", d->in_reply_to);
 	put_raw_field(b, "References", d->references);
 	for (size_t i = 0; i < d->header_count; i++)
-		put_text_field(b, d->headers[i].name, d->headers[i].value);
+		put_field(b, d->headers[i].name, d->headers[i].value);
 	buf_append(&b->out, SLICE("MIME-Version: 1.0\r\n"));
 }
 

@@ -6,6 +6,7 @@
 #include "message/address.h"
 #include "message/address_list.h"
 #include "message/charset.h"
+#include "message/fields.h"
 
 enum {
 	FOLD_COLUMN = 76,
@@ -20,66 +21,22 @@ enum {
 	CUT_MAX = MESSAGE_LINE_MAX - NAME_ROOM,
 };
 
-/* What a field holds. */
-enum field_class {
-	FIELD_TEXT,      /* anything that is not listed */
-	FIELD_PHRASES,   /* words, commas between them */
-	FIELD_ADDRESSES, /* RFC 5322 section 3.4 */
-	FIELD_PARAMS,    /* RFC 2045 section 5.1 */
-	FIELD_MACHINE,   /* tokens, ids, dates: no place for 8-bit bytes */
-};
-
-struct field_kind {
-	const char *name;
-	enum field_class class;
-};
-
-static const struct field_kind field_kinds[] = {
-	{ "From", FIELD_ADDRESSES },
-	{ "Sender", FIELD_ADDRESSES },
-	{ "Reply-To", FIELD_ADDRESSES },
-	{ "To", FIELD_ADDRESSES },
-	{ "Cc", FIELD_ADDRESSES },
-	{ "Bcc", FIELD_ADDRESSES },
-	{ "Resent-From", FIELD_ADDRESSES },
-	{ "Resent-Sender", FIELD_ADDRESSES },
-	{ "Resent-Reply-To", FIELD_ADDRESSES },
-	{ "Resent-To", FIELD_ADDRESSES },
-	{ "Resent-Cc", FIELD_ADDRESSES },
-	{ "Resent-Bcc", FIELD_ADDRESSES },
-	{ "Disposition-Notification-To", FIELD_ADDRESSES },
-	{ "Mail-Followup-To", FIELD_ADDRESSES },
-	{ "Mail-Reply-To", FIELD_ADDRESSES },
-	{ "Keywords", FIELD_PHRASES },
-	{ "Content-Type", FIELD_PARAMS },
-	{ "Content-Disposition", FIELD_PARAMS },
-	{ "Date", FIELD_MACHINE },
-	{ "Message-ID", FIELD_MACHINE },
-	{ "In-Reply-To", FIELD_MACHINE },
-	{ "References", FIELD_MACHINE },
-	{ "Resent-Date", FIELD_MACHINE },
-	{ "Resent-Message-ID", FIELD_MACHINE },
-	{ "Received", FIELD_MACHINE },
-	{ "Return-Path", FIELD_MACHINE },
-	{ "MIME-Version", FIELD_MACHINE },
-	{ "Content-Transfer-Encoding", FIELD_MACHINE },
-	{ "Content-ID", FIELD_MACHINE },
-	{ "Content-MD5", FIELD_MACHINE },
-	{ "Content-Language", FIELD_MACHINE },
-	{ "DKIM-Signature", FIELD_MACHINE },
-	{ "Authentication-Results", FIELD_MACHINE },
-	{ "ARC-Seal", FIELD_MACHINE },
-	{ "ARC-Message-Signature", FIELD_MACHINE },
-	{ "ARC-Authentication-Results", FIELD_MACHINE },
-};
-
-static enum field_class class_of(struct slice name)
+/* Where there is no place for text all types are alike. */
+static enum field_type class_of(struct slice name)
 {
-	for (size_t i = 0; i < sizeof(field_kinds) / sizeof(field_kinds[0]); i++) {
-		if (slice_equal_nocase(name, slice_from_str(field_kinds[i].name)))
-			return field_kinds[i].class;
+	const struct field_info *info = field_find(name);
+	switch (info ? info->type : FIELD_TEXT) {
+	case FIELD_TEXT:
+		return FIELD_TEXT;
+	case FIELD_PHRASES:
+		return FIELD_PHRASES;
+	case FIELD_ADDRESSES:
+		return FIELD_ADDRESSES;
+	case FIELD_PARAMS:
+		return FIELD_PARAMS;
+	default:
+		return FIELD_MACHINE;
 	}
-	return FIELD_TEXT;
 }
 
 struct mender {
@@ -115,7 +72,7 @@ static void emit_folded(struct mender *m, struct slice space, struct slice text)
 
 /* Where a line that is too long can be cut: in front of a space, or (there the new line needs one)
  * behind a byte that separates. 0: nowhere. */
-static size_t cut_of(struct slice line, enum field_class class, bool *needs_space)
+static size_t cut_of(struct slice line, enum field_type class, bool *needs_space)
 {
 	for (size_t i = CUT_MAX; i > 1; i--) {
 		/* No line of nothing but space. */
@@ -134,7 +91,7 @@ static size_t cut_of(struct slice line, enum field_class class, bool *needs_spac
 }
 
 /* One line with its end; spaces at the end of a long one mean nothing. */
-static void put_line(struct mender *m, struct slice line, enum field_class class)
+static void put_line(struct mender *m, struct slice line, enum field_type class)
 {
 	struct slice trimmed = slice_trim(line);
 	struct slice rest = slice_sub(line, 0, (size_t)(trimmed.data - line.data) + trimmed.len);
@@ -167,7 +124,7 @@ static bool has_long_line(struct slice bytes, size_t max)
 }
 
 /* As it is, but for lines that are too long. */
-static void put_lines(struct mender *m, struct slice bytes, enum field_class class)
+static void put_lines(struct mender *m, struct slice bytes, enum field_type class)
 {
 	size_t room = class == FIELD_ADDRESSES ? NAME_ROOM : 0;
 	if (!has_long_line(bytes, MESSAGE_LINE_MAX - room)) {
@@ -461,8 +418,7 @@ static void put_params(struct mender *m, struct slice value)
 
 /* --- the field ----------------------------------------------------------------------- */
 
-static bool needs_words(const struct mender *m, const struct header_field *f,
-                        enum field_class class)
+static bool needs_words(const struct mender *m, const struct header_field *f, enum field_type class)
 {
 	if (!m->how->utf8 && !slice_is_ascii(f->value))
 		return true;
@@ -477,7 +433,7 @@ static bool needs_words(const struct mender *m, const struct header_field *f,
 	return false;
 }
 
-static void put_value(struct mender *m, const struct header_field *f, enum field_class class)
+static void put_value(struct mender *m, const struct header_field *f, enum field_type class)
 {
 	switch (class) {
 	case FIELD_PHRASES:
@@ -499,7 +455,7 @@ int header_mend(struct arena *scratch, const struct header_field *field,
                 const struct header_mending *how, struct outlet *out)
 {
 	struct mender m = { .scratch = scratch, .how = how, .out = out };
-	enum field_class class = field->name.len > 0 ? class_of(field->name) : FIELD_MACHINE;
+	enum field_type class = field->name.len > 0 ? class_of(field->name) : FIELD_MACHINE;
 	bool words = needs_words(&m, field, class) ||
 	             (class == FIELD_PARAMS && has_long_line(field->whole, MESSAGE_LINE_MAX));
 	if (class != FIELD_ADDRESSES && !words) {

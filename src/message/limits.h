@@ -2,7 +2,7 @@
  *
  * No message is refused because of these: what lies beyond a limit is opaque (it is kept and
  * counted, but not taken apart), so that every message costs time and memory in proportion to
- * its size at most. */
+ * its size at most. The section message of the configuration sets them. */
 #ifndef VEREDUS_MESSAGE_LIMITS_H
 #define VEREDUS_MESSAGE_LIMITS_H
 
@@ -14,10 +14,10 @@
 struct message_limits {
 	size_t header_bytes;  /* of one header (of the message or of a part) that are read */
 	size_t value_bytes;   /* of one field that are taken apart; the rest is ignored */
-	size_t depth;         /* multipart and message/rfc822 levels, at most MESSAGE_DEPTH_MAX */
-	size_t parts;         /* in one message, containers included */
-	size_t addresses;     /* in all fields of one envelope */
-	size_t parameters;    /* of one Content-Type or Content-Disposition */
+	unsigned depth;       /* multipart and message/rfc822 levels, at most MESSAGE_DEPTH_MAX */
+	unsigned parts;       /* in one message, containers included */
+	unsigned addresses;   /* in all fields of one envelope */
+	unsigned parameters;  /* of one Content-Type or Content-Disposition */
 	size_t summary_bytes; /* of ENVELOPE, and of BODYSTRUCTURE; larger ones are cut */
 };
 

@@ -7,9 +7,6 @@
 
 #include "message/mime_header.h"
 
-/* RFC 2046 section 5.1.1 allows 70 characters; longer ones are found. */
-#define BOUNDARY_MAX 200
-
 struct open_part {
 	struct mime_part *part;
 	struct mime_part *last; /* child */
@@ -145,7 +142,7 @@ static struct slice boundary_of(struct arena *arena, const struct mime_part *par
 		header_param_find(arena, part->params, part->param_count, SLICE("boundary"),
 		                  &value);
 	value = slice_trim(value);
-	return value.len <= BOUNDARY_MAX ? value : SLICE_EMPTY;
+	return value.len <= MIME_BOUNDARY_MAX ? value : SLICE_EMPTY;
 }
 
 /* Beyond the limits a container is a leaf, and looks like one. */

@@ -9,6 +9,9 @@
 #include "message/header.h"
 #include "message/limits.h"
 
+/* RFC 2046 section 5.1.1 allows 70 octets; longer ones are found. */
+enum { MIME_BOUNDARY_MAX = 200 };
+
 enum mime_kind {
 	MIME_LEAF,      /* anything that is not taken apart */
 	MIME_MULTIPART, /* has children, at least one */

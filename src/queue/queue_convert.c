@@ -26,6 +26,7 @@ static unsigned goals_of(const struct queue_job *job, unsigned extensions)
 
 struct conversion {
 	struct queue_message_form *form;
+	const struct message_limits *limits;
 	unsigned goals;
 	int result;
 };
@@ -40,7 +41,7 @@ static void convert(void *arg)
 	if (!(c->goals & RECODE_BINARY) && slice_is_ascii(bytes))
 		return;
 	arena = arena_new();
-	c->result = recode_plan(arena, bytes, &MESSAGE_LIMITS_DEFAULT, c->goals, &plan);
+	c->result = recode_plan(arena, bytes, c->limits, c->goals, &plan);
 	/* Its signature would be wrong then, and the message worth less than a report about it. */
 	if (c->result > 0 && header_find(bytes, SLICE("DKIM-Signature"), &signature))
 		c->result = -EOPNOTSUPP;
@@ -53,7 +54,9 @@ static void convert(void *arg)
 int queue_message_form(const struct config *config, const struct queue_job *job,
                        unsigned extensions, struct slice bytes, struct queue_message_form *out)
 {
-	struct conversion c = { .form = out, .goals = goals_of(job, extensions) };
+	struct conversion c = { .form = out,
+		                .limits = &config->message,
+		                .goals = goals_of(job, extensions) };
 	*out = (struct queue_message_form){ .bytes = bytes,
 		                            .body_8bit = job->body_8bit,
 		                            .body_binary = job->body_binary };

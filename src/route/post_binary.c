@@ -17,6 +17,7 @@
 
 struct text_form {
 	struct slice message;
+	const struct message_limits *limits;
 	struct spool spool;
 	int changes; /* or a negative errno */
 };
@@ -26,7 +27,7 @@ static void text_form_make(void *arg)
 	struct text_form *f = arg;
 	struct arena *arena = arena_new();
 	struct recode *plan;
-	f->changes = recode_plan(arena, f->message, &MESSAGE_LIMITS_DEFAULT, RECODE_BINARY, &plan);
+	f->changes = recode_plan(arena, f->message, f->limits, RECODE_BINARY, &plan);
 	if (f->changes > 0 && recode_write(plan, NULL, NULL, spool_add, &f->spool) < 0)
 		f->changes = -EIO;
 	arena_free(arena);
@@ -106,7 +107,7 @@ enum post_result post_deliver_binary(struct post *p, const struct post_client *c
 		return result_of(rc);
 	if (rc == 0)
 		return post_deliver_to(p, client, envelope, trace, message, POST_ALL, queue_id_out);
-	struct text_form f = { .message = message };
+	struct text_form f = { .message = message, .limits = &config->message };
 	spool_create(&f.spool, config->dir, (size_t)config->smtp.memory_bytes,
 	             GROWTH * message.len + MORE_BYTES, 0);
 	if (message.len > OFFLOAD_BYTES)

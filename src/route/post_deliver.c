@@ -473,7 +473,7 @@ static int delivery_check_and_commit(struct db *db, void *arg)
 static void delivery_summarise(void *arg)
 {
 	struct delivery *d = arg;
-	message_summarise(d->message, &MESSAGE_LIMITS_DEFAULT, d->arena, &d->summary);
+	message_summarise(d->message, &d->post->config.config->message, d->arena, &d->summary);
 }
 
 static void delivery_begin(struct delivery *d, struct slice trace)

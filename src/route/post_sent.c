@@ -27,13 +27,13 @@ static int read_wish(struct db *db, void *arg)
 }
 
 /* ENVELOPE with the Bcc fields; the structure is that of the message. */
-static struct slice envelope_of(struct post_sent *sent, const struct message_summary *summary)
+static struct slice envelope_of(struct post_sent *sent, const struct message_limits *limits,
+                                const struct message_summary *summary)
 {
 	const struct slice header[] = { sent->parts[0],
 		                        slice_sub(sent->parts[1], 0, summary->header_size) };
 	struct message_summary with_bcc;
-	message_summarise(arena_concat(sent->arena, header, 2), &MESSAGE_LIMITS_DEFAULT,
-	                  sent->arena, &with_bcc);
+	message_summarise(arena_concat(sent->arena, header, 2), limits, sent->arena, &with_bcc);
 	return with_bcc.envelope;
 }
 
@@ -71,7 +71,7 @@ struct post_sent *post_sent_new(struct post *p, struct arena *arena,
 	};
 	if (sent->own_blob) {
 		sent->row.size_bytes = envelope->bcc.len + message.len;
-		sent->row.envelope = envelope_of(sent, summary);
+		sent->row.envelope = envelope_of(sent, &p->config.config->message, summary);
 		note_add_at(&sent->note, now_ms);
 		note_add_to(&sent->note, sent->address, sent->name);
 	}
@@ -101,7 +101,7 @@ static int file_copy(struct db *db, struct post_sent *sent, int64_t mailbox_id, 
 
 int post_sent_commit(struct db *db, struct post_sent *sent, int64_t blob_id)
 {
-	struct mailbox_info to;
+	struct mailbox_info to = { 0 };
 	uint32_t uid;
 	sent->mailbox_id = 0;
 	int rc = mailbox_check_quota(db, sent->account_id, sent->row.size_bytes);

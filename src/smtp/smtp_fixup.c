@@ -13,8 +13,6 @@ enum {
 	GROWTH = 2,                 /* what encoding may make of a message that is not too big */
 };
 
-static const struct message_limits limits = MESSAGE_LIMITS_DEFAULT;
-
 bool smtp_is_submission(const struct smtp_session *s)
 {
 	return s->context->kind == LISTENER_SUBMISSION ||
@@ -114,7 +112,7 @@ static struct fixup fixup_of(struct smtp_session *s, struct slice message, struc
 		.now = date_local(clock_wall_ms() / 1000),
 		.smtputf8 = t->smtputf8,
 		.any_line = t->body_binary,
-		.limits = &limits,
+		.limits = &s->config->message,
 	};
 	fixup_claim(arena, message, &claim);
 	if (account.len > 0 && author.len > 0 && needs_sender(s, &claim, f.domain))
