@@ -145,6 +145,19 @@ def refused(server, text, mechanism="OAUTHBEARER"):
     return code == 535 and reason["status"]
 
 
+def test_metrics(server, issuer):
+    def counted():
+        command = ["curl", "-s", "--unix-socket", server.dir / "control.sock", "http://x/metrics"]
+        text = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+        return {match[1]: int(match[2]) for match in re.finditer(
+            r'logins_by_mechanism_total\{mechanism="XOAUTH2",result="(\w+)"\} (\d+)', text)}
+
+    before = counted()
+    assert smtp_login(server, "XOAUTH2", xoauth2(token(issuer.keys[1])))[0] == 235
+    assert smtp_login(server, "XOAUTH2", xoauth2("x"))[0] == 535
+    assert counted() == {result: count + 1 for result, count in before.items()}
+
+
 def test_claims(server, issuer):
     now = int(time.time())
     for status, changes in [

@@ -133,6 +133,23 @@ static void print_store(const struct store *store, struct buf *out)
 	      store_failed(store));
 }
 
+static void print_mechanisms(const struct auth *auth, struct buf *out)
+{
+	struct auth_mechanism_counts c;
+	head(out, "logins_by_mechanism_total", "counter", "Attempts by SASL mechanism.");
+	for (size_t i = 0; auth_mechanism_counts(auth, i, &c); i++) {
+		buf_printf(
+			out,
+			"veredus_logins_by_mechanism_total{mechanism=\"%s\",result=\"accepted\"} "
+			"%llu\n",
+			c.mechanism, (unsigned long long)c.accepted);
+		buf_printf(out,
+		           "veredus_logins_by_mechanism_total{mechanism=\"%s\",result=\"refused\"} "
+		           "%llu\n",
+		           c.mechanism, (unsigned long long)c.refused);
+	}
+}
+
 static void print_auth(const struct auth *auth, struct buf *out)
 {
 	struct auth_counts c = auth_counts(auth);
@@ -143,6 +160,7 @@ static void print_auth(const struct auth *auth, struct buf *out)
 	labelled(out, "logins_total", "result", "throttled", c.throttled);
 	gauge(out, "logins_waiting", "Logins whose answer waits, because of failures.",
 	      (double)c.waiting);
+	print_mechanisms(auth, out);
 }
 
 /* A text of the operator's as the value of a label. */

@@ -103,6 +103,11 @@ struct auth_counts auth_counts(const struct auth *a)
 		                     .waiting = auth_toll_waiting(a->toll) };
 }
 
+bool auth_mechanism_counts(const struct auth *a, size_t i, struct auth_mechanism_counts *out)
+{
+	return sasl_counts(&a->sasl, i, out);
+}
+
 void auth_set_kerberos(struct auth *a, struct kerberos *k) { a->kerberos = k; }
 
 const struct kerberos *auth_kerberos(const struct auth *a) { return a->kerberos; }
@@ -448,12 +453,15 @@ enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
 	struct slice shown = slice_sub(name, 0, NAME_MAX_BYTES);
 	if (result == AUTH_OK) {
 		result = conclude_success(a, client, name);
-		if (result == AUTH_OK)
-			log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
-			         kv_str("service", service), kv_str("mechanism", mechanism));
+		if (result != AUTH_OK)
+			return result;
+		sasl_count(&a->sasl, mechanism, true);
+		log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
+		         kv_str("service", service), kv_str("mechanism", mechanism));
 	} else if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK || result == AUTH_EXPIRED) {
 		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", ip),
 		         kv_str("service", service), kv_str("mechanism", mechanism));
+		sasl_count(&a->sasl, mechanism, false);
 		result = conclude_failure(a, client, name, result);
 	} else if (result == AUTH_UNAVAILABLE) {
 		a->unavailable++;

@@ -32,6 +32,13 @@ struct auth_counts {
 };
 /* [any thread] */
 struct auth_counts auth_counts(const struct auth *a);
+/* The same by mechanism, in the order in which they are announced, and then "login" for IMAP LOGIN
+ * and POP3 PASS. False: there is no i-th. [any thread] */
+struct auth_mechanism_counts {
+	const char *mechanism;
+	uint64_t accepted, refused;
+};
+bool auth_mechanism_counts(const struct auth *a, size_t i, struct auth_mechanism_counts *out);
 /* Keeps what strangers are shown the same from start to start: the installation's key, in a file
  * that is made if it is not there. Without this call the key dies with the process. 0; -EINVAL: no
  * key is in it; or what the system said. Before the first exchange. */

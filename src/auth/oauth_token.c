@@ -289,9 +289,10 @@ static const char *check_parties(const struct oauth_rules *rules, const json_t *
 static const char *check_name(const struct oauth_rules *rules, const json_t *claims,
                               const char **name_out)
 {
-	*name_out = text_of(claims, rules->account_claim);
-	if (!*name_out || !**name_out)
+	const char *name = text_of(claims, rules->account_claim);
+	if (!name || !*name)
 		return "nobody is named in it";
+	*name_out = name;
 	/* An address that somebody has merely typed (OpenID Connect Core section 5.1); some write
 	 * the truth as a text. */
 	const json_t *verified = json_object_get(claims, "email_verified");

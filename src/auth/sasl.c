@@ -57,6 +57,8 @@ enum {
 	STEPS_MAX = 8, /* no mechanism has as many: a client goes round in circles */
 };
 
+_Static_assert((int)MECHANISMS <= (int)SASL_MECHANISMS_MAX, "a mechanism would not be counted");
+
 /* --- what is offered -------------------------------------------------------------------- */
 
 static bool is_offered(const struct sasl_mechanism *m, unsigned offer)
@@ -178,6 +180,32 @@ void sasl_close(struct sasl *s)
 		gsasl_done(s->gsasl);
 	for (unsigned offer = 0; offer < SASL_OFFERS; offer++)
 		free(s->names[offer]);
+}
+
+/* Behind the last mechanism is what none was needed for. */
+static size_t count_place(size_t i) { return i < MECHANISMS ? i : SASL_MECHANISMS_MAX; }
+
+void sasl_count(struct sasl *s, const char *mechanism, bool accepted)
+{
+	size_t i = 0;
+	while (i < MECHANISMS &&
+	       !slice_equal(slice_from_str(mechanism), slice_from_str(mechanisms[i].name)))
+		i++;
+	struct sasl_counts *c = &s->counts[count_place(i)];
+	if (accepted)
+		c->accepted++;
+	else
+		c->refused++;
+}
+
+bool sasl_counts(const struct sasl *s, size_t i, struct auth_mechanism_counts *out)
+{
+	if (i > MECHANISMS)
+		return false;
+	const struct sasl_counts *c = &s->counts[count_place(i)];
+	*out = (struct auth_mechanism_counts){ i < MECHANISMS ? mechanisms[i].name : "login",
+		                               c->accepted, c->refused };
+	return true;
 }
 
 /* --- an exchange ------------------------------------------------------------------------- */

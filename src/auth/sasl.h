@@ -62,13 +62,22 @@ struct auth_exchange {
 	struct auth_identity identity;
 };
 
+enum { SASL_MECHANISMS_MAX = 20 };
+struct sasl_counts {
+	_Atomic uint64_t accepted, refused;
+};
+
 struct sasl {
 	Gsasl *gsasl;
-	char *names[SASL_OFFERS]; /* to announce */
+	struct sasl_counts counts[SASL_MECHANISMS_MAX + 1]; /* the last: none, name and password */
+	char *names[SASL_OFFERS];                           /* to announce */
 };
 
 int sasl_open(struct sasl *out);
 void sasl_close(struct sasl *s);
+void sasl_count(struct sasl *s, const char *mechanism, bool accepted);
+/* As auth_mechanism_counts(). */
+bool sasl_counts(const struct sasl *s, size_t i, struct auth_mechanism_counts *out);
 
 /* Who is behind a name and password; see auth_login(), without its pause and log. */
 enum auth_result auth_check(struct auth *a, struct arena *arena, const struct auth_client *client,
