@@ -11,7 +11,7 @@ import time
 import urllib.parse
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 ISSUER = "https://id.example.test"
@@ -29,9 +29,9 @@ def number(value, size=None):
 
 
 class RsaKey:
-    def __init__(self, kid, algorithm="RS256"):
+    def __init__(self, kid, algorithm="RS256", bits=2048):
         self.kid, self.algorithm = kid, algorithm
-        self.key = rsa.generate_private_key(65537, 2048)
+        self.key = rsa.generate_private_key(65537, bits)
 
     def public(self):
         numbers = self.key.public_key().public_numbers()
@@ -48,20 +48,39 @@ class RsaKey:
 
 
 class EcKey:
-    algorithm = "ES256"
+    KINDS = {"ES256": ("P-256", ec.SECP256R1, hashes.SHA256, 32),
+             "ES384": ("P-384", ec.SECP384R1, hashes.SHA384, 48),
+             "ES512": ("P-521", ec.SECP521R1, hashes.SHA512, 66)}
 
-    def __init__(self, kid):
-        self.kid = kid
-        self.key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, kid, algorithm="ES256"):
+        self.kid, self.algorithm = kid, algorithm
+        self.curve, group, self.hash, self.size = self.KINDS[algorithm]
+        self.key = ec.generate_private_key(group())
 
     def public(self):
         numbers = self.key.public_key().public_numbers()
-        return {"kty": "EC", "crv": "P-256", "kid": self.kid, "alg": "ES256",
-                "x": number(numbers.x, 32), "y": number(numbers.y, 32)}
+        return {"kty": "EC", "crv": self.curve, "kid": self.kid, "alg": self.algorithm,
+                "x": number(numbers.x, self.size), "y": number(numbers.y, self.size)}
 
     def sign(self, data):
-        r, s = decode_dss_signature(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        r, s = decode_dss_signature(self.key.sign(data, ec.ECDSA(self.hash())))
+        return r.to_bytes(self.size, "big") + s.to_bytes(self.size, "big")
+
+
+class EdKey:
+    algorithm = "EdDSA"
+
+    def __init__(self, kid):
+        self.kid = kid
+        self.key = ed25519.Ed25519PrivateKey.generate()
+
+    def public(self):
+        raw = self.key.public_key().public_bytes(serialization.Encoding.Raw,
+                                                 serialization.PublicFormat.Raw)
+        return {"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "x": b64(raw)}
+
+    def sign(self, data):
+        return self.key.sign(data)
 
 
 def claims(**changes):

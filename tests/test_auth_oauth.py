@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import _factory, wait_for
-from issuer import CLIENT, ISSUER, EcKey, Issuer, RsaKey, b64, claims, token, token_by_secret
+from issuer import CLIENT, ISSUER, EcKey, EdKey, Issuer, RsaKey, b64, claims, token, token_by_secret
 
 RULES = f'issuer = "{ISSUER}" audience = mail scope = mail'
 FAST = "auth { refusal-pause = 10ms failure-wait-max = 0 } smtp { max-login-failures = 1000 }"
@@ -21,7 +21,8 @@ FAST = "auth { refusal-pause = 10ms failure-wait-max = 0 } smtp { max-login-fail
 @pytest.fixture(scope="module")
 def issuer():
     issuer = Issuer()
-    issuer.keys = [RsaKey("rsa"), EcKey("ec"), RsaKey("pss", "PS256"),
+    issuer.keys = [RsaKey("rsa"), EcKey("ec"), RsaKey("pss", "PS256"), EcKey("ec384", "ES384"),
+                   EcKey("ec521", "ES512"), EdKey("ed"), RsaKey("short", bits=1024),
                    {"kty": "oct", "kid": "shared", "k": b64(b"a secret that everybody knows")},
                    {"kty": "nonsense"}]
     yield issuer
@@ -125,7 +126,7 @@ MECHANISMS = pytest.mark.parametrize("mechanism", list(MESSAGES))
 @MECHANISMS
 def test_logins(server, issuer, login, mechanism):
     message = MESSAGES[mechanism]
-    for key in issuer.keys[:3]:
+    for key in issuer.keys[:6]:
         assert login(server, mechanism, message(token(key), "alice@example.test")) == (235, None)
     good = token(issuer.keys[1], email="Bob@Example.test")
     assert login(server, mechanism, message(good), initial=False) == (235, None)
@@ -190,7 +191,7 @@ def test_forged_tokens(server, issuer):
     stranger, other = RsaKey("rsa"), EcKey("nobody")
     for text in [
             token(stranger),                                       # the name of a key of ours
-            token(other),
+            token(other), token(issuer.keys[6]),
             f"{b64({'alg': 'none'})}.{body}.", f"{b64({'alg': 'none'})}.{body}.{signature}",
             f"{b64({'alg': 'None', 'kid': 'rsa'})}.{body}.{signature}",
             token_by_secret(rsa.pem(), "rsa"), token_by_secret(rsa.pem(), None),
@@ -201,6 +202,8 @@ def test_forged_tokens(server, issuer):
             token(rsa, header={"alg": None}), token(rsa, header={"alg": ["RS256"]}),
             f"{head}.{b64(claims(email='bob@example.test'))}.{signature}",
             f"{head}.{body}", f"{head}.{body}.", f"{head}..{signature}", f".{body}.{signature}",
+            f"{head}A.{body}.{signature}", f"{head}.{body}A.{signature}",
+            f"{head}.{body}.{signature}A", f"{head}.{body}.{signature}=", f"{head}.{body}.A",
             f"{head}.{body}.{signature}.x", f"{head}.{body}.{signature[:-8]}", "...", "x.y.z", "x",
             token(rsa, body=b"[]"), token(rsa, body=b"no json"), token(rsa, body=b"[" * 5000)]:
         assert refused(server, text) == "invalid_token", text[:200]

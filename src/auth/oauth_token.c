@@ -1,13 +1,14 @@
 #include "auth/oauth_token.h"
 
-#include <cjose/cjose.h>
 #include <errno.h>
 #include <stdatomic.h>
+
+#include "auth/jwk.h"
 
 enum { TOKEN_MAX_BYTES = 16 * 1024 };
 
 struct key {
-	cjose_jwk_t *jwk;
+	EVP_PKEY *key;
 	char *id;        /* NULL: it has none */
 	char *algorithm; /* NULL: any that fits it */
 };
@@ -16,23 +17,6 @@ struct oauth_keys {
 	atomic_int references;
 	size_t count;
 	struct key keys[OAUTH_KEYS_MAX];
-};
-
-/* curve: of those by an elliptic curve (RFC 7518 section 3.4). */
-static const struct algorithm {
-	const char *name;
-	cjose_jwk_kty_t kind;
-	cjose_jwk_ec_curve curve;
-} algorithms[] = {
-	{ "RS256", CJOSE_JWK_KTY_RSA, 0 },
-	{ "RS384", CJOSE_JWK_KTY_RSA, 0 },
-	{ "RS512", CJOSE_JWK_KTY_RSA, 0 },
-	{ "PS256", CJOSE_JWK_KTY_RSA, 0 },
-	{ "PS384", CJOSE_JWK_KTY_RSA, 0 },
-	{ "PS512", CJOSE_JWK_KTY_RSA, 0 },
-	{ "ES256", CJOSE_JWK_KTY_EC, CJOSE_JWK_EC_P_256 },
-	{ "ES384", CJOSE_JWK_KTY_EC, CJOSE_JWK_EC_P_384 },
-	{ "ES512", CJOSE_JWK_KTY_EC, CJOSE_JWK_EC_P_521 },
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -49,20 +33,15 @@ static bool same(const char *a, const char *b)
 
 static char *copy(const char *text) { return text ? mem_str(slice_from_str(text)) : NULL; }
 
-static void add_key(struct oauth_keys *keys, json_t *given)
+static void add_key(struct oauth_keys *keys, struct arena *arena, const json_t *given)
 {
-	cjose_err error;
 	const char *use = text_of(given, "use");
 	if ((use && !same(use, "sig")) || keys->count == OAUTH_KEYS_MAX)
 		return;
-	cjose_jwk_t *jwk = cjose_jwk_import_json((cjose_header_t *)given, &error);
-	if (!jwk)
+	EVP_PKEY *key = jwk_read(arena, given);
+	if (!key)
 		return;
-	if (cjose_jwk_get_kty(jwk, &error) == CJOSE_JWK_KTY_OCT) {
-		cjose_jwk_release(jwk);
-		return;
-	}
-	keys->keys[keys->count++] = (struct key){ .jwk = jwk,
+	keys->keys[keys->count++] = (struct key){ .key = key,
 		                                  .id = copy(text_of(given, "kid")),
 		                                  .algorithm = copy(text_of(given, "alg")) };
 }
@@ -70,6 +49,7 @@ static void add_key(struct oauth_keys *keys, json_t *given)
 int oauth_keys_read(struct slice json, struct oauth_keys **out)
 {
 	struct oauth_keys *keys;
+	struct arena *arena;
 	size_t index;
 	json_t *given;
 	if (json.len > OAUTH_KEYS_MAX_BYTES)
@@ -77,7 +57,12 @@ int oauth_keys_read(struct slice json, struct oauth_keys **out)
 	json_t *set = json_loadb(json.data, json.len, JSON_REJECT_DUPLICATES, NULL);
 	keys = mem_zero(1, sizeof(*keys));
 	atomic_store(&keys->references, 1);
-	json_array_foreach(json_object_get(set, "keys"), index, given) add_key(keys, given);
+	arena = arena_new();
+	json_array_foreach(json_object_get(set, "keys"), index, given)
+	{
+		add_key(keys, arena, given);
+	}
+	arena_free(arena);
 	json_decref(set);
 	if (keys->count == 0) {
 		oauth_keys_release(keys);
@@ -98,7 +83,7 @@ void oauth_keys_release(struct oauth_keys *keys)
 	if (!keys || atomic_fetch_sub(&keys->references, 1) > 1)
 		return;
 	for (size_t i = 0; i < keys->count; i++) {
-		cjose_jwk_release(keys->keys[i].jwk);
+		EVP_PKEY_free(keys->keys[i].key);
 		free(keys->keys[i].id);
 		free(keys->keys[i].algorithm);
 	}
@@ -109,96 +94,76 @@ size_t oauth_keys_count(const struct oauth_keys *keys) { return keys->count; }
 
 /* --- signatures --------------------------------------------------------------------------- */
 
-static const struct algorithm *find_algorithm(const char *name)
+/* header.claims.signature                                      RFC 7515 section 3.1 */
+struct parts {
+	struct slice header, claims, signature;
+	struct slice is_signed; /* as it stands there: header.claims */
+};
+
+static bool read_parts(struct arena *a, struct slice token, struct parts *out)
 {
-	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
-		if (same(name, algorithms[i].name))
-			return &algorithms[i];
-	}
+	struct slice rest = token;
+	if (token.len == 0 || token.len > TOKEN_MAX_BYTES)
+		return false;
+	struct slice header = slice_split(&rest, '.'), claims = slice_split(&rest, '.');
+	out->is_signed = slice_sub(token, 0, header.len + 1 + claims.len);
+	return rest.len > 0 && jwk_decode(a, header, &out->header) &&
+	       jwk_decode(a, claims, &out->claims) && jwk_decode(a, rest, &out->signature) &&
+	       out->header.len > 0 && out->claims.len > 0 && out->signature.len > 0;
+}
+
+static json_t *read_object(struct slice text)
+{
+	json_t *object = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(object))
+		return object;
+	json_decref(object);
 	return NULL;
 }
 
-static bool fits(const struct key *key, const struct algorithm *algorithm, const char *id)
-{
-	cjose_err error;
-	if (id && !same(key->id, id))
-		return false;
-	if (key->algorithm && !same(key->algorithm, algorithm->name))
-		return false;
-	return cjose_jwk_get_kty(key->jwk, &error) == algorithm->kind &&
-	       (algorithm->kind != CJOSE_JWK_KTY_EC ||
-	        cjose_jwk_EC_get_curve(key->jwk, &error) == algorithm->curve);
-}
-
 /* By any of the keys that fit: a token need not say by which. */
-static int verify_signature(const struct oauth_keys *keys, cjose_jws_t *jws)
+static int verify_signature(const struct oauth_keys *keys, const json_t *header,
+                            const struct parts *parts)
 {
-	const json_t *header = (const json_t *)cjose_jws_get_protected(jws);
-	const struct algorithm *algorithm = find_algorithm(text_of(header, "alg"));
+	const struct jwk_algorithm *algorithm = jwk_algorithm(text_of(header, "alg"));
 	const char *id = text_of(header, "kid");
 	int rc = -ENOKEY;
-	cjose_err error;
 	/* What must be understood (RFC 7515 section 4.1.11) is not. */
 	if (!algorithm || json_object_get(header, "crit"))
 		return -EINVAL;
 	for (size_t i = 0; i < keys->count; i++) {
-		if (!fits(&keys->keys[i], algorithm, id))
+		const struct key *key = &keys->keys[i];
+		if ((id && !same(key->id, id)) || !jwk_fits(key->key, algorithm) ||
+		    (key->algorithm && jwk_algorithm(key->algorithm) != algorithm))
 			continue;
-		if (cjose_jws_verify(jws, keys->keys[i].jwk, &error))
+		if (jwk_verify(key->key, algorithm, parts->is_signed, parts->signature))
 			return 0;
 		rc = -EACCES;
 	}
 	return rc;
 }
 
-static bool is_compact(char c) { return byte_is_alnum(c) || c == '-' || c == '_' || c == '.'; }
-
-/* Three parts of base64url, none of them empty. */
-static bool looks_like_jwt(struct slice token)
+static int verify_parts(const struct oauth_keys *keys, const struct parts *parts, json_t **out)
 {
-	size_t parts = 0;
-	if (token.len == 0 || token.len > TOKEN_MAX_BYTES)
-		return false;
-	for (size_t i = 0; i < token.len; i++) {
-		if (!is_compact(token.data[i]))
-			return false;
-	}
-	while (token.len > 0 && parts <= 3) {
-		if (slice_split(&token, '.').len == 0)
-			return false;
-		parts++;
-	}
-	return parts == 3;
-}
-
-static int read_claims(cjose_jws_t *jws, json_t **out)
-{
-	cjose_err error;
-	uint8_t *text;
-	size_t len;
-	if (!cjose_jws_get_plaintext(jws, &text, &len, &error))
+	json_t *header = read_object(parts->header);
+	int rc = header ? verify_signature(keys, header, parts) : -EINVAL;
+	json_decref(header);
+	if (rc < 0)
+		return rc;
+	json_t *claims = read_object(parts->claims);
+	if (!claims)
 		return -EINVAL;
-	json_t *claims = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(claims)) {
-		json_decref(claims);
-		return -EINVAL;
-	}
 	*out = claims;
 	return 0;
 }
 
 int oauth_verify(const struct oauth_keys *keys, struct slice token, json_t **claims_out)
 {
-	cjose_err error;
-	if (!looks_like_jwt(token))
-		return -EINVAL;
-	cjose_jws_t *jws = cjose_jws_import(token.data, token.len, &error);
-	if (!jws)
-		return -EINVAL;
-	int rc = verify_signature(keys, jws);
-	if (rc == 0)
-		rc = read_claims(jws, claims_out);
-	cjose_jws_release(jws);
+	struct arena *arena = arena_new();
+	struct parts parts;
+	int rc = read_parts(arena, token, &parts) ? verify_parts(keys, &parts, claims_out)
+	                                          : -EINVAL;
+	arena_free(arena);
 	return rc;
 }
 

@@ -1,9 +1,8 @@
 /* Is this token good, and whose is it? Signed ones (JWT, RFC 7519) by the keys of who issues them
  * (JWKS, RFC 7517); and what any token claims. No I/O. [any thread]
  *
- * Signatures by RSA and by elliptic curves are taken (RS256 to RS512, PS256 to PS512, ES256 to
- * ES512). Those by a shared secret are not, and so no public key can be taken for one; nor is
- * "none". A key is used for its own kind of signature only. */
+ * Signatures by public keys are taken (jwk.h). Those by a shared secret are not, and so no public
+ * key can be taken for one; nor is "none". A key is used for its own kind of signature only. */
 #ifndef VEREDUS_AUTH_OAUTH_TOKEN_H
 #define VEREDUS_AUTH_OAUTH_TOKEN_H
 
