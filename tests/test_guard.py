@@ -360,7 +360,8 @@ def test_rates_and_a_restart(guarded):
         rule "few connections" { rate = "2 connections/1h per network" client = { 192.0.2.1 } }
         rule "few messages" { rate = "2 messages/1h per sender" sender = { "bulk@*" } }
         rule "few recipients" { rate = "3 recipients/1h" client = { "198.51.100.0/24" }
-                                verdict = reject reply = "550 5.7.1 Enough" }""")
+                                verdict = reject reply = "550 5.7.1 Enough" }
+        rule "stolen" { rate = "2 recipients/1h per account" }""")
     for _ in range(2):
         with Client(server) as c:
             assert c.line().startswith("220")
@@ -378,7 +379,14 @@ def test_rates_and_a_restart(guarded):
         c.hello().envelope()
         replies = [c.say("RCPT TO:<bob@example.test>") for _ in range(3)]
         assert [r[:3] for r in replies] == ["250", "250", "550"]
-    assert metric(server, "guard_over_rate_total") == 3
+    for user, last in (("alice", 450), ("bob", 250)):
+        with server.submission(user) as smtp:
+            smtp.mail(f"{user}@example.test")
+            assert smtp.rcpt("alice@example.test")[0] == 250
+            if user == "alice":
+                assert smtp.rcpt("someone@remote.test")[0] == 250
+            assert smtp.rcpt("other@remote.test")[0] == last
+    assert metric(server, "guard_over_rate_total") == 4
     for end in (server.stop, server.stop):
         end()
         server.start()

@@ -1,6 +1,7 @@
 #include "guard/guard.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,6 +12,7 @@ enum {
 	/* Sessions that are made to wait hold a stack each: beyond so many none is. */
 	SLOWED_MAX = 2000,
 	SLOW_MS_A_POINT = 100, /* beyond slow-score */
+	CREDIT_POINTS = 2,     /* of a message that was taken */
 };
 
 /* What a misstep weighs against ban-score (100). People mistype passwords, and lists have dead
@@ -26,7 +28,7 @@ static const struct {
 	[GUARD_BAD_PIPELINING] = { "bad_pipelining", 5 },
 	[GUARD_FLOOD] = { "flood", 2 },
 	[GUARD_HARVEST] = { "harvest", 3 },
-	[GUARD_NO_RELAY] = { "no_relay", 10 },
+	[GUARD_NO_RELAY] = { "no_relay", 5 },
 	[GUARD_REFUSED] = { "refused", 2 },
 };
 
@@ -130,7 +132,7 @@ static void log_ban(const struct guard_ban *ban)
 /* From slow-score on each misstep costs more than the one before. */
 static int64_t slowness(struct guard *g, double score)
 {
-	double over = score - g->config->guard.slow_score;
+	double over = ceil(score) - g->config->guard.slow_score;
 	if (over < 0 || atomic_load(&g->slowed_now) >= SLOWED_MAX)
 		return 0;
 	double ms = (over + 1) * SLOW_MS_A_POINT;
@@ -157,6 +159,12 @@ int64_t guard_note(struct guard *g, const struct net_address *client, enum guard
 	if (guard_bans_has(g->bans, client, clock_monotonic_ms()))
 		return -EACCES;
 	return slowness(g, score);
+}
+
+void guard_credit(struct guard *g, const struct net_address *client)
+{
+	if (g)
+		guard_bans_credit(g->bans, client, CREDIT_POINTS, clock_monotonic_ms());
 }
 
 int guard_pause(struct guard *g, int64_t ms)

@@ -67,7 +67,9 @@ int64_t guard_note(struct guard *g, const struct net_address *client, enum guard
 /* Lets the session wait so long, unless so many wait already that their stacks count. The usual
  * results of a wait. */
 int guard_pause(struct guard *g, int64_t ms);
-/* Both at once: 0, -EACCES or the result of the wait. */
+/* It left a message that was taken: who sends mail to people may err now and then. Cheap. */
+void guard_credit(struct guard *g, const struct net_address *client);
+/* Notes and waits: 0, -EACCES or the result of the wait. */
 int guard_weigh(struct guard *g, const struct net_address *client, enum guard_offence offence);
 
 /* May this client VRFY or EXPN now? If not, it has been noted (GUARD_HARVEST). */

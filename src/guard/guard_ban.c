@@ -34,7 +34,8 @@ struct guard_bans {
 	struct hash *scores, *bans;
 	size_t position;                /* in scores: of the walk that makes room */
 	unsigned of_bits[BITS_MAX + 1]; /* bans by the length of their prefix */
-	atomic_size_t ban_count;        /* read without the lock */
+	atomic_size_t ban_count;        /* read without the lock, as is score_count */
+	atomic_size_t score_count;
 };
 
 struct guard_bans *guard_bans_new(const struct guard_bans_config *config)
@@ -65,6 +66,12 @@ void guard_bans_free(struct guard_bans *b)
 	free_all(b->bans);
 	pthread_mutex_destroy(&b->lock);
 	free(b);
+}
+
+static void forget_score(struct guard_bans *b, struct slice key)
+{
+	free(hash_remove(b->scores, key));
+	atomic_store(&b->score_count, hash_count(b->scores));
 }
 
 static struct slice key_of(const struct net_network *n, char key[static KEY_BYTES])
@@ -178,7 +185,7 @@ int guard_bans_remove(struct guard_bans *b, const struct net_network *network, i
 		forget_entry(b, e);
 	while (e && hash_next(b->scores, &position, &key, &value)) {
 		if (lies_in(network, key))
-			free(hash_remove(b->scores, key));
+			forget_score(b, key);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return was_active ? 0 : -ENOENT;
@@ -243,10 +250,16 @@ static void make_room(struct guard_bans *b)
 	void *value;
 	while (hash_count(b->scores) >= b->config.max) {
 		if (hash_next(b->scores, &b->position, &key, &value))
-			free(hash_remove(b->scores, key));
+			forget_score(b, key);
 		else
 			b->position = 0;
 	}
+}
+
+static void decay(const struct guard_bans *b, struct score *s, int64_t now_ms)
+{
+	s->points *= exp2((double)(s->at_ms - now_ms) / (double)b->config.half_life_ms);
+	s->at_ms = now_ms;
 }
 
 static double add_points(struct guard_bans *b, const struct net_network *n, unsigned points,
@@ -259,11 +272,30 @@ static double add_points(struct guard_bans *b, const struct net_network *n, unsi
 		s = mem_zero(1, sizeof(*s));
 		s->at_ms = now_ms;
 		hash_put(b->scores, key_of(n, key), s);
+		atomic_store(&b->score_count, hash_count(b->scores));
 	}
-	s->points = s->points * exp2((double)(s->at_ms - now_ms) / (double)b->config.half_life_ms) +
-	            points;
-	s->at_ms = now_ms;
+	decay(b, s, now_ms);
+	s->points += points;
 	return s->points;
+}
+
+void guard_bans_credit(struct guard_bans *b, const struct net_address *client, unsigned points,
+                       int64_t now_ms)
+{
+	struct net_network n;
+	char key[KEY_BYTES];
+	if (atomic_load_explicit(&b->score_count, memory_order_relaxed) == 0 ||
+	    !net_network_of(client, b->config.bits_v4, b->config.bits_v6, &n))
+		return;
+	pthread_mutex_lock(&b->lock);
+	struct score *s = hash_find(b->scores, key_of(&n, key));
+	if (s) {
+		decay(b, s, now_ms);
+		s->points -= points;
+	}
+	if (s && s->points <= 0)
+		forget_score(b, key_of(&n, key));
+	pthread_mutex_unlock(&b->lock);
 }
 
 /* False when there are too many. The score begins anew. */
@@ -285,7 +317,7 @@ static bool ban(struct guard_bans *b, const struct net_network *n, const char *r
 	e->by_hand = false;
 	snprintf(e->reason, sizeof(e->reason), "%s", reason);
 	tell(e, now_ms, out);
-	free(hash_remove(b->scores, key_of(n, key)));
+	forget_score(b, key_of(n, key));
 	return true;
 }
 

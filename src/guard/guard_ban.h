@@ -43,6 +43,9 @@ bool guard_bans_has(struct guard_bans *b, const struct net_address *client, int6
 bool guard_bans_note(struct guard_bans *b, const struct net_address *client, unsigned points,
                      const char *reason, int64_t now_ms, double *score_out,
                      struct guard_ban *ban_out);
+/* Takes points away, and forgets a score that is none any more. Fast when nobody has one. */
+void guard_bans_credit(struct guard_bans *b, const struct net_address *client, unsigned points,
+                       int64_t now_ms);
 /* By hand, or from the store; replaces one of the same network. -ENOSPC: there are too many. */
 int guard_bans_put(struct guard_bans *b, const struct guard_ban *ban, int64_t now_ms);
 /* Lifts a ban, and forgets the scores of what lies in it. -ENOENT. */

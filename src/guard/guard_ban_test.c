@@ -60,6 +60,25 @@ static void scores_decay_and_ban(void **state)
 	guard_bans_free(b);
 }
 
+/* Who does well meanwhile is forgiven, down to nothing. */
+static void credit(void **state)
+{
+	struct guard_bans *b = guard_bans_new(&config);
+	struct net_address a = address("192.0.2.1");
+	struct guard_ban ban;
+	(void)state;
+	guard_bans_credit(b, &a, 50, 0);
+	assert_false(note(b, "192.0.2.1", 99, 0, &ban));
+	guard_bans_credit(b, &a, 50, 0);
+	assert_false(note(b, "192.0.2.1", 50, 0, &ban));
+	assert_int_equal(guard_bans_tracked(b), 1);
+	guard_bans_credit(b, &a, 100, 0);
+	assert_int_equal(guard_bans_tracked(b), 0);
+	assert_false(note(b, "192.0.2.1", 99, 0, &ban));
+	assert_true(note(b, "192.0.2.1", 1, 0, &ban));
+	guard_bans_free(b);
+}
+
 static void bans_grow(void **state)
 {
 	struct guard_bans *b = guard_bans_new(&config);
@@ -139,8 +158,11 @@ static void there_is_a_bound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(scores_decay_and_ban),    cmocka_unit_test(bans_grow),
-		cmocka_unit_test(networks_are_one_client), cmocka_unit_test(by_hand),
+		cmocka_unit_test(scores_decay_and_ban),
+		cmocka_unit_test(bans_grow),
+		cmocka_unit_test(credit),
+		cmocka_unit_test(networks_are_one_client),
+		cmocka_unit_test(by_hand),
 		cmocka_unit_test(there_is_a_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,6 +188,7 @@ void smtp_count_message(struct smtp_session *s, size_t size)
 {
 	s->accepted++;
 	s->junk = 0;
+	guard_credit(s->context->guard, &s->client.address);
 	s->message_bytes += size;
 }
 
