@@ -1,7 +1,9 @@
 """Addresses beyond ASCII (RFC 6531), end to end."""
+import base64
 import pathlib
 import re
 import tempfile
+import unicodedata
 
 import pytest
 
@@ -50,7 +52,9 @@ def trace(server, queue_id):
 
 
 @pytest.mark.parametrize("to", [UMLAUT, "jürgen@xn--bcher-kva.test", "jürgen@BÜCHER.test",
-                                "grüße@example.test", "jürgen+x@bücher.test"])
+                                "grüße@example.test", "jürgen+x@bücher.test",
+                                "JÜRGEN@bücher.test", unicodedata.normalize("NFD", UMLAUT),
+                                "GRÜßE@example.test"])
 def test_delivered_by_any_spelling(server, to):
     told = trace(server, send(server, "größe@client.test", to))
     assert "UTF8SMTP" in told
@@ -85,6 +89,7 @@ def test_not_to_a_host_without(server, remotes):
     wait_for(lambda: len(reports()) == 2, 20, "reports")
     for report in reports():
         assert b"\r\nAction: failed\r\nStatus: 5.6.7\r\n" in report
+    assert any(b"Final-Recipient: utf-8; k\\x{E4}the@old.test" in r for r in reports())
     assert not old.taken
 
 
@@ -94,6 +99,56 @@ def test_what_is_ascii_needs_no_smtputf8(server, remotes):
     send(server, "alice@example.test", "carol@old.test", header="Subject: ascii")
     wait_for(lambda: old.taken, 20, "mail")
     assert not any("SMTPUTF8" in l for l in old.taken[0].session.lines)
+
+
+def test_sender_of_an_idna_domain(server, remotes):
+    """Whose local part is ASCII can write to any host: the domain becomes A-labels."""
+    _, old = remotes
+    before = len(old.taken)
+    send(server, "smith@bücher.test", "carol@old.test", header="Subject: alabel")
+    taken = wait_for(lambda: old.taken[before:], 20, "mail")
+    assert taken[0].sender == "smith@xn--bcher-kva.test"
+
+
+def test_original_recipient(server, remotes):
+    """RFC 6533 section 3: as it is to hosts with SMTPUTF8, in ASCII to others, and in reports."""
+    modern, old = remotes
+    modern.extensions += ("DSN",)
+    old.extensions += ("DSN",)
+    for remote, options in (modern, "käthe@modern.test"), (old, "carol@old.test"):
+        remote.hang_up()
+        with Wire(server) as wire:
+            wire.expect("EHLO client.test", "250")
+            wire.expect("MAIL FROM:<alice@example.test> SMTPUTF8", "250")
+            wire.expect(f"RCPT TO:<{options}> ORCPT=utf-8;grün@r.test", "250 2.1.5")
+            wire.expect("DATA", "354")
+            wire.expect("Subject: orcpt\r\n\r\nx\r\n.", "250")
+        wait_for(lambda: b"Subject: orcpt" in (remote.taken or [None])[-1].data, 20, "mail")
+    lines = [l.encode("latin-1").decode() for l in modern.taken[-1].session.lines]
+    assert "RCPT TO:<käthe@modern.test> ORCPT=utf-8;grün@r.test" in lines
+    assert "RCPT TO:<carol@old.test> ORCPT=utf-8;gr\\x{FC}n@r.test" in old.taken[-1].session.lines
+    with Wire(server) as wire:
+        wire.expect("EHLO client.test", "250")
+        wire.expect("MAIL FROM:<alice@example.test>", "250")
+        wire.expect("RCPT TO:<bob@example.test> ORCPT=utf-8;grün@r.test", "553 5.6.7")
+        wire.expect("RCPT TO:<bob@example.test> ORCPT=utf-8;gr\\x{FC", "501 5.5.4")
+        wire.expect("RCPT TO:<bob@example.test> ORCPT=utf-8;gr\\x{FC}n@r.test NOTIFY=SUCCESS",
+                    "250 2.1.5")
+        wire.expect("DATA", "354")
+        wire.expect("Subject: told\r\n\r\nx\r\n.", "250")
+    wait_for(lambda: any(b"Original-Recipient: utf-8; gr\\x{FC}n@r.test" in m
+                         for m in server.messages("alice")), 20, "the report")
+
+
+@pytest.mark.parametrize("name", [UMLAUT, "jürgen@xn--bcher-kva.test", "JÜRGEN@BÜCHER.test"])
+def test_login_and_own_sender(server, name):
+    with Wire(server, "submissions") as wire:
+        wire.expect("EHLO client.test", "250")
+        token = base64.b64encode(f"\0{name}\0secret words".encode()).decode()
+        wire.expect(f"AUTH PLAIN {token}", "235")
+        wire.expect("MAIL FROM:<Jürgen@xn--bcher-kva.test> SMTPUTF8", "250")
+        wire.expect("RSET", "250")
+        wire.expect("MAIL FROM:<käthe@bücher.test> SMTPUTF8", "553 5.7.1")
 
 
 def test_veredus_send(server, tmp_path):

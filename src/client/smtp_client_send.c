@@ -91,9 +91,12 @@ static int put_rcpt(struct transaction *t, const struct smtp_client_recipient *r
 	size_t at = (size_t)snprintf(room, sizeof(room), "RCPT TO:<%.*s>", SLICE_ARG(r->path));
 	if (t->c->extensions & SMTP_EXT_DSN) {
 		at += put_notify(room + at, sizeof(room) - at, r->notify);
-		if (r->orcpt.len > 0 && r->orcpt.len <= 500 && is_clean(r->orcpt))
+		struct slice orcpt = t->mail->smtputf8 || slice_is_ascii(r->orcpt)
+		                             ? r->orcpt
+		                             : envelope_utf8_address_ascii(t->arena, r->orcpt);
+		if (orcpt.len > 0 && orcpt.len <= 500 && is_clean(orcpt))
 			at += (size_t)snprintf(room + at, sizeof(room) - at, " ORCPT=%.*s",
-			                       SLICE_ARG(r->orcpt));
+			                       SLICE_ARG(orcpt));
 	}
 	return smtp_client_put(t->c, slice_of(room, at), SLICE_EMPTY);
 }

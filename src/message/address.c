@@ -1,5 +1,9 @@
 #include "message/address.h"
 
+#include <stdlib.h>
+#include <unicase.h>
+#include <uninorm.h>
+
 /* A U-label in UTF-8 takes up to four octets where the A-label has one. */
 #define DOMAIN_UNICODE_MAX (4 * ADDRESS_DOMAIN_MAX)
 
@@ -214,12 +218,26 @@ struct slice address_path(struct arena *arena, const struct address *a)
 	return format(arena, a, true);
 }
 
+/* Whether an umlaut was typed as one character or as two, and in which case, is nothing that its
+ * owner knows: RFC 6532 section 3.1 wants it composed. What is no UTF-8 stays as it is. */
+static struct slice canonical_local(struct arena *arena, struct slice local)
+{
+	if (slice_is_ascii(local))
+		return arena_lower(arena, local);
+	size_t len = 0;
+	uint8_t *lower = u8_tolower((const uint8_t *)local.data, local.len, NULL, UNINORM_NFC, NULL,
+	                            &len);
+	struct slice out = lower ? arena_copy(arena, slice_of(lower, len)) : local;
+	free(lower);
+	return out;
+}
+
 bool address_canonical(struct arena *arena, const struct address *a, struct address *out)
 {
 	struct address lower = *a;
 	if (a->domain.len > 0 && !domain_canonical(arena, a->domain, &lower.domain))
 		return false;
-	lower.local = arena_lower(arena, a->local);
+	lower.local = canonical_local(arena, a->local);
 	lower.is_utf8 = !slice_is_ascii(lower.local);
 	*out = lower;
 	return true;

@@ -168,6 +168,17 @@ static void test_canonical(void **state)
 	assert_false(address_equal(*state, &a, &b));
 	assert_true(address_parse(*state, SLICE("<Alice+Tag@example.test>"), 0, &b));
 	assert_true(address_equal(*state, &a, &b));
+	static const char *const same[] = { "j\xC3\xBCrgen@xn--bcher-kva.test",
+		                            "J\xC3\x9CRGEN@B\xC3\x9C"
+		                            "CHER.test",
+		                            "ju\xCC\x88rgen@bu\xCC\x88"
+		                            "cher.test" };
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(address_parse(*state, slice_from_str(same[i]), ADDRESS_ALLOW_UTF8, &a));
+		assert_true(address_canonical(*state, &a, &b));
+		assert_text(address_text(*state, &b), same[0]);
+		assert_true(b.is_utf8);
+	}
 	assert_true(address_parse(*state, SLICE("<>"), ADDRESS_ALLOW_NULL, &a));
 	assert_true(address_is_null(&a));
 	assert_text(address_text(*state, &a), "");

@@ -1,5 +1,7 @@
 #include "message/envelope.h"
 
+#include <unistr.h>
+
 #include "base/buf.h"
 #include "base/cursor.h"
 
@@ -103,4 +105,52 @@ struct envelope_options envelope_options_of_report(const struct envelope_options
 		                          .priority = o->priority,
 		                          .auth = SLICE_EMPTY,
 		                          .solicit = SLICE_EMPTY };
+}
+
+/* QCHAR: printable, and none that means something in xtext or a parameter. */
+static bool is_qchar(char c) { return c > ' ' && c < 0x7F && c != '+' && c != '=' && c != '\\'; }
+
+/* EmbeddedUnicodeChar = "\x{" 2*6HEX "}" */
+static bool take_embedded(struct cursor *c)
+{
+	struct slice digits;
+	if (!take_text(c, SLICE("\\x{")) || !take_until(c, '}', 6, &digits) || digits.len < 2)
+		return false;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (byte_hex_value(digits.data[i]) < 0)
+			return false;
+	}
+	return take_byte(c, '}');
+}
+
+bool envelope_utf8_address_is_valid(struct slice text)
+{
+	struct cursor c = cursor_of(text);
+	char byte;
+	while (!cursor_at_end(&c)) {
+		if (cursor_peek(&c) == '\\') {
+			if (!take_embedded(&c))
+				return false;
+		} else if (!take_any(&c, &byte) || (!is_qchar(byte) && !(byte & 0x80))) {
+			return false;
+		}
+	}
+	return text.len > 0 && slice_is_utf8(text);
+}
+
+struct slice envelope_utf8_address_ascii(struct arena *arena, struct slice text)
+{
+	struct buf out = buf_make(text.len * 5 + 16);
+	for (size_t i = 0; i < text.len;) {
+		ucs4_t code;
+		int len = u8_mbtouc(&code, (const uint8_t *)text.data + i, text.len - i);
+		if (code < 0x80)
+			buf_append_byte(&out, (char)code);
+		else
+			buf_printf(&out, "\\x{%X}", (unsigned)code);
+		i += (size_t)len;
+	}
+	struct slice ascii = arena_copy(arena, buf_slice(&out));
+	buf_free(&out);
+	return ascii;
 }

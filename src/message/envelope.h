@@ -37,4 +37,11 @@ struct envelope_options envelope_options_of_report(const struct envelope_options
 /* Are these solicitation keywords of RFC 3865, with commas between them? */
 bool envelope_solicit_is_valid(struct slice keywords);
 
+/* The value of ORCPT for the address type utf-8: utf-8-addr-xtext or utf-8-addr-unitext of RFC 6533
+ * section 3. */
+bool envelope_utf8_address_is_valid(struct slice text);
+/* The same in ASCII, with \x{E4} for what is not; for hosts and reports without SMTPUTF8. text is
+ * UTF-8. */
+struct slice envelope_utf8_address_ascii(struct arena *arena, struct slice text);
+
 #endif

@@ -75,12 +75,32 @@ static void test_solicit(void **state)
 	assert_false(envelope_solicit_is_valid(SLICE("a b")));
 }
 
+static void test_utf8_address(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	assert_true(envelope_utf8_address_is_valid(SLICE("j\xC3\xBCrgen@b.test")));
+	assert_true(envelope_utf8_address_is_valid(SLICE("j\\x{FC}rgen@b.test")));
+	assert_false(envelope_utf8_address_is_valid(SLICE("")));
+	assert_false(envelope_utf8_address_is_valid(SLICE("j\xFCrgen@b.test")));
+	assert_false(envelope_utf8_address_is_valid(SLICE("j\\x{}rgen@b.test")));
+	assert_false(envelope_utf8_address_is_valid(SLICE("j\\x{FC")));
+	assert_false(envelope_utf8_address_is_valid(SLICE("j\\xFC")));
+	assert_false(envelope_utf8_address_is_valid(SLICE("a+2Bb@c.test")));
+	assert_false(envelope_utf8_address_is_valid(SLICE("a b")));
+	struct slice ascii = envelope_utf8_address_ascii(arena,
+	                                                 SLICE("j\xC3\xBC\xF0\x9F\x98\x80@b"));
+	assert_true(slice_equal(ascii, SLICE("j\\x{FC}\\x{1F600}@b")));
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_strange_text),
 		cmocka_unit_test(test_solicit),
+		cmocka_unit_test(test_utf8_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

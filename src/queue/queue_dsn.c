@@ -3,6 +3,7 @@
 #include "base/codec.h"
 #include "base/cursor.h"
 #include "message/build.h"
+#include "message/envelope.h"
 #include "message/header.h"
 #include "message/summary.h"
 
@@ -75,6 +76,14 @@ static struct slice clean(struct arena *arena, const struct queue_dsn *dsn, stru
 	return slice_of(out, text.len);
 }
 
+/* An address as the report can have it: RFC 6533 section 3. */
+static struct slice shown(struct arena *arena, const struct queue_dsn *dsn, struct slice address)
+{
+	if (!dsn->smtputf8 && !slice_is_ascii(address) && slice_is_utf8(address))
+		address = envelope_utf8_address_ascii(arena, address);
+	return clean(arena, dsn, address);
+}
+
 static void put_header(struct buf *out, const struct queue_dsn *dsn, struct arena *arena,
                        const char *boundary)
 {
@@ -108,7 +117,7 @@ static void put_explanation(struct buf *out, const struct queue_dsn *dsn, struct
 	buf_append(out, slice_from_str(openings[dsn->action]));
 	for (size_t i = 0; i < dsn->recipient_count; i++) {
 		const struct queue_dsn_recipient *r = &dsn->recipients[i];
-		struct slice address = clean(arena, dsn, r->address);
+		struct slice address = shown(arena, dsn, r->address);
 		struct slice text = clean(arena, dsn, r->text);
 		buf_printf(out, "\r\n<%.*s>:\r\n", SLICE_ARG(address));
 		if (r->reply.len > 0 && r->remote.len > 0)
@@ -128,18 +137,20 @@ static void put_recipient_fields(struct buf *out, const struct queue_dsn *dsn, s
                                  const struct queue_dsn_recipient *r)
 {
 	char status[SMTP_ENHANCED_TEXT_MAX];
-	struct slice address = clean(arena, dsn, r->address);
+	struct slice address = shown(arena, dsn, r->address);
 	ptrdiff_t semicolon = slice_find_byte(r->orcpt, ';');
 	buf_append(out, SLICE("\r\n"));
 	if (semicolon > 0) {
 		struct slice type = clean(arena, dsn, slice_sub(r->orcpt, 0, (size_t)semicolon));
 		struct slice text = slice_from(r->orcpt, (size_t)semicolon + 1);
-		text = clean(arena, dsn, xtext_show(arena, text));
+		bool is_utf8 = slice_equal_nocase(type, SLICE("utf-8"));
+		text = is_utf8 ? shown(arena, dsn, text)
+		               : clean(arena, dsn, xtext_show(arena, text));
 		buf_printf(out, "Original-Recipient: %.*s; %.*s\r\n", SLICE_ARG(type),
 		           SLICE_ARG(text));
 	}
 	buf_printf(out, "Final-Recipient: %s; %.*s\r\n",
-	           slice_is_ascii(address) ? "rfc822" : "utf-8", SLICE_ARG(address));
+	           slice_is_ascii(r->address) ? "rfc822" : "utf-8", SLICE_ARG(address));
 	buf_printf(out, "Action: %s\r\nStatus: %s\r\n", action_names[dsn->action],
 	           smtp_enhanced_text(r->status, status));
 	if (r->remote.len > 0)

@@ -57,10 +57,11 @@ struct delivery {
 	struct slice message;
 	int64_t now_ms;
 	struct message_summary summary;
-	struct slice parts[3]; /* Return-Path, trace, message */
-	uint64_t size_bytes;   /* of all three */
-	struct slice options;  /* for the queue */
-	const char *received;  /* detail of the journey's first event */
+	struct slice parts[3];     /* Return-Path, trace, message */
+	uint64_t size_bytes;       /* of all three */
+	struct slice options;      /* for the queue */
+	struct slice reverse_path; /* likewise */
+	const char *received;      /* detail of the journey's first event */
 	char peer[NET_ADDRESS_TEXT_MAX];
 
 	size_t resolved;     /* recipients */
@@ -327,7 +328,7 @@ static int commit_local(struct db *db, struct delivery *d, struct batch *b, int6
  * all the same; what the path of a recipient needs is for the delivery to that recipient to say. */
 static bool delivery_needs_smtputf8(const struct delivery *d)
 {
-	return !slice_is_ascii(d->envelope->reverse_path) ||
+	return !slice_is_ascii(d->reverse_path) ||
 	       (d->envelope->smtputf8 && d->summary.has_8bit_header);
 }
 
@@ -355,7 +356,7 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 	const struct queue_new_message message = {
 		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
 		.message_id = d->summary.message_id,
-		.reverse_path = d->envelope->reverse_path,
+		.reverse_path = d->reverse_path,
 		.blob_id = blob_id,
 		.skip_bytes = d->parts[0].len,
 		.size_bytes = d->size_bytes,
@@ -476,6 +477,19 @@ static void delivery_summarise(void *arg)
 	message_summarise(d->message, &d->post->config.config->message, d->arena, &d->summary);
 }
 
+/* With its domain as A-labels where that makes it ASCII: hosts without SMTPUTF8 can have it then.
+ */
+static struct slice delivery_reverse_path(struct delivery *d)
+{
+	struct address given, canonical;
+	struct slice path = d->envelope->reverse_path;
+	if (slice_is_ascii(path) || !address_parse(d->arena, path, ADDRESS_ALLOW_UTF8, &given) ||
+	    !slice_is_ascii(given.local) || !address_canonical(d->arena, &given, &canonical))
+		return path;
+	canonical.local = given.local;
+	return address_text(d->arena, &canonical);
+}
+
 static void delivery_begin(struct delivery *d, struct slice trace)
 {
 	const struct post_client *c = d->client;
@@ -488,6 +502,7 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 	struct envelope_options options = d->envelope->options;
 	options.tls_optional |= d->summary.tls_optional && !options.requiretls;
 	d->options = envelope_options_text(d->arena, &options, d->now_ms);
+	d->reverse_path = delivery_reverse_path(d);
 	d->parts[0] = arena_concat(d->arena, return_path, 3);
 	d->parts[1] = trace;
 	d->parts[2] = d->message;

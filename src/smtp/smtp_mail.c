@@ -170,7 +170,7 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	enum smtp_parsed parsed = smtp_parse_rcpt(scratch, argument, &rcpt);
 	if (parsed != SMTP_PARSED)
 		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT);
-	if (rcpt.recipient.is_utf8 && !t->smtputf8)
+	if ((rcpt.recipient.is_utf8 || !slice_is_ascii(rcpt.orcpt)) && !t->smtputf8)
 		return SMTP_ANSWER_NEEDS_UTF8;
 	/* First of all: who may not send here is not told who is here. */
 	if (!smtp_guard_allows(s, RULE_RCPT, &t->sender, &rcpt.recipient))

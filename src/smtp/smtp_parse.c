@@ -150,17 +150,21 @@ static enum smtp_parsed take_notify(const struct parameter *p, void *command)
 	return SMTP_PARSED;
 }
 
-/* orcpt = addr-type ";" xtext                                        RFC 3461, section 4.2 */
+/* orcpt = addr-type ";" xtext                                        RFC 3461, section 4.2
+ *       / "utf-8;" ( utf-8-addr-xtext / utf-8-addr-unitext )         RFC 6533, section 3 */
 static enum smtp_parsed take_orcpt(const struct parameter *p, void *command)
 {
 	struct smtp_rcpt_command *rcpt = command;
 	struct cursor c = cursor_of(p->value);
 	struct slice type;
 	rcpt->orcpt = p->value;
-	return p->value.len <= ORCPT_MAX && take_while(&c, is_keyword_byte, KEYWORD_MAX, &type) &&
-	                       take_byte(&c, ';') && is_xtext(cursor_rest(&c))
-	               ? SMTP_PARSED
-	               : SMTP_PARSED_PARAMETER;
+	if (p->value.len > ORCPT_MAX || !take_while(&c, is_keyword_byte, KEYWORD_MAX, &type) ||
+	    !take_byte(&c, ';'))
+		return SMTP_PARSED_PARAMETER;
+	bool good = slice_equal_nocase(type, SLICE("utf-8"))
+	                    ? envelope_utf8_address_is_valid(cursor_rest(&c))
+	                    : is_xtext(cursor_rest(&c));
+	return good ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
 }
 
 static const struct parameter_kind rcpt_parameters[] = {
