@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/store_testing.h"
 
@@ -129,13 +131,81 @@ static void a_read_can_not_write(void **state)
 	store_close(s);
 }
 
+/* --- the write-ahead log ------------------------------------------------------------- */
+
+static off_t log_size(const char *dir)
+{
+	char path[1024];
+	struct stat st;
+	snprintf(path, sizeof(path), "%s/veredus.db-wal", dir);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static void copy_file(const char *from, const char *to, const char *name)
+{
+	char path[1024], block[4096];
+	size_t len;
+	snprintf(path, sizeof(path), "%s/%s", from, name);
+	FILE *in = fopen(path, "r");
+	snprintf(path, sizeof(path), "%s/%s", to, name);
+	FILE *out = fopen(path, "w");
+	assert_true(in && out);
+	while ((len = fread(block, 1, sizeof(block), in)) > 0)
+		assert_int_equal(fwrite(block, 1, len, out), len);
+	assert_int_equal(fclose(in), 0);
+	assert_int_equal(fclose(out), 0);
+}
+
+static void commits_do_not_lengthen_the_log(void **state)
+{
+	struct store *s = testing_open(*state);
+	int64_t id;
+	int longer = 0;
+	for (int64_t i = 0; i < 100; i++) {
+		off_t before = log_size(*state);
+		assert_int_equal(testing_put(s, i, SLICE("a message"), &id), 0);
+		longer += log_size(*state) > before;
+	}
+	assert_true(longer > 0 && longer < 20);
+	store_close(s);
+}
+
+/* What a crash leaves: a log with zeros behind its last commit. */
+static void a_log_ends_where_zeros_begin(void **state)
+{
+	struct store *s = testing_open(*state);
+	char copy[1024];
+	int64_t id;
+	snprintf(copy, sizeof(copy), "%s/copy", (const char *)*state);
+	assert_int_equal(mkdir(copy, 0700), 0);
+	for (int64_t i = 0; i < 30; i++)
+		assert_int_equal(testing_put(s, i, SLICE("a message"), &id), 0);
+	copy_file(*state, copy, "veredus.db");
+	copy_file(*state, copy, "veredus.db-wal");
+	store_close(s);
+	s = testing_open(copy);
+	assert_int_equal(testing_count(s, "SELECT count(*) FROM message"), 30);
+	assert_int_equal(testing_put(s, 30, SLICE("a message"), &id), 0);
+	store_close(s);
+	s = testing_open(copy);
+	assert_int_equal(testing_count(s, "SELECT count(*) FROM message"), 31);
+	store_close(s);
+}
+
 #define UNIT(fn) cmocka_unit_test_setup_teardown(fn, testing_make_dir, testing_remove_dir)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(binds_by_name), UNIT(empty_is_not_null),         UNIT(tells_errors),
-		UNIT(changes),       UNIT(refuses_text_that_changed), UNIT(a_read_can_not_write),
+		UNIT(binds_by_name),
+		UNIT(empty_is_not_null),
+		UNIT(tells_errors),
+		UNIT(changes),
+		UNIT(refuses_text_that_changed),
+		UNIT(a_read_can_not_write),
+		UNIT(commits_do_not_lengthen_the_log),
+		UNIT(a_log_ends_where_zeros_begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,12 @@
 
 #define VFS_NAME "veredus"
 
-/* SQLite takes less than 128 KiB a write. */
-enum { GATHER_BYTES = 127 << 10 };
+enum {
+	GATHER_BYTES = 127 << 10, /* SQLite takes less than 128 KiB a write */
+	PAGE_BYTES = 4096,
+	FILL_LEAST = 64 << 10, /* ahead of what is written */
+	FILL_MOST = 1 << 20,
+};
 
 /* SQLite allocates this; the file of the VFS below lies behind it. */
 struct log_file {
@@ -15,6 +19,8 @@ struct log_file {
 	char *gathered;
 	sqlite3_int64 offset; /* of what is gathered */
 	int len;
+	sqlite3_int64 end;    /* of what was written last */
+	sqlite3_int64 filled; /* how long the file is, as far as known */
 	sqlite3_file *real;
 };
 
@@ -26,8 +32,10 @@ static int flush(sqlite3_file *file)
 	struct log_file *f = (struct log_file *)file;
 	int len = f->len;
 	f->len = 0;
-	return len == 0 ? SQLITE_OK
-	                : f->real->pMethods->xWrite(f->real, f->gathered, len, f->offset);
+	if (len == 0)
+		return SQLITE_OK;
+	f->end = f->offset + len;
+	return f->real->pMethods->xWrite(f->real, f->gathered, len, f->offset);
 }
 
 static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
@@ -68,12 +76,40 @@ static int log_read(sqlite3_file *file, void *out, int len, sqlite3_int64 offset
 static int log_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
 	int rc = flush(file);
+	((struct log_file *)file)->filled = 0;
 	return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+
+/* Zeros behind what was written, half as much again within limits. A file that grows has its inode
+ * written by each sync, which takes another turn of the disk; into what is there already a commit
+ * only writes its pages. SQLite stops at the first frame that is none, so zeros end a log. */
+static void fill_ahead(struct log_file *f)
+{
+	sqlite3_int64 size;
+	if (f->end <= f->filled || f->real->pMethods->xFileSize(f->real, &size) != SQLITE_OK)
+		return;
+	f->filled = size;
+	if (f->end < size)
+		return;
+	sqlite3_int64 more = f->end / 2 < FILL_MOST ? f->end / 2 : FILL_MOST;
+	sqlite3_int64 until = f->end + (more > FILL_LEAST ? more : FILL_LEAST);
+	until -= until % PAGE_BYTES;
+	memset(f->gathered, 0, GATHER_BYTES);
+	while (f->filled < until) {
+		sqlite3_int64 left = until - f->filled;
+		int len = left < GATHER_BYTES ? (int)left : GATHER_BYTES;
+		/* No room: then the log grows as it is written. */
+		if (f->real->pMethods->xWrite(f->real, f->gathered, len, f->filled) != SQLITE_OK)
+			return;
+		f->filled += len;
+	}
 }
 
 static int log_sync(sqlite3_file *file, int flags)
 {
 	int rc = flush(file);
+	if (rc == SQLITE_OK)
+		fill_ahead((struct log_file *)file);
 	return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xSync(real_of(file), flags);
 }
 
