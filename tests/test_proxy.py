@@ -19,16 +19,12 @@ KINDS = ("smtp", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap", "
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
-def listeners(ports, options):
-    return "\n".join(
-        f'listen proxied-{kind} {{ protocol = {kind}  address = {{ "127.0.0.1:{port}" }}\n'
-        f'  proxy-networks = {{ "127.0.0.0/8" }}  {options} }}' for kind, port in ports.items())
-
-
 def add_listeners(server, options="", more=""):
     """Further listeners, one of each kind, that expect a header: server.proxied."""
-    server.proxied = {kind: free_port() for kind in KINDS}
-    server.configure(listeners(server.proxied, options) + more)
+    for kind in KINDS:
+        server.listen(f"proxied-{kind}", kind, f'proxy-networks = {{ "127.0.0.0/8" }}  {options}')
+    server.proxied = {kind: server.port[f"proxied-{kind}"] for kind in KINDS}
+    server.configure(more)
     return server.start()
 
 
