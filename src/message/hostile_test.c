@@ -6,13 +6,18 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 #include "message/address_list.h"
 #include "message/dotstuff.h"
+#include "message/fixup.h"
+#include "message/oddity.h"
 #include "message/summary.h"
 
 #define MIB             (1024 * 1024)
 #define CPU_SECONDS_MAX 20
+
+static const struct message_limits limits = MESSAGE_LIMITS_DEFAULT;
 
 struct hostile {
 	struct arena *arena;
@@ -52,10 +57,42 @@ static struct slice fill(struct hostile *h, const char *start, const char *unit,
 	return buf_slice(&h->text);
 }
 
+static int into_nothing(void *arg, struct slice run)
+{
+	*(size_t *)arg += run.len;
+	return 0;
+}
+
+static void no_visit(void *arg, const struct oddity_found *found)
+{
+	*(uint64_t *)arg += found->count;
+}
+
+/* Looked at, and mended as a submission is. */
+static void look_and_mend(struct arena *arena, struct slice bytes)
+{
+	const struct fixup fixup = { .hostname = SLICE("a.test"),
+		                     .domain = SLICE("b.test"),
+		                     .author = SLICE("a@b.test"),
+		                     .limits = &limits };
+	size_t size = 0;
+	uint64_t odd = 0;
+	int rc = fixup_write(arena, bytes, &fixup, NULL, into_nothing, &size);
+	assert_true(rc == 0 || rc == -EMSGSIZE || rc == -EOPNOTSUPP);
+	oddity_lines(bytes, no_visit, &odd);
+	oddity_part(bytes, mime_parse(arena, bytes, &limits), &limits, no_visit, &odd);
+}
+
 static void test_messages(void **state)
 {
 	static const char *const messages[][2] = {
 		{ "", "a: b\r\n" },
+		{ "To:", " a," },
+		{ "To:", " \xC3\xA4 <a>," },
+		{ "", "Bcc: a@b\r\n" },
+		{ "", "DKIM-Signature: h=a:b:c\r\n" },
+		{ "DKIM-Signature: h=", "a:" },
+		{ "Keywords:", " \xC3\xA4," },
 		{ "", "\r\n" },
 		{ "Subject:", " x\r\n" },
 		{ "", "Content-Type: x;\r\n" },
@@ -83,6 +120,7 @@ static void test_messages(void **state)
 		assert_true(message_body_from_structure(h->arena, s.body_structure, &body));
 		assert_true(s.envelope.len <= MESSAGE_LIMITS_DEFAULT.summary_bytes);
 		assert_true(s.body_structure.len <= MESSAGE_LIMITS_DEFAULT.summary_bytes);
+		look_and_mend(h->arena, buf_slice(&h->text));
 		arena_reset(h->arena);
 	}
 }
