@@ -8,6 +8,7 @@
 #include "auth/auth_key.h"
 #include "auth/legacy.h"
 #include "directory/directory.h"
+#include "directory/send_as.h"
 #include "mailbox/mailbox.h"
 
 enum { VERIFIERS_MAX = 4, PAGE = 200 };
@@ -20,6 +21,7 @@ struct change {
 	uint64_t quota_bytes;
 	bool enabled, app_only, sent_copy;
 	bool has_app_only, has_sent_copy; /* are to be set */
+	const struct send_as *send_as;    /* likewise, or NULL */
 	struct directory_verifier verifiers[VERIFIERS_MAX];
 	size_t verifier_count;
 	const char *legacy_password; /* to be kept, sealed; or NULL */
@@ -185,6 +187,8 @@ static int set_in_commit(struct db *db, void *arg)
 		rc = directory_set_app_only(db, c->address, c->app_only);
 	if (rc == 0 && c->has_sent_copy)
 		rc = directory_set_sent_copy(db, c->address, c->sent_copy);
+	if (rc == 0 && c->send_as)
+		rc = directory_set_send_as(db, c->address, c->send_as);
 	return rc;
 }
 
@@ -196,9 +200,56 @@ static int user_set(struct admin *admin, const json_t *request, struct admin_rep
 		            .has_app_only = json_is_boolean(app_only),
 		            .sent_copy = json_is_true(sent_copy),
 		            .has_sent_copy = json_is_boolean(sent_copy) };
-	if (!c.has_app_only && !c.has_sent_copy)
-		return admin_fail(reply, -EINVAL, "nothing is to be set");
-	return commit(admin, request, reply, &c, set_in_commit);
+	const char *addresses = admin_text(request, "send_as");
+	struct send_as send_as;
+	struct arena *arena = arena_new(); /* commit() makes that of the change */
+	int rc = 0;
+	if (!c.has_app_only && !c.has_sent_copy && !addresses)
+		rc = admin_fail(reply, -EINVAL, "nothing is to be set");
+	else if (addresses && send_as_parse(arena, slice_from_str(addresses), &send_as) < 0)
+		rc = admin_fail(reply, -EINVAL,
+		                "'%s': write addresses, @domains or *, with commas between",
+		                addresses);
+	if (rc == 0 && addresses)
+		c.send_as = &send_as;
+	if (rc == 0)
+		rc = commit(admin, request, reply, &c, set_in_commit);
+	arena_free(arena);
+	return rc;
+}
+
+struct send_as_list {
+	struct slice address;
+	json_t *items;
+};
+
+static int visit_send_as(struct slice entry, void *arg)
+{
+	struct send_as_list *l = arg;
+	json_array_append_new(l->items, json_pack("{s:o}", "address", admin_json_text(entry)));
+	return 0;
+}
+
+static int read_send_as(struct db *db, void *arg)
+{
+	struct send_as_list *l = arg;
+	return directory_each_send_as(db, l->address, visit_send_as, l);
+}
+
+static int user_send_as(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct change c = { .arena = arena_new() };
+	struct send_as_list l = { .items = json_array() };
+	int rc = prepare(&c, request, reply);
+	l.address = c.address;
+	if (rc == 0 && (rc = store_read(admin->store, read_send_as, &l)) < 0)
+		rc = explain(reply, &c, rc);
+	if (rc == 0)
+		rc = admin_items(reply, l.items);
+	else
+		json_decref(l.items);
+	arena_free(c.arena);
+	return rc;
 }
 
 static int remove_in_commit(struct db *db, void *arg)
@@ -265,13 +316,9 @@ static int user_list(struct admin *admin, const json_t *request, struct admin_re
 }
 
 const struct admin_command admin_user_commands[] = {
-	{ "user.add", user_add },
-	{ "user.passwd", user_passwd },
-	{ "user.list", user_list },
-	{ "user.remove", user_remove },
-	{ "user.quota", user_quota },
-	{ "user.enable", user_enable },
-	{ "user.disable", user_disable },
-	{ "user.set", user_set },
-	{ 0 },
+	{ "user.add", user_add },         { "user.passwd", user_passwd },
+	{ "user.list", user_list },       { "user.remove", user_remove },
+	{ "user.quota", user_quota },     { "user.enable", user_enable },
+	{ "user.disable", user_disable }, { "user.set", user_set },
+	{ "user.send_as", user_send_as }, { 0 },
 };

@@ -335,6 +335,10 @@ enum auth_result auth_begin(struct auth *a, struct arena *arena, const struct au
 		return AUTH_NEEDS_TLS;
 	if (!is_offered(m, offer))
 		return AUTH_NOT_OFFERED;
+	/* RFC 4954 section 4: it would answer a challenge that the client can't know. LOGIN asks
+	 * what everybody knows. */
+	if (initial && m->server_speaks && !m->prompts[0])
+		return AUTH_BAD_SYNTAX;
 	if (!auth_may_try(a, client))
 		return AUTH_UNAVAILABLE;
 	if (new_exchange(a, arena, client, m, &e) < 0)

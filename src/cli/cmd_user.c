@@ -132,12 +132,25 @@ static int user_set(struct cli *cli)
 		json_decref(request);
 		return CLI_USAGE;
 	}
+	if (cli_text(cli, "send-as"))
+		json_object_set_new(request, "send_as", json_string(cli_text(cli, "send-as")));
 	if (json_object_size(request) == 1) {
 		json_decref(request);
 		return cli_usage(cli, "what is to be set? Say --app-passwords-only or --sent-copy, "
-		                      "yes or no");
+		                      "yes or no, or --send-as");
 	}
 	return send_request(cli, "user.set", request);
+}
+
+static void print_address(const json_t *item, void *unused)
+{
+	(void)unused;
+	printf("%s\n", cli_item_text(item, "address"));
+}
+
+static int user_send_as(struct cli *cli)
+{
+	return cli_list(cli, "user.send_as", new_request(cli), print_address, NULL);
 }
 
 static void print_user(const json_t *item, void *unused)
@@ -168,6 +181,8 @@ static const struct cli_option options[] = {
 	{ "expires", 0, "TIME", "with app-password add: how long it is good, as 90d" },
 	{ "app-passwords-only", 0, "YES|NO", "with set: refuse the account's own password" },
 	{ "sent-copy", 0, "YES|NO", "with set: file what the account submits in its Sent folder" },
+	{ "send-as", 0, "ADDRESSES",
+	  "with set: whom it may send as besides, as \"boss@example.org, @lists.example.org\"" },
 	{ "json", 0, NULL, "with list and app-password add: as JSON" },
 	{ 0 },
 };
@@ -180,6 +195,7 @@ static const struct cli_verb verbs[] = {
 	  "Passwords for one program each, made here and shown once.", 2, 2,
 	  cmd_user_app_password },
 	{ "set", "ADDRESS", "Change what the options say.", 1, 1, user_set },
+	{ "send-as", "ADDRESS", "List whom it may send as besides.", 1, 1, user_send_as },
 	{ "disable", "ADDRESS", "No logins, no mail, but nothing is lost.", 1, 1, user_disable },
 	{ "enable", "ADDRESS", "Undo that.", 1, 1, user_enable },
 	{ "remove", "ADDRESS", "Remove the account and all its mail.", 1, 1, user_remove },

@@ -117,6 +117,7 @@ struct config {
 		int64_t data_timeout_ms;    /* between blocks: 4.5.3.2.5 */
 		unsigned min_data_rate;     /* bytes a second; see smtp_data.c */
 		bool auth_without_tls;      /* allow PLAIN and LOGIN in clear */
+		bool check_from;            /* of who has logged in: 550 5.7.1 */
 		int64_t min_deliver_by_ms;  /* of BY=...;R */
 		int64_t max_hold_ms;        /* of HOLDFOR and HOLDUNTIL; 0: FUTURERELEASE is off */
 		enum priority_trust priority;

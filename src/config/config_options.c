@@ -256,6 +256,8 @@ const struct config_option config_options[] = {
 	{ "smtp", "turn", CONFIG_FLAG, "no", AT(smtp.turn),
 	  "Answer TURN (RFC 821): the connection turns round for who has logged in, or shows a "
 	  "certificate, and may fetch mail. Listeners of the kind odmr have ATRN for that." },
+	{ "smtp", "check-from", CONFIG_FLAG, "no", AT(smtp.check_from),
+	  "Refuse messages of users with a From that is not theirs; MAIL is always checked." },
 	{ "smtp", "vrfy", CONFIG_CHOICE, "nobody", AT(smtp.vrfy),
 	  "Whom VRFY tells about users and aliases: nobody, trusted (who has logged in, or comes "
 	  "from relay-networks) or everybody. All others get 252.",

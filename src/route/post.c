@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/log.h"
+#include "directory/send_as.h"
 #include "route/post_internal.h"
 #include "store/store.h"
 
@@ -109,6 +110,29 @@ static bool post_leads_to(const struct route_resolution *found, int64_t account_
 	return false;
 }
 
+struct delegate {
+	int64_t account_id;
+	struct slice address;
+	bool may;
+};
+
+static int post_ask_delegate(struct db *db, void *arg)
+{
+	struct delegate *d = arg;
+	return directory_may_send_as(db, d->account_id, d->address, &d->may);
+}
+
+static bool post_is_delegate(struct post *p, struct arena *arena, int64_t account_id,
+                             const struct address *address)
+{
+	struct delegate d = { .account_id = account_id };
+	struct address canonical;
+	if (!address_canonical(arena, address, &canonical))
+		return false;
+	d.address = address_text(arena, &canonical);
+	return store_read(p->config.store, post_ask_delegate, &d) == 0 && d.may;
+}
+
 bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
                       struct slice domain)
 {
@@ -125,6 +149,8 @@ bool post_owns_sender(struct post *p, const struct post_client *client, struct s
 	bool owns = slice_equal_nocase(address_text(q.arena, &q.address), own);
 	if (!owns && store_read(p->config.store, post_ask, &q) == 0)
 		owns = q.found.local && post_leads_to(&q.found, client->account_id);
+	if (!owns)
+		owns = post_is_delegate(p, q.arena, client->account_id, &q.address);
 	arena_free(q.arena);
 	return owns;
 }

@@ -108,7 +108,8 @@ int post_find_fetched(struct post *p, const struct post_fetcher *who, struct are
 /* Sends what waits over new connections. -ENOENT: there is no queue of that name; -EOPNOTSUPP:
  * there is none at all. Parks the fiber. */
 int post_run_queue(struct post *p, struct post_run *run);
-/* May this account send as this address? True also for the empty reverse-path. */
+/* May this account send as this address: does it lead to it, or is it among those that it may use
+ * besides (directory/send_as.h)? True also for the empty reverse-path. */
 bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
                       struct slice domain);
 

@@ -251,6 +251,10 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 		smtp_say_outcome(s, SMTP_ANSWER_SOLICITED);
 		return;
 	}
+	if (!smtp_owns_from(s, message)) {
+		smtp_say_outcome(s, SMTP_ANSWER_NOT_YOUR_FROM);
+		return;
+	}
 	struct smtp_fixed fixed;
 	if (smtp_fixup(s, message, &fixed)) {
 		s->transaction->bcc = buf_slice(&fixed.bcc);

@@ -77,6 +77,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_HELD_TOO_LONG] = LINE("501 5.5.4 Held for longer than EHLO allows"),
 	[SMTP_ANSWER_NOT_YOUR_SENDER] = LINE("553 5.7.1 Sender address is not yours"),
 	[SMTP_ANSWER_SOLICITED] = LINE("550 5.7.1 Solicitations of this kind are not wanted"),
+	[SMTP_ANSWER_NOT_YOUR_FROM] = LINE("550 5.7.1 From is not yours"),
 	[SMTP_ANSWER_TOO_BIG] = LINE("552 5.3.4 Message too big"),
 	[SMTP_ANSWER_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
 	[SMTP_ANSWER_MOVED] = LINE("551 5.1.6 User not local, and mail is not forwarded"),

@@ -94,6 +94,8 @@ void smtp_drop_transaction(struct smtp_session *s);
 
 /* What the session is to who checks logins. */
 struct auth_client smtp_auth_client(const struct smtp_session *s);
+/* Whether all that stands in From is of who has logged in, where that is wanted (smtp_sender.c). */
+bool smtp_owns_from(struct smtp_session *s, struct slice message);
 /* True on a submission listener before AUTH. */
 bool smtp_needs_login(const struct smtp_session *s);
 /* Runs one command line. */

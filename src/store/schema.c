@@ -286,10 +286,27 @@ static const char *const schema_fetch[] = {
 	NULL,
 };
 
+static const char *const schema_send_as[] = {
+	/* directory/send_as.h */
+	"CREATE TABLE send_as ("
+	"  account_id INTEGER NOT NULL,"
+	"  address    TEXT NOT NULL," /* or "@domain", or "*" */
+	"  PRIMARY KEY (account_id, address)"
+	") WITHOUT ROWID",
+	/* It is asked now and then whether anybody has one of a kind. */
+	"CREATE INDEX credential_kind ON credential (kind)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
-	{ .version = 1, .statements = schema_1 },    { .version = 2, .statements = schema_2 },
-	{ .version = 3, .statements = schema_3 },    { .version = 4, .statements = schema_4 },
-	{ .version = 5, .statements = schema_5 },    { .version = 6, .statements = schema_guard },
-	{ .version = 7, .statements = schema_sent }, { .version = 8, .statements = schema_fetch },
+	{ .version = 1, .statements = schema_1 },
+	{ .version = 2, .statements = schema_2 },
+	{ .version = 3, .statements = schema_3 },
+	{ .version = 4, .statements = schema_4 },
+	{ .version = 5, .statements = schema_5 },
+	{ .version = 6, .statements = schema_guard },
+	{ .version = 7, .statements = schema_sent },
+	{ .version = 8, .statements = schema_fetch },
+	{ .version = 9, .statements = schema_send_as },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
