@@ -125,7 +125,7 @@ struct config {
 		enum config_who vrfy;      /* who is told about local users; others 252 */
 		bool turn;                 /* TURN is answered */
 		enum config_who terminals; /* who may SEND, SOML and SAML */
-		const char *utmp;          /* who is at which terminal */
+		const char *utmp;          /* who is at which terminal; NULL: the system's */
 		enum config_who sendmail_commands; /* VERB, ONEX and XUSR */
 		enum config_who etrn;              /* who may have the queue run; nobody: 502 */
 		bool fix_submissions;              /* complete and mend what our users hand in */

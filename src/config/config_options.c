@@ -248,8 +248,8 @@ const struct config_option config_options[] = {
 	  "and SAML (RFC 821): nobody (502), trusted or everybody. The server must be in the group "
 	  "that may write to terminals (tty).",
 	  .choices = { "nobody", "trusted", "everybody" } },
-	{ "smtp", "utmp", CONFIG_PATH, "/run/utmp", AT(smtp.utmp),
-	  "The file that says who is logged in at which terminal." },
+	{ "smtp", "utmp", CONFIG_PATH, NULL, AT(smtp.utmp),
+	  "The file that says who is logged in at which terminal. Default: the system's." },
 	{ "smtp", "sendmail-commands", CONFIG_CHOICE, "nobody", AT(smtp.sendmail_commands),
 	  "Who may use VERB, ONEX and XUSR: nobody (502), trusted or everybody.",
 	  .choices = { "nobody", "trusted", "everybody" } },

@@ -98,7 +98,8 @@ static unsigned reach(struct smtp_session *s, const struct address *a, struct sl
 	struct post_members members;
 	struct address user;
 	struct arena *arena = arena_new();
-	struct visit v = { .utmp_path = s->config->smtp.utmp, .text = text };
+	const char *utmp = s->config->smtp.utmp;
+	struct visit v = { .utmp_path = utmp ? utmp : _PATH_UTMP, .text = text };
 	if (post_expand(s->context->post, &s->client, a->local, a->domain, arena, &members) ==
 	            POST_LOCAL &&
 	    members.count == 1 &&
