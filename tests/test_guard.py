@@ -641,6 +641,10 @@ def test_policy_test(guarded):
     wait_for(lambda: ask("--client", "203.0.113.9")[0]["verdict"] == "defer", what="the token")
     server.cli("ban", "add", "203.0.113.0/24")
     assert ask("--client", "203.0.113.9")[0]["verdict"] == "banned"
+    # Rules that name no listener for readers of mail are not for them.
+    assert ask("--client", "192.0.2.5", "--listener", "far-imap")[0]["verdict"] == "allow"
+    assert "no section listen" in server.cli("policy", "test", "--client", "192.0.2.5",
+                                             "--listener", "nowhere", check=False).stderr
     text = server.cli("policy", "test", "--client", "192.0.2.5").stdout
     assert "reject" in text and "bad network" in text
     server.stop()

@@ -238,7 +238,17 @@ static void set_rdns(struct guard_question *q, const char *rdns)
 	}
 }
 
-static int ask(struct guard *guard, const json_t *request, struct admin_reply *reply)
+static bool has_listener(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->listener_count; i++) {
+		if (slice_equal(slice_from_str(c->listeners[i].name), slice_from_str(name)))
+			return true;
+	}
+	return false;
+}
+
+static int ask(struct admin *admin, struct guard *guard, const json_t *request,
+               struct admin_reply *reply)
 {
 	const char *client = admin_need(request, "client", reply);
 	const char *listener = admin_text(request, "listener");
@@ -248,6 +258,8 @@ static int ask(struct guard *guard, const json_t *request, struct admin_reply *r
 	if (net_address_parse(slice_from_str(client), 0, &t.client) < 0 ||
 	    t.client.any.sa_family == AF_UNSPEC)
 		return admin_fail(reply, -EINVAL, "'%s' is no address", client);
+	if (listener && !has_listener(admin->config, listener))
+		return admin_fail(reply, -ENOENT, "there is no section listen \"%s\"", listener);
 	t.arena = arena_new();
 	t.question = (struct guard_question){ .client = &t.client,
 		                              .listener = listener ? listener : "smtp" };
@@ -263,10 +275,10 @@ static int policy_test(struct admin *admin, const json_t *request, struct admin_
 	const struct guard_config parts = { .config = admin->config, .store = admin->store };
 	struct guard *guard = NULL;
 	if (admin->guard)
-		return ask(admin->guard, request, reply);
+		return ask(admin, admin->guard, request, reply);
 	int rc = guard_open(&parts, &guard);
 	if (rc == 0)
-		rc = ask(guard, request, reply);
+		rc = ask(admin, guard, request, reply);
 	guard_close(guard);
 	return rc;
 }

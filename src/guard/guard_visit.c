@@ -232,6 +232,18 @@ const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t
 
 /* --- questions -------------------------------------------------------------------------- */
 
+/* A listener for POP3 or IMAP. */
+static bool is_for_readers(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->listener_count; i++) {
+		const struct config_listener *l = &c->listeners[i];
+		if (slice_equal(slice_from_str(l->name), slice_from_str(name)))
+			return l->kind == LISTENER_POP3 || l->kind == LISTENER_POP3S ||
+			       l->kind == LISTENER_IMAP || l->kind == LISTENER_IMAPS;
+	}
+	return false;
+}
+
 void guard_ask(struct guard *g, const struct guard_question *q, enum rule_stage stage,
                guard_explain explain, void *explain_arg, struct guard_decision *out)
 {
@@ -239,9 +251,11 @@ void guard_ask(struct guard *g, const struct guard_question *q, enum rule_stage 
 	struct judgement j = { .guard = g,
 		               .rdns = q->rdns,
 		               .rdns_name = q->rdns_name,
-		               .facts = { .client = q->client, .listener = q->listener } };
+		               .facts = { .client = q->client,
+		                          .listener = q->listener,
+		                          .by_name = is_for_readers(g->config, q->listener) } };
 	set_facts(&j, arena, &q->speaker);
-	if (q->rdns == GUARD_RDNS_UNASKED && g->dns && g->config->guard.rdns &&
+	if (q->rdns == GUARD_RDNS_UNASKED && !j.facts.by_name && g->dns && g->config->guard.rdns &&
 	    g->config->rules.use_rdns && !guard_is_exempt(g, q->client))
 		j.rdns = guard_lookup_now(g->dns, arena, q->client,
 		                          deadline_in(g->config->guard.rdns_timeout_ms),
