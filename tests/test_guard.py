@@ -587,7 +587,13 @@ def test_bad_pipelining(guarded):
         assert c.say("Subject: x\r\n\r\nx\r\n.").startswith("250")
         c.send("MAIL FROM:<a@remote.test>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\nSubject: x\r\n")
         assert [c.line()[:3] for _ in range(3)] == ["250", "250", "503"]
-    assert metric(server, 'guard_offences_total{offence="bad_pipelining"}') == 2
+    # Nobody who said HELO was told that he may.
+    with Client(server) as c:
+        assert c.line().startswith("220")
+        assert c.say("HELO a.test").startswith("250")
+        c.send("MAIL FROM:<a@remote.test>\r\nRCPT TO:<alice@example.test>\r\n")
+        assert c.line().startswith("503 5.5.0")
+    assert metric(server, 'guard_offences_total{offence="bad_pipelining"}') == 3
 
 
 def test_floods(guarded):

@@ -134,7 +134,9 @@ bool smtp_guard_connect(struct smtp_session *s)
 bool smtp_guard_command(struct smtp_session *s, bool ends_group, bool is_junk)
 {
 	unsigned max_junk = s->config->guard.max_junk_commands;
-	bool is_early = ends_group && conn_buffered(s->base.conn).len > 0;
+	/* Who said HELO was told of no pipelining: every answer must be waited for. */
+	bool must_wait = ends_group || (s->helo && !s->esmtp);
+	bool is_early = must_wait && conn_buffered(s->base.conn).len > 0;
 	bool is_flood = is_junk && max_junk > 0 && ++s->junk > max_junk;
 	if ((!is_early && !is_flood) || !is_watched(s))
 		return true;
