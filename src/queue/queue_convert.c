@@ -34,17 +34,16 @@ struct conversion {
 static void convert(void *arg)
 {
 	struct conversion *c = arg;
-	struct slice bytes = c->form->bytes, signature;
+	struct slice bytes = c->form->bytes;
 	struct arena *arena;
 	struct recode *plan;
-	/* What is only declared to be more than it is may stay signed. */
+	/* What is only declared to be more than it is stays as it is. */
 	if (!(c->goals & RECODE_BINARY) && slice_is_ascii(bytes))
 		return;
 	arena = arena_new();
 	c->result = recode_plan(arena, bytes, c->limits, c->goals, &plan);
-	/* Its signature would be wrong then, and the message worth less than a report about it. */
-	if (c->result > 0 && header_find(bytes, SLICE("DKIM-Signature"), &signature))
-		c->result = -EOPNOTSUPP;
+	/* A DKIM-Signature is wrong from here on, which is as if there were none (RFC 6376 section
+	 * 6.1); a report in place of the message would be worse. */
 	if (c->result > 0)
 		c->result = recode_write(plan, NULL, NULL, spool_add, &c->form->spool) < 0 ? -EIO
 		                                                                           : 1;

@@ -11,13 +11,14 @@ enum smtp_command_flags {
 	NEEDS_ARGUMENT = 32, /* 501 without */
 	ENDS_GROUP = 64,     /* its answer is waited for: RFC 2920 section 3.1 */
 	JUNK = 128,          /* too many of them are a flood */
+	OWN_PROTOCOL = 256,  /* where it is off it is none: RFC 2033 section 4.1 */
 };
 
 struct smtp_command {
 	struct slice verb;
 	smtp_handler run; /* NULL: never here */
 	unsigned flags;
-	/* False: 502. NULL: always. */
+	/* False: 502, or 500 (OWN_PROTOCOL). NULL: always. */
 	bool (*enabled)(const struct smtp_session *s);
 };
 
@@ -115,9 +116,12 @@ bool smtp_has_terminals(const struct smtp_session *s)
 
 /* clang-format off */
 static const struct smtp_command commands[] = {
-	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK, smtp_is_not_lmtp },
-	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK, smtp_is_not_lmtp },
-	{ VERB("LHLO"), smtp_lhlo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK, smtp_is_lmtp },
+	{ VERB("HELO"), smtp_helo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK | OWN_PROTOCOL,
+	  smtp_is_not_lmtp },
+	{ VERB("EHLO"), smtp_ehlo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK | OWN_PROTOCOL,
+	  smtp_is_not_lmtp },
+	{ VERB("LHLO"), smtp_lhlo, NEEDS_ARGUMENT | ENDS_GROUP | JUNK | OWN_PROTOCOL,
+	  smtp_is_lmtp },
 	{ VERB("STARTTLS"), smtp_starttls, NO_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL | ENDS_GROUP,
 	  smtp_has_tls },
 	{ VERB("AUTH"), smtp_auth, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_auth },
@@ -198,7 +202,8 @@ static bool smtp_may_run(const struct smtp_session *s, const struct smtp_command
                          struct slice argument, enum smtp_answer *why)
 {
 	if (!is_enabled(s, c))
-		*why = SMTP_ANSWER_NOT_IMPLEMENTED;
+		*why = c->flags & OWN_PROTOCOL ? SMTP_ANSWER_UNKNOWN_COMMAND
+		                               : SMTP_ANSWER_NOT_IMPLEMENTED;
 	else if ((c->flags & NO_ARGUMENT) && argument.len > 0)
 		*why = SMTP_ANSWER_NO_ARGUMENT;
 	else if ((c->flags & NEEDS_ARGUMENT) && argument.len == 0)
