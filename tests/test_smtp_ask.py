@@ -162,3 +162,27 @@ def test_etrn_for_whom_it_is_meant(make_server):
     with Wire(all_may) as wire:
         wire.expect("EHLO client.test", "250")
         wire.expect("ETRN one.test", "251 2.0.0")
+
+
+def test_every_keyword_has_its_page(make_server):
+    """HELP knows what EHLO announces, and nothing that is turned off."""
+    plain = make_server()
+    server = make_server(config="""
+        relay-networks = { "127.0.0.0/8" }
+        smtp { vrfy = everybody expn = everybody etrn = everybody turn = yes terminals = everybody
+               sendmail-commands = everybody auth-without-tls = yes }""")
+    pages = {}
+    for s in (plain, server):
+        with Wire(s) as wire:
+            wire.send("EHLO client.test\r\n")
+            keywords = [line[4:].split(" ")[0] for line in wire.reply()[1:]]
+            wire.send("HELP\r\n")
+            pages[s] = " ".join(line[10:] for line in wire.reply()[1:-1]).split()
+            assert set(keywords) <= set(pages[s])
+            for page in pages[s]:
+                wire.send(f"HELP {page.lower()}\r\n")
+                lines = wire.reply()
+                assert lines[-1].startswith("214 2.0.0 "), page
+                assert all(len(line) <= 92 for line in lines)
+    assert {"VERB", "SAML", "TURN", "EXPN"} <= set(pages[server]) - set(pages[plain])
+    assert "ATRN" not in pages[server]

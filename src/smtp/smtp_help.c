@@ -6,7 +6,7 @@ enum { LIST_MAX = 4096, LIST_COLUMNS = 72 };
 
 struct help_page {
 	const char *topic;
-	const char *text; /* lines of at most 80 columns, parted by LF */
+	const char *text; /* lines of some 80 columns, parted by LF */
 };
 
 static const struct help_page pages[] = {
