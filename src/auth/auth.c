@@ -17,6 +17,7 @@
 #include "auth/password.h"
 #include "auth/sasl.h"
 #include "base/codec.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "fiber/fiber.h"
 #include "store/store.h"
@@ -421,7 +422,7 @@ static enum auth_result conclude_failure(struct auth *a, const struct auth_clien
 	int64_t now_ms = clock_monotonic_ms();
 	int64_t toll_ms = auth_toll_of(a->toll, from, name, now_ms);
 	/* At once: those that try at the same time are to feel it. */
-	auth_toll_fail(a->toll, from, name, now_ms);
+	auth_toll_fail(a->toll, from, name, client->guess, now_ms);
 	a->refused++;
 	if (wait_for_answer(a, client, toll_ms + refusal_pause(a)))
 		return result;
@@ -485,6 +486,7 @@ enum auth_result auth_login(struct auth *a, struct arena *arena, const struct au
 {
 	struct auth_client trying = *client;
 	trying.tried_ms = clock_monotonic_ms();
+	trying.guess = hash_bytes(password);
 	if (!auth_may_try(a, client))
 		return AUTH_UNAVAILABLE;
 	enum auth_result result = auth_check(a, arena, &trying, name, password, identity_out);

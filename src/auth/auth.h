@@ -80,7 +80,10 @@ struct auth_client {
 	const struct conn *conn; /* NULL: over none */
 	enum auth_service service;
 	bool clear_allowed; /* mechanisms that show the password also without TLS */
-	int64_t tried_ms;   /* monotonic; when it tried, set inside src/auth */
+	/* Set inside src/auth: when it tried (monotonic), and what tells the password that it
+	 * showed from others (0: it showed none). */
+	int64_t tried_ms;
+	uint64_t guess;
 };
 
 /* The mechanisms to announce, best first, separated by spaces ("SCRAM-SHA-256 PLAIN"). */

@@ -8,10 +8,14 @@
 
 enum { BUCKETS = 1024, BUCKET_SLOTS = 8, NAME_MAX_BYTES = 320 };
 
+#define KNOWN_MS    (7 * 86400000LL) /* for so long it counts to have got in */
+#define KNOWN_SCORE 1e12             /* of what is known, so that the oldest is forgotten first */
+
 struct slot {
 	uint64_t tag; /* hash of what is scored; 0: free */
 	int64_t at_ms;
-	double score; /* as of then */
+	double score;   /* as of then */
+	uint64_t guess; /* the last one, of a client and name; 0: not known */
 };
 
 struct table {
@@ -21,6 +25,7 @@ struct table {
 struct auth_toll {
 	pthread_mutex_t lock;
 	struct table clients, names, both;
+	struct table known;   /* clients and names that have got in, and when */
 	struct hash *waiting; /* client -> how many wait (as a pointer) */
 	unsigned waiting_count;
 	int64_t max_ms, half_ms;
@@ -94,18 +99,19 @@ static double get_score(struct auth_toll *t, struct table *table, uint64_t tag, 
 	return slot ? score_now(t, slot, now_ms) : 0;
 }
 
-/* Does not go below 0. */
-static void add_score(struct auth_toll *t, struct table *table, uint64_t tag, double by,
-                      int64_t now_ms)
+/* Does not go below 0. NULL if there was nothing to take from. */
+static struct slot *add_score(struct auth_toll *t, struct table *table, uint64_t tag, double by,
+                              int64_t now_ms)
 {
 	struct slot *slot = find_slot(table, tag);
 	if (!slot && by <= 0)
-		return;
+		return NULL;
 	double score = slot ? score_now(t, slot, now_ms) : 0;
 	if (!slot)
 		slot = lowest_slot(t, table, tag, now_ms);
 	score = score + by > 0 ? score + by : 0;
 	*slot = (struct slot){ .tag = tag, .at_ms = now_ms, .score = score };
+	return slot;
 }
 
 struct tags {
@@ -146,6 +152,12 @@ static struct tags tags_of(const struct net_address *from, struct slice name)
 }
 
 /* To the nearest whole failure: each fades a little before the next comes. */
+static bool is_known(struct auth_toll *t, uint64_t tag, int64_t now_ms)
+{
+	const struct slot *slot = find_slot(&t->known, tag);
+	return slot && now_ms - slot->at_ms < KNOWN_MS;
+}
+
 static int64_t price(const struct auth_toll *t, double score)
 {
 	int64_t ms = AUTH_TOLL_FIRST_MS;
@@ -166,8 +178,9 @@ int64_t auth_toll_of(struct auth_toll *t, const struct net_address *from, struct
 {
 	struct tags tags = tags_of(from, name);
 	pthread_mutex_lock(&t->lock);
-	double score = tags.shared ? get_score(t, &t->both, tags.both, now_ms)
-	                           : get_score(t, &t->clients, tags.client, now_ms);
+	bool apart = tags.shared || is_known(t, tags.both, now_ms);
+	double score = apart ? get_score(t, &t->both, tags.both, now_ms)
+	                     : get_score(t, &t->clients, tags.client, now_ms);
 	int64_t own = price(t, score);
 	int64_t others = price(t, get_score(t, &t->names, tags.name, now_ms));
 	pthread_mutex_unlock(&t->lock);
@@ -177,13 +190,18 @@ int64_t auth_toll_of(struct auth_toll *t, const struct net_address *from, struct
 }
 
 void auth_toll_fail(struct auth_toll *t, const struct net_address *from, struct slice name,
-                    int64_t now_ms)
+                    uint64_t guess, int64_t now_ms)
 {
 	struct tags tags = tags_of(from, name);
 	pthread_mutex_lock(&t->lock);
-	add_score(t, &t->clients, tags.client, 1, now_ms);
-	add_score(t, &t->names, tags.name, 1, now_ms);
-	add_score(t, &t->both, tags.both, 1, now_ms);
+	const struct slot *before = find_slot(&t->both, tags.both);
+	bool again = before && guess != 0 && before->guess == guess &&
+	             score_now(t, before, now_ms) > 0;
+	if (!again) {
+		add_score(t, &t->clients, tags.client, 1, now_ms);
+		add_score(t, &t->names, tags.name, 1, now_ms);
+		add_score(t, &t->both, tags.both, 1, now_ms)->guess = guess;
+	}
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -196,6 +214,7 @@ void auth_toll_forgive(struct auth_toll *t, const struct net_address *from, stru
 	add_score(t, &t->clients, tags.client, -score, now_ms);
 	add_score(t, &t->names, tags.name, -score, now_ms);
 	add_score(t, &t->both, tags.both, -score, now_ms);
+	add_score(t, &t->known, tags.both, KNOWN_SCORE, now_ms);
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -6,6 +6,10 @@
  * takes back what its own client and name have run up together, and nothing else: who has an
  * account can't wash away guesses at others.
  *
+ *   - The same wrong password again, from the same client for the same name, is no new guess: a
+ *     telephone that was not told of a new password does not run up its whole office.
+ *   - Who has got in from a client lately pays there for the failures of that client with that name
+ *     alone, not for those of others behind the same address.
  *   - A client without failures waits AUTH_TOLL_LITTLE_MS at most for a name that is attacked
  *     elsewhere: nobody is locked out of his account by others. The price is one quick guess for
  *     each fresh address of an attacker.
@@ -29,7 +33,7 @@ enum {
 	AUTH_TOLL_MAX_MS = 20000,   /* unless told otherwise */
 	AUTH_TOLL_HALF_MS = 600000, /* unless told otherwise */
 	AUTH_TOLL_WAITERS = 2000,   /* in all */
-	AUTH_TOLL_CLIENT_WAITERS = 8,
+	AUTH_TOLL_CLIENT_WAITERS = 16,
 	AUTH_TOLL_SHARED_WAITERS = 200, /* of a loopback address */
 };
 
@@ -43,8 +47,10 @@ void auth_toll_set(struct auth_toll *t, int64_t max_ms, int64_t half_ms);
 /* from NULL: over no connection. now_ms is monotonic. */
 int64_t auth_toll_of(struct auth_toll *t, const struct net_address *from, struct slice name,
                      int64_t now_ms);
+/* guess: tells one password from another (hash_bytes()); 0: not known. */
 void auth_toll_fail(struct auth_toll *t, const struct net_address *from, struct slice name,
-                    int64_t now_ms);
+                    uint64_t guess, int64_t now_ms);
+/* It has got in. */
 void auth_toll_forgive(struct auth_toll *t, const struct net_address *from, struct slice name,
                        int64_t now_ms);
 

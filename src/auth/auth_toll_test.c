@@ -30,7 +30,7 @@ static void score_up(struct auth_toll *t, const char *from, const char *name, in
 {
 	struct net_address a = address(from);
 	for (int i = 0; i < times; i++)
-		auth_toll_fail(t, &a, slice_from_str(name), 0);
+		auth_toll_fail(t, &a, slice_from_str(name), 0, 0);
 }
 
 static int64_t toll(struct auth_toll *t, const char *from, const char *name, int64_t now_ms)
@@ -110,6 +110,41 @@ static void forgives_ones_own(void **state)
 	assert_int_equal(toll(t, "192.0.2.1", "carol", 0), 16000);
 }
 
+static void fail_with(struct auth_toll *t, const char *from, const char *name, uint64_t guess)
+{
+	struct net_address a = address(from);
+	auth_toll_fail(t, &a, slice_from_str(name), guess, 0);
+}
+
+/* A telephone that was not told of the new password. */
+static void repeats_are_no_guesses(void **state)
+{
+	struct auth_toll *t = *state;
+	for (int i = 0; i < 100; i++)
+		fail_with(t, "192.0.2.1", "alice", 77);
+	assert_int_equal(toll(t, "192.0.2.1", "alice", 0), 0);
+	for (uint64_t i = 1; i < 10; i++)
+		fail_with(t, "192.0.2.1", "alice", i);
+	assert_int_equal(toll(t, "192.0.2.1", "alice", 0), 16000);
+	/* Nor is it the same one of somebody else, or from elsewhere. */
+	fail_with(t, "192.0.2.1", "bob", 9);
+	assert_int_equal(toll(t, "192.0.2.1", "carol", 0), AUTH_TOLL_MAX_MS);
+}
+
+/* Others behind the same address fail; whoever got in from there lately does not pay for them. */
+static void known_ones_are_apart(void **state)
+{
+	struct auth_toll *t = *state;
+	forgive(t, "192.0.2.1", "alice");
+	score_up(t, "192.0.2.1", "bob", 10);
+	assert_int_equal(toll(t, "192.0.2.1", "bob", 0), 16000);
+	assert_int_equal(toll(t, "192.0.2.1", "alice", 0), 0);
+	assert_int_equal(toll(t, "192.0.2.1", "carol", 0), 16000);
+	/* But for guesses at him. */
+	score_up(t, "192.0.2.1", "alice", 10);
+	assert_int_equal(toll(t, "192.0.2.1", "alice", 0), 16000);
+}
+
 /* Names without end push out each other, not what has failed often. */
 static void full_tables(void **state)
 {
@@ -159,6 +194,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(others_wait_little, setup, teardown),
 		cmocka_unit_test_setup_teardown(networks, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgives_ones_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(repeats_are_no_guesses, setup, teardown),
+		cmocka_unit_test_setup_teardown(known_ones_are_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),
 	};

@@ -8,6 +8,7 @@
 #include "auth/oauth.h"
 #include "auth/password.h"
 #include "base/codec.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "directory/directory.h"
 
@@ -227,9 +228,11 @@ static enum auth_result conclude(struct auth_exchange *e)
 		e->identity = e->candidate;
 		result = AUTH_OK;
 	}
-	if (e->claim.made)
+	if (e->claim.made) {
+		e->client.guess = hash_bytes(e->claim.password);
 		result = auth_check(e->auth, e->arena, &e->client, e->claim.name, e->claim.password,
 		                    &e->identity);
+	}
 	if (result == AUTH_OK && !authorizes_itself(e))
 		result = AUTH_REFUSED;
 	return auth_conclude(e->auth, &e->client, e->mechanism->name, e->claim.name, result);
