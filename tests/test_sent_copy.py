@@ -1,6 +1,11 @@
 """Copies of submissions in the Sent folder, and clients that file one themselves."""
 import email
+import email.policy
+import os
+import shutil
 import smtplib
+import subprocess
+from urllib.parse import quote
 
 import pytest
 
@@ -71,9 +76,12 @@ def test_bcc_is_remembered(wanting):
 def test_client_files_too(wanting):
     message = TEXT.format("twice").encode() + b"\r\nhello\r\n"
     submit(wanting, message)
-    uid = append(wanting, message, "(\\Seen \\Flagged)")
-    (what, _), = sent(wanting, "twice")
+    own = message.replace(b"\r\n\r\n", b"\r\nBcc: x@example.test\r\n\r\n", 1)
+    uid = append(wanting, own, "(\\Seen \\Flagged)")
+    (what, raw), = sent(wanting, "twice")
     assert f"UID {uid} " in what and "\\Flagged" in what
+    # It may know more than was sent.
+    assert raw == own
     # The note served its turn.
     append(wanting, message)
     assert len(sent(wanting, "twice")) == 2
@@ -150,3 +158,30 @@ def test_kept_over_crash_and_recovery(wanting):
     wanting.cli("fsck")
     trace = wanting.cli("trace", "<durable@a.test>").stdout
     assert "alice@example.test" in trace and "Sent" in trace
+
+
+@pytest.mark.skipif(not shutil.which("mutt"), reason="mutt is not installed")
+def test_mutt(wanting, tmp_path):
+    """Which submits, with Bcc, and then files its own copy."""
+    wanting.cli("user", "set", "alice@example.test", "--sent-copy", "yes")
+    imap = f"imaps://alice%40example.test:{quote(PASSWORD)}@127.0.0.1:{wanting.port['imaps']}"
+    rc = tmp_path / "muttrc"
+    rc.write_text(f"""
+set from="alice@example.test" realname="Alice Ä" use_from=yes envelope_from=yes
+set smtp_url="smtps://alice%40example.test:{quote(PASSWORD)}@127.0.0.1:{wanting.port['submissions']}/"
+set folder="{imap}/" record="{imap}/Sent" copy=yes confirmcreate=no
+set ssl_force_tls=yes ssl_verify_host=no ssl_verify_dates=no ssl_starttls=no
+set certificate_file={tmp_path}/certificates header_cache="" sleep_time=0
+""")
+    shutil.copy(wanting.dir / "certificate.pem", tmp_path / "certificates")
+    result = subprocess.run(["mutt", "-n", "-F", rc, "-s", "by mutt, grüße", "-b",
+                             "carol@example.test", "bob@example.test"], input="hello\n", text=True,
+                            capture_output=True, timeout=120,
+                            env={**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"})
+    assert result.returncode == 0, result.stdout + result.stderr
+    (what, raw), = sent(wanting, "by mutt")
+    m = email.message_from_bytes(raw, policy=email.policy.default)
+    assert "\\Seen" in what and m["Subject"] == "by mutt, grüße"
+    assert m["Bcc"] == "carol@example.test" and m["Sender"] is None
+    assert any(b"by mutt" in text for text in wanting.messages("bob"))
+    assert all(b"Bcc" not in text for text in wanting.messages("bob") if b"by mutt" in text)

@@ -22,28 +22,32 @@ struct append_step {
 	uint32_t uid;
 };
 
-/* What the server has filed itself when it was submitted is not kept twice: the client's flags go
- * to that copy. -ENOENT: there is none. */
+/* The copy that the server filed itself when the message was submitted gives way to the client's,
+ * which may hold what the client sent to nobody: Bcc, above all. -ENOENT: there is none. */
 static int take_sent_copy(struct db *db, struct append_step *step)
 {
 	struct uid_set uids = { 0 };
+	uint32_t uid;
 	bool wanted;
 	int rc = directory_wants_sent_copy(db, step->account_id, &wanted);
 	if (rc < 0 || !wanted)
 		return rc < 0 ? rc : -ENOENT;
-	rc = sent_take(db, step->to.id, step->message_id, SENT_BY_SERVER, step->now_ms, &step->uid);
+	rc = sent_take(db, step->to.id, step->message_id, SENT_BY_SERVER, step->now_ms, &uid);
 	if (rc < 0)
 		return rc;
-	uid_set_add(step->arena, &uids, step->uid, step->uid);
-	return mailbox_change_flags(db, step->to.id, &uids, FLAGS_ADD, step->message.flags, NULL);
+	uid_set_add(step->arena, &uids, uid, uid);
+	return mailbox_expunge(db, step->to.id, &uids, false, NULL);
 }
 
-static int append_new(struct db *db, struct append_step *step)
+static int append_to_sent(struct db *db, struct append_step *step)
 {
-	int rc = mailbox_check_quota(db, step->account_id, step->message.size_bytes);
+	int rc = take_sent_copy(db, step);
+	bool taken = rc == 0;
+	if (rc == 0 || rc == -ENOENT)
+		rc = mailbox_check_quota(db, step->account_id, step->message.size_bytes);
 	if (rc == 0)
 		rc = mailbox_append(db, step->to.id, &step->message, &step->uid);
-	if (rc == 0 && step->to.use == USE_SENT)
+	if (rc == 0 && !taken)
 		rc = sent_note(db, step->to.id, step->message_id, step->uid, SENT_BY_CLIENT,
 		               step->now_ms);
 	return rc;
@@ -54,10 +58,13 @@ static int append_step(struct db *db, void *arg)
 	struct append_step *step = arg;
 	step->message.blob_id = step->blob.id;
 	int rc = imap_flag_bits(db, step->to.id, step->flags, &step->message.flags);
-	if (rc < 0)
-		return rc;
-	rc = step->to.use == USE_SENT ? take_sent_copy(db, step) : -ENOENT;
-	return rc == -ENOENT ? append_new(db, step) : rc;
+	if (rc == 0 && step->to.use == USE_SENT)
+		return append_to_sent(db, step);
+	if (rc == 0)
+		rc = mailbox_check_quota(db, step->account_id, step->message.size_bytes);
+	if (rc == 0)
+		rc = mailbox_append(db, step->to.id, &step->message, &step->uid);
+	return rc;
 }
 
 struct summary_job {

@@ -2,8 +2,9 @@
  *
  * The server files a copy of a submission if the account wants it; many clients file one
  * themselves, some before, most after they send. Whoever comes second within SENT_WINDOW_MS finds
- * the note of the first by the Message-ID, and takes that copy for its own. A note serves once: who
- * files the same message again gets a second copy.
+ * the note of the first by the Message-ID. The client's copy is the one that stays, since it may
+ * have a Bcc that the client did not send. A note serves once: who files the same message again
+ * gets a second copy.
  *
  * Called inside a closure, like the functions of mailbox.h. */
 #ifndef VEREDUS_MAILBOX_SENT_H

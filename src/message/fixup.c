@@ -36,6 +36,12 @@ static bool is_file_mark(struct slice whole)
 	       slice_starts_with(whole, SLICE(">From "));
 }
 
+/* What begins with such a line has no header. */
+static bool is_text(const struct header_field *field)
+{
+	return field->name.len == 0 && !is_file_mark(field->whole);
+}
+
 static bool is_message_id(struct slice value)
 {
 	value = slice_trim(value);
@@ -103,9 +109,10 @@ static void read_header(struct work *w, struct slice message)
 	struct header_field field;
 	bool first = true, in_top = true, begun = false;
 	while (header_next(&walk, &field)) {
-		if (first && field.name.len == 0 && !is_file_mark(field.whole))
-			w->headless = true;
-		first = first && field.name.len == 0;
+		w->headless = first && is_text(&field);
+		if (w->headless)
+			return;
+		first = false;
 		in_top = in_top && (field.name.len == 0 || in_top_block(field.name, &begun));
 		if (in_top && begun)
 			note_resent(w, field.name);
@@ -121,6 +128,8 @@ void fixup_claim(struct arena *arena, struct slice message, struct fixup_claim *
 	*out = (struct fixup_claim){ 0 };
 	while (header_next(&walk, &field)) {
 		struct slice name = field.name;
+		if (field.whole.data == message.data && is_text(&field))
+			break;
 		in_top = in_top && (name.len == 0 || in_top_block(name, &begun));
 		if (begun && !in_top)
 			break;
@@ -221,7 +230,7 @@ static bool is_legal(struct slice bytes)
 	while (bytes.len > 0) {
 		const char *lf = memchr(bytes.data, '\n', bytes.len);
 		size_t len = lf ? (size_t)(lf - bytes.data) + 1 : bytes.len;
-		if (len > MESSAGE_LINE_MAX + 2)
+		if (len > MESSAGE_LINE_MAX + (lf ? 2 : 0))
 			return false;
 		bytes = slice_from(bytes, len);
 	}

@@ -96,6 +96,8 @@ static void test_missing(void **state)
 	assert_non_null(strstr(fixed(b, ""), FROM));
 	assert_non_null(
 		strstr(fixed(b, "hello\r\n\r\nmore\r\n"), FROM "\r\nhello\r\n\r\nmore\r\n"));
+	assert_non_null(strstr(fixed(b, "hello\r\n" FROM DATE ID "\r\n"),
+	                       FROM "\r\nhello\r\n" FROM DATE ID));
 	assert_string_equal(fixed(b, "From me Thu Jan 1\r\n" DATE ID FROM "\r\n"),
 	                    DATE ID FROM "\r\n");
 }

@@ -266,7 +266,9 @@ static bool is_incomplete(const struct mender *m, const struct address_entry *e)
 
 static void rebuild_mailbox(struct mender *m, const struct address_entry *e, struct buf *text)
 {
-	struct slice domain = is_incomplete(m, e) ? m->how->domain : e->domain;
+	/* Written anew it is one word in any case. */
+	bool complete = e->domain.len > 0 || e->local.len == 0;
+	struct slice domain = complete ? e->domain : m->how->domain;
 	struct slice name = SLICE_EMPTY;
 	if (!slice_is_ascii(e->local) ||
 	    (!slice_is_ascii(domain) && !domain_canonical(m->scratch, domain, &domain)))
