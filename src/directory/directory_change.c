@@ -146,11 +146,11 @@ static int add_account(struct db *db, struct slice address, const struct account
 	if (rc == 0)
 		rc = check_no_account(db, address);
 	if (rc == 0)
-		rc = db_get_int(db, id_out,
-		                "INSERT INTO account (address, domain_id, quota_bytes, created_ms)"
-		                " VALUES ($1, $2, $3, $4) RETURNING id",
-		                "tiii", address, domain, (int64_t)account->quota_bytes,
-		                clock_wall_ms());
+		rc = db_insert(db, id_out,
+		               "INSERT INTO account (address, domain_id, quota_bytes, created_ms)"
+		               " VALUES ($1, $2, $3, $4)",
+		               "tiii", address, domain, (int64_t)account->quota_bytes,
+		               clock_wall_ms());
 	if (rc == 0)
 		rc = add_verifiers(db, *id_out, account->verifiers, account->verifier_count);
 	return rc;

@@ -173,10 +173,10 @@ int mailbox_create(struct db *db, int64_t account_id, struct slice name, enum ma
 		rc = new_uid_validity(db, account_id, &uid_validity);
 	if (rc != 0)
 		return rc;
-	return db_get_int(db, mailbox_id_out,
-	                  "INSERT INTO mailbox (account_id, name, special_use, uid_validity)"
-	                  " VALUES ($1, $2, $3, $4) RETURNING id",
-	                  "itii", account_id, name, (int64_t)use, uid_validity);
+	return db_insert(db, mailbox_id_out,
+	                 "INSERT INTO mailbox (account_id, name, special_use, uid_validity)"
+	                 " VALUES ($1, $2, $3, $4)",
+	                 "itii", account_id, name, (int64_t)use, uid_validity);
 }
 
 int mailbox_get_inbox(struct db *db, int64_t account_id, int64_t *mailbox_id_out)

@@ -10,22 +10,34 @@ struct append_place {
 	uint64_t mod_seq;
 };
 
-/* Takes the next UID and MODSEQ, and counts the message. */
+static int append_count(struct db *db, int64_t mailbox_id, const struct mailbox_new_message *m)
+{
+	struct mailbox_delta delta = { 0 };
+	int64_t changed;
+
+	mailbox_delta_flags(&delta, m->flags, 1);
+	int rc = db_change(db, &changed,
+	                   "UPDATE mailbox SET uid_next = uid_next + 1, mod_seq = mod_seq + 1,"
+	                   " message_count = message_count + 1, unseen_count = unseen_count + $2,"
+	                   " deleted_count = deleted_count + $3, size_bytes = size_bytes + $4"
+	                   " WHERE id = $1 AND account_id <> 0",
+	                   "iiii", mailbox_id, delta.unseen, delta.deleted, (int64_t)m->size_bytes);
+	return rc == 0 && changed == 0 ? -ENOENT : rc;
+}
+
+/* Takes the next UID and MODSEQ, and counts the message. Not by RETURNING: for that SQLite makes a
+ * temporary table each time, which costs twice what both statements do. */
 static int append_place(struct db *db, int64_t mailbox_id, const struct mailbox_new_message *m,
                         struct append_place *out)
 {
-	struct mailbox_delta delta = { 0 };
 	struct db_rows rows;
 	int64_t uid_next = 0;
 
-	mailbox_delta_flags(&delta, m->flags, 1);
-	int rc = db_query(db, &rows,
-	                  "UPDATE mailbox SET uid_next = uid_next + 1, mod_seq = mod_seq + 1,"
-	                  " message_count = message_count + 1, unseen_count = unseen_count + $2,"
-	                  " deleted_count = deleted_count + $3, size_bytes = size_bytes + $4"
-	                  " WHERE id = $1 AND account_id <> 0"
-	                  " RETURNING account_id, uid_next, mod_seq",
-	                  "iiii", mailbox_id, delta.unseen, delta.deleted, (int64_t)m->size_bytes);
+	int rc = append_count(db, mailbox_id, m);
+	if (rc != 0)
+		return rc;
+	rc = db_query(db, &rows, "SELECT account_id, uid_next, mod_seq FROM mailbox WHERE id = $1",
+	              "i", mailbox_id);
 	if (rc == 0)
 		rc = db_next(&rows);
 	if (rc == 0) {

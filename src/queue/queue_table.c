@@ -579,12 +579,12 @@ int queue_table_clean(struct db *db, int64_t message)
 {
 	int64_t blob_id;
 	int rc = db_get_int(db, &blob_id,
-	                    "DELETE FROM queue_message WHERE id = $1 AND NOT EXISTS"
-	                    " (SELECT 1 FROM queue_recipient WHERE queue_message_id = $1)"
-	                    " RETURNING blob_id",
+	                    "SELECT blob_id FROM queue_message WHERE id = $1 AND NOT EXISTS"
+	                    " (SELECT 1 FROM queue_recipient WHERE queue_message_id = $1)",
 	                    "i", message);
-	if (rc == -ENODATA)
-		return 0;
+	if (rc < 0)
+		return rc == -ENODATA ? 0 : rc;
+	rc = db_run(db, "DELETE FROM queue_message WHERE id = $1", "i", message);
 	return rc < 0 ? rc : blob_release(db, blob_id, 1);
 }
 

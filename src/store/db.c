@@ -299,6 +299,20 @@ int db_change(struct db *db, int64_t *changed_out, const char *sql, const char *
 	return rc;
 }
 
+int db_insert(struct db *db, int64_t *id_out, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *statement;
+	va_list args;
+	va_start(args, types);
+	int rc = start(db, sql, true, types, &args, &statement);
+	va_end(args);
+	if (rc == 0)
+		rc = finish(db, statement, sqlite3_step(statement));
+	if (rc == 0)
+		*id_out = sqlite3_last_insert_rowid(db->sqlite);
+	return rc;
+}
+
 int db_get_int(struct db *db, int64_t *value_out, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *statement;

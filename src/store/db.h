@@ -34,6 +34,9 @@ struct db_rows {
 int db_run(struct db *db, const char *sql, const char *types, ...);
 /* Runs one and tells how many rows it changed. */
 int db_change(struct db *db, int64_t *changed_out, const char *sql, const char *types, ...);
+/* Runs an INSERT of one row that leaves its integer key to the database, and tells that. On SQLite
+ * RETURNING would cost twice as much as the rest: it makes a temporary table each time. */
+int db_insert(struct db *db, int64_t *id_out, const char *sql, const char *types, ...);
 /* Runs one that gives at most one row with one integer; -ENODATA without a row. */
 int db_get_int(struct db *db, int64_t *value_out, const char *sql, const char *types, ...);
 

@@ -115,6 +115,26 @@ static int changes_fn(struct db *db, void *arg)
 	return 0;
 }
 
+static int inserts_fn(struct db *db, void *arg)
+{
+	static const char sql[] = "INSERT INTO blob (segment, position, length, refs)"
+				  " VALUES ($1, 0, 0, 1)";
+	(void)arg;
+	int64_t a, b, back;
+	assert_int_equal(db_insert(db, &a, sql, "i", (int64_t)7), 0);
+	assert_int_equal(db_insert(db, &b, sql, "i", (int64_t)8), 0);
+	assert_true(b > a);
+	assert_int_equal(db_get_int(db, &back, "SELECT segment FROM blob WHERE id = $1", "i", b),
+	                 0);
+	assert_int_equal(back, 8);
+	return -EDOM; /* such blobs are nowhere */
+}
+
+static void an_insert_tells_its_key(void **state)
+{
+	assert_int_equal(in_commit(state, inserts_fn, NULL), -EDOM);
+}
+
 static void changes(void **state) { assert_int_equal(in_commit(state, changes_fn, NULL), 0); }
 
 static int writes_fn(struct db *db, void *arg)
@@ -204,6 +224,7 @@ int main(void)
 		UNIT(changes),
 		UNIT(refuses_text_that_changed),
 		UNIT(a_read_can_not_write),
+		UNIT(an_insert_tells_its_key),
 		UNIT(commits_do_not_lengthen_the_log),
 		UNIT(a_log_ends_where_zeros_begin),
 	};
