@@ -161,6 +161,29 @@ static void check_clear(void *arg)
 
 static void clear_needs_permission(void **state) { run_on_fiber(1, check_clear, *state); }
 
+static int forget_passwords(struct db *db, void *arg)
+{
+	(void)arg;
+	return directory_set_verifiers(db, SLICE("alice@example.test"), NULL, 0);
+}
+
+/* What is offered follows from what is stored. */
+static void check_stored(void *arg)
+{
+	struct fixture *f = arg;
+	struct auth_exchange *e;
+	struct slice challenge;
+	connect_pair(f);
+	CHECK(store_commit(f->store, NULL, 0, forget_passwords, f) == 0);
+	auth_accounts_changed(f->auth);
+	CHECK(strcmp(auth_mechanisms(f->auth, client_of(f, true)), "PLAIN LOGIN") == 0);
+	CHECK(auth_begin(f->auth, f->arena, client_of(f, true), SLICE("SCRAM-SHA-256"), NULL, &e,
+	                 &challenge) == AUTH_NOT_OFFERED);
+	disconnect(f);
+}
+
+static void offers_what_is_stored(void **state) { run_on_fiber(1, check_stored, *state); }
+
 static int change_password(struct db *db, void *arg)
 {
 	struct fixture *f = arg;
@@ -277,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(plain, setup, fixture_free),
 		cmocka_unit_test_setup_teardown(steps, setup, fixture_free),
 		cmocka_unit_test_setup_teardown(clear_needs_permission, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(offers_what_is_stored, setup, fixture_free),
 		cmocka_unit_test_setup_teardown(login, setup, fixture_free),
 		cmocka_unit_test_setup_teardown(remembered, setup, fixture_free),
 		cmocka_unit_test_setup_teardown(a_flood_waits_for_itself, setup, fixture_free),
