@@ -259,3 +259,22 @@ def test_gsasl(server, authority, protocol, port):
         input="", capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result
     assert re.search("auth.accepted .*mechanism=EXTERNAL$", server.log_text(), re.M)
+
+
+def test_relaying_by_certificate(make_server, directory):
+    mine = Authority(directory, "relays").issue("relay")
+    other = Authority(directory, "others").issue("other")
+    text = subprocess.run(["openssl", "x509", "-in", mine, "-noout", "-fingerprint", "-sha256"],
+                          capture_output=True, text=True, check=True).stdout
+    server = make_server(config=f'relay-certificates = {{ "{text.split("=")[1].strip()}" }}')
+    for certificate, port, code in ((mine, "smtp", 250), (other, "smtp", 550), (None, "smtp", 550),
+                                    (mine, "submission", 530)):
+        with server.smtp(port) as smtp:
+            smtp.starttls(context=context(certificate))
+            smtp.ehlo()
+            answer = smtp.mail("someone@elsewhere.test")[0]
+            if answer == 250:
+                answer = smtp.rcpt("anybody@remote.test")[0]
+            assert answer == code, (certificate, port)
+    server.configure('relay-certificates = { "ab:cd" }')
+    assert "is no fingerprint" in server.cli("check", check=False).stderr

@@ -3,6 +3,7 @@
 
 #include "admin/admin_commands.h"
 #include "directory/certificate.h"
+#include "net/tls.h"
 #include "store/store.h"
 
 enum { PAGE = 200, NOTE_MAX_BYTES = 200 };
@@ -29,7 +30,7 @@ static int read_fingerprint(const json_t *request, struct admin_reply *reply, st
 	const char *text = admin_need(request, "fingerprint", reply);
 	if (!text)
 		return -EINVAL;
-	int rc = certificate_canonical_fingerprint(c->arena, slice_from_str(text), &c->fingerprint);
+	int rc = tls_fingerprint(c->arena, slice_from_str(text), &c->fingerprint);
 	return rc == 0 ? 0
 	               : admin_fail(reply, rc,
 	                            "'%s' is no fingerprint: SHA-256 has 64 hexadecimal digits",

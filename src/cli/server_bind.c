@@ -25,7 +25,8 @@ static int open_tls(struct server *s)
 		files[i] = (struct tls_certificate_files){ c->certificates[i].chain_path,
 			                                   c->certificates[i].key_path };
 	int rc = tls_server_new(files, c->certificate_count, &s->tls, &why);
-	if (rc == 0 && (c->auth.client_certificates || c->auth.client_ca))
+	if (rc == 0 &&
+	    (c->auth.client_certificates || c->auth.client_ca || c->relay_certificate_count > 0))
 		rc = tls_server_ask(s->tls, c->auth.client_ca, &why);
 	if (rc < 0)
 		log_error("server.certificate", kv_str("why", why ? why : ""), kv_error(rc));

@@ -95,6 +95,8 @@ struct config {
 	size_t certificate_count;
 	struct net_network *relay_networks; /* may relay without logging in */
 	size_t relay_network_count;
+	struct slice *relay_certificates; /* of clients that may, too: tls_fingerprint() */
+	size_t relay_certificate_count;
 	struct config_passdb *passdbs; /* in the order in which they are asked; none: internal */
 	size_t passdb_count;
 	struct config_smarthost *smarthosts;

@@ -8,6 +8,7 @@
 
 #include "message/address.h"
 #include "message/envelope.h"
+#include "net/tls.h"
 
 static const uint16_t standard_ports[] = {
 	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587, [LISTENER_SUBMISSIONS] = 465,
@@ -185,6 +186,22 @@ void config_add_relay_networks(const struct config_place *p, const struct config
 			     "relay-networks: '%s' lets everybody send anywhere: this is an open "
 			     "relay",
 			     list->items[i]);
+	}
+}
+
+void config_add_relay_certificates(const struct config_place *p, const struct config_list *list)
+{
+	struct config *c = p->config;
+	c->relay_certificates = ARENA_ARRAY(c->arena, list->count + 1, struct slice);
+	for (size_t i = 0; i < list->count; i++) {
+		struct slice *to = &c->relay_certificates[c->relay_certificate_count];
+		if (tls_fingerprint(c->arena, slice_from_str(list->items[i]), to) == 0)
+			c->relay_certificate_count++;
+		else
+			config_wrong(p,
+			             "relay-certificates: '%s' is no fingerprint: write the 64 "
+			             "digits of `openssl x509 -fingerprint -sha256`",
+			             list->items[i]);
 	}
 }
 

@@ -22,6 +22,8 @@ void config_wrong(const struct config_place *place, const char *format, ...)
 /* Turns a listen section into one listener an address. */
 void config_add_listen(const struct config_place *place, const struct config_listen *listen);
 void config_add_relay_networks(const struct config_place *place, const struct config_list *list);
+void config_add_relay_certificates(const struct config_place *place,
+                                   const struct config_list *list);
 void config_check_certificate(const struct config_place *place,
                               const struct config_certificate *certificate);
 /* Also gives the domain its canonical form and reads the password file. */

@@ -336,6 +336,8 @@ static void store_all(struct load *l, cfg_t *cfg)
 	struct config_place place = place_of(l, "", NULL);
 	struct config_list networks = get_list(l, cfg, "relay-networks");
 	config_add_relay_networks(&place, &networks);
+	struct config_list certificates = get_list(l, cfg, "relay-certificates");
+	config_add_relay_certificates(&place, &certificates);
 	config_check_rules(&place);
 	config_check_whole(&place);
 }

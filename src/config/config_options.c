@@ -57,6 +57,9 @@ const struct config_option config_options[] = {
 	  "Threads that serve connections; 0 is one a processor.", .max = 256 },
 	{ "", "user", CONFIG_TEXT, NULL, AT(user),
 	  "The user to become when started as root, after the ports are bound." },
+	{ "", "relay-certificates", CONFIG_LIST, NULL, 0, 0,
+	  "Fingerprints (SHA-256) of TLS certificates whose owners may do so, too; clients are asked for "
+	  "theirs then." },
 	{ "", "relay-networks", CONFIG_LIST, NULL, 0, 0,
 	  "Networks such as \"10.0.0.0/8\" that may send anywhere without logging in." },
 

@@ -4,23 +4,6 @@
 
 #include "base/clock.h"
 
-int certificate_canonical_fingerprint(struct arena *a, struct slice text, struct slice *out)
-{
-	char *digits = arena_alloc(a, FINGERPRINT_DIGITS);
-	size_t count = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] == ':' && count > 0 && count % 2 == 0)
-			continue;
-		if (byte_hex_value(text.data[i]) < 0 || count == FINGERPRINT_DIGITS)
-			return -EINVAL;
-		digits[count++] = byte_lower(text.data[i]);
-	}
-	if (count != FINGERPRINT_DIGITS)
-		return -EINVAL;
-	*out = slice_of(digits, count);
-	return 0;
-}
-
 static int check_is_nobodys(struct db *db, struct slice fingerprint)
 {
 	int64_t count;

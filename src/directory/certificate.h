@@ -1,5 +1,5 @@
-/* Certificates of clients that stand for an account, known by their fingerprint (SHA-256, 64 digits
- * in lower case). One certificate is of one account; an account may have several.
+/* Certificates of clients that stand for an account, known by their fingerprint (tls_fingerprint()
+ * of net/tls.h). One certificate is of one account; an account may have several.
  *
  * As in directory.h: inside a closure, addresses in canonical form. */
 #ifndef VEREDUS_DIRECTORY_CERTIFICATE_H
@@ -7,10 +7,6 @@
 
 #include "directory/directory.h"
 
-enum { FINGERPRINT_DIGITS = 64 };
-
-/* The canonical form of a fingerprint as people write it: in any case, colons between. -EINVAL. */
-int certificate_canonical_fingerprint(struct arena *a, struct slice text, struct slice *out);
 /* note: what the operator wants to know it by. -ENOENT: no such account; -EEXIST: it is somebody's.
  */
 int directory_add_certificate(struct db *db, struct slice address, struct slice fingerprint,

@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "net/conn_internal.h"
+#include "net/tls.h"
 
 enum { PEER_NAMES_MAX = 64, SUBJECT_MAX_BYTES = 1024 };
 
@@ -91,5 +92,24 @@ int conn_tls_peer(const struct conn *c, struct arena *a, struct conn_tls_peer *o
 	};
 	copy_names(a, certificate, out);
 	ERR_clear_error();
+	return 0;
+}
+
+int tls_fingerprint(struct arena *a, struct slice text, struct slice *out)
+{
+	enum { DIGITS = 64 };
+	char *digits = arena_alloc(a, DIGITS);
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] == ':' && count > 0 && count % 2 == 0)
+			continue;
+		if (byte_hex_value(text.data[i]) < 0 || count == DIGITS)
+			return -EINVAL;
+		digits[count++] = byte_lower(text.data[i]);
+	}
+	if (count != DIGITS)
+		return -EINVAL;
+	*out = slice_of(digits, count);
 	return 0;
 }

@@ -2,7 +2,7 @@
 #ifndef VEREDUS_NET_TLS_H
 #define VEREDUS_NET_TLS_H
 
-#include "base/slice.h"
+#include "base/arena.h"
 
 struct tls_server;
 struct tls_client;
@@ -28,6 +28,10 @@ void tls_server_free(struct tls_server *t);
 /* Loads the files again. Sessions that run keep what they have, and tickets given out before stay
  * good; on failure nothing changes. [any thread] */
 int tls_server_reload(struct tls_server *t, char **why_out);
+
+/* The SHA-256 of a certificate, as 64 hexadecimal digits in lower case; people also write colons
+ * and upper case. In the arena. -EINVAL: it is none. */
+int tls_fingerprint(struct arena *a, struct slice text, struct slice *out);
 
 enum tls_verify {
 	TLS_VERIFY_NONE, /* opportunistic: encrypt, believe any certificate, record the verdict */

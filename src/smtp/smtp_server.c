@@ -28,6 +28,22 @@ void smtp_end_on_error(struct smtp_session *s, int error)
 		smtp_end(s, "lost");
 }
 
+static bool smtp_has_relay_certificate(const struct smtp_session *s)
+{
+	const struct config *config = s->config;
+	struct conn_tls_peer peer;
+	bool found = false;
+	if (config->relay_certificate_count == 0 || !conn_tls_has_peer(s->base.conn))
+		return false;
+	struct arena *arena = arena_new(); /* not the session's: EHLO may be said without end */
+	if (conn_tls_peer(s->base.conn, arena, &peer) == 0) {
+		for (size_t i = 0; i < config->relay_certificate_count && !found; i++)
+			found = slice_equal(peer.fingerprint, config->relay_certificates[i]);
+	}
+	arena_free(arena);
+	return found;
+}
+
 static bool smtp_is_relay_client(const struct smtp_session *s)
 {
 	const struct config *config = s->config;
@@ -40,7 +56,7 @@ static bool smtp_is_relay_client(const struct smtp_session *s)
 		if (net_network_contains(&config->relay_networks[i], &s->client.address))
 			return true;
 	}
-	return false;
+	return smtp_has_relay_certificate(s);
 }
 
 void smtp_update_client(struct smtp_session *s)
