@@ -179,3 +179,35 @@ def test_from_postfix(peers):
     # What we refused comes back to its sender as a report of Postfix's own.
     [report] = wait_for(lambda: postfix.messages(), SLOW)
     assert b"missing@a.test" in report and b"5.1.1" in report
+
+
+def test_smtputf8_both_ways(peers):
+    server, postfix = peers
+    server.cli("user", "add", "käthe@a.test", input="secret words\n")
+    text = message("größe", "größe@client.test", "user@pf.test").replace("\n", "\r\n").encode()
+    with server.smtp() as smtp:
+        smtp.ehlo("client.test")
+        smtp.sendmail("größe@client.test", ["user@pf.test"], text, mail_options=["SMTPUTF8"])
+    [raw] = wait_for(lambda: postfix.messages(), SLOW)
+    assert "Return-Path: <größe@client.test>".encode() in raw and b"with UTF8SMTPS" in raw
+    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=30) as smtp:
+        smtp.ehlo("client.test")
+        smtp.sendmail("größe@client.test", ["KÄTHE@a.test"], text, mail_options=["SMTPUTF8"])
+    wait_for(lambda: "delivered" in journey(server, "<größe@a.test>") and
+             "käthe@a.test" in journey(server, "<größe@a.test>"), SLOW)
+
+
+def test_what_postfix_does_not_know(peers):
+    """MT-PRIORITY is left out; N goes and its sender is told; R, and REQUIRETLS, come back."""
+    server, postfix = peers
+    with server.smtp() as smtp:
+        smtp.starttls(context=server.tls_context())
+        smtp.ehlo("client.test")
+        for options in ["MT-PRIORITY=3"], ["BY=600;N"], ["BY=600;R"], ["REQUIRETLS"]:
+            smtp.sendmail("alice@a.test", ["user@pf.test"], message(options[0]),
+                          mail_options=options)
+    told = server.wait_messages(3, "alice", seconds=SLOW)
+    assert len(wait_for(lambda: len(postfix.messages()) == 2 and postfix.messages(), SLOW)) == 2
+    actions = sorted(re.search(rb"Action: (\w+)\r\nStatus: ([\d.]+)", m).groups() for m in told)
+    assert actions[:2] == [(b"failed", b"5.4.7"), (b"failed", b"5.7.10")]
+    assert actions[2][0] == b"relayed"

@@ -56,6 +56,24 @@ def test_priority_in_the_queue(make_server):
         assert subjects == [b"first", b"p8", b"p7", b"p0", b"p-1"]
 
 
+def test_between_two_servers(make_server):
+    """What one of us announces the other uses, and obeys."""
+    far = make_server(domain="far.test", config='relay-networks = { "127.0.0.0/8" }\n'
+                      'smtp { no-soliciting = "net.example:ADV" }')
+    near = make_server(domain="a.test", config=f"""
+        smarthost "*" {{ host = "127.0.0.1" port = {far.port['smtp']} tls = required }}
+        smtp {{ no-soliciting = "org.example:ADV" }}
+        relay-networks = {{ "127.0.0.0/8" }}""")
+    submit(near, ["bob@far.test"], "wanted", mail_options=["MT-PRIORITY=4", "BY=600;RT",
+                                                           "SOLICIT=com.example:NEWS"])
+    submit(near, ["bob@far.test"], "unwanted", mail_options=["SOLICIT=net.example:ADV"])
+    [got] = far.wait_messages(1, "bob", seconds=SLOW)
+    assert got.count(b" PRIORITY 4;") == 2      # once a server
+    told = b"".join(near.wait_messages(2, "alice", seconds=SLOW))
+    assert b"Action: relayed" in told and b"Action: failed\r\nStatus: 5.7.1\r\n" in told
+    assert len(far.messages("bob")) == 1
+
+
 def test_who_may_raise(make_server):
     with Remote(extensions=("PIPELINING", "MT-PRIORITY")) as remote:
         server = make_server(config=smarthost(remote) + "smtp { priority = nobody }")

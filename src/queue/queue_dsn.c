@@ -144,8 +144,7 @@ static void put_recipient_fields(struct buf *out, const struct queue_dsn *dsn, s
 		struct slice type = clean(arena, dsn, slice_sub(r->orcpt, 0, (size_t)semicolon));
 		struct slice text = slice_from(r->orcpt, (size_t)semicolon + 1);
 		bool is_utf8 = slice_equal_nocase(type, SLICE("utf-8"));
-		text = is_utf8 ? shown(arena, dsn, text)
-		               : clean(arena, dsn, xtext_show(arena, text));
+		text = shown(arena, dsn, is_utf8 ? text : xtext_show(arena, text));
 		buf_printf(out, "Original-Recipient: %.*s; %.*s\r\n", SLICE_ARG(type),
 		           SLICE_ARG(text));
 	}

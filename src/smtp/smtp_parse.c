@@ -82,8 +82,9 @@ static int upper_hex_value(char c)
 }
 
 /* xtext = *( xchar / "+" 2(upper-case HEX) )                         RFC 3461, section 4
- * What it stands for must be printable: it ends up as a line of a report. */
-static bool is_xtext(struct slice text)
+ * What it stands for must be printable, for it ends up as a line of a report: ASCII, or, as Postfix
+ * writes an address beyond it, UTF-8. */
+static bool is_xtext(struct slice text, int most)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
@@ -96,7 +97,7 @@ static bool is_xtext(struct slice text)
 		int high = upper_hex_value(text.data[i + 1]),
 		    low = upper_hex_value(text.data[i + 2]);
 		int value = high * 16 + low;
-		if (high < 0 || low < 0 || value < 0x20 || value >= 0x7F)
+		if (high < 0 || low < 0 || value < 0x20 || value == 0x7F || value > most)
 			return false;
 		i += 2;
 	}
@@ -118,8 +119,8 @@ static enum smtp_parsed take_envid(const struct parameter *p, void *command)
 {
 	struct smtp_mail_command *mail = command;
 	mail->envid = p->value;
-	return p->value.len <= ENVID_MAX && is_xtext(p->value) ? SMTP_PARSED
-	                                                       : SMTP_PARSED_PARAMETER;
+	return p->value.len <= ENVID_MAX && is_xtext(p->value, 0x7E) ? SMTP_PARSED
+	                                                             : SMTP_PARSED_PARAMETER;
 }
 
 static unsigned notify_bit(struct slice word)
@@ -163,7 +164,7 @@ static enum smtp_parsed take_orcpt(const struct parameter *p, void *command)
 		return SMTP_PARSED_PARAMETER;
 	bool good = slice_equal_nocase(type, SLICE("utf-8"))
 	                    ? envelope_utf8_address_is_valid(cursor_rest(&c))
-	                    : is_xtext(cursor_rest(&c));
+	                    : is_xtext(cursor_rest(&c), 0xFF);
 	return good ? SMTP_PARSED : SMTP_PARSED_PARAMETER;
 }
 

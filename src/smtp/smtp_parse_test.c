@@ -173,7 +173,10 @@ static const struct {
 	{ "ORCPT=rfc822;a+2", SMTP_PARSED_PARAMETER, 0, NULL },
 	{ "ORCPT=rfc822;a+2b", SMTP_PARSED_PARAMETER, 0, NULL },
 	{ "ORCPT=rfc822;a+0Ab", SMTP_PARSED_PARAMETER, 0, NULL },
-	{ "ORCPT=rfc822;a+FFb", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822;a+C3+A4b", SMTP_PARSED, 0, "rfc822;a+C3+A4b" },
+	{ "ORCPT=utf-8;a\\x{E4}b", SMTP_PARSED, 0, "utf-8;a\\x{E4}b" },
+	{ "ORCPT=utf-8;a+E4b", SMTP_PARSED_PARAMETER, 0, NULL },
+	{ "ORCPT=rfc822;a+7Fb", SMTP_PARSED_PARAMETER, 0, NULL },
 };
 
 static void test_notify(void **state)
