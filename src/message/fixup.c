@@ -266,6 +266,7 @@ struct pass {
 	bool top;   /* the message's own */
 	bool inner; /* of a message in the message */
 	bool in_top_block, block_begun;
+	bool keeps_type;      /* its boundary is beyond ASCII, and stands so in the body */
 	const char *encoding; /* new, or NULL */
 	bool has_encoding, has_version;
 };
@@ -285,7 +286,8 @@ static int pass_field(struct work *w, struct pass *p, const struct header_field 
 	}
 	if (p->top && is_covered(w, field->name))
 		return put_untouched(out, field->whole);
-	const struct header_mending how = { .utf8 = w->f->smtputf8 || p->inner,
+	bool keep = p->keeps_type && is(field->name, "Content-Type");
+	const struct header_mending how = { .utf8 = w->f->smtputf8 || p->inner || keep,
 		                            .domain = p->inner ? SLICE_EMPTY : w->f->domain };
 	return header_mend(w->scratch, field, &how, out);
 }
@@ -310,6 +312,15 @@ static int pass_header(struct work *w, struct pass *p, struct slice header, stru
 	return rc < 0 ? rc : out->error;
 }
 
+static bool has_odd_boundary(const struct mime_part *part)
+{
+	for (size_t i = 0; i < part->param_count; i++) {
+		if (is(part->params[i].name, "boundary"))
+			return !slice_is_ascii(part->params[i].value);
+	}
+	return false;
+}
+
 static int write_header(void *arg, const struct mime_part *part, struct slice header,
                         const char *encoding, struct outlet *out)
 {
@@ -318,6 +329,7 @@ static int write_header(void *arg, const struct mime_part *part, struct slice he
 		.top = !part->parent,
 		.inner = is_within(part, is_message),
 		.in_top_block = true,
+		.keeps_type = part->kind == MIME_MULTIPART && has_odd_boundary(part),
 		.encoding = encoding,
 		.has_version = !part->fields,
 	};

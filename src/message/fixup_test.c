@@ -162,6 +162,11 @@ static void test_encoded(void **state)
 		"--b\r\nContent-Disposition: attachment;\r\n filename*=utf-8''%C3%A4\r\n\r\n"
 		"\xC3\xA4\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: \xC3\xA4\r\n\r\n"
 		"\r\n--b--\r\n");
+	/* The parts would not be found any more. */
+	const char *odd = DATE ID FROM
+		"Content-Type: multipart/mixed; boundary=\"\xC3\xA4\"\r\n\r\n"
+		"--\xC3\xA4\r\n\r\nx\r\n--\xC3\xA4--\r\n";
+	assert_string_equal(fixed(b, odd), odd);
 	assert_int_equal(fix(b, SLICE(DATE ID "From: \xC3\xA4@x.test\r\n\r\n")), -EILSEQ);
 	b->fixup.smtputf8 = true;
 	assert_string_equal(fixed(b, parts), parts);

@@ -63,8 +63,7 @@ static void test_unchanged(void **state)
 		"Subject:  two  spaces \r\n",
 		"Subject: folded\r\n\tas it came\r\n",
 		"subject:x\r\n",
-		"To: =?utf-8?q?J=C3=B6rg?= <j@x.test>, (c) \"a, b\" <b@x.test>,\r\n g: "
-		"c@x.test;\r\n",
+		"To: =?utf-8?q?J=C3=B6rg?= <j@x.test>, (c) \"a, b\" <b@x>,\r\n g: c@x;\r\n",
 		"Content-Type: text/plain;charset=\"utf-8\"; name*0=a;name*1=b\r\n",
 		"X: =?iso-8859-1?q?=E4?= and more\r\n",
 		"no field at all\r\n",

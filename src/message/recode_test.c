@@ -189,7 +189,6 @@ static void test_refused(void **state)
 {
 	static const char *const headers[] = {
 		"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n",
-		"Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n"
 		"Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n\r\n",
 		"Content-Transfer-Encoding: x-own\r\n\r\n",
 		"Content-Transfer-Encoding: x-uuencode\r\n\r\n",
