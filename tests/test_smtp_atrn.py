@@ -158,6 +158,23 @@ def test_who_may(server):
         wire.expect("ATRN", "502 5.5.1")
 
 
+def test_etrn_has_nowhere_to_send_it(server):
+    send(server, "a@far.test")
+    assert waiting(server) == ["a@far.test"]
+    with logged_in(server, port="submission") as wire:
+        wire.expect("ETRN far.test", "251")
+    assert waiting(server) == ["a@far.test"]
+
+
+def test_a_smarthost_of_its_own_is_a_way(make_server):
+    with Remote() as remote:
+        server = make_server(config=f'smarthost "far.test" {{ host = "127.0.0.1" tls = none '
+                                    f'port = {remote.port} }}')
+        server.cli("fetch", "add", "far.test", "alice@example.test")
+        send(server, "a@far.test")
+        wait_for(lambda: taken(remote) == ["a@far.test"], 10)
+
+
 def test_what_the_client_refuses_and_puts_off(server):
     """Once each, whatever it says; a report for what it will not have."""
     def script(session, verb, line):
@@ -179,6 +196,23 @@ def test_what_the_client_refuses_and_puts_off(server):
         turn(wire, remote)
         assert taken(remote) == ["later@far.test"]
     assert waiting(server) == []
+
+
+def test_limits_of_the_client(server):
+    """What its LIMITS (RFC 9422) leave no room for waits for the next time."""
+    with server.smtp() as smtp:
+        smtp.sendmail("smith@client.test", [f"{n}@far.test" for n in "abc"], "Subject: x\r\n\r\nx\r\n")
+    assert len(waiting(server)) == 3
+    limits = ("PIPELINING", "LIMITS RCPTMAX=2 MAILMAX=1")
+    with without_listening(extensions=limits) as remote, logged_in(server) as wire:
+        wire.expect("ATRN", "250")
+        turn(wire, remote)
+        assert taken(remote) == ["a@far.test", "b@far.test"]
+    assert waiting(server) == ["c@far.test"]
+    with without_listening(extensions=limits) as remote, logged_in(server) as wire:
+        wire.expect("ATRN", "250")
+        turn(wire, remote)
+        assert taken(remote) == ["c@far.test"]
 
 
 @pytest.mark.parametrize("at", ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."])

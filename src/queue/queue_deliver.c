@@ -249,13 +249,6 @@ static int send_job(struct delivery *d, struct queue_job *job, struct smtp_outco
 	return rc;
 }
 
-int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice peer,
-                      struct slice tls, struct queue_job *job, struct smtp_outcome *outcome)
-{
-	struct delivery d = { .queue = q, .client = client, .peer = peer, .tls = tls };
-	return send_job(&d, job, outcome);
-}
-
 /* A connection that was used before may have been closed by the other side just now: that is no
  * failed attempt, as long as no byte of the message was sent. */
 static bool was_stale(const struct delivery *d, const struct queue_job *job,
@@ -336,6 +329,42 @@ static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome 
 			return rc;
 		}
 	}
+	return any ? 0 : rc;
+}
+
+/* A connection that is not ours to open anew: what its LIMITS leave no room for waits. */
+static int no_room(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, -EBUSY, "4.5.3", d->host);
+	outcome->host = false;
+	set_rest(job, outcome);
+	return -EBUSY;
+}
+
+int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice peer,
+                      struct slice tls, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	struct delivery d = { .queue = q,
+		              .client = client,
+		              .host = smtp_client_host(client),
+		              .peer = peer,
+		              .tls = tls };
+	int rc = 0;
+	bool any = false;
+	if (queue_job_is_late(job, clock_wall_ms()))
+		return come_too_late(job, outcome);
+	while (job->part_from < job->count && smtp_client_is_usable(client)) {
+		job->part_count = smtp_client_fit(client, &job->wire[job->part_from],
+		                                  job->count - job->part_from);
+		if (job->part_count == 0)
+			return no_room(&d, job, outcome);
+		rc = send_job(&d, job, outcome);
+		any |= rc == 0;
+		job->part_from += job->part_count;
+	}
+	if (rc == 0 && job->part_from < job->count)
+		return no_room(&d, job, outcome);
+	set_rest(job, outcome);
 	return any ? 0 : rc;
 }
 

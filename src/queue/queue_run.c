@@ -57,12 +57,17 @@ static bool is_wanted(const struct run *r, struct slice domain)
 static int find_waiting(struct db *db, struct run *r)
 {
 	struct db_rows rows;
-	int rc = db_query(db, &rows,
-	                  "SELECT domain, sum(CASE WHEN lease_owner IS NULL THEN 1 ELSE 0 END),"
-	                  " count(*) FROM queue_recipient WHERE held = 0 GROUP BY domain",
-	                  "");
+	int rc = db_query(
+		db, &rows,
+		"SELECT domain, sum(CASE WHEN lease_owner IS NULL THEN 1 ELSE 0 END),"
+		" count(*), EXISTS (SELECT 1 FROM fetch_domain f WHERE f.domain = r.domain)"
+		" FROM queue_recipient r WHERE held = 0 GROUP BY domain",
+		"");
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
-		if (!is_wanted(r, db_text(&rows, 0)))
+		/* What waits to be fetched has nowhere to be sent to. */
+		if (!is_wanted(r, db_text(&rows, 0)) ||
+		    (db_int(&rows, 3) != 0 &&
+		     !queue_table_has_way(r->queue->config.config, db_text(&rows, 0))))
 			continue;
 		struct waiting *w = ARENA_NEW(r->arena, struct waiting);
 		*w = (struct waiting){ .next = r->waiting,

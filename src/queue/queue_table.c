@@ -192,15 +192,18 @@ static void put_off(struct reading *r, const struct db_rows *rows, struct put_of
 	r->put_off[r->put_off_count++] = p;
 }
 
+bool queue_table_has_way(const struct config *config, struct slice domain)
+{
+	const struct config_smarthost *s = client_route_smarthost(config, domain);
+	return s && !slice_equal(slice_from_str(s->domain), SLICE("*"));
+}
+
 /* Mail for a domain that somebody may fetch (ATRN) waits for that, until it expires; unless there
  * is a way to the domain. */
 static bool is_fetched(const struct queue_page *p, const struct db_rows *rows)
 {
-	const struct config_smarthost *s;
-	if (db_int(rows, COL_FETCHED) == 0)
-		return false;
-	s = client_route_smarthost(p->config, db_text(rows, COL_DOMAIN));
-	return !s || slice_equal(slice_from_str(s->domain), SLICE("*"));
+	return db_int(rows, COL_FETCHED) != 0 &&
+	       !queue_table_has_way(p->config, db_text(rows, COL_DOMAIN));
 }
 
 static void wait_to_be_fetched(struct reading *r, const struct db_rows *rows, int64_t expires_ms)

@@ -36,6 +36,8 @@ int queue_table_page(struct store *store, struct queue_page *page);
  * next_due_ms tells of those that were put off. On failure they will be read again. */
 int queue_table_new(struct store *store, struct queue_page *page);
 
+/* Is there a way to a domain whose mail may be fetched, so that it need not wait? */
+bool queue_table_has_way(const struct config *config, struct slice domain);
 /* Takes leases on what waits for a domain behind the row that was seen last, due or not, for a
  * connection that the domain's host opened. As queue_table_page(), but in the order of rows. */
 int queue_table_turn(struct store *store, struct slice domain, struct queue_page *page);
