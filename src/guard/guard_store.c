@@ -166,9 +166,10 @@ static int save_some(struct db *db, void *arg)
 		            "tii", b->key, s->wall_ms + (b->full_us - s->now_us) / 1000 + 1,
 		            s->wall_ms);
 	}
-	if (rc == 0)
+	/* Once a save: it looks at every row. */
+	if (rc == 0 && s->done == 0)
 		rc = db_run(db, "DELETE FROM guard_bucket WHERE full_ms <= $1", "i", s->wall_ms);
-	if (rc == 0)
+	if (rc == 0 && s->done == 0)
 		rc = db_run(db, "DELETE FROM guard_ban WHERE until_ms <= $1", "i",
 		            s->wall_ms - REMEMBER_MS);
 	return rc;
