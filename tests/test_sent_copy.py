@@ -20,6 +20,7 @@ def wanting(server):
     assert not user(server, "alice")["sent_copy"]
     server.cli("user", "set", "alice@example.test", "--sent-copy", "yes")
     assert user(server, "alice")["sent_copy"]
+    server.cli("user", "add", "carol@example.test", input=PASSWORD + "\n")
     return server
 
 
@@ -126,12 +127,12 @@ def test_renamed_and_missing(wanting):
 
 def test_full(wanting):
     """The message goes, the copy does not."""
-    wanting.cli("user", "add", "carol@example.test", "--quota", "1K", input=PASSWORD + "\n")
-    wanting.cli("user", "set", "carol@example.test", "--sent-copy", "yes")
-    submit(wanting, b"Subject: toobig\r\n\r\n" + b"x\r\n" * 1000, sender="carol@example.test",
-           user="carol@example.test")
+    wanting.cli("user", "add", "erin@example.test", "--quota", "1K", input=PASSWORD + "\n")
+    wanting.cli("user", "set", "erin@example.test", "--sent-copy", "yes")
+    submit(wanting, b"Subject: toobig\r\n\r\n" + b"x\r\n" * 1000, sender="erin@example.test",
+           user="erin@example.test")
     assert any(b"Subject: toobig" in m for m in wanting.messages("bob"))
-    assert wanting.messages("carol", "Sent") == []
+    assert wanting.messages("erin", "Sent") == []
 
 
 def test_not_wanted(wanting):
@@ -141,6 +142,7 @@ def test_not_wanted(wanting):
     wanting.cli("user", "set", "alice@example.test", "--sent-copy", "no")
     submit(wanting, TEXT.format("unwanted").encode() + b"\r\nx\r\n")
     assert sent(wanting, "unwanted") == []
+    wanting.cli("user", "set", "alice@example.test", "--sent-copy", "yes")
     result = wanting.cli("user", "set", "alice@example.test", "--sent-copy", "perhaps", check=False)
     assert result.returncode == 2
     result = wanting.cli("user", "set", "alice@example.test", check=False)
