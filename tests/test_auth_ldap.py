@@ -182,6 +182,15 @@ def test_gone_and_back(with_ldap, slapd):
     wait_for(lambda: login(server, ALICE, "in ldap") == 235, what="slapd to be asked again")
 
 
+def test_a_warning(make_server):
+    for url, more, warned in (("ldap://ldap.example.test", "", True), ("ldap://ldap.example.test", "starttls = yes", False),
+                              ("ldaps://ldap.example.test", "", False), ("ldap://127.0.0.1:3890", "", False)):
+        server = make_server(start=False, accounts=(),
+                             config=f'passdb x {{ driver = ldap base = "dc=x" url = "{url}" {more} }}')
+        result = server.cli("check", check=False)
+        assert ("in clear" in result.stdout + result.stderr) == warned, url
+
+
 def test_mistakes(make_server):
     for options, why in (("", "there is no url"), ('url = "http://x"', "url"),
                          ('url = "ldap://x" base = "dc=x" filter = "(mail=%x)"', "filter"),

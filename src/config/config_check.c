@@ -38,8 +38,7 @@ void config_wrong(const struct config_place *p, const char *format, ...)
 	*p->failed = true;
 }
 
-__attribute__((format(printf, 2, 3))) static void warn(const struct config_place *p,
-                                                       const char *format, ...)
+void config_warn(const struct config_place *p, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -182,10 +181,11 @@ void config_add_relay_networks(const struct config_place *p, const struct config
 	c->relay_network_count = parse_networks(p, "relay-networks", list, &c->relay_networks);
 	for (size_t i = 0; i < c->relay_network_count; i++) {
 		if (is_everywhere(&c->relay_networks[i]))
-			warn(p,
-			     "relay-networks: '%s' lets everybody send anywhere: this is an open "
-			     "relay",
-			     list->items[i]);
+			config_warn(p,
+			            "relay-networks: '%s' lets everybody send anywhere: this is an "
+			            "open "
+			            "relay",
+			            list->items[i]);
 	}
 }
 
@@ -259,7 +259,7 @@ void config_check_smarthost(const struct config_place *p, struct config_smarthos
 	if (!smarthost->password)
 		config_wrong(p, "password-file: %s can't be read, or is empty", path);
 	if (smarthost->user && smarthost->tls == TLS_RULE_NONE)
-		warn(p, "the password is sent in clear: use tls = verified");
+		config_warn(p, "the password is sent in clear: use tls = verified");
 }
 
 static bool needs_certificate(enum listener_kind kind)
@@ -282,8 +282,9 @@ static void check_tls(const struct config_place *p)
 			return;
 		}
 	}
-	warn(p, "there is no certificate: nothing is encrypted, and nobody can log in unless "
-	        "auth-without-tls is set");
+	config_warn(p,
+	            "there is no certificate: nothing is encrypted, and nobody can log in unless "
+	            "auth-without-tls is set");
 }
 
 static void check_kerberos(const struct config_place *p)
@@ -320,7 +321,8 @@ static void check_oauth_url(const struct config_place *p, const char *option, co
 	if (slice_starts_with(text, SLICE("http://")) &&
 	    !slice_starts_with(text, SLICE("http://127.0.0.1")) &&
 	    !slice_starts_with(text, SLICE("http://[::1]")))
-		warn(p, "oauth: %s: anybody on the way can let anybody in: use https://", option);
+		config_warn(p, "oauth: %s: anybody on the way can let anybody in: use https://",
+		            option);
 	else if (!slice_starts_with(text, SLICE("http")))
 		config_wrong(p, "oauth: %s is '%s': write an https:// URL", option, url);
 }
@@ -389,8 +391,10 @@ void config_check_whole(const struct config_place *p)
 		config_wrong(p, "there is no user '%s': make it, or leave the option user out",
 		             c->user);
 	if (c->listener_count == 0)
-		warn(p, "nothing listens: add a section such as listen smtp { address = { \"*:25\" "
-		        "} }");
+		config_warn(
+			p,
+			"nothing listens: add a section such as listen smtp { address = { \"*:25\" "
+			"} }");
 	const char *unwanted = c->smtp.no_soliciting;
 	if (unwanted && unwanted[0] && !slice_equal(slice_from_str(unwanted), SLICE("*")) &&
 	    !envelope_solicit_is_valid(slice_from_str(unwanted)))
@@ -402,7 +406,8 @@ void config_check_whole(const struct config_place *p)
 	if (c->queue.retry_first_ms > c->queue.retry_max_ms)
 		config_wrong(p, "queue: retry-first is longer than retry-max: swap them");
 	if (c->queue.retry_max_ms > c->queue.expire_ms)
-		warn(p, "queue: retry-max is longer than expire: some mail is tried only once");
+		config_warn(p,
+		            "queue: retry-max is longer than expire: some mail is tried only once");
 	check_tls(p);
 	check_kerberos(p);
 	check_oauth(p);

@@ -30,6 +30,9 @@ void config_check_certificate(const struct config_place *place,
 void config_check_smarthost(const struct config_place *place, struct config_smarthost *smarthost);
 /* The first line of a file, in the arena; NULL if it can't be read or is empty. */
 const char *config_read_secret(struct arena *arena, const char *path);
+/* What is odd, but no mistake: a line of the text. */
+void config_warn(const struct config_place *place, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void config_check_passdb(const struct config_place *place, struct config_passdb *passdb);
 /* What sections have to do with each other. */
 void config_check_whole(const struct config_place *place);

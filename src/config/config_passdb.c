@@ -43,6 +43,24 @@ static bool is_ldap(const char *url)
 	return good;
 }
 
+static bool is_here(struct slice one)
+{
+	return slice_starts_with(one, SLICE("ldaps://")) ||
+	       slice_starts_with(one, SLICE("ldapi://")) ||
+	       slice_starts_with(one, SLICE("ldap://localhost")) ||
+	       slice_starts_with(one, SLICE("ldap://127.")) ||
+	       slice_starts_with(one, SLICE("ldap://[::1]"));
+}
+
+static bool goes_in_clear(const char *url)
+{
+	struct slice rest = slice_from_str(url);
+	bool clear = false;
+	while (rest.len > 0)
+		clear = clear || !is_here(slice_split(&rest, ' '));
+	return clear;
+}
+
 /* "%u", "%n", "%d" and "%%" are all that a filter may have: auth/ldap_filter.h. */
 static bool is_filter(struct slice text)
 {
@@ -61,6 +79,8 @@ static void check_ldap(const struct config_place *p, struct config_passdb *passd
 		config_wrong(p, "url: '%s' is none of ldap://, ldaps://, ldapi://", passdb->url);
 	else if (passdb->starttls && strstr(passdb->url, "ldaps://"))
 		config_wrong(p, "starttls: ldaps:// is encrypted from the start: leave one out");
+	else if (!passdb->starttls && goes_in_clear(passdb->url))
+		config_warn(p, "passwords go to another host in clear: use ldaps://, or starttls");
 	if (!passdb->base)
 		config_wrong(p, "there is no base: add base = \"dc=example,dc=org\"");
 	if (!is_filter(slice_from_str(passdb->filter)))
