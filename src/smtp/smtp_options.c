@@ -7,7 +7,7 @@
 
 bool smtp_options_offer_requiretls(const struct smtp_session *s)
 {
-	return conn_is_tls(s->base.conn);
+	return smtp_takes_mail(s) && conn_is_tls(s->base.conn);
 }
 
 static enum smtp_answer judge_requiretls(const struct smtp_session *s)
