@@ -12,6 +12,7 @@ extern const struct admin_command admin_alias_commands[];
 extern const struct admin_command admin_certificate_commands[];
 extern const struct admin_command admin_guard_commands[];
 extern const struct admin_command admin_fetch_commands[];
+extern const struct admin_command admin_route_commands[];
 extern const struct admin_command admin_server_commands[];
 extern const struct admin_command admin_queue_commands[];
 

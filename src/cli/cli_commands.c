@@ -13,6 +13,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_policy,
 	&cmd_fetch,
 	&cmd_queue,
+	&cmd_route,
 	&cmd_trace,
 	&cmd_status,
 	&cmd_send,

@@ -20,6 +20,7 @@ extern const struct cli_command cmd_policy;
 extern const struct cli_command cmd_queue;
 extern const struct cli_command cmd_send;
 extern const struct cli_command cmd_recover;
+extern const struct cli_command cmd_route;
 extern const struct cli_command cmd_serve;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_trace;

@@ -45,6 +45,14 @@ struct slice client_route_key(const struct config *config, struct arena *arena, 
 	return slice_from_str(arena_printf(arena, "smarthost:%s:%u:%zu", s->host, s->port, first));
 }
 
+enum config_tls_rule client_route_tls(const struct config *config,
+                                      const struct config_smarthost *smarthost)
+{
+	if (smarthost)
+		return smarthost->tls;
+	return config->queue.tls ? TLS_RULE_OPPORTUNISTIC : TLS_RULE_NONE;
+}
+
 /* --- MX records ---------------------------------------------------------------------- */
 
 void client_route_order(struct dns_mx *mx, size_t count, uint64_t (*random)(uint64_t bound))
@@ -198,6 +206,7 @@ static int add_literal(struct search *s)
 	if (slice_starts_with_nocase(inside, SLICE("IPv6:")))
 		inside = slice_from(inside, 5);
 	struct net_address address;
+	s->out->kind = CLIENT_BY_LITERAL;
 	uint16_t port = s->config->queue.smtp_port;
 	char *text = arena_str(s->arena, inside);
 	/* Brackets keep an IPv6 address's last group from being taken for a port. */
@@ -248,9 +257,11 @@ static int add_by_mx(struct search *s)
 	int rc = dns_mx(s->dns, s->arena, name, s->deadline, &answer);
 	switch (rc) {
 	case 0:
+		s->out->kind = CLIENT_BY_MX;
 		s->out->secure = answer.security == DNS_SECURE;
 		return add_mx(s, &answer);
 	case -ENODATA: /* the implicit MX of RFC 5321 section 5.1 */
+		s->out->kind = CLIENT_BY_ADDRESS;
 		s->out->secure = answer.security == DNS_SECURE;
 		return add_host(s, name, s->config->queue.smtp_port, 0);
 	case -ENOENT:
@@ -284,6 +295,7 @@ int client_route_find(struct dns *dns, const struct config *config, struct arena
 		rc = add_literal(&s);
 	else
 		rc = add_by_mx(&s);
+	out->own = s.own;
 	if (rc == -ECANCELED)
 		*outcome = smtp_outcome_trouble(arena, SMTP_STAGE_ROUTE, rc, "4.3.2", "queue");
 	if (rc < 0 || out->count > 0)

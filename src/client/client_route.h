@@ -16,11 +16,20 @@ struct client_hop {
 	uint16_t preference;
 };
 
+enum client_route_kind {
+	CLIENT_BY_SMARTHOST,
+	CLIENT_BY_MX,
+	CLIENT_BY_ADDRESS, /* the implicit MX */
+	CLIENT_BY_LITERAL,
+};
+
 struct client_route {
+	enum client_route_kind kind;
 	struct client_hop *hops; /* in the order of trying */
 	size_t count;
 	const struct config_smarthost *smarthost; /* NULL: by MX */
 	bool secure;                              /* every DNS answer on the way was validated */
+	bool own;                                 /* hosts that are ours were left out */
 };
 
 enum { CLIENT_ROUTE_HOSTS_MAX = 20, CLIENT_ROUTE_HOPS_MAX = 40 };
@@ -33,6 +42,10 @@ const struct config_smarthost *client_route_smarthost(const struct config *confi
  * connections and limits. In the arena. */
 struct slice client_route_key(const struct config *config, struct arena *arena,
                               struct slice domain);
+
+/* How connections there are made (smarthost NULL: by MX), if the message asks for nothing else. */
+enum config_tls_rule client_route_tls(const struct config *config,
+                                      const struct config_smarthost *smarthost);
 
 /* 0, or a negative errno and *outcome: 5.1.10 for a Null MX, 5.1.2 for a domain that does not
  * exist, 5.4.6 when all ways lead back to us, 5.4.4 when no host has an address, 4.4.3 when

@@ -36,10 +36,9 @@ static void configure(struct delivery *d, const struct client_route *route,
 {
 	const struct config *c = d->queue->config.config;
 	const struct config_smarthost *s = route->smarthost;
-	enum config_tls_rule by_mx = c->queue.tls ? TLS_RULE_OPPORTUNISTIC : TLS_RULE_NONE;
 	d->config = (struct smtp_client_config){
 		.helo = c->hostname,
-		.tls = queue_tls_rule(s ? s->tls : by_mx, s && s->password, need),
+		.tls = queue_tls_rule(client_route_tls(c, s), s && s->password, need),
 		.tls_any = d->queue->tls_any,
 		.tls_verified = d->queue->tls_verified,
 		.user = s ? s->user : NULL,

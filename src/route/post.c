@@ -15,12 +15,7 @@ int post_open(const struct post_config *config, struct post **out)
 {
 	struct post *p = mem_zero(1, sizeof(*p));
 	p->config = *config;
-	p->limits = (struct route_limits){
-		.hostname = config->config->hostname,
-		.plus_separator = config->config->local.plus_separator,
-		.max_depth = config->config->local.max_alias_depth,
-		.max_targets = config->config->local.max_alias_targets,
-	};
+	p->limits = route_limits_of(config->config);
 	queue_id_source_create(&p->ids);
 	snprintf(p->owner, sizeof(p->owner), "%016llx", (unsigned long long)random_u64());
 	*out = p;

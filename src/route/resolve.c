@@ -20,7 +20,32 @@ struct resolver {
 	unsigned expanded; /* targets looked at */
 	struct route_target **tail;
 	struct route_resolution *result;
+	struct slice text; /* what is looked at, for who watches */
 };
+
+struct route_limits route_limits_of(const struct config *config)
+{
+	return (struct route_limits){
+		.hostname = config->hostname,
+		.plus_separator = config->local.plus_separator,
+		.max_depth = config->local.max_alias_depth,
+		.max_targets = config->local.max_alias_targets,
+	};
+}
+
+static void resolve_tell(const struct resolver *r, enum route_step_kind kind,
+                         const struct step *from, struct slice found, bool again)
+{
+	const struct route_step step = {
+		.kind = kind,
+		.depth = from ? from->depth : 0,
+		.address = r->text,
+		.found = found,
+		.again = again,
+	};
+	if (r->limits->watch)
+		r->limits->watch(&step, r->limits->watch_arg);
+}
 
 static int resolve_address(struct resolver *r, const struct address *given,
                            const struct step *from);
@@ -40,37 +65,42 @@ static bool step_has(const struct step *from, struct slice key)
 	return false;
 }
 
-static void resolve_add(struct resolver *r, const struct route_target *target)
+/* False if it is one of them already. */
+static bool resolve_add(struct resolver *r, const struct route_target *target)
 {
 	for (struct route_target *t = r->result->targets; t; t = t->next) {
 		if (t->account_id == target->account_id &&
 		    (t->account_id != 0 || slice_equal(t->address, target->address)))
-			return;
+			return false;
 	}
 	struct route_target *copy = ARENA_NEW(r->arena, struct route_target);
 	*copy = *target;
 	*r->tail = copy;
 	r->tail = &copy->next;
 	r->result->count++;
+	return true;
 }
 
 static void resolve_add_account(struct resolver *r, const struct account *account,
-                                struct slice domain)
+                                struct slice domain, const struct step *from)
 {
+	struct slice address = slice_from_str(account->address);
 	if (!account->enabled) {
 		r->result->disabled++;
+		resolve_tell(r, ROUTE_STEP_DISABLED, from, address, false);
 		return;
 	}
 	uint64_t quota = account->quota_bytes;
 	struct route_target target = {
 		.account_id = account->id,
-		.address = slice_from_str(account->address),
+		.address = address,
 		.domain = domain,
 		.limited = quota > 0,
 		.full = quota > 0 && (account->used_bytes >= quota ||
 		                      r->size_bytes > quota - account->used_bytes),
 	};
-	resolve_add(r, &target);
+	bool added = resolve_add(r, &target);
+	resolve_tell(r, ROUTE_STEP_ACCOUNT, from, address, !added);
 }
 
 /* The local part keeps its spelling: only the host that it belongs to may judge it. */
@@ -83,18 +113,22 @@ static void resolve_add_remote(struct resolver *r, const struct address *given, 
 		.domain = domain,
 		.alias = from ? from->alias : SLICE_EMPTY,
 	};
-	resolve_add(r, &target);
+	bool added = resolve_add(r, &target);
+	resolve_tell(r, ROUTE_STEP_ELSEWHERE, from, SLICE_EMPTY, !added);
 }
 
 static int resolve_text(struct resolver *r, const char *text, const struct step *from)
 {
+	r->text = slice_from_str(text);
 	if (++r->expanded > r->limits->max_targets || from->depth > r->limits->max_depth) {
 		r->result->loop = true;
+		resolve_tell(r, ROUTE_STEP_LIMIT, from, SLICE_EMPTY, false);
 		return 0;
 	}
 	struct address target;
 	if (!address_parse(r->arena, slice_from_str(text), ADDRESS_ALLOW_UTF8, &target)) {
 		r->result->dead++;
+		resolve_tell(r, ROUTE_STEP_UNKNOWN, from, SLICE_EMPTY, false);
 		return 0;
 	}
 	return resolve_address(r, &target, from);
@@ -115,12 +149,13 @@ static int resolve_targets(struct resolver *r, const char **targets, size_t coun
 }
 
 /* -ENOENT if there is no such account. */
-static int resolve_account(struct resolver *r, struct slice local, struct slice domain)
+static int resolve_account(struct resolver *r, struct slice local, struct slice domain,
+                           const struct step *from)
 {
 	struct account account;
 	int rc = directory_find_account(r->db, r->arena, resolve_key(r, local, domain), &account);
 	if (rc == 0)
-		resolve_add_account(r, &account, domain);
+		resolve_add_account(r, &account, domain, from);
 	return rc;
 }
 
@@ -135,6 +170,11 @@ static int resolve_found_alias(struct resolver *r, const struct alias *alias, st
                                const struct step *from)
 {
 	bool moved = alias->kind == ALIAS_MOVED, hidden = alias->kind == ALIAS_HIDDEN;
+	resolve_tell(r,
+	             moved    ? ROUTE_STEP_MOVED
+	             : hidden ? ROUTE_STEP_HIDDEN
+	                      : ROUTE_STEP_ALIAS,
+	             from, moved ? slice_from_str(alias->targets[0]) : key, false);
 	if (moved && from) {
 		r->result->dead++;
 		return 0;
@@ -161,6 +201,7 @@ static int resolve_alias(struct resolver *r, struct slice local, struct slice do
 	struct slice key = resolve_key(r, local, domain);
 	if (step_has(from, key)) {
 		r->result->loop = true;
+		resolve_tell(r, ROUTE_STEP_LOOP, from, key, false);
 		return 0;
 	}
 	struct alias alias;
@@ -185,7 +226,10 @@ static int resolve_visit_account(const struct account *account, void *arg)
 	struct account kept = *account;
 	kept.address = arena_str(first->resolver->arena, address);
 	kept.quota_bytes = 0; /* postmaster works even then */
-	resolve_add_account(first->resolver, &kept, arena_copy(first->resolver->arena, domain));
+	const struct step step = { .depth = 1 };
+	first->resolver->text = slice_from_str(kept.address);
+	resolve_add_account(first->resolver, &kept, arena_copy(first->resolver->arena, domain),
+	                    &step);
 	first->found = true;
 	return 1;
 }
@@ -194,6 +238,8 @@ static int resolve_visit_account(const struct account *account, void *arg)
 static int resolve_postmaster(struct resolver *r, struct slice domain)
 {
 	struct first_account first = { .resolver = r, .domain = domain };
+	r->text = resolve_key(r, SLICE("postmaster"), domain);
+	resolve_tell(r, ROUTE_STEP_POSTMASTER, NULL, SLICE_EMPTY, false);
 	int rc = directory_each_account(r->db, resolve_visit_account, &first);
 	if (rc < 0 || first.found)
 		return rc < 0 ? rc : 0;
@@ -210,8 +256,10 @@ static int resolve_catch_all(struct resolver *r, struct slice local, struct slic
 	struct slice key = arena_concat(r->arena, (struct slice[]){ SLICE("@"), domain }, 2);
 	if (step_has(from, key)) {
 		r->result->loop = true;
+		resolve_tell(r, ROUTE_STEP_LOOP, from, key, false);
 		return 0;
 	}
+	resolve_tell(r, ROUTE_STEP_CATCH_ALL, from, key, false);
 	const struct step step = {
 		.from = from,
 		.key = key,
@@ -231,7 +279,7 @@ static int resolve_local(struct resolver *r, struct slice local, struct slice do
 	ptrdiff_t plus = separator ? slice_find_byte(local, separator) : -1;
 	if (rc == -ENOENT && plus > 0) {
 		struct slice base = slice_sub(local, 0, (size_t)plus);
-		rc = resolve_account(r, base, domain);
+		rc = resolve_account(r, base, domain, from);
 		if (rc == -ENOENT)
 			rc = resolve_alias(r, base, domain, from);
 	}
@@ -264,6 +312,9 @@ static int resolve_domain(struct resolver *r, const struct address *given, const
 	if (rc != -ENOENT)
 		return rc;
 	r->result->dead++;
+	/* Somebody will stand in for a postmaster. */
+	if (from || !resolve_is_postmaster(a->local))
+		resolve_tell(r, ROUTE_STEP_UNKNOWN, from, SLICE_EMPTY, false);
 	return 0;
 }
 
@@ -279,10 +330,11 @@ static int resolve_address(struct resolver *r, const struct address *given, cons
 	struct address a;
 	if (!address_canonical(r->arena, given, &a)) {
 		r->result->dead++;
+		resolve_tell(r, ROUTE_STEP_UNKNOWN, from, SLICE_EMPTY, false);
 		return 0;
 	}
 	/* Nearly all that comes is for an account, whose domain is ours then: one look-up. */
-	int rc = resolve_account(r, a.local, a.domain);
+	int rc = resolve_account(r, a.local, a.domain, from);
 	bool ours = rc == 0;
 	if (rc == -ENOENT)
 		rc = resolve_domain(r, given, &a, from, &ours);
@@ -332,5 +384,7 @@ int route_resolve(struct db *db, struct arena *arena, const struct route_limits 
 		given.domain = first.domain.len > 0 ? first.domain
 		                                    : slice_from_str(limits->hostname);
 	}
+	if (limits->watch)
+		r.text = address_text(arena, &given);
 	return resolve_address(&r, &given, NULL);
 }

@@ -33,13 +33,41 @@ struct route_resolution {
 	unsigned disabled;
 };
 
+/* What an address on the way turned out to be. */
+enum route_step_kind {
+	ROUTE_STEP_ACCOUNT,
+	ROUTE_STEP_DISABLED,   /* an account that takes no mail */
+	ROUTE_STEP_ALIAS,      /* what it stands for comes next, one deeper */
+	ROUTE_STEP_HIDDEN,     /* the same, but told to nobody */
+	ROUTE_STEP_MOVED,      /* takes no mail, but says where it went */
+	ROUTE_STEP_CATCH_ALL,  /* who takes it comes next, one deeper */
+	ROUTE_STEP_POSTMASTER, /* the account that stands in comes next, one deeper */
+	ROUTE_STEP_ELSEWHERE,
+	ROUTE_STEP_UNKNOWN, /* in a domain of ours, or no address */
+	ROUTE_STEP_LOOP,    /* it stands above already */
+	ROUTE_STEP_LIMIT,   /* too deep, or one too many */
+};
+struct route_step {
+	enum route_step_kind kind;
+	unsigned depth;
+	struct slice address; /* as it is written where it was found */
+	struct slice found;   /* the account or the alias that it led to, or where it moved */
+	bool again;           /* gets no second copy: it was among the targets */
+};
+/* Called for each, depth first. Slices are valid until it returns. */
+typedef void (*route_watch)(const struct route_step *step, void *arg);
+
 struct route_limits {
 	const char *hostname; /* postmaster at this host is ours too */
 	char plus_separator;  /* 0: none */
 	unsigned max_depth;   /* of aliases in aliases */
 	unsigned max_targets; /* of one address, all levels together */
 	bool for_show;        /* a hidden alias among the members stands for its own */
+	route_watch watch;    /* or NULL */
+	void *watch_arg;
 };
+/* As the configuration has them. */
+struct route_limits route_limits_of(const struct config *config);
 
 /* In a read. address as received; an empty domain is one of ours. size_bytes: of the message, if
  * known. Everything lies in the arena. 0, or an error of the store. */

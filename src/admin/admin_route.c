@@ -1,0 +1,175 @@
+/* route: what would become of mail for an address, as far as it is known here. Where hosts
+ * elsewhere are is for the command line to find out: it asks the DNS itself. */
+#include <errno.h>
+
+#include "admin/admin_commands.h"
+#include "directory/fetch.h"
+#include "queue/queue_table.h"
+#include "route/post.h"
+#include "route/resolve.h"
+#include "smtp/smtp_session.h"
+#include "store/store.h"
+
+static const char *const step_names[] = {
+	[ROUTE_STEP_ACCOUNT] = "mailbox",       [ROUTE_STEP_DISABLED] = "disabled",
+	[ROUTE_STEP_ALIAS] = "alias",           [ROUTE_STEP_HIDDEN] = "hidden-alias",
+	[ROUTE_STEP_MOVED] = "moved",           [ROUTE_STEP_CATCH_ALL] = "catch-all",
+	[ROUTE_STEP_POSTMASTER] = "postmaster", [ROUTE_STEP_ELSEWHERE] = "elsewhere",
+	[ROUTE_STEP_UNKNOWN] = "unknown",       [ROUTE_STEP_LOOP] = "loop",
+	[ROUTE_STEP_LIMIT] = "limit",
+};
+
+static const char *const verdict_names[] = {
+	[POST_LOCAL] = "local",
+	[POST_FORWARDED] = "forwarded",
+	[POST_LIST] = "list",
+	[POST_REMOTE] = "remote",
+	[POST_NO_USER] = "no-user",
+	[POST_NO_RELAY] = "no-relay",
+	[POST_OVER_QUOTA] = "over-quota",
+	[POST_DISABLED] = "disabled",
+	[POST_MOVED] = "moved",
+	[POST_ALIAS_LOOP] = "alias-loop",
+	[POST_TEMPORARY] = "temporary",
+};
+
+struct question {
+	struct arena *arena;
+	const struct config *config;
+	struct route_limits limits;
+	struct address address, sender;
+	bool has_sender;
+	/* out */
+	json_t *tree, *queued;
+	bool own_sender; /* it leads to somebody here, who logs in before sending */
+	struct route_resolution found;
+};
+
+/* Where a step of that depth goes: among the members of the last one above it. */
+static json_t *siblings(json_t *tree, unsigned depth)
+{
+	while (depth-- > 0 && json_array_size(tree) > 0)
+		tree = json_object_get(json_array_get(tree, json_array_size(tree) - 1), "members");
+	return tree;
+}
+
+static void watch(const struct route_step *step, void *arg)
+{
+	struct question *q = arg;
+	json_t *node = json_pack("{s:o, s:s, s:o, s:b, s:[]}", "address",
+	                         admin_json_text(step->address), "kind", step_names[step->kind],
+	                         "found", admin_json_text(step->found), "again", (int)step->again,
+	                         "members");
+	json_array_append_new(siblings(q->tree, step->depth), node);
+}
+
+/* Those that get into the queue. */
+static int add_queued(struct db *db, struct question *q)
+{
+	for (const struct route_target *t = q->found.targets; t; t = t->next) {
+		if (t->account_id != 0)
+			continue;
+		int rc = directory_find_fetch(db, t->domain);
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
+		json_array_append_new(
+			q->queued,
+			json_pack("{s:o, s:o, s:b}", "address", admin_json_text(t->address),
+		                  "domain", admin_json_text(t->domain), "fetched",
+		                  rc == 0 && !queue_table_has_way(q->config, t->domain)));
+	}
+	return 0;
+}
+
+static int ask(struct db *db, void *arg)
+{
+	struct question *q = arg;
+	struct route_resolution sender = { 0 };
+	struct route_limits quiet = q->limits;
+	quiet.watch = NULL;
+	int rc = 0;
+	if (q->has_sender)
+		rc = route_resolve(db, q->arena, &quiet, &q->sender, 0, &sender);
+	q->own_sender = sender.local && sender.count > 0;
+	json_array_clear(q->tree);
+	json_array_clear(q->queued);
+	if (rc == 0)
+		rc = route_resolve(db, q->arena, &q->limits, &q->address, 0, &q->found);
+	return rc == 0 ? add_queued(db, q) : rc;
+}
+
+/* The same judge as in SMTP, whether the server runs or not. */
+static int judge(const struct admin *admin, const struct question *q, bool trusted,
+                 enum post_verdict *out)
+{
+	const struct post_config config = { .store = admin->store, .config = admin->config };
+	const struct post_client client = { .may_relay = trusted };
+	struct post *post = NULL;
+	int rc = post_open(&config, &post);
+	if (rc < 0)
+		return rc;
+	*out = post_check_recipient(post, &client, q->address.local, q->address.domain, 0);
+	post_close(post);
+	return 0;
+}
+
+static bool is_accepted(enum post_verdict verdict)
+{
+	return verdict == POST_LOCAL || verdict == POST_FORWARDED || verdict == POST_LIST ||
+	       verdict == POST_REMOTE;
+}
+
+static int answer(struct admin *admin, struct question *q, struct admin_reply *reply)
+{
+	enum post_verdict verdict = POST_TEMPORARY;
+	int rc = store_read(admin->store, ask, q);
+	bool trusted = !q->has_sender || q->own_sender;
+	if (rc == 0)
+		rc = judge(admin, q, trusted, &verdict);
+	if (rc < 0)
+		return rc;
+	if (!is_accepted(verdict))
+		json_array_clear(q->queued);
+	struct slice line = slice_trim(smtp_answer_line(smtp_verdict_answer(verdict)));
+	struct slice address = address_text(q->arena, &q->address);
+	return admin_item(reply,
+	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O}", "address",
+	                            admin_json_text(address), "trusted", (int)trusted, "verdict",
+	                            verdict_names[verdict], "accepted", (int)is_accepted(verdict),
+	                            "reply", admin_json_text(line), "tree", q->tree, "queued",
+	                            q->queued));
+}
+
+static bool parse(struct question *q, const char *text, struct address *out)
+{
+	return address_parse(q->arena, slice_from_str(text), ADDRESS_ALLOW_UTF8, out);
+}
+
+static int route(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct question q = { .arena = arena_new(), .tree = json_array(), .queued = json_array() };
+	const char *address = admin_need(request, "address", reply);
+	const char *sender = admin_text(request, "sender");
+	bool has_path = sender && sender[0];
+	int rc = address ? 0 : -EINVAL;
+	q.config = admin->config;
+	q.limits = route_limits_of(admin->config);
+	q.limits.watch = watch;
+	q.limits.watch_arg = &q;
+	if (rc == 0 && !parse(&q, address, &q.address))
+		rc = admin_fail(reply, -EINVAL, "'%s' is no address", address);
+	if (rc == 0 && has_path && !parse(&q, sender, &q.sender))
+		rc = admin_fail(reply, -EINVAL, "'%s' is no address", sender);
+	q.has_sender = sender != NULL;
+	if (rc == 0)
+		rc = answer(admin, &q, reply);
+	json_decref(q.tree);
+	json_decref(q.queued);
+	arena_free(q.arena);
+	return rc;
+}
+
+const struct admin_command admin_route_commands[] = {
+	{ "route", route },
+	{ 0 },
+};

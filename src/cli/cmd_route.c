@@ -1,0 +1,295 @@
+/* veredus route */
+#include <errno.h>
+
+#include "cli/cli_admin.h"
+#include "cli/cli_commands.h"
+#include "client/client_route.h"
+#include "fiber/fiber.h"
+
+enum { LOOK_UP_MS = 60 * 1000 };
+
+/* By enum config_tls_rule: as the configuration has them, and what they mean. */
+static const char *const tls_names[][2] = {
+	[TLS_RULE_NONE] = { "none", "never" },
+	[TLS_RULE_OPPORTUNISTIC] = { "opportunistic", "if it is offered, with any certificate" },
+	[TLS_RULE_REQUIRED] = { "required", "or nothing is sent; any certificate will do" },
+	[TLS_RULE_VERIFIED] = { "verified", "or nothing is sent; its certificate must be good" },
+	[TLS_RULE_IMPLICIT] = { "implicit", "from the start; its certificate must be good" },
+};
+
+static const char *const way_names[][2] = {
+	[CLIENT_BY_SMARTHOST] = { "smarthost", "" },
+	[CLIENT_BY_MX] = { "mx", "its MX records" },
+	[CLIENT_BY_ADDRESS] = { "address", "its own addresses, as it has no MX records" },
+	[CLIENT_BY_LITERAL] = { "literal", "the address that the domain is" },
+};
+
+static bool is_true(const json_t *item, const char *key)
+{
+	return json_is_true(json_object_get(item, key));
+}
+
+/* --- finding the hosts ---------------------------------------------------------------- */
+
+struct look_up {
+	const struct config *config;
+	struct arena *arena;
+	struct dns *dns;
+	json_t *answer;
+	int rc;
+};
+
+static json_t *hop_json(const struct client_hop *hop)
+{
+	char address[NET_ADDRESS_TEXT_MAX];
+	return json_pack("{s:s, s:i, s:s}", "host", hop->host, "preference", (int)hop->preference,
+	                 "address", net_address_text(&hop->address, address));
+}
+
+static json_t *smarthost_json(const struct config_smarthost *s)
+{
+	return json_pack("{s:s, s:s, s:i, s:s?}", "for", s->domain, "host", s->host, "port",
+	                 (int)s->port, "user", s->user);
+}
+
+static void add_trouble(json_t *place, const struct smtp_outcome *outcome)
+{
+	char status[SMTP_ENHANCED_TEXT_MAX];
+	json_object_set_new(place, "status",
+	                    json_string(smtp_enhanced_text(outcome->enhanced, status)));
+	json_object_set_new(place, "error", json_stringn(outcome->text.data, outcome->text.len));
+	json_object_set_new(place, "temporary", json_boolean(outcome->verdict == SMTP_TEMPORARY));
+}
+
+static json_t *find_place(struct look_up *l, struct slice key, struct slice domain)
+{
+	struct client_route route;
+	struct smtp_outcome outcome = { .verdict = SMTP_OK };
+	int rc = client_route_find(l->dns, l->config, l->arena, domain, deadline_in(LOOK_UP_MS),
+	                           &route, &outcome);
+	json_t *hosts = json_array();
+	for (size_t i = 0; i < route.count && rc == 0; i++)
+		json_array_append_new(hosts, hop_json(&route.hops[i]));
+	json_t *place = json_pack("{s:s%, s:[], s:s, s:s, s:b, s:b, s:o}", "destination", key.data,
+	                          key.len, "recipients", "by", way_names[route.kind][0], "tls",
+	                          tls_names[client_route_tls(l->config, route.smarthost)][0],
+	                          "dnssec", (int)route.secure, "own_left_out", (int)route.own,
+	                          "hosts", hosts);
+	if (route.smarthost)
+		json_object_set_new(place, "smarthost", smarthost_json(route.smarthost));
+	if (rc < 0)
+		add_trouble(place, &outcome);
+	return place;
+}
+
+static json_t *known_place(const json_t *places, struct slice key)
+{
+	size_t i;
+	json_t *place;
+	json_array_foreach(places, i, place)
+	{
+		if (slice_equal(slice_from_str(cli_item_text(place, "destination")), key))
+			return place;
+	}
+	return NULL;
+}
+
+static void find_places(struct look_up *l)
+{
+	size_t i;
+	json_t *recipient, *places = json_object_get(l->answer, "destinations");
+	json_array_foreach(json_object_get(l->answer, "queued"), i, recipient)
+	{
+		if (is_true(recipient, "fetched"))
+			continue;
+		struct slice domain = slice_from_str(cli_item_text(recipient, "domain"));
+		struct slice key = client_route_key(l->config, l->arena, domain);
+		json_t *place = known_place(places, key);
+		if (!place) {
+			place = find_place(l, key, domain);
+			json_array_append_new(places, place);
+		}
+		json_array_append(json_object_get(place, "recipients"),
+		                  json_object_get(recipient, "address"));
+	}
+}
+
+static void look_up(void *arg)
+{
+	struct look_up *l = arg;
+	const struct config *c = l->config;
+	const struct dns_config dns = { .forwarder = c->dns.forwarder,
+		                        .trust_anchor = c->dns.trust_anchor,
+		                        .timeout_ms = c->dns.timeout_ms };
+	l->rc = dns_open(&dns, &l->dns);
+	if (l->rc == 0)
+		find_places(l);
+	dns_close(l->dns);
+	runtime_stop(0);
+}
+
+/* --- telling -------------------------------------------------------------------------- */
+
+static void print_steps(const json_t *steps, unsigned depth)
+{
+	size_t i;
+	json_t *step;
+	json_array_foreach(steps, i, step)
+	{
+		const char *address = cli_item_text(step, "address"),
+			   *found = cli_item_text(step, "found");
+		bool other = found[0] &&
+		             !slice_equal_nocase(slice_from_str(found), slice_from_str(address));
+		printf("%*s%s: %s%s%s%s\n", (int)(2 * depth), "", address,
+		       cli_item_text(step, "kind"), other ? " " : "", other ? found : "",
+		       is_true(step, "again") ? ", which gets it already" : "");
+		print_steps(json_object_get(step, "members"), depth + 1);
+	}
+}
+
+static const char *meaning(const char *const (*names)[2], size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slice_equal(slice_from_str(names[i][0]), slice_from_str(name)))
+			return names[i][1];
+	}
+	return "";
+}
+#define MEANING(names, name) meaning(names, sizeof(names) / sizeof(names[0]), name)
+
+static void print_way(const json_t *place)
+{
+	const json_t *smarthost = json_object_get(place, "smarthost");
+	if (smarthost) {
+		const char *user = cli_item_text(smarthost, "user");
+		printf("  by smarthost \"%s\" of the configuration: %s port %lld%s%s\n",
+		       cli_item_text(smarthost, "for"), cli_item_text(smarthost, "host"),
+		       cli_item_number(smarthost, "port"), user[0] ? ", as " : "", user);
+		return;
+	}
+	printf("  by %s%s\n", MEANING(way_names, cli_item_text(place, "by")),
+	       is_true(place, "dnssec") ? ", which DNSSEC vouches for" : "");
+}
+
+static void print_place(const json_t *place)
+{
+	size_t i;
+	json_t *recipient, *host;
+	const char *tls = cli_item_text(place, "tls"), *status = cli_item_text(place, "status");
+	printf("\ndestination %s:", cli_item_text(place, "destination"));
+	json_array_foreach(json_object_get(place, "recipients"), i, recipient)
+		printf(" %s", json_string_value(recipient));
+	putchar('\n');
+	if (status[0]) {
+		printf("  %s: %s %s\n",
+		       is_true(place, "temporary") ? "tried again later" : "returned to the sender",
+		       status, cli_item_text(place, "error"));
+		return;
+	}
+	print_way(place);
+	printf("  TLS %s: %s\n", tls, MEANING(tls_names, tls));
+	if (is_true(place, "own_left_out"))
+		printf("  this host is among them: left out, with those that are no better\n");
+	json_array_foreach(json_object_get(place, "hosts"), i, host)
+		printf("  %5lld  %s  %s\n", cli_item_number(host, "preference"),
+	               cli_item_text(host, "host"), cli_item_text(host, "address"));
+}
+
+static void print_answer(const json_t *answer)
+{
+	size_t i;
+	json_t *place, *recipient;
+	print_steps(json_object_get(answer, "tree"), 0);
+	printf("%s from %s: %s\n", is_true(answer, "accepted") ? "accepted" : "refused",
+	       is_true(answer, "trusted") ? "a user who has logged in" : "a stranger",
+	       cli_item_text(answer, "reply"));
+	json_array_foreach(json_object_get(answer, "queued"), i, recipient)
+	{
+		if (is_true(recipient, "fetched"))
+			printf("%s waits until it is fetched (ATRN)\n",
+			       cli_item_text(recipient, "address"));
+	}
+	json_array_foreach(json_object_get(answer, "destinations"), i, place) print_place(place);
+}
+
+/* --- the command ---------------------------------------------------------------------- */
+
+static void keep_answer(const json_t *item, void *arg)
+{
+	json_t **answer = arg;
+	*answer = json_deep_copy(item);
+}
+
+static int judge(const json_t *answer)
+{
+	size_t i;
+	json_t *place;
+	int status = is_true(answer, "accepted") ? CLI_OK : CLI_FOUND;
+	json_array_foreach(json_object_get(answer, "destinations"), i, place)
+	{
+		if (!cli_item_text(place, "status")[0])
+			continue;
+		if (!is_true(place, "temporary"))
+			status = CLI_FOUND;
+		else if (status == CLI_OK)
+			status = CLI_TRY_LATER;
+	}
+	return status;
+}
+
+static int find_and_tell(struct cli *cli, struct config *config, json_t *answer)
+{
+	struct look_up l = { .config = config, .arena = cli->arena, .answer = answer };
+	const struct runtime_config runtime = { .workers = 1 };
+	json_object_set_new(answer, "destinations", json_array());
+	int rc = json_array_size(json_object_get(answer, "queued")) > 0
+	                 ? runtime_run(&runtime, look_up, &l)
+	                 : 0;
+	if (rc < 0)
+		return cli_fail("the runtime does not start: %s", strerrordesc_np(-rc));
+	if (l.rc < 0)
+		return cli_fail("the DNS can't be asked: %s: see section dns of veredus.conf",
+		                strerrordesc_np(-l.rc));
+	if (cli_has(cli, "json"))
+		cli_print_json(answer, NULL);
+	else
+		print_answer(answer);
+	return judge(answer);
+}
+
+static int route(struct cli *cli)
+{
+	struct config *config = cli_load_config(cli);
+	json_t *answer = NULL;
+	if (!config)
+		return CLI_FAILED;
+	json_t *request = json_pack("{s:s}", "address", cli->words[0]);
+	if (cli_text(cli, "sender"))
+		json_object_set_new(request, "sender", json_string(cli_text(cli, "sender")));
+	int status = cli_request(cli, "route", request, keep_answer, &answer);
+	if (status == CLI_OK)
+		status = find_and_tell(cli, config, answer);
+	json_decref(answer);
+	config_free(config);
+	return status;
+}
+
+static const struct cli_option options[] = {
+	{ "sender", 0, "ADDRESS", "who sends it; '' is <>. Default: a user who has logged in" },
+	{ "json", 0, NULL, "as JSON" },
+	{ 0 },
+};
+
+const struct cli_command cmd_route = {
+	.name = "route",
+	.summary = "Where mail for an address would go, and why. Nothing is sent.",
+	.usage = "[--json] [--sender ADDRESS] ADDRESS",
+	.text = "Aliases are followed, smarthosts and the DNS are asked as the queue asks them. A "
+		"sender\nthat is none of ours is a stranger, who reaches our users only.\n"
+		"The exit status is 3 if the mail would be refused or come back, 75 if the DNS "
+		"does not\nanswer now.\n",
+	.options = options,
+	.min_words = 1,
+	.max_words = 1,
+	.run = route,
+};
