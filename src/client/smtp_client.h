@@ -54,6 +54,7 @@ enum smtp_stage {
 const char *smtp_stage_name(enum smtp_stage stage); /* "connect", "RCPT", ... */
 
 enum smtp_verdict {
+	SMTP_UNTRIED, /* what a cleared outcome says: nobody may take it for success */
 	SMTP_OK,
 	SMTP_TEMPORARY, /* try again later, or another host */
 	SMTP_PERMANENT, /* trying again gives the same */

@@ -392,6 +392,8 @@ static int check(struct transaction *t)
 {
 	const struct smtp_client_mail *m = t->mail;
 	const struct smtp_client *c = t->c;
+	if (m->recipient_count == 0)
+		return not_sendable(t, "5.5.4", "there is no recipient");
 	if (!is_clean(m->reverse_path))
 		return not_sendable(t, "5.1.7", "the reverse-path can't be sent");
 	for (size_t i = 0; i < m->recipient_count; i++) {
@@ -427,7 +429,9 @@ static void share_outcome(struct transaction *t, bool only_accepted)
 {
 	for (size_t i = 0; i < t->mail->recipient_count; i++) {
 		struct smtp_client_recipient *r = &t->mail->recipients[i];
-		if (r->outcome.verdict == SMTP_OK || !only_accepted)
+		bool refused_alone = r->outcome.verdict == SMTP_TEMPORARY ||
+		                     r->outcome.verdict == SMTP_PERMANENT;
+		if (!refused_alone || !only_accepted)
 			r->outcome = *t->outcome;
 	}
 }
@@ -478,7 +482,7 @@ int smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail, struc
 	t.pipelined = (c->extensions & SMTP_EXT_PIPELINING) && !c->config->no_pipelining;
 	t.chunked = can_chunk(c, mail);
 	for (size_t i = 0; i < mail->recipient_count; i++)
-		mail->recipients[i].outcome = (struct smtp_outcome){ .verdict = SMTP_OK };
+		mail->recipients[i].outcome = (struct smtp_outcome){ .verdict = SMTP_UNTRIED };
 	int rc = check(&t);
 	if (rc < 0) {
 		share_outcome(&t, false);

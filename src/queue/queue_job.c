@@ -92,7 +92,9 @@ void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedul
 	job->ended_ms = now_ms;
 	for (size_t i = 0; i < job->count; i++) {
 		struct queue_target *t = &job->targets[i];
-		const struct smtp_outcome *o = &job->wire[i].outcome;
+		struct smtp_outcome *o = &job->wire[i].outcome;
+		if (o->verdict == SMTP_UNTRIED)
+			o->text = SLICE("it was not tried");
 		if (o->verdict == SMTP_OK)
 			t->end = QUEUE_END_RELAYED;
 		else if (o->verdict == SMTP_PERMANENT)
