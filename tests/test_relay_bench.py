@@ -26,14 +26,16 @@ def bench(port, *args, status=0):
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize("options, connections", [
-    ([], 4), (["--no-pipelining"], 4), (["--no-reuse"], 200), (["--workers", "2"], 4)])
-def test_bench_and_sink(sink, options, connections):
+# A session that comes late on a busy machine finds nothing left to send.
+@pytest.mark.parametrize("options, least, most", [
+    ([], 1, 4), (["--no-pipelining"], 1, 4), (["--no-reuse"], 200, 200),
+    (["--workers", "2"], 1, 4)])
+def test_bench_and_sink(sink, options, least, most):
     port, process = sink
     result = bench(port, "--to", "u%d@x.test", "--sessions", "4", "--messages", "200",
                    "--recipients", "3", "--size", "2000", *options)
     assert (result["messages"], result["recipients"], result["errors"]) == (200, 600, 0)
-    assert result["connections"] == connections
+    assert least <= result["connections"] <= most
     latency = result["latency_ms"]
     assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["max"]
     process.terminate()
