@@ -131,6 +131,22 @@ def test_what_is_told_goes_and_other_things_stay(trusting):
     assert "(last.client.test [192.0.2.30])" in header and "with ESMTPA" in header
 
 
+def test_rules_know_the_name_after_a_login_that_failed(make_server):
+    """The name that was told stays, although the command behind it was refused."""
+    server = make_server(start=False, config="""
+        rule "pool" { rdns = { "*.pool.client.test" } verdict = reject stage = mail }
+        guard { rdns-timeout = 10ms greeting-wait = 0 }""")
+    server.listen("trusted", "smtp", 'xclient-networks = { "127.0.0.0/8" }')
+    server.start()
+    name = "a-name-that-is-long-enough-to-be-found-again.pool.client.test"
+    with server.smtp("trusted") as smtp:
+        assert xclient(smtp, f"ADDR=192.0.2.40 NAME={name}") == 220
+        assert xclient(smtp, "LOGIN=nobody@example.test") == 550
+        for _ in range(3):
+            smtp.ehlo("client.test")
+            assert smtp.mail("smith@client.test")[0] == 550
+
+
 @needs_postfix
 def test_postfix_tells_where_mail_came_from(trusting):
     certificate = (trusting.dir / "certificate.pem", trusting.dir / "certificate.key")

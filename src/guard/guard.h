@@ -86,9 +86,9 @@ int guard_row_each(struct db *db, guard_ban_visit visit, void *arg);
 
 /* --- rules --------------------------------------------------------------------------------- */
 
-/* For one session; client, listener and name stay the caller's. NULL if there is nothing to judge
- * or look up. name: of the client, as one tells it who is trusted (XCLIENT); else NULL, and the
- * look-up begins. A session whose client becomes another begins another visit. */
+/* For one session; client and listener stay the caller's, name is copied. NULL if there is nothing
+ * to judge or look up. name: of the client, as one tells it who is trusted (XCLIENT); else NULL,
+ * and the look-up begins. A session whose client becomes another begins another visit. */
 struct guard_visit *guard_visit_begin(struct guard *g, const struct net_address *client,
                                       const char *listener, const char *name);
 void guard_visit_end(struct guard_visit *v);

@@ -13,7 +13,7 @@ struct guard_visit {
 	struct guard *guard;
 	const struct net_address *client;
 	const char *listener;
-	const char *told_name;
+	char *told_name;             /* owned; NULL: nobody told one */
 	struct guard_lookup *lookup; /* NULL: not looked up */
 	unsigned logged;
 };
@@ -115,7 +115,7 @@ struct guard_visit *guard_visit_begin(struct guard *g, const struct net_address 
 	v->guard = g;
 	v->client = client;
 	v->listener = listener;
-	v->told_name = name;
+	v->told_name = name ? mem_str(slice_from_str(name)) : NULL;
 	begin_lookup(v);
 	return v;
 }
@@ -125,6 +125,7 @@ void guard_visit_end(struct guard_visit *v)
 	if (!v)
 		return;
 	guard_lookup_end(v->lookup);
+	free(v->told_name);
 	free(v);
 }
 
