@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 from conftest import PASSWORD, _factory, wait_for
+from test_auth_external import Authority, context
 from test_relay_postfix import Postfix, pytestmark as needs_postfix
 
 
@@ -145,6 +146,30 @@ def test_rules_know_the_name_after_a_login_that_failed(make_server):
         for _ in range(3):
             smtp.ehlo("client.test")
             assert smtp.mail("smith@client.test")[0] == 550
+
+
+def test_the_certificate_is_the_proxys(make_server, tmp_path):
+    """It neither relays for whom the proxy speaks, nor logs them in, nor fetches their mail."""
+    mine = Authority(tmp_path, "proxies").issue("proxy")
+    text = subprocess.run(["openssl", "x509", "-in", mine, "-noout", "-fingerprint", "-sha256"],
+                          capture_output=True, text=True, check=True).stdout
+    server = make_server(start=False, config=f"""
+        relay-certificates = {{ "{text.split("=")[1].strip()}" }}
+        smtp {{ turn = yes }}""")
+    server.listen("trusted", "smtp", 'xclient-networks = { "127.0.0.0/8" }')
+    server.start()
+    server.cli("certificate", "add", "alice@example.test", str(mine))
+    server.cli("fetch", "add", "away.test", "alice@example.test")
+    tls = context(mine)
+    with server.smtp("trusted") as smtp:
+        smtp.starttls(context=tls)
+        assert relay_verdict(smtp) == 250
+        assert "EXTERNAL" in smtp.esmtp_features["auth"]
+        assert xclient(smtp, "ADDR=192.0.2.40") == 220
+        assert relay_verdict(smtp) == 550
+        assert "EXTERNAL" not in smtp.esmtp_features["auth"]
+        assert smtp.docmd("AUTH", "EXTERNAL =")[0] == 504
+        assert smtp.docmd("TURN")[0] == 502
 
 
 @needs_postfix

@@ -80,6 +80,7 @@ struct auth_client {
 	const struct conn *conn; /* NULL: over none */
 	enum auth_service service;
 	bool clear_allowed; /* mechanisms that show the password also without TLS */
+	bool is_spoken_for; /* by the TLS peer, whose certificate is not the client's */
 	/* Set inside src/auth: when it tried (monotonic), and what tells the password that it
 	 * showed from others (0: it showed none). */
 	int64_t tried_ms;

@@ -84,7 +84,7 @@ static unsigned offer_to(struct auth *a, const struct auth_client *client)
 	unsigned offer = conn_is_tls(client->conn) || client->clear_allowed ? SASL_OFFER_CLEAR : 0;
 	if (auth_may_bind(a, client->conn))
 		offer |= SASL_OFFER_BINDING;
-	if (conn_tls_has_peer(client->conn))
+	if (!client->is_spoken_for && conn_tls_has_peer(client->conn))
 		offer |= SASL_OFFER_EXTERNAL;
 	if (kerberos_serves(auth_kerberos(a), client->service))
 		offer |= SASL_OFFER_GSSAPI;

@@ -25,7 +25,8 @@ static struct post_fetcher smtp_fetcher(const struct smtp_session *s, struct are
 {
 	struct post_fetcher who = { .account_id = s->client.account ? s->client.account_id : 0 };
 	struct conn_tls_peer peer;
-	if (who.account_id != 0 || conn_tls_peer(s->base.conn, arena, &peer) < 0)
+	/* After XCLIENT the certificate is that of the proxy. */
+	if (who.account_id != 0 || s->told || conn_tls_peer(s->base.conn, arena, &peer) < 0)
 		return who;
 	who.fingerprint = peer.fingerprint;
 	who.names = peer.names;

@@ -10,6 +10,7 @@ struct auth_client smtp_auth_client(const struct smtp_session *s)
 	return (struct auth_client){
 		.conn = s->base.conn,
 		.service = AUTH_SMTP,
+		.is_spoken_for = s->told != NULL,
 		.clear_allowed = config_auth_without_tls(listener,
 		                                         s->config->smtp.auth_without_tls),
 	};

@@ -33,7 +33,8 @@ static bool smtp_has_relay_certificate(const struct smtp_session *s)
 	const struct config *config = s->config;
 	struct conn_tls_peer peer;
 	bool found = false;
-	if (config->relay_certificate_count == 0 || !conn_tls_has_peer(s->base.conn))
+	/* After XCLIENT it is that of the proxy. */
+	if (config->relay_certificate_count == 0 || s->told || !conn_tls_has_peer(s->base.conn))
 		return false;
 	struct arena *arena = arena_new(); /* not the session's: EHLO may be said without end */
 	if (conn_tls_peer(s->base.conn, arena, &peer) == 0) {

@@ -64,7 +64,7 @@ struct smtp_session {
 	bool submission;                      /* XUSR, by who may relay */
 	bool is_trusted_proxy;                /* XCLIENT and XFORWARD are for it */
 	bool told_login;                      /* the account is what XCLIENT said */
-	struct arena *told;                   /* what else it said; NULL: nothing */
+	struct arena *told;                   /* what else it said; NULL: no XCLIENT yet */
 	struct smtp_forward *forward;         /* XFORWARD for the next message; or NULL */
 	struct smtp_transaction *transaction; /* NULL outside of one */
 	unsigned errors;                      /* 5xx replies */
