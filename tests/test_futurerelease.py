@@ -9,6 +9,7 @@ import pytest
 
 from conftest import wait_for
 from remote import Remote
+from test_binarymime import BINARY, BYTES, binary, payload
 from test_relay import SLOW, entries, smarthost, wait_empty
 from test_smtp_options import mail_line
 
@@ -98,6 +99,23 @@ def test_what_changed_meanwhile(make_server):
     assert [(r["Final-Recipient"], r["Status"]) for r in recipients] == [
         ("rfc822; carol@example.test", "5.1.1")]
     wait_empty(server)
+
+
+def test_binary_mail_is_encoded_in_a_mailbox(make_server):
+    """It waits as it came, and lies in a mailbox as if it had not waited; elsewhere it stays binary."""
+    with Remote(extensions=BINARY) as remote:
+        server = make_server(config=smarthost(remote))
+        with server.submission() as smtp:
+            for to in "bob@example.test", "far@far.test":
+                message = binary(to)
+                assert smtp.mail("alice@example.test", ["BODY=BINARYMIME", "HOLDFOR=1"])[0] == 250
+                assert smtp.rcpt(to)[0] == 250
+                smtp.send(b"BDAT %d LAST\r\n" % len(message) + message)
+                assert smtp.getreply()[0] == 250
+        raw = server.wait_messages(1, "bob")[0]
+        assert b"\0" not in raw and payload(raw) == (BYTES, "base64")
+        assert payload(wait_for(lambda: remote.taken, SLOW, "the remote")[0].data) == (BYTES, "binary")
+        wait_empty(server)
 
 
 def test_operator(make_server):

@@ -7,6 +7,7 @@
 
 #include "fiber/fiber.h"
 #include "queue/queue.h"
+#include "queue/queue_convert.h"
 #include "queue/queue_ready.h"
 #include "queue/queue_table.h"
 
@@ -83,6 +84,8 @@ struct queue_report {
 	struct post_parcel *parcel;
 	struct blob_view view; /* of the message, if it goes on as it is */
 	bool has_view;
+	struct queue_message_form form; /* of that, where a mailbox can't have it so */
+	bool has_form;
 };
 /* queue_release.c: the message itself, whose hold is over, and the ends of its recipients. 0 with
  * *out unchanged if there is nobody to get it now. -EAGAIN: not now. */

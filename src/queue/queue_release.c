@@ -101,6 +101,32 @@ static int fail_all(struct queue *q, struct queue_job *job, int error)
 	return 0;
 }
 
+static bool is_for_us(const struct queue_job *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		if (job->targets[i].verdict < POST_REMOTE)
+			return true;
+	}
+	return false;
+}
+
+/* Binary data that may come into a mailbox is encoded, as route/post_binary.c does with what does
+ * not wait, but for all recipients, as other hosts can have it so, too. What is signed lies there
+ * as it is. */
+static int choose_form(struct queue *q, struct queue_report *r, const struct queue_job *job)
+{
+	struct slice bytes = slice_from(r->view.bytes, job->skip_bytes);
+	int rc = -EOPNOTSUPP;
+	if (job->body_binary && is_for_us(job))
+		rc = queue_message_form(q->config.config, job, SMTP_EXT_8BITMIME, bytes, &r->form);
+	r->has_form = rc == 0;
+	if (!r->has_form)
+		r->form = (struct queue_message_form){ .bytes = bytes,
+			                               .body_8bit = job->body_8bit,
+			                               .body_binary = job->body_binary };
+	return rc == -EOPNOTSUPP ? 0 : rc;
+}
+
 static int make_parcel(struct queue *q, struct queue_report *r, struct queue_job *job)
 {
 	struct post_recipient *recipients = ARENA_ARRAY(r->arena, job->count,
@@ -110,6 +136,11 @@ static int make_parcel(struct queue *q, struct queue_report *r, struct queue_job
 	for (size_t i = 0; i < job->count; i++)
 		count += judge_recipient(q, r, job, i, &recipients[count]);
 	set_ends(q, job);
+	if (count == 0)
+		return -ENODATA;
+	int rc = choose_form(q, r, job);
+	if (rc < 0)
+		return rc;
 	r->envelope = (struct post_envelope){
 		.queue_id = job->queue_id,
 		.continues = true,
@@ -117,16 +148,13 @@ static int make_parcel(struct queue *q, struct queue_report *r, struct queue_job
 		.recipients = recipients,
 		.recipient_count = count,
 		.smtputf8 = job->smtputf8,
-		.body_8bit = job->body_8bit,
-		.body_binary = job->body_binary,
+		.body_8bit = r->form.body_8bit,
+		.body_binary = r->form.body_binary,
 		.envid = job->envid,
 		.ret = job->ret,
 		.options = options_left(job),
 	};
-	if (count == 0)
-		return -ENODATA;
-	return post_parcel_new(q->config.post, &r->client, &r->envelope,
-	                       slice_from(r->view.bytes, job->skip_bytes), &r->parcel);
+	return post_parcel_new(q->config.post, &r->client, &r->envelope, r->form.bytes, &r->parcel);
 }
 
 int queue_release_prepare(struct queue *q, struct queue_job *job, struct queue_report **out)
@@ -145,6 +173,8 @@ int queue_release_prepare(struct queue *q, struct queue_job *job, struct queue_r
 		*out = r;
 		return 0;
 	}
+	if (r->has_form)
+		queue_message_form_end(&r->form);
 	blob_close(&r->view);
 	arena_free(arena);
 	if (rc == -EAGAIN)

@@ -259,6 +259,8 @@ void queue_report_end(struct queue_report *r, bool committed)
 	while (r) {
 		struct queue_report *next = r->next;
 		post_parcel_end(r->parcel, committed);
+		if (r->has_form)
+			queue_message_form_end(&r->form);
 		if (r->has_view)
 			blob_close(&r->view);
 		arena_free(r->arena);
