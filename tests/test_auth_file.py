@@ -1,4 +1,6 @@
 """Back ends: who else is asked about passwords. Here a file, as other programs write it."""
+import base64
+import os
 import smtplib
 import subprocess
 import time
@@ -6,6 +8,7 @@ import time
 import pytest
 
 from conftest import PASSWORD
+from test_relay_hostile import resident_kib
 
 ALICE = "alice@example.test"
 
@@ -131,3 +134,22 @@ def test_mistakes(make_server, section, why):
     server = make_server(start=False, accounts=(), config=section)
     result = server.cli("check", check=False)
     assert result.returncode != 0 and why in result.stdout + result.stderr
+
+
+def test_tries_that_nobody_answers_leave_nothing_behind(with_file, monkeypatch):
+    """454 is no failure of the client, so that it may try on; the session must not grow by it."""
+    monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1")
+    server = with_file([f"{ALICE}:{{PLAIN}}secret"], before="smtp { auth-without-tls = yes }")
+    server.passwords.unlink()
+    line = base64.b64encode(b"x" * 8000 + b"\0" + ALICE.encode() + b"\0secret")
+    with server.smtp("submission") as smtp:
+        smtp.ehlo()
+
+        def try_often(batches):
+            for _ in range(batches):
+                smtp.send((b"AUTH PLAIN " + line + b"\r\n") * 20)
+                assert {smtp.getreply()[0] for _ in range(20)} == {454}
+        try_often(5)
+        before = resident_kib(server)
+        try_often(50)
+        assert resident_kib(server) - before < 6000

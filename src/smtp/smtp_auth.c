@@ -94,21 +94,23 @@ static void smtp_auth_conclude(struct smtp_session *s, enum auth_result result,
 	}
 	if (result == AUTH_OK) {
 		const struct auth_identity *identity = auth_identity(exchange);
-		s->client.account = identity->address;
+		s->client.account = arena_str(s->base.arena, slice_from_str(identity->address));
 		s->client.account_id = identity->account_id;
 		smtp_update_client(s);
 	}
 	smtp_say(s, smtp_auth_answer(result));
 }
 
+/* In an arena of its own: a client whose tries are not counted may have any number of them. */
 static void smtp_auth_run(struct smtp_session *s, const struct smtp_auth_command *command)
 {
+	struct arena *arena = arena_new();
 	struct auth_exchange *exchange = NULL;
 	struct slice challenge = SLICE_EMPTY, answer;
 	struct auth_client client = smtp_auth_client(s);
-	enum auth_result result = auth_begin(
-		s->context->auth, s->base.arena, &client, command->mechanism,
-		command->has_initial ? &command->initial : NULL, &exchange, &challenge);
+	enum auth_result result = auth_begin(s->context->auth, arena, &client, command->mechanism,
+	                                     command->has_initial ? &command->initial : NULL,
+	                                     &exchange, &challenge);
 	bool heard = true;
 	while (heard && result == AUTH_CONTINUE) {
 		heard = smtp_auth_ask(s, challenge, &answer);
@@ -119,6 +121,7 @@ static void smtp_auth_run(struct smtp_session *s, const struct smtp_auth_command
 	if (heard && smtp_auth_finish(s, challenge, &result))
 		smtp_auth_conclude(s, result, exchange);
 	auth_end(exchange);
+	arena_free(arena);
 }
 
 void smtp_auth(struct smtp_session *s, struct slice argument)
