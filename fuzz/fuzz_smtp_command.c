@@ -30,10 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_inside(input, line.argument);
 	struct arena *arena = arena_new();
 	struct smtp_mail_command mail;
-	if (smtp_parse_mail(arena, line.argument, &mail) == SMTP_PARSED)
+	if (smtp_parse_mail(arena, line.argument, 0, &mail) == SMTP_PARSED)
 		check_path(arena, &mail.sender, ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8);
 	struct smtp_rcpt_command rcpt;
-	if (smtp_parse_rcpt(arena, line.argument, &rcpt) == SMTP_PARSED)
+	if (smtp_parse_rcpt(arena, line.argument, 0, &rcpt) == SMTP_PARSED)
 		check_path(arena, &rcpt.recipient, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8);
 	struct smtp_vrfy_command vrfy;
 	if (smtp_parse_vrfy(arena, line.argument, &vrfy) == SMTP_PARSED)

@@ -34,7 +34,11 @@ def files(root):
 def test_these_files_and_no_others(installed):
     assert files(installed) == {
         f"{PREFIX}/bin/veredus",
+        f"{PREFIX}/bin/mailq",
+        f"{PREFIX}/bin/newaliases",
+        f"{PREFIX}/sbin/sendmail",
         f"{PREFIX}/share/man/man1/veredus-send.1",
+        f"{PREFIX}/share/man/man1/veredus-sendmail.1",
         f"{PREFIX}/share/man/man5/veredus.conf.5",
         f"{PREFIX}/share/man/man8/veredus.8",
         f"{PREFIX}/lib/systemd/system/veredus.service",
@@ -42,7 +46,7 @@ def test_these_files_and_no_others(installed):
     }
     for path in files(installed):
         mode = stat.S_IMODE(os.stat(installed / path[1:]).st_mode)
-        assert mode == (0o755 if path.endswith("/bin/veredus") else 0o644), path
+        assert mode == (0o755 if "bin/" in path else 0o644), path
 
 
 def test_the_program_runs(installed, tmp_path):

@@ -49,9 +49,10 @@ struct cli_verb {
 
 struct cli_command {
 	const char *name;
-	const char *summary;              /* one line */
-	const char *usage;                /* what stands behind the name; NULL with verbs */
-	const char *text;                 /* paragraphs for `help`, or NULL */
+	const char *summary; /* one line */
+	const char *usage;   /* what stands behind the name; NULL with verbs */
+	const char *text;    /* paragraphs for `help`, or NULL */
+	bool raw;            /* all behind the name are words: it has options of its own */
 	const struct cli_option *options; /* ends with a cleared entry; NULL: none */
 	const struct cli_verb *verbs;     /* likewise; run is not used with verbs */
 	size_t min_words, max_words;      /* besides the options; max 0: none */

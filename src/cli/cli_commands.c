@@ -17,6 +17,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_trace,
 	&cmd_status,
 	&cmd_send,
+	&cmd_sendmail,
 	&cmd_message,
 	&cmd_bench,
 	&cmd_check,

@@ -243,6 +243,7 @@ int cli_parse(struct arena *arena, int argc, char **argv, struct cli *out, const
 	bool options_ended = false;
 	while (p.at < argc) {
 		const char *word = argv[p.at++];
+		options_ended |= out->command && out->command->raw;
 		if (out->command && !options_ended &&
 		    slice_equal(slice_from_str(word), SLICE("--"))) {
 			options_ended = true;

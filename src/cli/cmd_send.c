@@ -66,7 +66,8 @@ static int run(struct cli *cli)
 		          .arena = cli->arena,
 		          .head = SLICE_EMPTY,
 		          .body = SLICE_EMPTY,
-		          .reverse_path = SLICE_EMPTY };
+		          .reverse_path = SLICE_EMPTY,
+		          .envid = SLICE_EMPTY };
 	int status = make(&s);
 	if (status != CLI_OK || cli_has(cli, "print"))
 		return status == CLI_OK ? print(&s) : status;

@@ -12,7 +12,8 @@ static bool make_path(struct send *s, const struct address_entry *e, struct slic
 	if (slice_is_ascii(a.local) && !slice_is_ascii(a.domain))
 		domain_canonical(s->arena, a.domain, &a.domain);
 	struct slice path = address_text(s->arena, &a);
-	if (a.domain.len == 0 || !address_parse(s->arena, path, ADDRESS_ALLOW_UTF8, &checked)) {
+	unsigned allow = ADDRESS_ALLOW_UTF8 | (s->bare ? ADDRESS_ALLOW_LOCAL : 0);
+	if (!address_parse(s->arena, path, allow, &checked)) {
 		cli_fail("\"%.*s\" is no mail address", SLICE_ARG(path));
 		return false;
 	}
@@ -43,7 +44,7 @@ static void add_recipient(struct send *s, struct slice path)
 	s->recipient_count++;
 }
 
-static int add_list(struct send *s, struct slice text)
+int send_add_list(struct send *s, struct slice text)
 {
 	struct address_list list = address_list_parse(s->arena, text, SIZE_MAX);
 	for (size_t i = 0; i < list.count; i++) {
@@ -66,39 +67,58 @@ static int add_options(struct send *s)
 		size_t position = 0;
 		const char *text;
 		while (status == CLI_OK && (text = cli_next_text(s->cli, options[i], &position)))
-			status = add_list(s, slice_from_str(text));
+			status = send_add_list(s, slice_from_str(text));
 	}
 	return status;
 }
 
-/* Resent fields would have to come first (RFC 5322 section 3.6.6): give --to for such. */
-static int add_fields(struct send *s)
+static bool is_destination(struct slice name)
 {
+	return slice_equal_nocase(name, SLICE("To")) || slice_equal_nocase(name, SLICE("Cc")) ||
+	       slice_equal_nocase(name, SLICE("Bcc"));
+}
+
+/* RFC 5322 section 3.6.6: who sends a message again names recipients of their own. */
+static bool is_resent(const struct send *s)
+{
+	struct slice unused;
+	return header_find(s->head, SLICE("Resent-To"), &unused) ||
+	       header_find(s->head, SLICE("Resent-Cc"), &unused) ||
+	       header_find(s->head, SLICE("Resent-Bcc"), &unused);
+}
+
+int send_add_fields(struct send *s)
+{
+	struct slice prefix = is_resent(s) ? SLICE("Resent-") : SLICE_EMPTY;
 	struct header_walk walk = { .rest = s->head };
 	struct header_field f;
 	int status = CLI_OK;
 	while (status == CLI_OK && header_next(&walk, &f)) {
-		if (slice_equal_nocase(f.name, SLICE("To")) ||
-		    slice_equal_nocase(f.name, SLICE("Cc")) ||
-		    slice_equal_nocase(f.name, SLICE("Bcc")))
-			status = add_list(s, f.value);
+		if (slice_starts_with_nocase(f.name, prefix) &&
+		    is_destination(slice_from(f.name, prefix.len)))
+			status = send_add_list(s, f.value);
 	}
 	return status;
+}
+
+int send_set_sender(struct send *s, struct slice text)
+{
+	if (text.len == 0 || slice_equal(text, SLICE("<>"))) {
+		s->reverse_path = SLICE_EMPTY;
+		return CLI_OK;
+	}
+	struct address_list list = address_list_parse(s->arena, text, 1);
+	if (list.count == 0 || list.entries[0].kind != ADDRESS_ENTRY_MAILBOX)
+		return cli_fail("\"%.*s\" is no mail address", SLICE_ARG(slice_trim(text)));
+	return make_path(s, &list.entries[0], &s->reverse_path) ? CLI_OK : CLI_FAILED;
 }
 
 static int set_sender(struct send *s)
 {
 	struct slice value = slice_from_str(cli_text(s->cli, "from"));
-	if (cli_text(s->cli, "from") && (value.len == 0 || slice_equal(value, SLICE("<>")))) {
-		s->reverse_path = SLICE_EMPTY;
-		return CLI_OK;
-	}
-	if (value.len == 0 && !header_find(s->head, SLICE("From"), &value))
+	if (!cli_has(s->cli, "from") && !header_find(s->head, SLICE("From"), &value))
 		return cli_usage(s->cli, "who is it from? Give --from");
-	struct address_list list = address_list_parse(s->arena, value, 1);
-	if (list.count == 0 || list.entries[0].kind != ADDRESS_ENTRY_MAILBOX)
-		return cli_fail("\"%.*s\" is no mail address", SLICE_ARG(slice_trim(value)));
-	return make_path(s, &list.entries[0], &s->reverse_path) ? CLI_OK : CLI_FAILED;
+	return send_set_sender(s, value);
 }
 
 int send_make_envelope(struct send *s)
@@ -107,7 +127,7 @@ int send_make_envelope(struct send *s)
 	if (status == CLI_OK)
 		status = add_options(s);
 	if (status == CLI_OK && s->recipient_count == 0)
-		status = add_fields(s);
+		status = send_add_fields(s);
 	if (status == CLI_OK && s->recipient_count == 0)
 		status = cli_usage(s->cli, "who is it for? Give --to");
 	return status;

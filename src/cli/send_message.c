@@ -55,7 +55,7 @@ static int map_spool(int fd, struct slice *out)
 	return rc;
 }
 
-/* Hands each chunk of a file ("-": standard input) to write. */
+/* Hands each chunk of a file ("-": standard input) to write, until it returns other than 0. */
 static int copy_file(const char *path, message_write *write_chunk, void *arg)
 {
 	bool standard = strcmp(path, "-") == 0;
@@ -225,24 +225,64 @@ void send_hide_bcc(struct send *s)
 		                &s->head);
 }
 
-int send_read_file(struct send *s, const char *path)
+/* Where a line of a dot alone ends what is read. */
+struct until_dot {
+	int fd;
+	off_t total, line; /* bytes so far, and before this line */
+	enum { AT_START, BEHIND_DOT, BEHIND_CR, NO_DOT } state;
+};
+
+static int spool_until_dot(void *arg, struct slice piece)
+{
+	struct until_dot *d = arg;
+	bool ended = false;
+	for (size_t i = 0; i < piece.len && !ended; i++) {
+		char c = piece.data[i];
+		d->total++;
+		ended = c == '\n' && (d->state == BEHIND_DOT || d->state == BEHIND_CR);
+		if (c == '\n' && !ended) {
+			d->line = d->total;
+			d->state = AT_START;
+		} else if (c == '.' && d->state == AT_START) {
+			d->state = BEHIND_DOT;
+		} else {
+			d->state = c == '\r' && d->state == BEHIND_DOT ? BEHIND_CR : NO_DOT;
+		}
+	}
+	int rc = spool_write(&d->fd, piece);
+	if (rc == 0 && ended && ftruncate(d->fd, d->line) < 0)
+		rc = -errno;
+	return rc < 0 ? rc : ended;
+}
+
+static int read_message(struct send *s, const char *path, bool dot_ends)
 {
 	struct slice message = SLICE_EMPTY;
 	int fd = open_spool();
 	if (fd < 0)
 		return cli_fail("no temporary file: %s", strerrordesc_np(-fd));
-	int rc = copy_file(path, spool_write, &fd);
-	if (rc == 0)
+	struct until_dot dot = { .fd = fd };
+	int rc = dot_ends ? copy_file(path, spool_until_dot, &dot)
+	                  : copy_file(path, spool_write, &fd);
+	if (rc >= 0)
 		rc = map_spool(fd, &message);
 	else
 		close(fd);
 	if (rc < 0)
 		return cli_fail("%s: %s", path, strerrordesc_np(-rc));
-	if (message.len == 0)
-		return cli_fail("%s: there is no message in it", path);
 	s->head = slice_sub(message, 0, header_length(message));
 	s->body = slice_from(message, s->head.len);
 	s->has_8bit = !slice_is_ascii(message);
 	s->smtputf8 = !slice_is_ascii(s->head) && slice_is_utf8(s->head);
 	return CLI_OK;
 }
+
+int send_read_file(struct send *s, const char *path)
+{
+	int status = read_message(s, path, false);
+	if (status == CLI_OK && s->head.len + s->body.len == 0)
+		return cli_fail("%s: there is no message in it", path);
+	return status;
+}
+
+int send_read_input(struct send *s, bool dot_ends) { return read_message(s, "-", dot_ends); }

@@ -116,6 +116,7 @@ static void tell_failure(struct send *s, const char *what, const struct smtp_out
 	const char *hint = "";
 	enum smtp_verdict verdict = verdict_of(o);
 	worsen(s, verdict);
+	s->failure = *o;
 	if (verdict == SMTP_TEMPORARY)
 		hint = " (trying again later may help)";
 	else if (o->stage == SMTP_STAGE_TLS)
@@ -170,13 +171,16 @@ static void send_mail(struct send *s, struct smtp_client *client)
 		.recipient_count = s->recipient_count,
 		.body_8bit = s->has_8bit,
 		.smtputf8 = s->smtputf8,
-		.envid = SLICE_EMPTY,
+		.envid = s->envid,
+		.ret = s->ret,
 		.size_bytes = wire_size(s),
 		.parts = &s->head,
 		.part_count = 1,
 		.read = read_body,
 		.read_arg = s,
 	};
+	for (size_t i = 0; i < s->recipient_count; i++)
+		s->recipients[i].notify = s->notify;
 	s->body_left = s->body;
 	int rc = smtp_client_send(client, &mail, s->arena, &outcome);
 	clear_progress(s);
@@ -184,7 +188,7 @@ static void send_mail(struct send *s, struct smtp_client *client)
 		tell_recipients(s);
 	else
 		tell_not_sent(s, &outcome);
-	if (rc == 0)
+	if (rc == 0 && !s->quiet)
 		tell_sent(s, &outcome);
 }
 

@@ -43,6 +43,7 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 	case LISTENER_SUBMISSION:
 	case LISTENER_SUBMISSIONS:
 	case LISTENER_LMTP:
+	case LISTENER_LOCAL:
 	case LISTENER_ODMR:
 		out->protocol = &smtp_protocol;
 		out->context = &s->smtp[kind];
@@ -101,6 +102,22 @@ static bool is_shut_out(void *arg, const struct net_address *client)
 	return guard_is_banned(s->guard, client);
 }
 
+/* Under /run there is nothing after a start of the machine. What fails here is told by bind. */
+static void make_socket_directory(const struct server *s, const struct config_listener *l)
+{
+	const struct passwd *user = s->config->user ? getpwnam(s->config->user) : NULL;
+	struct slice path = slice_from_str(l->address.local.sun_path);
+	ptrdiff_t end = slice_find_last_byte(path, '/');
+	if (l->kind != LISTENER_LOCAL || end <= 0)
+		return;
+	const char *dir = arena_str(s->arena, slice_sub(path, 0, (size_t)end));
+	if (mkdir(dir, 0700) < 0)
+		return;
+	if (geteuid() == 0 && user && chown(dir, user->pw_uid, user->pw_gid) < 0)
+		log_warn("server.socket_directory", kv_str("path", dir), kv_error(-errno));
+	chmod(dir, 0755); /* whatever the umask is */
+}
+
 static int bind_listener(struct server *s, const struct config_listener *l)
 {
 	char address[NET_ADDRESS_TEXT_MAX];
@@ -123,6 +140,7 @@ static int bind_listener(struct server *s, const struct config_listener *l)
 	};
 	set_protocol(s, l->kind, &config);
 	set_owner(s, &config);
+	make_socket_directory(s, l);
 	int rc = service_listen(&config, &s->services[s->service_count]);
 	if (rc == 0) {
 		s->service_count++;

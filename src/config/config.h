@@ -20,12 +20,16 @@ enum listener_kind {
 	LISTENER_SUBMISSION,  /* our users, STARTTLS: 587 */
 	LISTENER_SUBMISSIONS, /* our users, TLS from the start: 465 */
 	LISTENER_LMTP,        /* other servers that leave delivery to us: RFC 2033 */
+	LISTENER_LOCAL,       /* programs of this host, on a Unix socket */
 	LISTENER_ODMR,        /* hosts that fetch their mail: RFC 2645 */
 	LISTENER_POP3,
 	LISTENER_POP3S,
 	LISTENER_IMAP,
 	LISTENER_IMAPS,
 };
+
+/* Where the command sendmail looks for a listener of the kind local. */
+#define CONFIG_LOCAL_SOCKET "/run/veredus/sendmail"
 
 struct config_listener {
 	const char *name; /* the section's title */
@@ -209,6 +213,8 @@ struct config {
 		bool chunking; /* BDAT where offered */
 	} queue;
 	struct {
+		const char *domain;           /* of names without one; NULL: the first of ours */
+		const char *aliases;          /* a path */
 		uint64_t default_quota_bytes; /* 0: none */
 		char plus_separator;          /* '+', or 0 for none */
 		unsigned max_alias_depth;

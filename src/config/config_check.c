@@ -14,6 +14,7 @@ static const uint16_t standard_ports[] = {
 	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587, [LISTENER_SUBMISSIONS] = 465,
 	[LISTENER_POP3] = 110,  [LISTENER_POP3S] = 995,      [LISTENER_IMAP] = 143,
 	[LISTENER_IMAPS] = 993, [LISTENER_ODMR] = 366,       [LISTENER_LMTP] = 24,
+	[LISTENER_LOCAL] = 0,
 };
 
 __attribute__((format(printf, 2, 0))) static void say(const struct config_place *p,
@@ -136,7 +137,9 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 	int kind = listener_kind(p, listen);
 	if (kind < 0)
 		return;
-	if (listen->addresses.count == 0)
+	if (listen->addresses.count == 0 && kind == LISTENER_LOCAL)
+		config_wrong(p, "there is no address: add address = { \"unix:PATH\" }");
+	else if (listen->addresses.count == 0)
 		config_wrong(p, "there is no address: add address = { \"*:%u\" }",
 		             (unsigned)standard_ports[kind]);
 	int64_t uid = -1, gid = -1;
@@ -164,8 +167,12 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 			.xclient_networks = trusted,
 			.xclient_network_count = trusted_count,
 		};
-		if (net_address_parse(slice_from_str(text), standard_ports[kind],
-		                      &listener.address) < 0)
+		bool is_unix = slice_starts_with(slice_from_str(text), SLICE("unix:"));
+		if (kind == LISTENER_LOCAL && !is_unix)
+			config_wrong(p, "'%s': local is for a Unix socket: write \"unix:PATH\"",
+			             text);
+		else if (net_address_parse(slice_from_str(text), standard_ports[kind],
+		                           &listener.address) < 0)
 			config_wrong(p,
 			             "'%s' is no address: write \"*:25\", \"192.0.2.1:25\", "
 			             "\"[2001:db8::1]:25\" or \"unix:PATH\"",

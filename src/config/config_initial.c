@@ -76,6 +76,12 @@ static void print_file(struct buf *b, const struct config_init *init)
 		buf_printf(b, "# Standard ports plus %d, on this host only.\n", init->port_offset);
 	for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++)
 		print_listener(b, init, &listeners[i]);
+	if (!init->port_offset)
+		buf_printf(b, "# local: programs of this host send mail, by the command sendmail\n"
+		              "listen local {\n"
+		              "\taddress = { \"unix:" CONFIG_LOCAL_SOCKET "\" }\n"
+		              "\tsocket-mode = \"0666\"\n"
+		              "}\n");
 	buf_printf(b, "\n# Where mail goes instead of to the MX of its domain.\n"
 	              "# smarthost \"*\" {\n"
 	              "#\thost = \"smtp.example.net\"\n"

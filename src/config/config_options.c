@@ -65,8 +65,8 @@ const struct config_option config_options[] = {
 
 	{ "listen", "protocol", CONFIG_CHOICE, NULL, AT_LISTEN(kind),
 	  "What is spoken. Default: the section's title.",
-	  .choices = { "smtp", "submission", "submissions", "lmtp", "odmr", "pop3", "pop3s", "imap",
-	               "imaps" } },
+	  .choices = { "smtp", "submission", "submissions", "lmtp", "local", "odmr", "pop3", "pop3s",
+	               "imap", "imaps" } },
 	{ "listen", "address", CONFIG_LIST, NULL, AT_LISTEN(addresses),
 	  "Where: { \"*:25\", \"192.0.2.1:25\", \"[2001:db8::1]:25\" }; \"*\" is every address, "
 	  "IPv4 and IPv6; \"unix:PATH\" is a socket in the file system." },
@@ -470,6 +470,11 @@ const struct config_option config_options[] = {
 	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),
 	  "Encrypt by STARTTLS where the other host offers it." },
 
+	{ "local", "domain", CONFIG_TEXT, NULL, AT(local.domain),
+	  "What is put behind names without a domain that programs of this host (listen local) write. "
+	  "Default: the first of our domains." },
+	{ "local", "aliases", CONFIG_PATH, "/etc/aliases", AT(local.aliases),
+	  "The file that newaliases reads." },
 	{ "local", "default-quota", CONFIG_SIZE, "0", AT(local.default_quota_bytes),
 	  "What an account may hold unless told otherwise; 0 is no limit." },
 	{ "local", "plus-separator", CONFIG_LETTER, "+", AT(local.plus_separator),

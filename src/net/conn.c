@@ -128,6 +128,20 @@ void conn_set_ends(struct conn *c, const struct net_address *peer, const struct 
 	c->peer = *peer;
 	c->local = *local;
 }
+
+int conn_peer_uid(const struct conn *c, uid_t *uid_out)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (c->peer.any.sa_family != AF_UNIX)
+		return -EOPNOTSUPP;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	*uid_out = peer.uid;
+	return 0;
+}
+
 struct watch *conn_watch(struct conn *c) { return c->watch; }
 
 /* --- reading ------------------------------------------------------------------------- */

@@ -31,6 +31,8 @@ const struct net_address *conn_peer(const struct conn *c);
 const struct net_address *conn_local(const struct conn *c);
 /* Who speaks, and to whom, when somebody who is trusted says so for others. */
 void conn_set_ends(struct conn *c, const struct net_address *peer, const struct net_address *local);
+/* The Unix user at the other end of a Unix socket, as it was when it connected. 0, or -errno. */
+int conn_peer_uid(const struct conn *c, uid_t *uid_out);
 struct watch *conn_watch(struct conn *c);
 
 /* --- reading ------------------------------------------------------------------------- */

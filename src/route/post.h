@@ -61,7 +61,8 @@ struct post_client {
 	const char *protocol;     /* RFC 3848: "ESMTPSA" */
 	const char *tls_protocol; /* NULL: plain */
 	const char *tls_cipher;
-	const char *forwarded; /* where it had the message from, for the journey; or NULL */
+	const char *local_user; /* "uid 1000": on this host; or NULL */
+	const char *forwarded;  /* where it had the message from, for the journey; or NULL */
 };
 
 enum post_verdict {
@@ -96,6 +97,9 @@ enum post_verdict post_expand(struct post *p, const struct post_client *client, 
 enum { POST_SAME_NAME_MAX = 20 };
 int post_find_local_part(struct post *p, struct slice local, struct arena *arena,
                          struct post_members *out);
+/* Of the domains of ours that which is listed first; the host's name if there is none. In the
+ * arena. 0, or an error of the store. */
+int post_first_domain(struct post *p, struct arena *arena, struct slice *out);
 /* The domains whose mail this client may fetch: ATRN and TURN. 0, or an error of the store. */
 struct post_fetcher {
 	int64_t account_id;        /* who has logged in, or 0: */

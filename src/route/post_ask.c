@@ -49,6 +49,24 @@ enum post_verdict post_expand(struct post *p, const struct post_client *client, 
 	return verdict;
 }
 
+struct first_domain {
+	struct post *post;
+	struct arena *arena;
+	struct slice *out;
+};
+
+static int post_first_in_read(struct db *db, void *arg)
+{
+	struct first_domain *f = arg;
+	return route_first_domain(db, f->arena, &f->post->limits, f->out);
+}
+
+int post_first_domain(struct post *p, struct arena *arena, struct slice *out)
+{
+	struct first_domain f = { p, arena, out };
+	return store_read(p->config.store, post_first_in_read, &f);
+}
+
 struct same_name {
 	struct arena *arena;
 	struct slice local;

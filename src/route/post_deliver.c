@@ -510,9 +510,10 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 	if (c->address.len > 0)
 		net_address_ip(&c->address, d->peer);
 	d->received = arena_printf(
-		d->arena, "%s%s%s%s%s, %zu bytes%s%s", c->protocol ? c->protocol : "local",
+		d->arena, "%s%s%s%s%s%s%s, %zu bytes%s%s", c->protocol ? c->protocol : "local",
 		c->tls_protocol ? ", " : "", c->tls_protocol ? c->tls_protocol : "",
-		c->account ? ", as " : "", c->account ? c->account : "", d->message.len,
+		c->account ? ", as " : "", c->account ? c->account : "",
+		c->local_user ? ", from " : "", c->local_user ? c->local_user : "", d->message.len,
 		c->forwarded ? ", forwarded for " : "", c->forwarded ? c->forwarded : "");
 }
 

@@ -363,6 +363,17 @@ static int resolve_copy_domain(const char *domain, const char *catch_all, void *
 	return 1;
 }
 
+int route_first_domain(struct db *db, struct arena *arena, const struct route_limits *limits,
+                       struct slice *out)
+{
+	struct copy_domain first = { .arena = arena };
+	int rc = directory_each_domain(db, resolve_copy_domain, &first);
+	if (rc < 0)
+		return rc;
+	*out = first.domain.len > 0 ? first.domain : slice_from_str(limits->hostname);
+	return 0;
+}
+
 int route_resolve(struct db *db, struct arena *arena, const struct route_limits *limits,
                   const struct address *address, uint64_t size_bytes, struct route_resolution *out)
 {
@@ -377,12 +388,9 @@ int route_resolve(struct db *db, struct arena *arena, const struct route_limits 
 	};
 	struct address given = *address;
 	if (given.domain.len == 0) {
-		struct copy_domain first = { .arena = arena };
-		int rc = directory_each_domain(db, resolve_copy_domain, &first);
+		int rc = route_first_domain(db, arena, limits, &given.domain);
 		if (rc < 0)
 			return rc;
-		given.domain = first.domain.len > 0 ? first.domain
-		                                    : slice_from_str(limits->hostname);
 	}
 	if (limits->watch)
 		r.text = address_text(arena, &given);

@@ -74,4 +74,8 @@ struct route_limits route_limits_of(const struct config *config);
 int route_resolve(struct db *db, struct arena *arena, const struct route_limits *limits,
                   const struct address *address, uint64_t size_bytes, struct route_resolution *out);
 
+/* The domain of <postmaster>: the first of ours, or the host's name. 0 or an error of the store. */
+int route_first_domain(struct db *db, struct arena *arena, const struct route_limits *limits,
+                       struct slice *out);
+
 #endif

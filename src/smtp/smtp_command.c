@@ -194,7 +194,8 @@ bool smtp_command_is_enabled(const struct smtp_session *s, struct slice verb)
 
 bool smtp_needs_login(const struct smtp_session *s)
 {
-	return s->context->kind != LISTENER_SMTP && !smtp_is_lmtp(s) && !s->client.account;
+	return s->context->kind != LISTENER_SMTP && !smtp_is_lmtp(s) && !smtp_is_local(s) &&
+	       !s->client.account;
 }
 
 /* True if the command may stand here; otherwise *why says why not. */

@@ -108,7 +108,9 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 	const struct smtp_trace trace = {
 		.helo = slice_from_str(s->helo),
 		.peer = &s->client.address,
-		.peer_name = s->client.name ? s->client.name : smtp_guard_name(s),
+		.peer_name = client->local_user ? client->local_user
+		             : s->client.name   ? s->client.name
+		                                : smtp_guard_name(s),
 		.hostname = s->config->hostname,
 		.protocol = client->protocol,
 		.tls_protocol = s->client.tls_protocol,
@@ -131,6 +133,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 	post_new_id(s->context->post, new_id);
 	struct post_client client = s->client;
 	client.forwarded = smtp_forward_text(s, t->arena);
+	client.local_user = smtp_local_user(s, t->arena);
 	struct smtp_dsn dsn = { .count = 0 };
 	if (t->smtputf8)
 		client.protocol = smtp_is_lmtp(s)

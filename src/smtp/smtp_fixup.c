@@ -16,7 +16,7 @@ enum {
 bool smtp_is_submission(const struct smtp_session *s)
 {
 	return s->context->kind == LISTENER_SUBMISSION ||
-	       s->context->kind == LISTENER_SUBMISSIONS || s->submission;
+	       s->context->kind == LISTENER_SUBMISSIONS || smtp_is_local(s) || s->submission;
 }
 
 /* --- where the bytes go -------------------------------------------------------------- */
@@ -90,8 +90,10 @@ static bool needs_sender(struct smtp_session *s, const struct fixup_claim *claim
 }
 
 /* The domain of who logged in, for addresses without one. */
-static struct slice domain_of(const struct smtp_session *s, struct slice account)
+static struct slice domain_of(struct smtp_session *s, struct arena *arena, struct slice account)
 {
+	if (smtp_is_local(s))
+		return smtp_local_domain(s, arena);
 	ptrdiff_t at = slice_find_last_byte(account, '@');
 	return at < 0 ? slice_from_str(s->config->hostname) : slice_from(account, (size_t)at + 1);
 }
@@ -107,7 +109,7 @@ static struct fixup fixup_of(struct smtp_session *s, struct slice message, struc
 		author = SLICE_EMPTY;
 	struct fixup f = {
 		.hostname = slice_from_str(s->config->hostname),
-		.domain = domain_of(s, account),
+		.domain = domain_of(s, arena, account),
 		.author = author,
 		.now = date_local(clock_wall_ms() / 1000),
 		.smtputf8 = t->smtputf8,

@@ -46,11 +46,13 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
                                    struct slice argument, bool *lowered)
 {
 	struct smtp_mail_command mail;
-	enum smtp_parsed parsed = smtp_parse_mail(arena, argument, &mail);
+	enum smtp_parsed parsed = smtp_parse_mail(arena, argument, smtp_local_allow(s), &mail);
 	if (parsed != SMTP_PARSED)
 		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_SENDER);
 	if (mail.sender.is_utf8 && !mail.smtputf8)
 		return SMTP_ANSWER_NEEDS_UTF8;
+	if (!smtp_local_complete(s, arena, &mail.sender))
+		return SMTP_ANSWER_TEMPORARY;
 	/* Judging may park the fiber, but reads nothing from the client: the line stays. */
 	enum smtp_answer answer = smtp_judge_sender(s, &mail);
 	if (answer != SMTP_ANSWER_SENDER_OK)
@@ -167,11 +169,13 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 {
 	struct smtp_transaction *t = s->transaction;
 	struct smtp_rcpt_command rcpt;
-	enum smtp_parsed parsed = smtp_parse_rcpt(scratch, argument, &rcpt);
+	enum smtp_parsed parsed = smtp_parse_rcpt(scratch, argument, smtp_local_allow(s), &rcpt);
 	if (parsed != SMTP_PARSED)
 		return smtp_parse_answer(parsed, SMTP_ANSWER_BAD_RECIPIENT);
 	if ((rcpt.recipient.is_utf8 || !slice_is_ascii(rcpt.orcpt)) && !t->smtputf8)
 		return SMTP_ANSWER_NEEDS_UTF8;
+	if (!smtp_local_complete(s, scratch, &rcpt.recipient))
+		return SMTP_ANSWER_TEMPORARY;
 	/* First of all: who may not send here is not told who is here. */
 	if (!smtp_guard_allows(s, RULE_RCPT, &t->sender, &rcpt.recipient))
 		return SMTP_ANSWER_SAID;

@@ -38,7 +38,7 @@ static bool is_too_soon(const struct smtp_session *s, const struct smtp_mail_com
 bool smtp_options_offer_future_release(const struct smtp_session *s)
 {
 	enum listener_kind kind = s->context->kind;
-	return (kind == LISTENER_SUBMISSION || kind == LISTENER_SUBMISSIONS) &&
+	return (kind == LISTENER_SUBMISSION || kind == LISTENER_SUBMISSIONS || smtp_is_local(s)) &&
 	       s->config->smtp.max_hold_ms >= 1000;
 }
 

@@ -253,14 +253,15 @@ static bool take_whole_path(struct cursor *c, struct arena *arena, unsigned allo
 }
 
 /* mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF         RFC 5321, section 4.1.1.2 */
-enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
+enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument, unsigned allow,
                                  struct smtp_mail_command *out)
 {
 	struct cursor c = cursor_of(argument);
 	*out = (struct smtp_mail_command){ 0 };
 	if (!take_label(&c, SLICE("FROM:")))
 		return SMTP_PARSED_SYNTAX;
-	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8, &out->sender))
+	if (!take_whole_path(&c, arena, allow | ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8,
+	                     &out->sender))
 		return SMTP_PARSED_ADDRESS;
 	return parse_parameters(&c, mail_parameters,
 	                        sizeof(mail_parameters) / sizeof(mail_parameters[0]), out);
@@ -268,14 +269,14 @@ enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
 
 /* rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path )
  *        [SP Rcpt-parameters] CRLF                                   RFC 5321, section 4.1.1.3 */
-enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
+enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument, unsigned allow,
                                  struct smtp_rcpt_command *out)
 {
 	struct cursor c = cursor_of(argument);
 	*out = (struct smtp_rcpt_command){ 0 };
 	if (!take_label(&c, SLICE("TO:")))
 		return SMTP_PARSED_SYNTAX;
-	if (!take_whole_path(&c, arena, ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8,
+	if (!take_whole_path(&c, arena, allow | ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_UTF8,
 	                     &out->recipient))
 		return SMTP_PARSED_ADDRESS;
 	return parse_parameters(&c, rcpt_parameters,

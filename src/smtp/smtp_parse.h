@@ -44,7 +44,8 @@ struct smtp_mail_command {
 	int priority;         /* RFC 6710: -9 to 9 */
 	struct slice solicit; /* RFC 3865: keywords with commas between them, or empty */
 };
-enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument,
+/* allow: of enum address_allow, besides what the command always lets pass. */
+enum smtp_parsed smtp_parse_mail(struct arena *arena, struct slice argument, unsigned allow,
                                  struct smtp_mail_command *out);
 
 struct smtp_rcpt_command {
@@ -52,7 +53,7 @@ struct smtp_rcpt_command {
 	unsigned notify;          /* RFC 3461: bits of enum post_notify, or 0 */
 	struct slice orcpt;       /* addr-type ";" xtext, or empty */
 };
-enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument,
+enum smtp_parsed smtp_parse_rcpt(struct arena *arena, struct slice argument, unsigned allow,
                                  struct smtp_rcpt_command *out);
 
 /* The argument of VRFY: a path, a mailbox, or just a local part; and SMTPUTF8 or nothing (RFC 6531

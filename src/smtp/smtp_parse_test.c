@@ -110,7 +110,7 @@ static void test_mail(void **state)
 	for (size_t i = 0; i < sizeof(mails) / sizeof(mails[0]); i++) {
 		struct smtp_mail_command mail;
 		enum smtp_parsed parsed = smtp_parse_mail(*state, slice_from_str(mails[i].argument),
-		                                          &mail);
+		                                          0, &mail);
 		if (parsed != mails[i].parsed)
 			fail_msg("%s: %d, want %d", mails[i].argument, parsed, mails[i].parsed);
 		if (parsed != SMTP_PARSED)
@@ -142,7 +142,7 @@ static void test_rcpt(void **state)
 	for (size_t i = 0; i < sizeof(rcpts) / sizeof(rcpts[0]); i++) {
 		struct smtp_rcpt_command rcpt;
 		enum smtp_parsed parsed = smtp_parse_rcpt(*state, slice_from_str(rcpts[i].argument),
-		                                          &rcpt);
+		                                          0, &rcpt);
 		if (parsed != rcpts[i].parsed)
 			fail_msg("%s: %d, want %d", rcpts[i].argument, parsed, rcpts[i].parsed);
 		if (parsed == SMTP_PARSED)
@@ -184,7 +184,7 @@ static void test_notify(void **state)
 	for (size_t i = 0; i < sizeof(notices) / sizeof(notices[0]); i++) {
 		struct smtp_rcpt_command rcpt;
 		const char *line = arena_printf(*state, "TO:<b@c.test> %s", notices[i].parameters);
-		enum smtp_parsed parsed = smtp_parse_rcpt(*state, slice_from_str(line), &rcpt);
+		enum smtp_parsed parsed = smtp_parse_rcpt(*state, slice_from_str(line), 0, &rcpt);
 		if (parsed != notices[i].parsed)
 			fail_msg("%s: %d, want %d", line, parsed, notices[i].parsed);
 		if (parsed != SMTP_PARSED)
@@ -199,20 +199,20 @@ static void test_ret_and_envid(void **state)
 	struct smtp_mail_command mail;
 	char line[200] = "FROM:<a@b.test> ENVID=";
 	size_t at = strlen(line);
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> RET=HDRS ENVID=a+3Db"), &mail),
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> RET=HDRS ENVID=a+3Db"), 0, &mail),
 	                 SMTP_PARSED);
 	assert_int_equal(mail.ret, 'H');
 	assert_text(mail.envid, "a+3Db");
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> ret=full"), &mail), SMTP_PARSED);
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> ret=full"), 0, &mail), SMTP_PARSED);
 	assert_int_equal(mail.ret, 'F');
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> RET=SOME"), &mail),
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> RET=SOME"), 0, &mail),
 	                 SMTP_PARSED_PARAMETER);
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> ENVID"), &mail),
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<> ENVID"), 0, &mail),
 	                 SMTP_PARSED_PARAMETER);
 	memset(line + at, 'x', 101);
-	assert_int_equal(smtp_parse_mail(*state, slice_of(line, at + 101), &mail),
+	assert_int_equal(smtp_parse_mail(*state, slice_of(line, at + 101), 0, &mail),
 	                 SMTP_PARSED_PARAMETER);
-	assert_int_equal(smtp_parse_mail(*state, slice_of(line, at + 100), &mail), SMTP_PARSED);
+	assert_int_equal(smtp_parse_mail(*state, slice_of(line, at + 100), 0, &mail), SMTP_PARSED);
 }
 
 static void test_hello(void **state)
@@ -312,16 +312,17 @@ static void test_etrn(void **state)
 static void test_smtputf8(void **state)
 {
 	struct smtp_mail_command mail;
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3\xBC@b.test> SMTPUTF8"), &mail),
-	                 SMTP_PARSED);
+	assert_int_equal(
+		smtp_parse_mail(*state, SLICE("FROM:<\xC3\xBC@b.test> SMTPUTF8"), 0, &mail),
+		SMTP_PARSED);
 	assert_true(mail.smtputf8);
 	assert_true(mail.sender.is_utf8);
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3\xBC@b.test>"), &mail),
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3\xBC@b.test>"), 0, &mail),
 	                 SMTP_PARSED);
 	assert_false(mail.smtputf8);
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3@b.test> SMTPUTF8"), &mail),
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<\xC3@b.test> SMTPUTF8"), 0, &mail),
 	                 SMTP_PARSED_ADDRESS);
-	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<a@b.test> SMTPUTF8=1"), &mail),
+	assert_int_equal(smtp_parse_mail(*state, SLICE("FROM:<a@b.test> SMTPUTF8=1"), 0, &mail),
 	                 SMTP_PARSED_PARAMETER);
 }
 

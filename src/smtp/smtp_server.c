@@ -49,7 +49,7 @@ static bool smtp_is_relay_client(const struct smtp_session *s)
 {
 	const struct config *config = s->config;
 	/* Who may open a Unix socket is for its owner and mode to say. */
-	if (smtp_is_lmtp(s) && s->client.address.any.sa_family == AF_UNIX)
+	if ((smtp_is_lmtp(s) || smtp_is_local(s)) && s->client.address.any.sa_family == AF_UNIX)
 		return true;
 	if (s->context->kind != LISTENER_SMTP && !smtp_is_lmtp(s))
 		return false;

@@ -142,6 +142,16 @@ void smtp_count_message(struct smtp_session *s, size_t size);
 /* smtp_lmtp.c: delivers, and answers for each recipient. */
 bool smtp_is_lmtp(const struct smtp_session *s);
 void smtp_lmtp_finish(struct smtp_session *s, struct slice message);
+/* smtp_local.c: programs of this host, on a Unix socket. */
+bool smtp_is_local(const struct smtp_session *s);
+/* "uid 1000": who speaks, as the kernel says; NULL for others. */
+const char *smtp_local_user(const struct smtp_session *s, struct arena *arena);
+/* What its addresses may be besides: of enum address_allow. */
+unsigned smtp_local_allow(const struct smtp_session *s);
+/* The domain of names without one, in the arena; empty if the store does not answer. */
+struct slice smtp_local_domain(struct smtp_session *s, struct arena *arena);
+/* Gives it to such a name; nothing to do for other listeners. False: not now. */
+bool smtp_local_complete(struct smtp_session *s, struct arena *arena, struct address *a);
 /* The answer to the whole message: with LMTP once for each recipient. */
 void smtp_say_outcome(struct smtp_session *s, enum smtp_answer answer);
 /* Lets go of what a transaction holds outside of its arena. NULL is allowed. */

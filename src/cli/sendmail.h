@@ -1,0 +1,39 @@
+/* veredus sendmail: what its files share. Exit codes are those of sysexits.h, which callers look
+ * at. */
+#ifndef VEREDUS_CLI_SENDMAIL_H
+#define VEREDUS_CLI_SENDMAIL_H
+
+#include "cli/cli.h"
+
+enum sendmail_mode {
+	SENDMAIL_DELIVER = 'm', /* a message from standard input */
+	SENDMAIL_SMTP = 's',    /* a session over standard input and output */
+	SENDMAIL_VERIFY = 'v',  /* would the recipients be taken? */
+};
+
+struct sendmail {
+	struct cli *cli;
+	enum sendmail_mode mode;
+	const char *sender; /* -f; NULL: whoever calls */
+	const char *name;   /* -F */
+	const char *envid;  /* -V */
+	unsigned notify;    /* -N: bits of enum post_notify */
+	char ret;           /* -R */
+	bool from_header;   /* -t */
+	bool dot_is_text;   /* -i */
+	bool verbose;       /* -v */
+	char **recipients;
+	size_t recipient_count;
+	const char *socket;
+};
+
+/* sendmail_message.c: reads and sends. */
+int sendmail_deliver(const struct sendmail *m);
+/* The login name of who calls; in the arena. */
+const char *sendmail_user(struct arena *arena);
+
+/* sendmail_raw.c */
+int sendmail_smtp(const struct sendmail *m);
+int sendmail_verify(const struct sendmail *m);
+
+#endif

@@ -1,0 +1,195 @@
+"""The command sendmail as others call it: cron, mail(1), git send-email, by any user of the host."""
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from conftest import VEREDUS, _factory
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+ME = pwd.getpwuid(os.geteuid()).pw_name
+
+
+@pytest.fixture(scope="module")
+def public():
+    """A directory that all users can look into, with the program under its other names."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="veredus-hands-"))
+    directory.chmod(0o755)
+    shutil.copy(VEREDUS, directory / "sendmail")
+    for name in ("mailq", "newaliases"):
+        (directory / name).symlink_to("sendmail")
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def host(public):
+    make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
+    server = make(start=False, accounts=("alice", "bob"))
+    server.socket = public / "run" / "sendmail"   # the server makes the directory
+    server.configure(f'listen local {{ address = {{ "unix:{server.socket}" }}'
+                     ' socket-mode = "0666" }\nsmtp { vrfy = trusted }')
+    yield server.start()
+    dispose()
+
+
+@pytest.fixture
+def sendmail(host, public):
+    def call(*args, message="", user=None, name="sendmail", socket=None):
+        as_user = ["runuser", "-u", user, "--"] if user else []
+        return subprocess.run([*as_user, public / name, *args], input=message.encode(),
+                              capture_output=True, timeout=60, cwd="/",
+                              env={**os.environ, "VEREDUS_SOCKET": str(socket or host.socket)})
+    return call
+
+
+def find(server, subject, user="alice"):
+    return [m.decode() for m in server.messages(user)
+            if f"Subject: {subject}\r\n".encode() in m]
+
+
+def sent(result):
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b""), result
+
+
+def test_as_cron_does(host, sendmail):
+    """A bare name, no From of use, lines that end in LF, a lone dot inside because of -i."""
+    sent(sendmail("-FCronDaemon", "-i", "-B8BITMIME", "-oem", "alice", message=(
+        f"From: {ME} (Cron Daemon)\nTo: alice\nSubject: cron\n"
+        "Content-Type: text/plain; charset=UTF-8\n\nbefore\n.\nbehind ü\n")))
+    [message] = find(host, "cron")
+    assert f"From: {ME}@example.test (Cron Daemon)\r\n" in message
+    assert "To: alice@example.test\r\n" in message
+    assert message.endswith("before\r\n.\r\nbehind ü\r\n")
+    assert f"Return-Path: <{ME}@example.test>\r\n" in message
+    assert re.search(rf"Received: from localhost \(uid {os.geteuid()} \[127.0.0.1\]\)", message)
+    assert "Message-ID: <" in message and "Date: " in message
+
+
+def test_the_journey_names_the_user(host, sendmail):
+    sent(sendmail("alice", message="Subject: journey\n\n"))
+    assert f"from uid {os.geteuid()}" in host.cli("trace", "--to", "alice@example.test").stdout
+
+
+def test_fields_name_the_recipients(host, sendmail):
+    sent(sendmail("-t", message="To: alice\nBcc: Bob <bob@example.test>\nSubject: fields\n\nx\n"))
+    [message] = find(host, "fields")
+    assert "Bcc" not in message and len(find(host, "fields", "bob")) == 1
+
+
+def test_those_of_who_sends_again_come_first(host, sendmail):
+    sent(sendmail("-ti", message="Resent-To: bob\nResent-From: alice\nTo: alice\n"
+                                 "Subject: again\n\nx\n"))
+    assert not find(host, "again") and len(find(host, "again", "bob")) == 1
+
+
+def test_a_lone_dot_ends_it(host, sendmail):
+    sent(sendmail("alice", message="Subject: dot\n\none\n.two\n.\nSubject: no\n"))
+    [message] = find(host, "dot")
+    assert message.endswith("\r\n\r\none\r\n.two\r\n")
+
+
+@pytest.mark.parametrize("args, expected", [
+    (["-F", 'Al "the" Ice', "-f", "carol@example.test"],
+     'From: "Al \\"the\\" Ice" <carol@example.test>'),
+    (["-r", "carol"], "From: carol@example.test"),
+    (["-f", "<>", "-F", "Nobody"], f'From: "Nobody" <{ME}@example.test>'),
+])
+def test_who_it_is_from(host, sendmail, args, expected):
+    subject = "from " + str(abs(hash(expected)))
+    sent(sendmail(*args, "alice", message=f"Subject: {subject}\n\n"))
+    assert expected + "\r\n" in find(host, subject)[0]
+
+
+def test_text_without_a_header(host, sendmail):
+    sent(sendmail("bob", message="just text, and: no header\n\nmore\n"))
+    assert any(m.endswith(b"\r\n\r\njust text, and: no header\r\n\r\nmore\r\n")
+               for m in host.messages("bob"))
+
+
+@as_root
+def test_any_user_may(host, sendmail):
+    sent(sendmail("alice", message="Subject: nobody\n\n", user="nobody"))
+    [message] = find(host, "nobody")
+    assert "nobody@example.test" in message
+    assert f"(uid {pwd.getpwnam('nobody').pw_uid} [127.0.0.1])" in message
+
+
+def test_delivery_reports(host, sendmail):
+    sent(sendmail("-N", "success,delay", "-R", "hdrs", "-V", "an id+", "-f", "bob", "alice",
+                  message="Subject: told\n\n"))
+    report = next(m.decode() for m in host.messages("bob") if b"multipart/report" in m)
+    assert "Original-Envelope-Id: an id+\r\n" in report
+
+
+@pytest.mark.parametrize("args, message, status, said", [
+    (["nosuch"], "x\n", 67, b"5.1.1"),
+    (["alice"], "x\n", 75, b"does the server run?"),
+    ([], "x\n", 64, b"no recipient"),
+    (["-b", "x"], "", 64, b"no mode"),
+    (["-N", "sometimes", "alice"], "", 64, b"-N is"),
+    (["-Z", "alice"], "", 64, b"invalid option"),
+    (["not an address@@", "alice"], "x\n", 67, b""),
+])
+def test_exit_codes(sendmail, args, message, status, said):
+    result = sendmail(*args, message=message, socket="/nowhere/at/all" if status == 75 else None)
+    assert result.returncode == status and said in result.stderr, result
+
+
+def test_a_session_over_standard_input(host, sendmail):
+    result = sendmail("-bs", message="EHLO me\r\nMAIL FROM:<carol>\r\nRCPT TO:<alice>\r\nDATA\r\n"
+                                     "Subject: session\r\n\r\n.\r\nQUIT\r\n".replace("me\r", "[127.0.0.1]\r"))
+    assert result.returncode == 0 and b"\r\n221 " in result.stdout, result
+    assert len(find(host, "session")) == 1
+
+
+def test_would_it_be_taken(sendmail):
+    result = sendmail("-bv", "alice", "nosuch@example.test", "far@elsewhere.test")
+    assert result.returncode == 67
+    lines = result.stdout.decode().splitlines()
+    assert lines[0] == "alice... deliverable" and lines[2] == "far@elsewhere.test... deliverable"
+    assert lines[1].startswith("nosuch@example.test... 550 5.1.1")
+
+
+def test_only_for_sockets(host):
+    with open(host.dir / "veredus.conf") as f:
+        kept = f.read()
+    host.configure('listen tcp { protocol = local  address = { "127.0.0.1:1" } }')
+    result = host.cli("check", check=False)
+    (host.dir / "veredus.conf").write_text(kept)
+    assert "local is for a Unix socket" in result.stdout + result.stderr
+
+
+def test_mail(host, public, sendmail, tmp_path):
+    (tmp_path / "rc").write_text(f"set sendmail={public}/sendmail\nset mta={public}/sendmail\n")
+    for program in ("bsd-mailx", "s-nail"):
+        extra = ["-:/", f"-Smta={public}/sendmail"] if program == "s-nail" else []
+        subprocess.run([program, *extra, "-s", program, "alice@example.test"], input=b"hello\n",
+                       check=True, timeout=60,
+                       env={**os.environ, "MAILRC": str(tmp_path / "rc"), "HOME": str(tmp_path),
+                            "VEREDUS_SOCKET": str(host.socket)})
+        host_has = lambda: find(host, program)
+        assert "hello" in host_has()[0]
+
+
+def test_git_send_email(host, public, tmp_path):
+    env = {**os.environ, "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1",
+           "VEREDUS_SOCKET": str(host.socket),
+           **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
+              for what, value in (("NAME", "Carol"), ("EMAIL", "carol@example.test"))}}
+    git = lambda *args: subprocess.run(["git", *args], cwd=tmp_path, env=env, check=True,
+                                       stdout=subprocess.PIPE, timeout=60)
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    (tmp_path / "file").write_text("text\n")
+    git("add", "file")
+    git("commit", "-q", "-m", "a change")
+    git("send-email", f"--sendmail-cmd={public}/sendmail", "--to=alice@example.test",
+        "--cc=bob@example.test", "--confirm=never", "--suppress-cc=self", "HEAD~1")
+    assert "From: Carol <carol@example.test>\r\n" in find(host, "[PATCH] a change")[0]
+    assert len(find(host, "[PATCH] a change", "bob")) == 1
