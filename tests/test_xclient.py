@@ -84,6 +84,18 @@ def test_own_login_is_forgotten(trusting):
         assert smtp.mail("bob@example.test")[0] == 250
 
 
+def test_starttls_forgets_that_a_login_was_told(trusting):
+    """Who has logged in since then is not the next client as well."""
+    with trusting.smtp("users") as smtp:
+        assert xclient(smtp, "LOGIN=alice@example.test HELO=client.test") == 220
+        smtp.ehlo()
+        smtp.starttls(context=trusting.tls_context())
+        smtp.login("bob@example.test", PASSWORD)
+        assert xclient(smtp, "ADDR=192.0.2.3") == 220
+        smtp.ehlo()
+        assert smtp.mail("bob@example.test")[0] == 530
+
+
 @pytest.mark.parametrize("port", ["smtp", "others"])
 def test_not_for_everybody(trusting, port):
     with trusting.smtp(port) as smtp:

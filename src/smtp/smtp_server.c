@@ -92,6 +92,7 @@ void smtp_forget(struct smtp_session *s)
 	s->helo = NULL;
 	s->esmtp = false;
 	s->submission = false;
+	s->told_login = false;
 	s->client.account = NULL;
 	s->client.account_id = 0;
 	smtp_update_client(s);
