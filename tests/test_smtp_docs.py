@@ -101,3 +101,9 @@ def test_the_page_has_all(heading, source, macro, example):
     assert sorted(names) == sorted(rows)
     assert [n for n in names if not rows[n][0] or not rows[n][1]] == []
     assert sorted(names - said(example)) == []
+
+
+def test_each_has_a_page_of_help():
+    pages = set(re.findall(r'\{ *"([A-Z0-9-]+)",', (ROOT / "src/smtp/smtp_help.c").read_text()))
+    there = in_code("src/smtp/smtp_command.c", "VERB") | in_code("src/smtp/smtp_extension.c", "KEYWORD")
+    assert there - pages == {"BURL"} and pages <= there
