@@ -77,7 +77,7 @@ def test_aliases_as_a_tree(host):
     smart, far = found["destinations"]
     assert smart["recipients"] == ["dave@hosted.test", "eve@other.test"]
     assert smart["destination"] == "smarthost:192.0.2.9:2525:0" and smart["by"] == "smarthost"
-    assert smart["smarthost"] == {"for": "hosted.test", "host": "192.0.2.9", "port": 2525,
+    assert smart["smarthost"] == {"for": "hosted.test", "protocol": "smtp", "host": "192.0.2.9", "port": 2525,
                                   "user": None}
     assert smart["tls"] == "none" and hosts(smart) == [(0, "192.0.2.9", "192.0.2.9:2525")]
     assert far["recipients"] == ["carol@far.test"] and far["destination"] == "far.test"

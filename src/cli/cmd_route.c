@@ -48,8 +48,9 @@ static json_t *hop_json(const struct client_hop *hop)
 
 static json_t *smarthost_json(const struct config_smarthost *s)
 {
-	return json_pack("{s:s, s:s, s:i, s:s?}", "for", s->domain, "host", s->host, "port",
-	                 (int)s->port, "user", s->user);
+	return json_pack("{s:s, s:s, s:s, s:i, s:s?}", "for", s->domain, "protocol",
+	                 s->lmtp ? "lmtp" : "smtp", "host", s->host, "port", (int)s->port, "user",
+	                 s->user);
 }
 
 static void add_trouble(json_t *place, const struct smtp_outcome *outcome)
@@ -161,10 +162,16 @@ static void print_way(const json_t *place)
 {
 	const json_t *smarthost = json_object_get(place, "smarthost");
 	if (smarthost) {
-		const char *user = cli_item_text(smarthost, "user");
-		printf("  by smarthost \"%s\" of the configuration: %s port %lld%s%s\n",
-		       cli_item_text(smarthost, "for"), cli_item_text(smarthost, "host"),
-		       cli_item_number(smarthost, "port"), user[0] ? ", as " : "", user);
+		const char *user = cli_item_text(smarthost, "user"),
+			   *host = cli_item_text(smarthost, "host");
+		bool is_lmtp = slice_equal(slice_from_str(cli_item_text(smarthost, "protocol")),
+		                           SLICE("lmtp"));
+		printf("  by %s \"%s\" of the configuration: %s%s",
+		       is_lmtp ? "transport" : "smarthost", cli_item_text(smarthost, "for"),
+		       is_lmtp ? "LMTP to " : "", host);
+		if (cli_item_number(smarthost, "port") > 0)
+			printf(" port %lld", cli_item_number(smarthost, "port"));
+		printf("%s%s\n", user[0] ? ", as " : "", user);
 		return;
 	}
 	printf("  by %s%s\n", MEANING(way_names, cli_item_text(place, "by")),

@@ -30,8 +30,9 @@ static bool is_same_text(const char *a, const char *b)
 
 static bool goes_alike(const struct config_smarthost *a, const struct config_smarthost *b)
 {
-	return is_same_text(a->host, b->host) && a->port == b->port && a->tls == b->tls &&
-	       is_same_text(a->user, b->user) && is_same_text(a->password, b->password);
+	return a->lmtp == b->lmtp && is_same_text(a->host, b->host) && a->port == b->port &&
+	       a->tls == b->tls && is_same_text(a->user, b->user) &&
+	       is_same_text(a->password, b->password);
 }
 
 struct slice client_route_key(const struct config *config, struct arena *arena, struct slice domain)
@@ -42,7 +43,8 @@ struct slice client_route_key(const struct config *config, struct arena *arena, 
 	size_t first = 0;
 	while (!goes_alike(&config->smarthosts[first], s))
 		first++;
-	return slice_from_str(arena_printf(arena, "smarthost:%s:%u:%zu", s->host, s->port, first));
+	return slice_from_str(arena_printf(arena, "%s:%s:%u:%zu", s->lmtp ? "lmtp" : "smarthost",
+	                                   s->host, s->port, first));
 }
 
 enum config_tls_rule client_route_tls(const struct config *config,

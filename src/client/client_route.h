@@ -37,9 +37,9 @@ enum { CLIENT_ROUTE_HOSTS_MAX = 20, CLIENT_ROUTE_HOPS_MAX = 40 };
 /* The smarthost for a domain (in lower-case A-labels), or NULL. */
 const struct config_smarthost *client_route_smarthost(const struct config *config,
                                                       struct slice domain);
-/* The destination's name: the domain, or "smarthost:host:port:n", so that all domains that go
- * there in the same way (n: the first section of the configuration that says so) share
- * connections and limits. In the arena. */
+/* The destination's name: the domain, or "smarthost:host:port:n" or "lmtp:host:port:n", so that all
+ * domains that go there in the same way (n: the first section of the configuration that says so)
+ * share connections and limits. In the arena. */
 struct slice client_route_key(const struct config *config, struct arena *arena,
                               struct slice domain);
 

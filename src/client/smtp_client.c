@@ -170,7 +170,8 @@ static struct slice helo_line(struct smtp_client *c, const char *verb, char *out
 static int say_hello(struct smtp_client *c, struct arena *arena, struct smtp_outcome *outcome)
 {
 	char line[300];
-	int rc = smtp_client_command(c, helo_line(c, "EHLO", line, sizeof(line)), SLICE_EMPTY);
+	const char *verb = c->config->lmtp ? "LHLO" : "EHLO";
+	int rc = smtp_client_command(c, helo_line(c, verb, line, sizeof(line)), SLICE_EMPTY);
 	if (rc < 0)
 		return smtp_client_broken(c, SMTP_STAGE_EHLO, rc, arena, outcome);
 	if (smtp_client_replied(c, 2)) {
@@ -178,7 +179,7 @@ static int say_hello(struct smtp_client *c, struct arena *arena, struct smtp_out
 		return 0;
 	}
 	c->extensions = 0;
-	if (!smtp_client_replied(c, 5))
+	if (!smtp_client_replied(c, 5) || c->config->lmtp)
 		return smtp_client_refused(c, SMTP_STAGE_EHLO, arena, outcome);
 	rc = smtp_client_command(c, helo_line(c, "HELO", line, sizeof(line)), SLICE_EMPTY);
 	if (rc < 0)

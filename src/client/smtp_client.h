@@ -82,6 +82,7 @@ struct smtp_client_config {
 	struct tls_client *tls_any;       /* for OPPORTUNISTIC and REQUIRED */
 	struct tls_client *tls_verified;  /* for VERIFIED and IMPLICIT */
 	const char *user, *password;      /* NULL: no AUTH */
+	bool lmtp;                        /* LHLO, and a verdict for each recipient: RFC 2033 */
 	bool auth_in_clear;               /* send the password also without TLS */
 	bool no_pipelining;               /* even if it is offered */
 	const struct net_address *source; /* address to connect from, or NULL */

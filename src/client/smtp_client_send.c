@@ -341,6 +341,78 @@ static int get_final_reply(struct smtp_client *c)
 	return rc;
 }
 
+/* By its RCPT. */
+static bool is_refused(const struct smtp_client_recipient *r)
+{
+	return r->outcome.verdict == SMTP_TEMPORARY || r->outcome.verdict == SMTP_PERMANENT;
+}
+
+/* All recipients that were not refused one by one share the transaction's outcome. */
+static void share_outcome(struct transaction *t, bool only_accepted)
+{
+	for (size_t i = 0; i < t->mail->recipient_count; i++) {
+		struct smtp_client_recipient *r = &t->mail->recipients[i];
+		if (!is_refused(r) || !only_accepted)
+			r->outcome = *t->outcome;
+	}
+}
+
+static struct smtp_outcome taken(struct transaction *t)
+{
+	const struct smtp_reply *r = &t->c->reply;
+	struct slice text = smtp_reply_text(r, t->arena, SMTP_OUTCOME_TEXT_MAX);
+	return (struct smtp_outcome){
+		.verdict = SMTP_OK,
+		.stage = SMTP_STAGE_MESSAGE,
+		.code = r->code,
+		.enhanced = r->enhanced,
+		.text = slice_from_str(arena_printf(t->arena, "%d %.*s", r->code, SLICE_ARG(text))),
+	};
+}
+
+/* One reply for all. */
+static int end_for_all(struct transaction *t)
+{
+	int rc = get_final_reply(t->c);
+	if (rc < 0)
+		rc = broken(t, SMTP_STAGE_MESSAGE, rc);
+	else if (!smtp_client_replied(t->c, 2))
+		rc = refused(t, SMTP_STAGE_MESSAGE);
+	else
+		*t->outcome = taken(t);
+	share_outcome(t, true);
+	return rc;
+}
+
+/* One for each recipient that RCPT was fine for, in their order (RFC 2033 section 4.2). If the
+ * connection is lost between two, those that were answered know what became of them. */
+static int end_for_each(struct transaction *t)
+{
+	bool any = false;
+	int rc = 0;
+	struct smtp_outcome last = { .verdict = SMTP_OK };
+	for (size_t i = 0; i < t->mail->recipient_count; i++) {
+		struct smtp_client_recipient *r = &t->mail->recipients[i];
+		struct smtp_outcome *o = &r->outcome;
+		if (is_refused(r))
+			continue;
+		if (rc == 0)
+			rc = get_final_reply(t->c);
+		if (rc < 0)
+			smtp_client_broken(t->c, SMTP_STAGE_MESSAGE, rc, t->arena, o);
+		else if (!smtp_client_replied(t->c, 2))
+			smtp_client_refused(t->c, SMTP_STAGE_MESSAGE, t->arena, o);
+		else
+			*o = taken(t);
+		any |= o->verdict == SMTP_OK;
+		last = *o;
+	}
+	*t->outcome = last;
+	if (any || rc < 0)
+		return any ? 0 : rc;
+	return -EREMOTEIO;
+}
+
 static int send_message(struct transaction *t)
 {
 	struct smtp_client *c = t->c;
@@ -348,23 +420,14 @@ static int send_message(struct transaction *t)
 	if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET) {
 		/* Ours or the reader's failure in the middle: closing is the only way to take
 		 * back what was sent. */
-		return broken(t, SMTP_STAGE_DATA, rc);
+		broken(t, SMTP_STAGE_DATA, rc);
+		share_outcome(t, true);
+		return rc;
 	}
-	rc = get_final_reply(c);
-	if (rc < 0)
-		return broken(t, SMTP_STAGE_MESSAGE, rc);
+	rc = c->config->lmtp ? end_for_each(t) : end_for_all(t);
 	c->needs_rset = false;
-	if (!smtp_client_replied(c, 2))
-		return refused(t, SMTP_STAGE_MESSAGE);
-	c->sent++;
-	struct slice text = smtp_reply_text(&c->reply, t->arena, SMTP_OUTCOME_TEXT_MAX);
-	*t->outcome = (struct smtp_outcome){ .verdict = SMTP_OK,
-		                             .stage = SMTP_STAGE_MESSAGE,
-		                             .code = c->reply.code,
-		                             .enhanced = c->reply.enhanced };
-	t->outcome->text = slice_from_str(
-		arena_printf(t->arena, "%d %.*s", c->reply.code, SLICE_ARG(text)));
-	return 0;
+	c->sent += rc == 0;
+	return rc;
 }
 
 /* A server that says 354 though it took no recipient gets an empty message, which it will refuse
@@ -424,18 +487,6 @@ static int envelope(struct transaction *t)
 	return rc;
 }
 
-/* All recipients that were not refused one by one share the transaction's outcome. */
-static void share_outcome(struct transaction *t, bool only_accepted)
-{
-	for (size_t i = 0; i < t->mail->recipient_count; i++) {
-		struct smtp_client_recipient *r = &t->mail->recipients[i];
-		bool refused_alone = r->outcome.verdict == SMTP_TEMPORARY ||
-		                     r->outcome.verdict == SMTP_PERMANENT;
-		if (!refused_alone || !only_accepted)
-			r->outcome = *t->outcome;
-	}
-}
-
 static int transact(struct transaction *t)
 {
 	int rc = envelope(t);
@@ -449,9 +500,7 @@ static int transact(struct transaction *t)
 		*t->outcome = t->mail->recipients[0].outcome;
 		return -EREMOTEIO;
 	}
-	rc = send_message(t);
-	share_outcome(t, true);
-	return rc;
+	return send_message(t);
 }
 
 static int64_t deadline_of(const struct smtp_client *c, const struct smtp_client_mail *m)

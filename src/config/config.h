@@ -73,6 +73,7 @@ struct config_smarthost {
 	uint16_t port;
 	enum config_tls_rule tls;
 	const char *user, *password; /* NULL: no AUTH. password comes from password-file */
+	bool lmtp, everybody; /* a transport (host may be "unix:/path"); all may send there */
 };
 
 /* Who may do something. Trusted: has logged in, or comes from a relay network. */

@@ -28,6 +28,9 @@ void config_check_certificate(const struct config_place *place,
                               const struct config_certificate *certificate);
 /* Also gives the domain its canonical form and reads the password file. */
 void config_check_smarthost(const struct config_place *place, struct config_smarthost *smarthost);
+/* Makes a smarthost of it, behind those that there are; there must be room for it. */
+void config_add_transport(const struct config_place *place,
+                          const struct config_transport *transport);
 /* The first line of a file, in the arena; NULL if it can't be read or is empty. */
 const char *config_read_secret(struct arena *arena, const char *path);
 /* What is odd, but no mistake: a line of the text. */

@@ -269,13 +269,22 @@ static void store_certificates(struct load *l, cfg_t *cfg)
 static void store_smarthosts(struct load *l, cfg_t *cfg)
 {
 	struct config *c = l->config;
+	unsigned transports = cfg_size(cfg, "transport");
 	c->smarthost_count = cfg_size(cfg, "smarthost");
-	c->smarthosts = ARENA_ARRAY(l->arena, c->smarthost_count + 1, struct config_smarthost);
+	c->smarthosts = ARENA_ARRAY(l->arena, c->smarthost_count + transports + 1,
+	                            struct config_smarthost);
 	for (unsigned i = 0; i < c->smarthost_count; i++) {
 		cfg_t *section = cfg_getnsec(cfg, "smarthost", i);
 		store_section(l, "smarthost", section, &c->smarthosts[i]);
 		struct config_place place = place_of(l, "smarthost", section);
 		config_check_smarthost(&place, &c->smarthosts[i]);
+	}
+	for (unsigned i = 0; i < transports; i++) {
+		struct config_transport transport = { .lmtp = NULL };
+		cfg_t *section = cfg_getnsec(cfg, "transport", i);
+		store_section(l, "transport", section, &transport);
+		struct config_place place = place_of(l, "transport", section);
+		config_add_transport(&place, &transport);
 	}
 }
 

@@ -11,6 +11,8 @@ const struct config_section config_sections[] = {
 	  "client asks for." },
 	{ "smarthost", true, "a domain, or \"*\" for all that are not local",
 	  "Where mail goes instead of to the MX of its domain." },
+	{ "transport", true, "a domain, or \"*\" for all that are not local",
+	  "Another program that takes the mail of a domain, by LMTP; instead of a smarthost." },
 	{ "rule", true, "what the log and `veredus policy test` call it",
 	  "Who may send mail to whom (docs/guard.md). Rules are walked in the order of the file; "
 	  "the "
@@ -45,6 +47,7 @@ const size_t config_section_count = sizeof(config_sections) / sizeof(config_sect
 #define AT_CERT(member)      WHERE(struct config_certificate, member)
 #define AT_RULE(member)      WHERE(struct config_rule_text, member)
 #define AT_SMARTHOST(member) WHERE(struct config_smarthost, member)
+#define AT_TRANSPORT(member) WHERE(struct config_transport, member)
 #define AT_PASSDB(member)    WHERE(struct config_passdb, member)
 #define SECONDS(n)           ((n)*1000ull)
 #define DAYS(n)              ((n)*86400000ull)
@@ -109,6 +112,16 @@ const struct config_option config_options[] = {
 	{ "smarthost", "user", CONFIG_TEXT, NULL, AT_SMARTHOST(user), "The name to log in with." },
 	{ "smarthost", "password-file", CONFIG_PATH, NULL, AT_SMARTHOST(password),
 	  "A file whose first line is the password." },
+
+	{ "transport", "lmtp", CONFIG_TEXT, NULL, AT_TRANSPORT(lmtp),
+	  "Where the program listens: \"unix:PATH\", or \"HOST:PORT\" (without :PORT it is 24)." },
+	{ "transport", "tls", CONFIG_CHOICE, "opportunistic", AT_TRANSPORT(tls),
+	  "As in a smarthost; over a Unix socket there is none.",
+	  .choices = { "none", "opportunistic", "required", "verified", "implicit" } },
+	{ "transport", "accept-from", CONFIG_CHOICE, "trusted", AT_TRANSPORT(accept_from),
+	  "Whose mail for the domain is taken: trusted is who has logged in and relay-networks; "
+	  "everybody makes the domain one that the world may write to.",
+	  .choices = { "trusted", "everybody" } },
 
 	{ "rule", "client", CONFIG_LIST, NULL, AT_RULE(client),
 	  "Networks of the client: { \"192.0.2.0/24\", \"!192.0.2.7\" }." },

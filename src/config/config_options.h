@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/slice.h"
+#include "config/config.h"
 
 enum config_kind {
 	CONFIG_TEXT,     /* const char * */
@@ -56,6 +57,14 @@ struct config_listen {
 	const char *socket_mode, *socket_owner;
 	int auth_without_tls; /* as in struct config_listener */
 	int64_t proxy_timeout_ms;
+};
+
+/* A section transport as it is written; it becomes a smarthost. */
+enum transport_trust { TRANSPORT_FROM_TRUSTED, TRANSPORT_FROM_EVERYBODY };
+struct config_transport {
+	const char *lmtp;
+	enum config_tls_rule tls;
+	enum transport_trust accept_from;
 };
 
 const struct config_option *config_option_find(struct slice section, struct slice name);

@@ -41,6 +41,7 @@ static void configure(struct delivery *d, const struct client_route *route,
 		.tls = queue_tls_rule(client_route_tls(c, s), s && s->password, need),
 		.tls_any = d->queue->tls_any,
 		.tls_verified = d->queue->tls_verified,
+		.lmtp = s && s->lmtp,
 		.user = s ? s->user : NULL,
 		.password = s ? s->password : NULL,
 		/* The operator said so by `tls = none`. */
@@ -77,7 +78,9 @@ static void connected(struct delivery *d, const struct client_hop *hop)
 	struct conn_tls_info tls = smtp_client_tls(d->client);
 	net_address_text(&hop->address, address);
 	d->host = hop->host;
-	d->peer = slice_from_str(arena_printf(d->arena, "%s (%s)", hop->host, address));
+	d->peer = slice_from_str(hop->host);
+	if (hop->address.any.sa_family != AF_UNIX)
+		d->peer = slice_from_str(arena_printf(d->arena, "%s (%s)", hop->host, address));
 	d->tls = SLICE_EMPTY;
 	if (tls.protocol)
 		d->tls = slice_from_str(arena_printf(d->arena, "%s %s%s", tls.protocol, tls.cipher,

@@ -26,6 +26,7 @@ struct resolver {
 struct route_limits route_limits_of(const struct config *config)
 {
 	return (struct route_limits){
+		.config = config,
 		.hostname = config->hostname,
 		.plus_separator = config->local.plus_separator,
 		.max_depth = config->local.max_alias_depth,
@@ -318,8 +319,21 @@ static int resolve_domain(struct resolver *r, const struct address *given, const
 	return 0;
 }
 
+static bool has_open_transport(const struct config *c, struct slice domain)
+{
+	for (size_t i = 0; i < c->smarthost_count; i++) {
+		const struct config_smarthost *s = &c->smarthosts[i];
+		if (s->everybody && slice_equal(slice_from_str(s->domain), domain))
+			return true;
+	}
+	return false;
+}
+
 static int note_fetch(struct resolver *r, struct slice domain)
 {
+	r->result->fetched = has_open_transport(r->limits->config, domain);
+	if (r->result->fetched)
+		return 0;
 	int rc = directory_find_fetch(r->db, domain);
 	r->result->fetched = rc == 0;
 	return rc == -ENOENT ? 0 : rc;

@@ -25,7 +25,8 @@ struct route_resolution {
 	struct route_target *targets; /* no account and no address twice */
 	size_t count;
 	bool local;    /* the domain is ours */
-	bool fetched;  /* it is not, but its mail is taken, for somebody who will fetch it */
+	bool fetched;  /* it is not, but its mail is taken, for somebody who will fetch it, or for a
+	                  transport that everybody may send to */
 	bool loop;     /* an alias leads to itself, or past a limit */
 	bool hidden;   /* it is an alias whose members are told to nobody */
 	bool moved;    /* it takes no mail; the target says where it went */
@@ -58,12 +59,13 @@ struct route_step {
 typedef void (*route_watch)(const struct route_step *step, void *arg);
 
 struct route_limits {
-	const char *hostname; /* postmaster at this host is ours too */
-	char plus_separator;  /* 0: none */
-	unsigned max_depth;   /* of aliases in aliases */
-	unsigned max_targets; /* of one address, all levels together */
-	bool for_show;        /* a hidden alias among the members stands for its own */
-	route_watch watch;    /* or NULL */
+	const struct config *config; /* for its transports */
+	const char *hostname;        /* postmaster at this host is ours too */
+	char plus_separator;         /* 0: none */
+	unsigned max_depth;          /* of aliases in aliases */
+	unsigned max_targets;        /* of one address, all levels together */
+	bool for_show;               /* a hidden alias among the members stands for its own */
+	route_watch watch;           /* or NULL */
 	void *watch_arg;
 };
 /* As the configuration has them. */
