@@ -295,3 +295,15 @@ def test_between_two_of_us(make_server):
     raw = there.wait_messages(1, "bob")[0]
     assert payload(raw)[0] == BYTES
     wait_for(lambda: "bdat=1" in there.log_text(), what="log")
+
+
+def test_what_grows_most(relaying):
+    """Three bytes for each, and ends of lines: binary data that calls itself quoted-printable."""
+    body = b"\x80\0" * 500000
+    message = (b"From: alice@a.test\r\nSubject: grows\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n"
+               b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + body)
+    [(code, text)] = send(relaying, message, ["alice@a.test"], pieces=len(message))
+    assert code == 250, text
+    assert payload(find(relaying, "grows"))[0].rstrip() == body
+    taken = relay(relaying, PLAIN, message)
+    assert payload(taken.data)[0].rstrip() == body

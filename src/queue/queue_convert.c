@@ -7,8 +7,8 @@
 
 /* A message that is larger is made anew on the thread pool. */
 #define OFFLOAD_BYTES (64 * 1024)
-/* Quoted-printable at its worst, and headers that are added. */
-#define GROWTH     3
+/* Quoted-printable at its worst, its line ends too, and headers that are added. */
+#define GROWTH     4
 #define MORE_BYTES (64 * 1024)
 
 static unsigned goals_of(const struct queue_job *job, unsigned extensions)

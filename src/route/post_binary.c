@@ -12,7 +12,7 @@
 
 /* A message that is larger is made anew on the thread pool. */
 #define OFFLOAD_BYTES (64 * 1024)
-#define GROWTH        3
+#define GROWTH        4 /* quoted-printable at its worst */
 #define MORE_BYTES    (64 * 1024)
 
 struct text_form {

@@ -117,6 +117,9 @@ static void spool_map(void *arg)
 
 int spool_view(struct spool *spool, struct slice *out)
 {
+	/* A part of it is never to be taken for the whole. */
+	if (spool_is_over(spool))
+		return -EFBIG;
 	if (spool->fd >= 0 && spool->error == 0 && !spool->map)
 		fiber_offload(spool_map, spool);
 	if (spool->error < 0)

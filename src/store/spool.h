@@ -30,7 +30,8 @@ static inline bool spool_is_over(const struct spool *spool)
 {
 	return spool->size_bytes > spool->max_bytes;
 }
-/* All bytes, valid until the spool is destroyed; or the error that writing had. */
+/* All bytes, valid until the spool is destroyed; or the error that writing had, or -EFBIG if it is
+ * over. */
 int spool_view(struct spool *spool, struct slice *out);
 
 #endif

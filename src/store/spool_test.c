@@ -10,6 +10,8 @@
 
 #include "store/spool.h"
 
+#include <errno.h>
+
 enum { MEMORY = 1000, MOST = 10000 };
 
 static int setup(void **state)
@@ -68,6 +70,7 @@ static void test_too_much(void **state)
 	spool_create(&spool, *state, MEMORY, MOST, MEMORY);
 	fill(&spool, 3 * MOST);
 	assert_true(spool_is_over(&spool));
+	assert_int_equal(spool_view(&spool, &(struct slice){ 0 }), -EFBIG);
 	assert_int_equal(spool.size_bytes, 3 * MOST);
 	assert_true(spool.file_bytes <= MOST);
 	spool_destroy(&spool);
