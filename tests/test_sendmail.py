@@ -193,3 +193,64 @@ def test_git_send_email(host, public, tmp_path):
         "--cc=bob@example.test", "--confirm=never", "--suppress-cc=self", "HEAD~1")
     assert "From: Carol <carol@example.test>\r\n" in find(host, "[PATCH] a change")[0]
     assert len(find(host, "[PATCH] a change", "bob")) == 1
+
+
+def test_an_empty_queue(make_server):
+    s = make_server()
+    assert s.cli("mailq").stdout == "Mail queue is empty\n"
+    assert s.cli("sendmail", "-qX", check=False).returncode == 64
+
+
+def test_what_waits_is_listed(make_server, public):
+    s = make_server(start=False, config='smarthost "*" { host = "127.0.0.1" port = 1 tls = none }')
+    s.configure(f'listen local {{ address = {{ "unix:{s.dir}/out.sock" }} }}')
+    s.start()
+    subprocess.run([public / "sendmail", "-f", "alice", "far@elsewhere.test"], check=True,
+                   input=b"Subject: far\n\n", timeout=60,
+                   env={**os.environ, "VEREDUS_SOCKET": f"{s.dir}/out.sock"})
+    lines = s.cli("sendmail", "-bp").stdout.splitlines()
+    assert "Queue ID" in lines[0] and lines[-1] == "-- 1 Kbytes in 1 Request."
+    assert re.fullmatch(r"\w{16}[ *]  +\d+ \w{3} \w{3} [ \d]\d [\d:]{8}  alice@example.test",
+                        lines[1]), lines
+    assert any(line.strip() == "far@elsewhere.test" for line in lines[2:])
+
+
+ALIASES = """# people
+postmaster: root
+root:\talice,
+\tbob@example.test, Alice
+"""
+
+
+def test_a_file_of_aliases(host, sendmail, tmp_path):
+    path = tmp_path / "aliases"
+    path.write_text(ALIASES)
+    assert "2 added, 0 changed, 0 as they were" in host.cli("alias", "import", path).stdout
+    assert "root@example.test -> alice@example.test bob@example.test\n" in \
+        host.cli("alias", "list").stdout
+    sent(sendmail("root", message="Subject: to root\n\n"))
+    assert find(host, "to root") and find(host, "to root", "bob")
+    path.write_text(ALIASES.replace(", Alice", ""). replace("root:\talice,", "root: carol@a.test,"))
+    assert "0 added, 1 changed, 1 as they were" in host.cli("alias", "import", path).stdout
+
+
+@pytest.mark.parametrize("text, said", [
+    ("x: alice\ny: |/bin/cmd\n", ":2: mail is not handed to commands"),
+    ("x: :include:/etc/list\n", ":1: :include: is not read"),
+    ("x: /var/file\n", ":1: mail is not written to files"),
+    ("new: alice\nalice: bob\n", "line 2: alice is a user"),
+    ("new: alice\nx@elsewhere.test: bob\n", "line 2: the domain of x@elsewhere.test is not ours"),
+])
+def test_all_of_a_file_or_nothing(host, tmp_path, text, said):
+    path = tmp_path / "aliases"
+    path.write_text(text)
+    result = host.cli("alias", "import", path, check=False)
+    assert result.returncode == 1 and said in result.stderr, result
+    assert "new@example.test" not in host.cli("alias", "list").stdout
+
+
+def test_newaliases(make_server, public, tmp_path):
+    (tmp_path / "aliases").write_text("sales: alice\n")
+    s = make_server(start=False, config=f'local {{ aliases = "{tmp_path}/aliases" }}')
+    assert "1 added" in s.cli("newaliases").stdout
+    assert "0 added, 0 changed, 1 as" in s.cli("sendmail", "-bi").stdout

@@ -95,7 +95,7 @@ void cli_print_commands(FILE *out)
 	      "DIR is the data directory (/var/lib/veredus). Commands:\n\n",
 	      out);
 	for (size_t i = 0; cli_commands[i]; i++)
-		fprintf(out, "  %-9s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+		fprintf(out, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
 	fputs("\n`veredus help COMMAND` tells more about one.\n", out);
 }
 

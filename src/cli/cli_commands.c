@@ -18,6 +18,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_status,
 	&cmd_send,
 	&cmd_sendmail,
+	&cmd_mailq,
+	&cmd_newaliases,
 	&cmd_message,
 	&cmd_bench,
 	&cmd_check,

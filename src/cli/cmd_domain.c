@@ -1,6 +1,7 @@
 /* veredus domain, veredus alias */
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/sendmail.h"
 
 static json_t *domain_request(struct cli *cli)
 {
@@ -103,11 +104,18 @@ static int alias_list(struct cli *cli)
 	return cli_list(cli, "alias.list", json_object(), print_alias, NULL);
 }
 
+static int alias_import(struct cli *cli)
+{
+	return sendmail_import(cli, cli->words[0], cli_text(cli, "domain"));
+}
+
 static const struct cli_verb alias_verbs[] = {
 	{ "add", "[--hidden|--moved|--plain] ADDRESS [TARGET...]",
 	  "Send what is for ADDRESS to each TARGET (too).", 1, CLI_ANY_WORDS, alias_add },
 	{ "remove", "ADDRESS [TARGET...]", "Take targets away, or the whole alias.", 1,
 	  CLI_ANY_WORDS, alias_remove },
+	{ "import", "[--domain DOMAIN] FILE", "Take those of a file like /etc/aliases.", 1, 1,
+	  alias_import },
 	{ "list", "", "List all aliases.", 0, 0, alias_list },
 	{ 0 },
 };
@@ -116,6 +124,7 @@ static const struct cli_option alias_options[] = {
 	{ "hidden", 0, NULL, "nobody is told the members (EXPN, VRFY)" },
 	{ "moved", 0, NULL, "takes no mail: senders are told the first TARGET instead (551)" },
 	{ "plain", 0, NULL, "neither hidden nor moved any more" },
+	{ "domain", 0, "DOMAIN", "with import: of names without one (the first of ours)" },
 	{ "json", 0, NULL, "with list: as JSON" },
 	{ 0 },
 };

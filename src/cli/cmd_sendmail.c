@@ -4,6 +4,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
 #include "cli/sendmail.h"
 #include "config/config.h"
@@ -56,7 +57,7 @@ static int take_return(struct sendmail *m, const char *text)
 
 static int take_mode(struct sendmail *m, const char *text)
 {
-	if (text[0] == 0 || text[1] != 0 || !strchr("msv", text[0]))
+	if (text[0] == 0 || text[1] != 0 || !strchr("msvpi", text[0]))
 		return wrong("there is no mode -b", text);
 	m->mode = (enum sendmail_mode)text[0];
 	return EX_OK;
@@ -91,6 +92,10 @@ static int take_body(const char *text)
 static int take_option(struct sendmail *m, int letter, const char *text)
 {
 	switch (letter) {
+	case 'q':
+		m->run_queue = true;
+		m->queued = text;
+		return EX_OK;
 	case 'b':
 		return take_mode(m, text);
 	case 'f':
@@ -129,6 +134,24 @@ static int take_option(struct sendmail *m, int letter, const char *text)
 	}
 }
 
+/* -q, -qIid, -qRaddress, -qR@domain */
+static int run_queue(const struct sendmail *m)
+{
+	const char *what = m->queued;
+	json_t *request;
+	if (!what)
+		request = json_pack("{s:b}", "all", 1);
+	else if (what[0] == 'I' && what[1])
+		request = json_pack("{s:s}", "id", what + 1);
+	else if (what[0] == 'R' && strchr(what, '@'))
+		request = json_pack("{s:s}", "to", what + 1);
+	else
+		return wrong("-q, -qIid, -qRaddress or -qR@domain (the server sees to the queue by "
+		             "itself); not -q",
+		             what);
+	return cli_request(m->cli, "queue.retry", request, NULL, NULL);
+}
+
 static int read_options(struct sendmail *m)
 {
 	const struct cli *cli = m->cli;
@@ -138,7 +161,8 @@ static int read_options(struct sendmail *m)
 		argv[i + 1] = arena_str(cli->arena, slice_from_str(cli->words[i]));
 	int letter, status = EX_OK, argc = (int)cli->word_count + 1;
 	while (status == EX_OK &&
-	       (letter = getopt(argc, argv, "+A:B:C:F:GL:N:O:R:UV:X:b:d::e:f:h:imno:p:r:tv")) >= 0)
+	       (letter = getopt(argc, argv, "+A:B:C:F:GL:N:O:R:UV:X:b:d::e:f:h:imno:p:q::r:tv")) >=
+	               0)
 		status = take_option(m, letter, optarg);
 	m->recipients = &argv[optind];
 	m->recipient_count = (size_t)(argc - optind);
@@ -154,7 +178,13 @@ static int run(struct cli *cli)
 	int status = read_options(&m);
 	if (status != EX_OK)
 		return status;
+	if (m.run_queue)
+		return run_queue(&m);
 	switch (m.mode) {
+	case SENDMAIL_QUEUE:
+		return sendmail_list_queue(cli);
+	case SENDMAIL_ALIASES:
+		return sendmail_new_aliases(cli);
 	case SENDMAIL_SMTP:
 		return sendmail_smtp(&m);
 	case SENDMAIL_VERIFY:
@@ -168,7 +198,7 @@ const struct cli_command cmd_sendmail = {
 	.name = "sendmail",
 	.summary = "Send mail as programs do that call sendmail.",
 	.usage = "[-i] [-t] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ID] [-v] "
-		 "[-bs|-bv] [RECIPIENT...]",
+		 "[-bs|-bv|-bp|-bi|-q] [RECIPIENT...]",
 	.text = "A message from standard input goes to the server on this host, over the socket\n"
 		"of its listener of the kind local: no login is asked for. Also what the\n"
 		"program does when it is called sendmail. See veredus-sendmail(1).\n",

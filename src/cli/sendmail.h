@@ -8,6 +8,8 @@
 enum sendmail_mode {
 	SENDMAIL_DELIVER = 'm', /* a message from standard input */
 	SENDMAIL_SMTP = 's',    /* a session over standard input and output */
+	SENDMAIL_QUEUE = 'p',   /* as mailq */
+	SENDMAIL_ALIASES = 'i', /* as newaliases */
 	SENDMAIL_VERIFY = 'v',  /* would the recipients be taken? */
 };
 
@@ -22,6 +24,8 @@ struct sendmail {
 	bool from_header;   /* -t */
 	bool dot_is_text;   /* -i */
 	bool verbose;       /* -v */
+	bool run_queue;     /* -q */
+	const char *queued; /* of that: Iid or Rrecipient; NULL: all */
 	char **recipients;
 	size_t recipient_count;
 	const char *socket;
@@ -31,6 +35,12 @@ struct sendmail {
 int sendmail_deliver(const struct sendmail *m);
 /* The login name of who calls; in the arena. */
 const char *sendmail_user(struct arena *arena);
+
+/* cmd_mailq.c and cmd_alias_import.c; these return an enum cli_exit. domain NULL: that of the
+ * server. */
+int sendmail_list_queue(const struct cli *cli);
+int sendmail_import(const struct cli *cli, const char *path, const char *domain);
+int sendmail_new_aliases(const struct cli *cli);
 
 /* sendmail_raw.c */
 int sendmail_smtp(const struct sendmail *m);
