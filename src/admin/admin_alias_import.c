@@ -34,6 +34,8 @@ static int whole(struct import *im, const char *text, struct slice *out)
 {
 	struct slice name = slice_from_str(text);
 	im->wrong = text;
+	if (!text)
+		return -EINVAL;
 	if (slice_find_byte(name, '@') < 0)
 		name = slice_from_str(
 			arena_printf(im->arena, "%s@%.*s", text, SLICE_ARG(im->domain)));
@@ -46,7 +48,7 @@ static int all_targets(struct import *im, const json_t *texts, struct slice *out
 	size_t count = 0;
 	for (size_t i = 0; i < json_array_size(texts); i++) {
 		const char *text = json_string_value(json_array_get(texts, i));
-		int rc = text ? whole(im, text, &out[count]) : -EINVAL;
+		int rc = whole(im, text, &out[count]);
 		if (rc < 0)
 			return rc;
 		size_t same = 0;
@@ -70,7 +72,7 @@ static int import_one(struct db *db, struct import *im, const json_t *entry)
 {
 	const json_t *texts = json_object_get(entry, "targets");
 	struct slice *targets = ARENA_ARRAY(im->arena, json_array_size(texts) + 1, struct slice);
-	struct slice address;
+	struct slice address = SLICE_EMPTY;
 	struct alias now = { .kind = ALIAS_PLAIN };
 	size_t count = 0;
 	im->line = json_integer_value(json_object_get(entry, "line"));

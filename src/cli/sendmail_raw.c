@@ -8,7 +8,7 @@
 
 #include "cli/sendmail.h"
 
-enum { PIECE_BYTES = 16 * 1024, REPLY_LINE_MAX = 4096 };
+enum { PIECE_BYTES = 4096, REPLY_LINE_MAX = 2048 };
 
 /* A connected socket, or -1 after a message. */
 static int open_socket(const struct sendmail *m)
@@ -47,7 +47,7 @@ static bool put_all(int fd, const char *data, size_t len)
 /* 1, 0 at the end, -1 when it can't go on. */
 static int hand_on(int from, int to)
 {
-	char piece[PIECE_BYTES / 4];
+	char piece[PIECE_BYTES];
 	ssize_t got = read(from, piece, sizeof(piece));
 	if (got < 0 && errno == EINTR)
 		return 1;
@@ -95,6 +95,7 @@ static int read_reply(FILE *stream, char line[static REPLY_LINE_MAX])
 
 static int ask(FILE *stream, char line[static REPLY_LINE_MAX], const char *command)
 {
+	line[0] = 0;
 	fprintf(stream, "%s\r\n", command);
 	return fflush(stream) == 0 ? read_reply(stream, line) : 0;
 }
