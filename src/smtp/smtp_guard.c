@@ -44,6 +44,20 @@ static void remember_refused(struct smtp_transaction *t, const struct address *r
 	};
 }
 
+/* ms: of guard_note(). What was answered before does not wait with the answer that must. */
+static int smtp_pause(struct smtp_session *s, int64_t ms)
+{
+	if (ms <= 0)
+		return (int)ms;
+	int rc = conn_flush(s->base.conn, smtp_command_deadline(s));
+	return rc < 0 ? rc : guard_pause(guard_of(s), ms);
+}
+
+static int smtp_weigh(struct smtp_session *s, enum guard_offence offence)
+{
+	return smtp_pause(s, guard_note(guard_of(s), &s->client.address, offence));
+}
+
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient)
 {
@@ -59,8 +73,7 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 		return true;
 	guard_judge(s->visit, stage, &speaker, &d);
 	s->tags = d.tags;
-	if (!smtp_guard_ok(s,
-	                   d.delay_ms < 0 ? (int)d.delay_ms : guard_pause(guard_of(s), d.delay_ms)))
+	if (!smtp_guard_ok(s, smtp_pause(s, d.delay_ms)))
 		return false;
 	if (d.verdict == RULE_ALLOW)
 		return true;
@@ -80,7 +93,7 @@ static bool smtp_misstep(struct smtp_session *s, int rule, enum guard_offence of
 {
 	if (rule == GUARD_MISSTEP_ALLOW)
 		return true;
-	if (!smtp_guard_ok(s, guard_weigh(guard_of(s), &s->client.address, offence)))
+	if (!smtp_guard_ok(s, smtp_weigh(s, offence)))
 		return false;
 	if (rule == GUARD_MISSTEP_COUNT)
 		return true;
@@ -143,8 +156,7 @@ bool smtp_guard_command(struct smtp_session *s, bool ends_group, bool is_junk)
 	if (is_early && !smtp_misstep(s, s->config->guard.bad_pipelining, GUARD_BAD_PIPELINING,
 	                              SMTP_ANSWER_PIPELINED))
 		return false;
-	return !is_flood ||
-	       smtp_guard_ok(s, guard_weigh(guard_of(s), &s->client.address, GUARD_FLOOD));
+	return !is_flood || smtp_guard_ok(s, smtp_weigh(s, GUARD_FLOOD));
 }
 
 bool smtp_guard_may_ask(struct smtp_session *s)
@@ -183,7 +195,7 @@ enum smtp_answer smtp_guard_weigh(struct smtp_session *s, enum smtp_answer answe
 	if (offence == GUARD_OFFENCES || !is_watched(s))
 		return answer;
 	/* That the server stops is told by the next wait. */
-	int rc = guard_weigh(guard_of(s), &s->client.address, offence);
+	int rc = smtp_weigh(s, offence);
 	return rc == -EACCES ? SMTP_ANSWER_SHUT_OUT : answer;
 }
 
