@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "admin/admin_commands.h"
+#include "store/store.h"
 
 static const struct admin_command *const tables[] = {
 	admin_user_commands,   admin_app_commands,          admin_domain_commands,
@@ -102,6 +103,22 @@ int admin_items(struct admin_reply *reply, json_t *array)
 		rc = admin_item(reply, json_incref(json_array_get(array, i)));
 	json_decref(array);
 	return rc < 0 ? rc : 0;
+}
+
+int admin_pages(struct admin *admin, struct admin_reply *reply,
+                int (*read)(struct db *db, void *page))
+{
+	struct admin_page page = { .arena = arena_new(), .after = SLICE_EMPTY };
+	int rc = 1;
+	while (rc > 0) {
+		page.items = json_array();
+		rc = store_read(admin->store, read, &page);
+		int sent = admin_items(reply, page.items);
+		if (sent < 0)
+			rc = sent;
+	}
+	arena_free(page.arena);
+	return rc;
 }
 
 json_t *admin_json_text(struct slice text)

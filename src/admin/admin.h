@@ -27,6 +27,7 @@
 #include "config/config.h"
 #include "net/service.h"
 
+struct db;
 struct store;
 struct mailboxes;
 struct auth;
@@ -88,6 +89,19 @@ int64_t admin_number(const json_t *request, const char *key, int64_t otherwise);
 int admin_item(struct admin_reply *reply, json_t *item);
 /* Items of an array, which is freed. */
 int admin_items(struct admin_reply *reply, json_t *array);
+
+/* A list, a page at a time: items are handed on between reads, which must not wait for whoever
+ * takes them. */
+enum { ADMIN_PAGE_ITEMS = 200 };
+struct admin_page {
+	struct arena *arena;
+	struct slice after; /* the key of the last item, in the arena; empty at first */
+	json_t *items;
+};
+/* read gets the page, adds up to ADMIN_PAGE_ITEMS that come behind `after` to its items, moves
+ * `after` on, and returns 1 while there are more. 0 or a negative errno. */
+int admin_pages(struct admin *admin, struct admin_reply *reply,
+                int (*read)(struct db *db, void *page));
 /* A JSON string of any bytes: what is no UTF-8 is taken for Latin-1. */
 json_t *admin_json_text(struct slice text);
 

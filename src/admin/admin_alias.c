@@ -5,7 +5,7 @@
 #include "directory/directory.h"
 #include "store/store.h"
 
-enum { TARGETS_MAX = 1000, PAGE = 200 };
+enum { TARGETS_MAX = 1000 };
 
 /* As the command line and JSON name them, by enum alias_kind. */
 static const char *const kind_names[] = { "plain", "hidden", "moved", NULL };
@@ -109,20 +109,14 @@ static int alias_remove(struct admin *admin, const json_t *request, struct admin
 	return rc;
 }
 
-struct page {
-	struct arena *arena;
-	struct slice after;
-	json_t *items;
-};
-
 /* All targets of an address make one item; a page ends between two. */
 static int visit_alias(const char *address, const char *target, enum alias_kind kind, void *arg)
 {
-	struct page *p = arg;
+	struct admin_page *p = arg;
 	size_t count = json_array_size(p->items);
 	json_t *item = count > 0 ? json_array_get(p->items, count - 1) : NULL;
 	if (!item || !slice_equal(p->after, slice_from_str(address))) {
-		if (count == PAGE)
+		if (count == ADMIN_PAGE_ITEMS)
 			return 1;
 		p->after = arena_copy(p->arena, slice_from_str(address));
 		item = json_pack("{s:o, s:s, s:[]}", "address", admin_json_text(p->after), "kind",
@@ -136,24 +130,14 @@ static int visit_alias(const char *address, const char *target, enum alias_kind 
 
 static int read_page(struct db *db, void *arg)
 {
-	struct page *p = arg;
+	struct admin_page *p = arg;
 	return directory_each_alias_after(db, p->after, visit_alias, p);
 }
 
 static int alias_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	(void)request;
-	struct page p = { .arena = arena_new(), .after = SLICE_EMPTY };
-	int rc = 1;
-	while (rc > 0) {
-		p.items = json_array();
-		rc = store_read(admin->store, read_page, &p);
-		int sent = admin_items(reply, p.items);
-		if (sent < 0)
-			rc = sent;
-	}
-	arena_free(p.arena);
-	return rc;
+	return admin_pages(admin, reply, read_page);
 }
 
 const struct admin_command admin_alias_commands[] = {

@@ -6,7 +6,7 @@
 #include "net/tls.h"
 #include "store/store.h"
 
-enum { PAGE = 200, NOTE_MAX_BYTES = 200 };
+enum { NOTE_MAX_BYTES = 200 };
 
 struct change {
 	struct arena *arena;
@@ -79,16 +79,10 @@ static int certificate_remove(struct admin *admin, const json_t *request, struct
 	return rc;
 }
 
-struct page {
-	struct arena *arena;
-	struct slice after;
-	json_t *items;
-};
-
 static int visit_certificate(const struct certificate_entry *entry, void *arg)
 {
-	struct page *p = arg;
-	if (json_array_size(p->items) == PAGE)
+	struct admin_page *p = arg;
+	if (json_array_size(p->items) == ADMIN_PAGE_ITEMS)
 		return 1;
 	p->after = arena_copy(p->arena, entry->fingerprint);
 	json_array_append_new(p->items, json_pack("{s:o, s:o, s:o, s:I}", "fingerprint",
@@ -101,24 +95,14 @@ static int visit_certificate(const struct certificate_entry *entry, void *arg)
 
 static int read_page(struct db *db, void *arg)
 {
-	struct page *p = arg;
+	struct admin_page *p = arg;
 	return directory_each_certificate_after(db, p->after, visit_certificate, p);
 }
 
 static int certificate_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	(void)request;
-	struct page p = { .arena = arena_new(), .after = SLICE_EMPTY };
-	int rc = 1;
-	while (rc > 0) {
-		p.items = json_array();
-		rc = store_read(admin->store, read_page, &p);
-		int sent = admin_items(reply, p.items);
-		if (sent < 0)
-			rc = sent;
-	}
-	arena_free(p.arena);
-	return rc;
+	return admin_pages(admin, reply, read_page);
 }
 
 const struct admin_command admin_certificate_commands[] = {

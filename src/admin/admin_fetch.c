@@ -5,8 +5,6 @@
 #include "directory/fetch.h"
 #include "store/store.h"
 
-enum { PAGE = 200 };
-
 struct change {
 	struct arena *arena;
 	struct slice domain, address; /* canonical; the address may be empty */
@@ -76,20 +74,14 @@ static int fetch_remove(struct admin *admin, const json_t *request, struct admin
 	return rc;
 }
 
-struct page {
-	struct arena *arena;
-	struct slice after;
-	json_t *items;
-};
-
 /* All who may fetch a domain make one item; a page ends between two. */
 static int visit_fetch(struct slice domain, struct slice address, void *arg)
 {
-	struct page *p = arg;
+	struct admin_page *p = arg;
 	size_t count = json_array_size(p->items);
 	json_t *item = count > 0 ? json_array_get(p->items, count - 1) : NULL;
 	if (!item || !slice_equal(p->after, domain)) {
-		if (count == PAGE)
+		if (count == ADMIN_PAGE_ITEMS)
 			return 1;
 		p->after = arena_copy(p->arena, domain);
 		item = json_pack("{s:o, s:[]}", "domain", admin_json_text(domain), "users");
@@ -101,24 +93,14 @@ static int visit_fetch(struct slice domain, struct slice address, void *arg)
 
 static int read_page(struct db *db, void *arg)
 {
-	struct page *p = arg;
+	struct admin_page *p = arg;
 	return directory_each_fetch_after(db, p->after, visit_fetch, p);
 }
 
 static int fetch_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	(void)request;
-	struct page p = { .arena = arena_new(), .after = SLICE_EMPTY };
-	int rc = 1;
-	while (rc > 0) {
-		p.items = json_array();
-		rc = store_read(admin->store, read_page, &p);
-		int sent = admin_items(reply, p.items);
-		if (sent < 0)
-			rc = sent;
-	}
-	arena_free(p.arena);
-	return rc;
+	return admin_pages(admin, reply, read_page);
 }
 
 const struct admin_command admin_fetch_commands[] = {

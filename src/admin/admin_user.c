@@ -11,7 +11,7 @@
 #include "directory/send_as.h"
 #include "mailbox/mailbox.h"
 
-enum { VERIFIERS_MAX = 4, PAGE = 200 };
+enum { VERIFIERS_MAX = 4 };
 
 /* One change of one account. */
 struct change {
@@ -273,16 +273,9 @@ static int user_remove(struct admin *admin, const json_t *request, struct admin_
 	return rc;
 }
 
-/* A page of the list: items are handed on between closures, which must not wait. */
-struct page {
-	struct arena *arena;
-	struct slice after;
-	json_t *items;
-};
-
 static int visit_account(const struct account *account, void *arg)
 {
-	struct page *p = arg;
+	struct admin_page *p = arg;
 	p->after = arena_copy(p->arena, slice_from_str(account->address));
 	json_array_append_new(p->items, json_pack("{s:o, s:b, s:b, s:b, s:I, s:I}", "address",
 	                                          admin_json_text(p->after), "enabled",
@@ -290,29 +283,19 @@ static int visit_account(const struct account *account, void *arg)
 	                                          "sent_copy", account->sent_copy, "quota",
 	                                          (json_int_t)account->quota_bytes, "used",
 	                                          (json_int_t)account->used_bytes));
-	return json_array_size(p->items) == PAGE;
+	return json_array_size(p->items) == ADMIN_PAGE_ITEMS;
 }
 
 static int read_page(struct db *db, void *arg)
 {
-	struct page *p = arg;
+	struct admin_page *p = arg;
 	return directory_each_account_after(db, p->after, visit_account, p);
 }
 
 static int user_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	(void)request;
-	struct page p = { .arena = arena_new(), .after = SLICE_EMPTY };
-	int rc = 1;
-	while (rc > 0) {
-		p.items = json_array();
-		rc = store_read(admin->store, read_page, &p);
-		int sent = admin_items(reply, p.items);
-		if (sent < 0)
-			rc = sent;
-	}
-	arena_free(p.arena);
-	return rc;
+	return admin_pages(admin, reply, read_page);
 }
 
 const struct admin_command admin_user_commands[] = {
