@@ -1,6 +1,7 @@
 """VRFY, EXPN (RFC 5321) and ETRN (RFC 1985)."""
 import contextlib
 import json
+import sqlite3
 
 from conftest import wait_for
 from remote import SILENCE, Remote
@@ -111,6 +112,17 @@ def test_etrn(make_server):
         wait_for(lambda: remote.taken, 20, "mail")
         assert recipients(remote) == ["a@one.test"]
         wait_for(lambda: len(entries(server)) == 1, 20, "record")
+
+
+def test_etrn_while_the_queue_cannot_be_read(make_server):
+    server = make_server(config='relay-networks = { "127.0.0.0/8" }')
+    with contextlib.closing(sqlite3.connect(server.dir / "veredus.db", timeout=20)) as db:
+        with Wire(server) as wire:
+            wire.expect("EHLO client.test", "250")
+            db.execute("ALTER TABLE queue_recipient RENAME TO away")
+            wire.expect("ETRN none.test", "458 4.3.0")
+            db.execute("ALTER TABLE away RENAME TO queue_recipient")
+            wire.expect("ETRN none.test", "251 2.0.0")
 
 
 def test_etrn_subdomains_and_queues(make_server):
