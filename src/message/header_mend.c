@@ -467,6 +467,9 @@ int header_mend(struct arena *scratch, const struct header_field *field,
 	size_t start = (size_t)(field->value.data - field->whole.data);
 	if (words && class == FIELD_MACHINE && field->name.len == 0)
 		start = 0;
+	/* A name is not folded, and a word may follow it without a space. */
+	if (start > MESSAGE_LINE_MAX - WORD_MAX)
+		return -EMSGSIZE;
 	emit(&m, slice_sub(field->whole, 0, start));
 	if (class == FIELD_ADDRESSES)
 		put_addresses(&m, field->value);

@@ -190,6 +190,10 @@ static void test_long_lines(void **state)
 	assert_int_equal(mend(b, repeat(b, "Message-ID: <", "x", 1200), false, ""), -EMSGSIZE);
 	assert_int_equal(mend(b, repeat(b, "To: ", "x", 1200), false, ""), -EMSGSIZE);
 	assert_int_equal(mend(b, repeat(b, "To: ", "x", MIB), false, ""), -EMSGSIZE);
+	/* A name that fills the line itself. */
+	struct slice field = repeat(b, "", "x", 1200);
+	memcpy((char *)field.data + 1100, ": \xC3\xA4", 4);
+	assert_int_equal(mend(b, field, false, ""), -EMSGSIZE);
 }
 
 int main(void)

@@ -133,17 +133,27 @@ static int faulty_sync(sqlite3_file *file, int flags)
 	return fails(FAULT_SYNC) ? SQLITE_IOERR_FSYNC : system_methods(file)->xSync(file, flags);
 }
 
+/* Written once, as other threads use them already. */
+static void fill_methods(int i, const sqlite3_io_methods *system)
+{
+	methods[i].faulty = *system;
+	methods[i].faulty.xWrite = faulty_write;
+	methods[i].faulty.xSync = faulty_sync;
+	methods[i].system = system;
+}
+
 static void make_faulty(sqlite3_file *file)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	int i = 0;
+	pthread_mutex_lock(&lock);
 	while (methods[i].system && methods[i].system != file->pMethods)
 		i++;
 	assert_true(i < 3);
-	methods[i].system = file->pMethods;
-	methods[i].faulty = *file->pMethods;
-	methods[i].faulty.xWrite = faulty_write;
-	methods[i].faulty.xSync = faulty_sync;
+	if (!methods[i].system)
+		fill_methods(i, file->pMethods);
 	file->pMethods = &methods[i].faulty;
+	pthread_mutex_unlock(&lock);
 }
 
 static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
