@@ -9,6 +9,7 @@ import time
 import pytest
 
 from conftest import PASSWORD, free_port
+from test_smtp import Wire
 
 ALICE = "alice@example.test"
 FREE = 5   # failures that cost nothing
@@ -151,3 +152,17 @@ def test_the_time_tells_nothing(behind_proxy):
             list_of.append(took)
     # The quickest of each: the machine may have more to do than this.
     assert all(min(s) < 2 for s in seconds.values()), seconds
+
+
+def test_the_journey_tells_of_failures(server):
+    with Wire(server, "submissions") as wire:
+        wire.expect("EHLO client.test", "250")
+        for _ in range(2):
+            assert wire.login(password="wrong").startswith("535 5.7.8")
+        assert wire.login().startswith("235")
+        wire.expect(f"MAIL FROM:<{ALICE}>", "250")
+        wire.expect(f"RCPT TO:<{ALICE}>", "250")
+        wire.expect("DATA", "354")
+        wire.expect("Subject: at last\r\n\r\nhello\r\n.", "250")
+    assert "as alice@example.test (failed logins before: 2)" in \
+        server.cli("trace", "--from", ALICE).stdout

@@ -57,6 +57,7 @@ struct post_client {
 	const char *helo;    /* as given, or "" */
 	const char *account; /* canonical address of who logged in, or NULL */
 	int64_t account_id;
+	unsigned failed_logins;   /* of the session, before that one */
 	bool may_relay;           /* logged in, or from a relay network */
 	const char *protocol;     /* RFC 3848: "ESMTPSA" */
 	const char *tls_protocol; /* NULL: plain */

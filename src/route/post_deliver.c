@@ -509,10 +509,13 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 	d->size_bytes = d->parts[0].len + trace.len + d->message.len;
 	if (c->address.len > 0)
 		net_address_ip(&c->address, d->peer);
+	const char *failed = "";
+	if (c->failed_logins > 0)
+		failed = arena_printf(d->arena, " (failed logins before: %u)", c->failed_logins);
 	d->received = arena_printf(
-		d->arena, "%s%s%s%s%s%s%s, %zu bytes%s%s", c->protocol ? c->protocol : "local",
+		d->arena, "%s%s%s%s%s%s%s%s, %zu bytes%s%s", c->protocol ? c->protocol : "local",
 		c->tls_protocol ? ", " : "", c->tls_protocol ? c->tls_protocol : "",
-		c->account ? ", as " : "", c->account ? c->account : "",
+		c->account ? ", as " : "", c->account ? c->account : "", failed,
 		c->local_user ? ", from " : "", c->local_user ? c->local_user : "", d->message.len,
 		c->forwarded ? ", forwarded for " : "", c->forwarded ? c->forwarded : "");
 }

@@ -96,6 +96,7 @@ static void smtp_auth_conclude(struct smtp_session *s, enum auth_result result,
 		const struct auth_identity *identity = auth_identity(exchange);
 		s->client.account = arena_str(s->base.arena, slice_from_str(identity->address));
 		s->client.account_id = identity->account_id;
+		s->client.failed_logins = s->auth_failures;
 		smtp_update_client(s);
 	}
 	smtp_say(s, smtp_auth_answer(result));
