@@ -103,4 +103,29 @@ const char *rule_verdict_name(enum rule_verdict verdict);
 const char *rate_of_name(enum rate_of of);
 const char *rate_per_name(enum rate_per per);
 
+/* What becomes of a client that does not wait for its turn. */
+enum guard_misstep { GUARD_MISSTEP_ALLOW, GUARD_MISSTEP_COUNT, GUARD_MISSTEP_REJECT };
+
+/* The section guard: see guard/guard.h. */
+struct config_guard {
+	struct net_network *exempt_networks; /* neither slowed nor shut out ... */
+	size_t exempt_network_count;
+	bool exempt_loopback, exempt_relay_networks; /* ... and these */
+	bool rdns;                                   /* look up who connects */
+	int64_t rdns_timeout_ms;
+	int64_t greeting_wait_ms; /* for who speaks before he was greeted; 0: don't */
+	int early_talkers;        /* enum guard_misstep */
+	int bad_pipelining;       /* the same */
+	unsigned max_junk_commands;
+	unsigned max_questions; /* VRFY and EXPN a minute and network; 0: no limit */
+	bool bans;
+	unsigned ban_score, slow_score;
+	int64_t score_half_life_ms;
+	int64_t slow_max_ms;
+	int64_t ban_ms, ban_max_ms;
+	unsigned network_bits_v4, network_bits_v6;
+	unsigned max_tracked; /* networks, and buckets of rates */
+	int64_t save_interval_ms;
+};
+
 #endif

@@ -21,7 +21,7 @@
  * section; this option, known only outside of sections, shows that one was not closed. */
 #define END_OPTION "end-of-configuration"
 
-enum { OPTIONS_MAX = 32, TEXT_MAX = 64 * 1024 };
+enum { OPTIONS_MAX = 96, TEXT_MAX = 64 * 1024 };
 
 struct load {
 	struct config *config;
@@ -53,10 +53,11 @@ static const char *nearest_name(struct slice section, struct slice word)
 {
 	const char *name = NULL;
 	struct nearest best = nearest_begin(word);
-	for (size_t i = 0; i < config_option_count; i++) {
-		if (slice_equal(section, slice_from_str(config_options[i].section)) &&
-		    nearest_offer(&best, config_options[i].name))
-			name = config_options[i].name;
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)); i++) {
+		if (slice_equal(section, slice_from_str(o->section)) &&
+		    nearest_offer(&best, o->name))
+			name = o->name;
 	}
 	for (size_t i = 0; section.len == 0 && i < config_section_count; i++) {
 		if (nearest_offer(&best, config_sections[i].name))
@@ -68,11 +69,12 @@ static const char *nearest_name(struct slice section, struct slice word)
 /* In which section an option of this name is known, when it stands in the wrong one. */
 static const struct config_option *elsewhere(struct slice word)
 {
-	for (size_t i = 0; i < config_option_count; i++) {
-		if (slice_equal(word, slice_from_str(config_options[i].name)))
-			return &config_options[i];
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)); i++) {
+		if (slice_equal(word, slice_from_str(o->name)))
+			break;
 	}
-	return NULL;
+	return o;
 }
 
 static void report_unknown(struct load *l, cfg_t *cfg, const char *name)
@@ -136,8 +138,8 @@ static int check_value(cfg_t *cfg, cfg_opt_t *opt)
 static void add_options(cfg_opt_t *out, const char *section, struct load *l)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < config_option_count && n < OPTIONS_MAX - 4; i++) {
-		const struct config_option *o = &config_options[i];
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)) && n < OPTIONS_MAX - 4; i++) {
 		if (!slice_equal(slice_from_str(o->section), slice_from_str(section)))
 			continue;
 		cfg_opt_t plain = CFG_STR(o->name, NULL, CFGF_NODEFAULT);
@@ -194,8 +196,8 @@ static void store_option(struct load *l, const struct config_option *o, cfg_opt_
 /* The options of one section, defaults where nothing was given. cfg NULL: all defaults. */
 static void store_section(struct load *l, const char *section, cfg_t *cfg, void *base)
 {
-	for (size_t i = 0; i < config_option_count; i++) {
-		const struct config_option *o = &config_options[i];
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)); i++) {
 		if (slice_equal(slice_from_str(o->section), slice_from_str(section)))
 			store_option(l, o, cfg ? cfg_getopt(cfg, o->name) : NULL, base);
 	}

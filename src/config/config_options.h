@@ -44,8 +44,6 @@ struct config_section {
 	const char *help;
 };
 
-extern const struct config_option config_options[];
-extern const size_t config_option_count;
 extern const struct config_section config_sections[];
 extern const size_t config_section_count;
 
@@ -67,6 +65,8 @@ struct config_transport {
 	enum transport_trust accept_from;
 };
 
+/* The options of all tables, from 0 on; NULL behind the last. */
+const struct config_option *config_option_at(size_t i);
 const struct config_option *config_option_find(struct slice section, struct slice name);
 
 /* Parses a value (of a list: one item) and stores it at base + offset; strings are copied to the

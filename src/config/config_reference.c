@@ -54,9 +54,10 @@ static void print_option(FILE *out, const struct config_option *o)
 static void print_section(FILE *out, const char *section)
 {
 	fputs(".Bl -tag -width Ds\n", out);
-	for (size_t i = 0; i < config_option_count; i++) {
-		if (slice_equal(slice_from_str(config_options[i].section), slice_from_str(section)))
-			print_option(out, &config_options[i]);
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)); i++) {
+		if (slice_equal(slice_from_str(o->section), slice_from_str(section)))
+			print_option(out, o);
 	}
 	fputs(".El\n", out);
 }

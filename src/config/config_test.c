@@ -109,8 +109,8 @@ static void table_is_sound(void **state)
 {
 	(void)state;
 	struct arena *arena = arena_new();
-	for (size_t i = 0; i < config_option_count; i++) {
-		const struct config_option *o = &config_options[i];
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)); i++) {
 		const char *why = NULL;
 		if (o->fallback &&
 		    config_value_set(o, arena, "/", slice_from_str(o->fallback), NULL, &why) < 0)
@@ -434,9 +434,10 @@ static void reference_names_every_option(void **state)
 	FILE *out = open_memstream(&text, &len);
 	config_print_reference(out);
 	fclose(out);
-	for (size_t i = 0; i < config_option_count; i++) {
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)); i++) {
 		char line[128];
-		snprintf(line, sizeof(line), ".It Ic %s = ", config_options[i].name);
+		snprintf(line, sizeof(line), ".It Ic %s = ", o->name);
 		assert_non_null(strstr(text, line));
 	}
 	free(text);

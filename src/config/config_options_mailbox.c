@@ -1,0 +1,46 @@
+/* The options of mailboxes, and reading them. */
+#include "config/config_options_table.h"
+
+/* clang-format off */
+static const struct config_option options[] = {
+	{ "local", "domain", CONFIG_TEXT, NULL, AT(local.domain),
+	  "What is put behind names without a domain that programs of this host (listen local) write. "
+	  "Default: the first of our domains." },
+	{ "local", "aliases", CONFIG_PATH, "/etc/aliases", AT(local.aliases),
+	  "The file that newaliases reads." },
+	{ "local", "default-quota", CONFIG_SIZE, "0", AT(local.default_quota_bytes),
+	  "What an account may hold unless told otherwise; 0 is no limit." },
+	{ "local", "plus-separator", CONFIG_LETTER, "+", AT(local.plus_separator),
+	  "alice+anything@ goes to alice@; \"\" turns it off." },
+	{ "local", "max-alias-depth", CONFIG_NUMBER, "10", AT(local.max_alias_depth),
+	  "Aliases that lead to aliases.", .min = 1, .max = 100 },
+	{ "local", "max-alias-targets", CONFIG_NUMBER, "1000", AT(local.max_alias_targets),
+	  "Addresses that one alias leads to, all levels together.", .min = 1, .max = 100000 },
+
+	{ "imap", "idle", CONFIG_DURATION, "30m", AT(imap.idle_ms),
+	  "How long a client may be silent; RFC 9051 wants 30 minutes at least.",
+	  .min = SECONDS(1), .max = DAYS(7) },
+	{ "imap", "max-command", CONFIG_SIZE, "64K", AT(imap.max_command_bytes),
+	  "Length of a command without its literals.", .min = 8000, .max = 1 << 20 },
+	{ "imap", "max-literal", CONFIG_SIZE, "64K", AT(imap.max_literal_bytes),
+	  "Length of a literal that is not a message.", .min = 1024, .max = 16 << 20 },
+	{ "imap", "max-errors", CONFIG_NUMBER, "20", AT(imap.max_errors),
+	  "Commands answered BAD, one after another, after which a session is ended.", .min = 1,
+	  .max = 10000 },
+	{ "imap", "max-login-failures", CONFIG_NUMBER, "3", AT(imap.max_login_failures),
+	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
+	{ "imap", "auth-without-tls", CONFIG_FLAG, "no", AT(imap.auth_without_tls),
+	  "Let clients log in over a connection that is not encrypted." },
+
+	{ "pop3", "idle", CONFIG_DURATION, "10m", AT(pop3.idle_ms),
+	  "How long a client may be silent; RFC 1939 wants 10 minutes at least.",
+	  .min = SECONDS(1), .max = DAYS(7) },
+	{ "pop3", "max-errors", CONFIG_NUMBER, "50", AT(pop3.max_errors),
+	  "Refused commands after which a session is ended.", .min = 1, .max = 10000 },
+	{ "pop3", "max-login-failures", CONFIG_NUMBER, "3", AT(pop3.max_login_failures),
+	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
+	{ "pop3", "auth-without-tls", CONFIG_FLAG, "no", AT(pop3.auth_without_tls),
+	  "Let clients log in over a connection that is not encrypted." },
+};
+/* clang-format on */
+const struct config_option_table config_options_mailbox = CONFIG_OPTION_TABLE(options);

@@ -1,0 +1,66 @@
+/* The options of mail for other hosts. */
+#include "config/config_options_table.h"
+
+/* clang-format off */
+static const struct config_option options[] = {
+	{ "smarthost", "host", CONFIG_TEXT, NULL, AT_SMARTHOST(host),
+	  "The name or address of the host that takes the mail." },
+	{ "smarthost", "port", CONFIG_PORT, "587", AT_SMARTHOST(port), "Its port." },
+	{ "smarthost", "tls", CONFIG_CHOICE, "verified", AT_SMARTHOST(tls),
+	  "none; opportunistic and required take any certificate; verified (STARTTLS) and "
+	  "implicit (from the start, port 465) check it.",
+	  .choices = { "none", "opportunistic", "required", "verified", "implicit" } },
+	{ "smarthost", "user", CONFIG_TEXT, NULL, AT_SMARTHOST(user), "The name to log in with." },
+	{ "smarthost", "password-file", CONFIG_PATH, NULL, AT_SMARTHOST(password),
+	  "A file whose first line is the password." },
+
+	{ "transport", "lmtp", CONFIG_TEXT, NULL, AT_TRANSPORT(lmtp),
+	  "Where the program listens: \"unix:PATH\", or \"HOST:PORT\" (without :PORT it is 24)." },
+	{ "transport", "tls", CONFIG_CHOICE, "opportunistic", AT_TRANSPORT(tls),
+	  "As in a smarthost; over a Unix socket there is none.",
+	  .choices = { "none", "opportunistic", "required", "verified", "implicit" } },
+	{ "transport", "accept-from", CONFIG_CHOICE, "trusted", AT_TRANSPORT(accept_from),
+	  "Whose mail for the domain is taken: trusted is who has logged in and relay-networks; "
+	  "everybody makes the domain one that the world may write to.",
+	  .choices = { "trusted", "everybody" } },
+
+	{ "queue", "retry-first", CONFIG_DURATION, "5m", AT(queue.retry_first_ms),
+	  "The pause after the first attempt that failed for now; it doubles with each.",
+	  .min = 10, .max = DAYS(1) },
+	{ "queue", "retry-max", CONFIG_DURATION, "4h", AT(queue.retry_max_ms),
+	  "The longest pause between attempts.", .min = 10, .max = DAYS(7) },
+	{ "queue", "expire", CONFIG_DURATION, "5d", AT(queue.expire_ms),
+	  "How long delivery is tried before the message goes back to its sender.",
+	  .min = 10, .max = DAYS(60) },
+	{ "queue", "max-connections", CONFIG_NUMBER, "100", AT(queue.max_connections),
+	  "Connections to other hosts at a time.", .min = 1, .max = 100000 },
+	{ "queue", "max-connections-per-destination", CONFIG_NUMBER, "10",
+	  AT(queue.max_connections_per_destination),
+	  "Connections to one destination at a time.", .min = 1, .max = 10000 },
+	{ "queue", "max-recipients-per-transaction", CONFIG_NUMBER, "100",
+	  AT(queue.max_recipients_per_transaction),
+	  "Recipients that a message is sent to at once.", .min = 1, .max = 10000 },
+	{ "queue", "connect-timeout", CONFIG_DURATION, "30s", AT(queue.connect_timeout_ms),
+	  "How long one address is tried.", .min = 10, .max = SECONDS(300) },
+	{ "queue", "command-timeout", CONFIG_DURATION, "5m", AT(queue.command_timeout_ms),
+	  "How long a reply to a command is waited for (RFC 5321 section 4.5.3.2).",
+	  .min = 10, .max = SECONDS(3600) },
+	{ "queue", "data-timeout", CONFIG_DURATION, "10m", AT(queue.data_timeout_ms),
+	  "How long the reply to the whole message is waited for.", .min = 10,
+	  .max = SECONDS(3600) },
+	{ "queue", "message-timeout", CONFIG_DURATION, "30m", AT(queue.message_timeout_ms),
+	  "How long a message may take from MAIL to its end, besides what min-data-rate grants "
+	  "for its size; then it is tried again later.", .min = 10, .max = DAYS(1) },
+	{ "queue", "min-data-rate", CONFIG_NUMBER, "1000", AT(queue.min_data_rate),
+	  "Bytes of a message for which a second is granted besides message-timeout.",
+	  .min = 1, .max = 1000000000 },
+	{ "queue", "smtp-port", CONFIG_PORT, "25", AT(queue.smtp_port),
+	  "The port of MX hosts; another than 25 is for tests." },
+	{ "queue", "chunking", CONFIG_FLAG, "yes", AT(queue.chunking),
+	  "Send messages in one chunk (BDAT, RFC 3030) to hosts that offer it; \"no\" is for those "
+	  "that only claim to know it. Binary messages go no other way." },
+	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),
+	  "Encrypt by STARTTLS where the other host offers it." },
+};
+/* clang-format on */
+const struct config_option_table config_options_queue = CONFIG_OPTION_TABLE(options);
