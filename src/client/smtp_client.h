@@ -65,9 +65,10 @@ enum smtp_verdict {
 struct smtp_outcome {
 	enum smtp_verdict verdict;
 	enum smtp_stage stage;
-	int code;  /* the remote's reply, or 0: it did not say, text tells the trouble */
-	int error; /* negative errno when the network, TLS or protocol failed; else 0 */
-	bool host; /* the host as a whole is in trouble: other messages would fare alike */
+	int code;      /* the remote's reply, or 0: it did not say, text tells the trouble */
+	int error;     /* negative errno when the network, TLS or protocol failed; else 0 */
+	bool host;     /* the host as a whole is in trouble: other messages would fare alike */
+	bool too_many; /* the transaction was full: fit for another one at once */
 	struct smtp_enhanced enhanced; /* the remote's, or ours (RFC 3463); always set on failure */
 	struct slice text; /* one printable line: the remote's text with its codes, or ours */
 };
@@ -175,7 +176,8 @@ struct smtp_client_mail {
 };
 
 /* How many of these recipients, from the first on, may be in the next transaction by the server's
- * LIMITS (RFC 9422); they are counted as being in it. 0: it takes another session. */
+ * LIMITS (RFC 9422), or by where it said that there were too many; they are counted as being in it.
+ * 0: it takes another session. */
 size_t smtp_client_fit(struct smtp_client *c, const struct smtp_client_recipient *recipients,
                        size_t count);
 /* True if the server takes no more transactions in this session. */

@@ -13,7 +13,8 @@ struct smtp_client {
 	uint64_t max_size;
 	uint64_t min_by_s;        /* of DELIVERBY */
 	int64_t message_deadline; /* of the message that is being sent; else DEADLINE_NEVER */
-	/* RFC 9422, all of a session but recipients; 0: not told. */
+	/* RFC 9422, all of a session but recipients, which may also be what was learnt from a
+	 * transaction that was full; 0: not told. */
 	struct {
 		unsigned mails, recipients, domains;
 	} limits;
@@ -59,6 +60,9 @@ int smtp_client_auth(struct smtp_client *c, struct arena *arena, struct smtp_out
 
 /* smtp_client_limits.c: what stands behind LIMITS. */
 void smtp_client_note_limits(struct smtp_client *c, struct slice words);
+/* A recipient was refused after so many were taken in the transaction: if that was only one too
+ * many, says so in its outcome, and keeps to that many from now on. */
+void smtp_client_note_too_many(struct smtp_client *c, size_t taken, struct smtp_outcome *outcome);
 
 /* smtp_client_options.c: NULL if a message with these options may go to the server; otherwise why
  * not, and *enhanced. */

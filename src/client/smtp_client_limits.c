@@ -29,6 +29,24 @@ void smtp_client_note_limits(struct smtp_client *c, struct slice words)
 	}
 }
 
+/* RFC 5321 section 4.5.3.1.10, RFC 3463 section 3.6 (X.5.3). Without an enhanced code 452 may mean
+ * a full disk as well; what it means then shows in the next transaction, where it is the first. */
+static bool means_too_many(const struct smtp_outcome *o)
+{
+	if (o->enhanced.subject == 5 && o->enhanced.detail == 3)
+		return true;
+	return (o->code == 452 || o->code == 552) && o->enhanced.subject == 0;
+}
+
+void smtp_client_note_too_many(struct smtp_client *c, size_t taken, struct smtp_outcome *outcome)
+{
+	if (taken == 0 || outcome->verdict != SMTP_TEMPORARY || !means_too_many(outcome))
+		return;
+	outcome->too_many = true;
+	if (c->limits.recipients == 0 || c->limits.recipients > taken)
+		c->limits.recipients = (unsigned)taken;
+}
+
 bool smtp_client_is_full(const struct smtp_client *c)
 {
 	return c->limits.mails > 0 && c->mails >= c->limits.mails;

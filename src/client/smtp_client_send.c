@@ -152,6 +152,7 @@ static int get_rcpt_reply(struct transaction *t, struct smtp_client_recipient *r
 		*t->outcome = r->outcome;
 		return -EREMOTEIO;
 	}
+	smtp_client_note_too_many(t->c, t->accepted, &r->outcome);
 	return 0;
 }
 

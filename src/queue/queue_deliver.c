@@ -312,6 +312,24 @@ static int carry_part(struct delivery *d, struct queue_job *job, struct smtp_out
 	}
 }
 
+/* The part is over. Who was one too many in it begins the next one: it goes on as long as each
+ * takes somebody. */
+static void end_part(struct queue_job *job, int rc)
+{
+	size_t at = job->part_from, end = at + job->part_count;
+	for (size_t i = at; rc == 0 && i < end; i++) {
+		if (job->wire[i].outcome.too_many)
+			continue;
+		struct smtp_client_recipient wire = job->wire[at];
+		struct queue_target target = job->targets[at];
+		job->wire[at] = job->wire[i];
+		job->targets[at++] = job->targets[i];
+		job->wire[i] = wire;
+		job->targets[i] = target;
+	}
+	job->part_from = rc == 0 ? at : end;
+}
+
 static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
 	int rc = 0;
@@ -325,7 +343,7 @@ static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome 
 		rc = carry_part(d, job, outcome);
 		any |= rc == 0;
 		/* What broke here would do so for the others. */
-		job->part_from += job->part_count;
+		end_part(job, rc);
 		if (rc < 0 && (!d->client || !smtp_client_is_usable(d->client))) {
 			set_rest(job, outcome);
 			return rc;
@@ -362,7 +380,7 @@ int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice 
 			return no_room(&d, job, outcome);
 		rc = send_job(&d, job, outcome);
 		any |= rc == 0;
-		job->part_from += job->part_count;
+		end_part(job, rc);
 	}
 	if (rc == 0 && job->part_from < job->count)
 		return no_room(&d, job, outcome);
