@@ -76,6 +76,7 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	struct imap_store store;
 	struct imap_list list;
 	struct imap_append append;
+	struct imap_select select;
 	struct imap_set set;
 	struct slice string;
 	unsigned items;
@@ -88,8 +89,14 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 		c = at;
 	}
 	at = c;
-	if (imap_take_fetch(&at, arena, &fetch) && fetch.count == 0)
-		abort();
+	if (imap_take_fetch(&at, arena, &fetch)) {
+		if (fetch.count == 0)
+			abort();
+		(void)imap_take_fetch_modifiers(&at, &fetch);
+	}
+	at = c;
+	if (imap_take_select(&at, arena, &select))
+		check_set(arena, &select.known);
 	at = c;
 	(void)imap_take_store(&at, arena, &store);
 	at = c;

@@ -203,6 +203,7 @@ def test_capability_id_namespace_noop_logout(server):
     assert client.ok("ID NIL")
     assert client.ok("NAMESPACE") == [b'* NAMESPACE (("" "/")) NIL NIL']
     assert client.ok("NOOP") == []
+    assert client.ok("ENABLE CONDSTORE X-SOMETHING") == [b"* ENABLED CONDSTORE"]
     assert client.ok("ENABLE CONDSTORE X-SOMETHING") == [b"* ENABLED"]
     lines = client.command("LOGOUT")
     assert lines[0].startswith(b"* BYE") and b" OK " in lines[1]

@@ -12,8 +12,8 @@
  *     imap_command   the table: where a command may stand, who handles it, its answer
  *     imap_reply     everything that is sent
  *     imap_sync      telling a client what has changed
- *     imap_auth, _folder, _list, _select, _fetch, _store, _copy, _search, _append, _idle
- *                    the commands
+ *     imap_capability, _condstore, _auth, _folder, _list, _select, _fetch, _store, _copy, _search,
+ * _append, _idle the commands
  *
  * A session that has a mailbox selected holds a view of it (mailbox/mailbox_view.h), which it
  * shares with all that see the same. Between commands, and in IDLE, it holds no stack and no

@@ -1,65 +1,7 @@
-/* CAPABILITY, STARTTLS, LOGIN, AUTHENTICATE, and the small commands that need no mailbox. */
+/* STARTTLS, LOGIN, AUTHENTICATE. */
 #include "base/log.h"
 #include "imap/imap_input.h"
 #include "imap/imap_reply.h"
-
-/* --- what is offered ----------------------------------------------------------------- */
-
-#define CAPABILITIES_ALWAYS "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
-#define CAPABILITIES_USER                                                                          \
-	"NAMESPACE IDLE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS "     \
-	"STATUS=SIZE ESEARCH"
-
-static bool may_start_tls(const struct imap_session *s)
-{
-	return service_config(s->session.service)->tls && !conn_is_tls(s->session.conn);
-}
-
-static struct auth_client client_of(const struct imap_session *s)
-{
-	const struct config_listener *listener = service_config(s->session.service)->listener;
-	bool otherwise = imap_context(s)->config->imap.auth_without_tls;
-	return (struct auth_client){
-		.conn = s->session.conn,
-		.service = AUTH_IMAP,
-		.clear_allowed = config_auth_without_tls(listener, otherwise),
-	};
-}
-
-static bool may_login(const struct imap_session *s)
-{
-	return conn_is_tls(s->session.conn) || client_of(s).clear_allowed;
-}
-
-const char *imap_capabilities(struct imap_session *s, struct arena *arena)
-{
-	const struct imap_context *context = imap_context(s);
-	struct buf text = buf_make(2000);
-	buf_printf(&text, "%s", CAPABILITIES_ALWAYS);
-	if (s->state != IMAP_STRANGER) {
-		buf_printf(&text, " %s APPENDLIMIT=%llu", CAPABILITIES_USER,
-		           (unsigned long long)context->config->smtp.max_message_bytes);
-	} else {
-		struct auth_client client = client_of(s);
-		struct slice rest = slice_from_str(auth_mechanisms(context->auth, &client));
-		if (may_start_tls(s))
-			buf_append(&text, SLICE(" STARTTLS"));
-		if (!may_login(s))
-			buf_append(&text, SLICE(" LOGINDISABLED"));
-		while (rest.len > 0) {
-			struct slice name = slice_split(&rest, ' ');
-			buf_printf(&text, " AUTH=%.*s", SLICE_ARG(name));
-		}
-	}
-	const char *out = arena_str(arena, buf_slice(&text));
-	buf_free(&text);
-	return out;
-}
-
-void imap_capability(struct imap_command *c)
-{
-	imap_printf(c->s, "* CAPABILITY %s\r\n", imap_capabilities(c->s, c->arena));
-}
 
 /* --- STARTTLS ------------------------------------------------------------------------ */
 
@@ -68,7 +10,7 @@ void imap_starttls(struct imap_command *c)
 {
 	struct imap_session *s = c->s;
 	const char *why = NULL;
-	if (!may_start_tls(s)) {
+	if (!imap_may_start_tls(s)) {
 		imap_bad(c, "TLS is not to be had here, or there already.");
 		return;
 	}
@@ -148,11 +90,11 @@ void imap_login(struct imap_command *c)
 	}
 	if (!imap_at_end(c))
 		return;
-	if (!may_login(s)) {
+	if (!imap_may_login(s)) {
 		imap_no(c, "PRIVACYREQUIRED", "Please use TLS first.");
 		return;
 	}
-	struct auth_client client = client_of(s);
+	struct auth_client client = imap_auth_client(s);
 	enum auth_result result = auth_login(imap_context(s)->auth, c->arena, &client, name,
 	                                     password, &identity);
 	if (result == AUTH_OK)
@@ -202,7 +144,7 @@ void imap_authenticate(struct imap_command *c)
 		initial = cursor_rest(&c->args);
 	else if (!imap_at_end(c))
 		return;
-	struct auth_client client = client_of(s);
+	struct auth_client client = imap_auth_client(s);
 	enum auth_result result = auth_begin(context->auth, c->arena, &client, mechanism,
 	                                     has_initial ? &initial : NULL, &e, &challenge);
 	if (!exchange(c, e, &result, challenge))
@@ -212,36 +154,4 @@ void imap_authenticate(struct imap_command *c)
 	else
 		not_logged_in(c, result);
 	auth_end(e);
-}
-
-/* --- small commands ------------------------------------------------------------------ */
-
-void imap_noop(struct imap_command *c) { (void)c; }
-
-void imap_logout(struct imap_command *c) { imap_bye(c->s, "Good-bye."); }
-
-/* RFC 2971. What the client says is for nobody here. */
-void imap_id(struct imap_command *c)
-{
-	imap_write(c->s,
-	           SLICE("* ID (\"name\" \"Veredus\" \"version\" \"" VEREDUS_VERSION "\")\r\n"));
-}
-
-/* RFC 5161: extensions that change the protocol; so far there is none. */
-void imap_enable(struct imap_command *c)
-{
-	struct slice name;
-	unsigned count = 0;
-	while (imap_take_space(&c->args) && imap_take_atom(&c->args, &name))
-		count++;
-	if (count == 0)
-		imap_bad(c, "ENABLE needs the name of an extension.");
-	else if (imap_at_end(c))
-		imap_write(c->s, SLICE("* ENABLED\r\n"));
-}
-
-/* RFC 2342: mailboxes of one's own, and nobody else's. */
-void imap_namespace(struct imap_command *c)
-{
-	imap_write(c->s, SLICE("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
 }

@@ -87,6 +87,8 @@ static void copy(struct imap_command *c, bool move)
 		imap_write(c->s, SLICE("] Moved.\r\n"));
 		code = NULL;
 	}
+	if (move)
+		code = imap_mod_seq_code(c);
 	imap_ok(c, code, "Done.");
 }
 

@@ -44,6 +44,7 @@ static void fetch_plan(struct fetch *f)
 			f->has_flags = true;
 			continue;
 		case FETCH_UID:
+		case FETCH_MODSEQ:
 			continue;
 		case FETCH_ENVELOPE:
 			f->what |= READ_ENVELOPE;
@@ -64,10 +65,10 @@ static void fetch_plan(struct fetch *f)
 	}
 }
 
-static bool asks_for_uid(const struct imap_fetch *request)
+static bool asks_for(const struct imap_fetch *request, enum imap_fetch_kind kind)
 {
 	for (size_t i = 0; i < request->count; i++) {
-		if (request->items[i].kind == FETCH_UID)
+		if (request->items[i].kind == kind)
 			return true;
 	}
 	return false;
@@ -143,6 +144,9 @@ static void write_item(struct fetch *f, const struct imap_fetch_item *item,
 	case FETCH_UID:
 		imap_write_number(s, SLICE("UID "), e->item.uid);
 		break;
+	case FETCH_MODSEQ:
+		imap_write_mod_seq(s, &e->item);
+		break;
 	case FETCH_INTERNALDATE:
 		write_date(s, e->row.internal_ms);
 		break;
@@ -183,7 +187,8 @@ static void write_items(struct fetch *f, struct fetch_entry *e, struct slice byt
 		if (f->scratch)
 			arena_reset(f->scratch);
 	}
-	if (becomes_seen && !f->has_flags) {
+	/* With CONDSTORE the MODSEQ that it gets is told, too: after the commit. */
+	if (becomes_seen && !f->has_flags && !(s->enabled & ENABLED_CONDSTORE)) {
 		imap_write(s, SLICE(" FLAGS "));
 		imap_write_flags(s, &e->item);
 	}
@@ -245,12 +250,22 @@ static int batch_rows(struct db *db, void *arg)
 	                            batch_row, b);
 }
 
+/* The next message that is asked for. */
+static bool fetch_next(const struct fetch *f, struct mailbox_set_walk *walk,
+                       struct mailbox_item *out)
+{
+	while (mailbox_view_next_of(f->s->selected->view, walk, out)) {
+		if (!f->request->has_changed_since || out->mod_seq > f->request->changed_since)
+			return true;
+	}
+	return false;
+}
+
 static void batch_fill(struct batch *b, struct mailbox_set_walk *walk)
 {
-	const struct mailbox_view *view = b->f->s->selected->view;
 	for (b->count = 0; b->count < IMAP_FETCH_BATCH; b->count++) {
 		struct fetch_entry *e = &b->entries[b->count];
-		if (!mailbox_view_next_of(view, walk, &e->item))
+		if (!fetch_next(b->f, walk, &e->item))
 			return;
 		e->after = *walk;
 		e->found = false;
@@ -298,7 +313,7 @@ static void fetch_from_view(struct fetch *f)
 {
 	struct mailbox_set_walk walk = { .uids = &f->uids };
 	struct fetch_entry e = { .found = true };
-	while (mailbox_view_next_of(f->s->selected->view, &walk, &e.item) && !f->s->write_error) {
+	while (fetch_next(f, &walk, &e.item) && !f->s->write_error) {
 		write_items(f, &e, SLICE_EMPTY);
 		if (++f->told % IMAP_SLICE_MESSAGES == 0) {
 			imap_extend(f->s);
@@ -332,31 +347,72 @@ static int keep_seen(struct fetch *f)
 	if (rc < 0)
 		return rc;
 	mailboxes_changed(context->mailboxes, step.mailbox_id);
-	(void)imap_sync(f->s, f->c->hold_expunges, &expected);
+	bool tell = f->s->enabled & ENABLED_CONDSTORE;
+	(void)imap_sync(f->s, f->c->hold_expunges, tell ? NULL : &expected);
 	return 0;
 }
 
 /* --- the command --------------------------------------------------------------------- */
 
-/* fetch = "FETCH" SP sequence-set SP (macro / fetch-att / "(" fetch-att *(SP fetch-att) ")") */
+/* fetch = "FETCH" SP sequence-set SP (macro / fetch-att / "(" fetch-att *(SP fetch-att) ")")
+ *         [SP "(" fetch-modifier *(SP fetch-modifier) ")"] */
 static bool take_arguments(struct imap_command *c, struct imap_set *set, struct imap_fetch *request)
 {
 	if (!imap_take_space(&c->args) || !imap_take_set(&c->args, c->arena, set) ||
-	    !imap_take_space(&c->args) || !imap_take_fetch(&c->args, c->arena, request)) {
+	    !imap_take_space(&c->args) || !imap_take_fetch(&c->args, c->arena, request) ||
+	    !imap_take_fetch_modifiers(&c->args, request)) {
 		imap_bad(c, "FETCH needs messages and what is wanted of them.");
+		return false;
+	}
+	/* RFC 7162 section 3.2.6 */
+	if (request->vanished &&
+	    (!c->by_uid || !request->has_changed_since || !(c->s->enabled & ENABLED_QRESYNC))) {
+		imap_bad(c, "VANISHED is for UID FETCH with CHANGEDSINCE, with QRESYNC enabled.");
 		return false;
 	}
 	return imap_at_end(c);
 }
 
-/* UID FETCH answers with UIDs, asked for or not. */
-static void add_uid_item(struct arena *arena, struct imap_fetch *request)
+/* What is answered, asked for or not: the UID by UID FETCH, the MODSEQ by CHANGEDSINCE, and beside
+ * flags with CONDSTORE. */
+static void add_items(struct imap_command *c, struct imap_fetch *request)
 {
-	struct imap_fetch_item *items = arena_alloc(arena, (request->count + 1) * sizeof(*items));
-	items[0] = (struct imap_fetch_item){ .kind = FETCH_UID };
-	memcpy(items + 1, request->items, request->count * sizeof(*items));
+	struct imap_fetch_item *items = arena_alloc(c->arena,
+	                                            (request->count + 2) * sizeof(*items));
+	bool mod_seq = asks_for(request, FETCH_MODSEQ);
+	size_t count = 0;
+	if (mod_seq || request->has_changed_since)
+		imap_enable_condstore(c->s);
+	if (c->by_uid && !asks_for(request, FETCH_UID))
+		items[count++] = (struct imap_fetch_item){ .kind = FETCH_UID };
+	memcpy(items + count, request->items, request->count * sizeof(*items));
+	count += request->count;
+	if (!mod_seq && (request->has_changed_since ||
+	                 (asks_for(request, FETCH_FLAGS) && (c->s->enabled & ENABLED_CONDSTORE))))
+		items[count++] = (struct imap_fetch_item){ .kind = FETCH_MODSEQ };
 	request->items = items;
-	request->count++;
+	request->count = count;
+}
+
+static int fetch_vanished(struct fetch *f)
+{
+	struct uid_set gone;
+	int rc = imap_find_vanished(f->c, &f->uids, f->request->changed_since, &gone);
+	if (rc == 0)
+		imap_tell_vanished(f->s, &gone, true);
+	return rc;
+}
+
+static int fetch_all(struct fetch *f)
+{
+	int rc = f->request->vanished ? fetch_vanished(f) : 0;
+	if (rc < 0)
+		return rc;
+	if (f->needs_rows)
+		rc = fetch_rows(f);
+	else
+		fetch_from_view(f);
+	return rc == 0 ? keep_seen(f) : rc;
 }
 
 void imap_fetch(struct imap_command *c)
@@ -364,19 +420,12 @@ void imap_fetch(struct imap_command *c)
 	struct imap_fetch request;
 	struct imap_set set;
 	struct fetch f = { .c = c, .s = c->s, .request = &request };
-	int rc = 0;
 
 	if (!take_arguments(c, &set, &request) || !imap_resolve(c, &set, &f.uids))
 		return;
-	if (c->by_uid && !asks_for_uid(&request))
-		add_uid_item(c->arena, &request);
+	add_items(c, &request);
 	fetch_plan(&f);
-	if (f.needs_rows)
-		rc = fetch_rows(&f);
-	else
-		fetch_from_view(&f);
-	if (rc == 0)
-		rc = keep_seen(&f);
+	int rc = fetch_all(&f);
 	if (rc < 0)
 		imap_failed(c, rc);
 	else if (f.unreadable)

@@ -271,6 +271,8 @@ enum imap_verdict imap_match(const struct imap_search_key *key, const struct ima
 	case SEARCH_FLAG:
 	case SEARCH_KEYWORD:
 		return verdict(((m->item->flags & key->flag) != 0) == key->has);
+	case SEARCH_MODSEQ:
+		return verdict(m->item->mod_seq >= key->mod_seq);
 	case SEARCH_RECENT:
 		return verdict((m->item->uid >= m->recent_uid) == key->has);
 	case SEARCH_HEADER:

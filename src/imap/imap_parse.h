@@ -28,6 +28,7 @@ enum imap_fetch_kind {
 	FETCH_BODY, /* BODYSTRUCTURE without extension data */
 	FETCH_BODYSTRUCTURE,
 	FETCH_SECTION, /* BODY[...], and RFC822 and its kin */
+	FETCH_MODSEQ,  /* RFC 7162 */
 };
 
 struct imap_fetch_item {
@@ -43,20 +44,44 @@ struct imap_fetch_item {
 struct imap_fetch {
 	struct imap_fetch_item *items;
 	size_t count;
+	bool has_changed_since; /* RFC 7162 section 3.1.4 */
+	uint64_t changed_since;
+	bool vanished;
 };
 
 /* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
 bool imap_take_fetch(struct cursor *c, struct arena *arena, struct imap_fetch *out);
+/* [SP "(" fetch-modifier *(SP fetch-modifier) ")"] (RFC 4466), into the same struct. */
+bool imap_take_fetch_modifiers(struct cursor *c, struct imap_fetch *out);
 
 /* --- STORE --------------------------------------------------------------------------- */
 
 struct imap_store {
+	bool has_unchanged_since; /* RFC 7162 section 3.1.3 */
+	uint64_t unchanged_since;
 	enum flag_change how;
 	bool silent;
 	struct imap_flags flags;
 };
-/* store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag))) */
+/* ["(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" SP] store-att-flags
+ * store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag))) */
 bool imap_take_store(struct cursor *c, struct arena *arena, struct imap_store *out);
+
+/* --- SELECT -------------------------------------------------------------------------- */
+
+struct imap_select {
+	bool condstore;
+	bool qresync; /* RFC 7162 section 3.2.5, with what follows */
+	uint32_t uid_validity;
+	uint64_t mod_seq;
+	bool has_known;
+	struct imap_set known; /* UIDs that the client has */
+	struct imap_set match_seqs, match_uids;
+};
+/* [SP "(" select-param *(SP select-param) ")"] */
+bool imap_take_select(struct cursor *c, struct arena *arena, struct imap_select *out);
+/* mod-sequence-valzer: 63 bits. */
+bool imap_take_mod_seq(struct cursor *c, uint64_t *out);
 
 /* --- SEARCH -------------------------------------------------------------------------- */
 
@@ -85,6 +110,7 @@ enum imap_search_kind {
 	SEARCH_HEADER, /* field, text */
 	SEARCH_BODY,   /* text */
 	SEARCH_TEXT,   /* text */
+	SEARCH_MODSEQ, /* mod_seq (RFC 7162) */
 };
 
 struct imap_search_key {
@@ -92,6 +118,7 @@ struct imap_search_key {
 	bool has;
 	uint64_t flag;
 	uint32_t number;
+	uint64_t mod_seq;
 	int64_t day; /* days since 1970-01-01 */
 	struct imap_set set;
 	struct uid_set resolved;              /* filled in before the search is run */
@@ -108,6 +135,7 @@ enum imap_search_return {
 
 struct imap_search {
 	bool extended; /* RETURN (...) was given: answer ESEARCH (RFC 4731) */
+	bool mod_seq;  /* MODSEQ is among the keys: the answer tells the greatest */
 	unsigned returns;
 	struct slice charset; /* empty: not given */
 	struct imap_search_key *root;
@@ -125,6 +153,7 @@ enum imap_status_item {
 	STATUS_UNSEEN = 16,
 	STATUS_SIZE = 32,
 	STATUS_DELETED = 64,
+	STATUS_HIGHESTMODSEQ = 128,
 };
 /* "(" status-att *(SP status-att) ")" */
 bool imap_take_status_items(struct cursor *c, unsigned *items_out);

@@ -168,6 +168,7 @@ static const struct fetch_word fetch_words[] = {
 	{ WORD("INTERNALDATE"), { .kind = FETCH_INTERNALDATE } },
 	{ WORD("RFC822.SIZE"), { .kind = FETCH_SIZE } },
 	{ WORD("ENVELOPE"), { .kind = FETCH_ENVELOPE } },
+	{ WORD("MODSEQ"), { .kind = FETCH_MODSEQ } },
 	{ WORD("BODYSTRUCTURE"), { .kind = FETCH_BODYSTRUCTURE } },
 	SECTION_ITEM("RFC822", SECTION_ALL, false),
 	SECTION_ITEM("RFC822.HEADER", SECTION_HEADER, true),
@@ -228,10 +229,50 @@ bool imap_take_fetch(struct cursor *c, struct arena *arena, struct imap_fetch *o
 	return true;
 }
 
+/* "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" */
+static bool take_fetch_modifier(struct cursor *c, struct imap_fetch *fetch)
+{
+	if (imap_take_word(c, SLICE("CHANGEDSINCE"))) {
+		fetch->has_changed_since = true;
+		return imap_take_space(c) && imap_take_mod_seq(c, &fetch->changed_since);
+	}
+	if (imap_take_word(c, SLICE("VANISHED"))) {
+		fetch->vanished = true;
+		return true;
+	}
+	return false;
+}
+
+bool imap_take_fetch_modifiers(struct cursor *c, struct imap_fetch *out)
+{
+	if (!imap_take_space(c))
+		return true;
+	if (!take_byte(c, '('))
+		return false;
+	do {
+		if (!take_fetch_modifier(c, out))
+			return false;
+	} while (imap_take_space(c));
+	return take_byte(c, ')');
+}
+
 /* --- STORE --------------------------------------------------------------------------- */
+
+static bool take_unchanged_since(struct cursor *c, struct imap_store *out)
+{
+	if (!take_byte(c, '('))
+		return true;
+	out->has_unchanged_since = true;
+	return imap_take_word(c, SLICE("UNCHANGEDSINCE")) && imap_take_space(c) &&
+	       imap_take_mod_seq(c, &out->unchanged_since) && take_byte(c, ')') &&
+	       imap_take_space(c);
+}
 
 bool imap_take_store(struct cursor *c, struct arena *arena, struct imap_store *out)
 {
+	*out = (struct imap_store){ .silent = false };
+	if (!take_unchanged_since(c, out))
+		return false;
 	out->how = take_byte(c, '+') ? FLAGS_ADD : take_byte(c, '-') ? FLAGS_REMOVE : FLAGS_SET;
 	out->silent = imap_take_word(c, SLICE("FLAGS.SILENT"));
 	if (!out->silent && !imap_take_word(c, SLICE("FLAGS")))

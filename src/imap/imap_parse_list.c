@@ -30,7 +30,7 @@ bool imap_take_status_items(struct cursor *c, unsigned *items_out)
 		WORD("MESSAGES", STATUS_MESSAGES), WORD("RECENT", STATUS_RECENT),
 		WORD("UIDNEXT", STATUS_UIDNEXT),   WORD("UIDVALIDITY", STATUS_UIDVALIDITY),
 		WORD("UNSEEN", STATUS_UNSEEN),     WORD("SIZE", STATUS_SIZE),
-		WORD("DELETED", STATUS_DELETED),
+		WORD("DELETED", STATUS_DELETED),   WORD("HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ),
 	};
 	unsigned items = 0, item;
 	if (!take_byte(c, '('))

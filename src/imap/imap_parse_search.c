@@ -3,6 +3,7 @@
 
 struct search_parser {
 	struct arena *arena;
+	struct imap_search *search;
 	unsigned keys;
 	unsigned depth;
 };
@@ -52,6 +53,7 @@ enum search_argument {
 	ARGUMENT_SET,
 	ARGUMENT_KEY,
 	ARGUMENT_TWO_KEYS,
+	ARGUMENT_MODSEQ,
 };
 
 struct search_word {
@@ -85,6 +87,7 @@ static const struct search_word search_words[] = {
 	KEY("HEADER", SEARCH_HEADER, ARGUMENT_FIELD),
 	KEY("KEYWORD", SEARCH_KEYWORD, ARGUMENT_KEYWORD),
 	KEY("LARGER", SEARCH_LARGER, ARGUMENT_NUMBER),
+	KEY("MODSEQ", SEARCH_MODSEQ, ARGUMENT_MODSEQ),
 	KEY("NOT", SEARCH_NOT, ARGUMENT_KEY),
 	KEY("ON", SEARCH_ON, ARGUMENT_DAY),
 	KEY("OR", SEARCH_OR, ARGUMENT_TWO_KEYS),
@@ -119,6 +122,21 @@ static struct imap_search_key *key_new(struct search_parser *p)
 	return both;
 }
 
+/* [SP entry-name SP entry-type-req] SP mod-sequence-valzer (RFC 7162 section 3.1.5). All flags
+ * of a message have one MODSEQ, so which of them is meant makes no difference. */
+static bool take_mod_seq_argument(struct cursor *c, struct search_parser *p, uint64_t *out)
+{
+	struct slice entry, type;
+	p->search->mod_seq = true;
+	if (!imap_take_space(c))
+		return false;
+	if (cursor_peek(c) == '"' &&
+	    (!imap_take_string(c, p->arena, &entry) || !imap_take_space(c) ||
+	     !imap_take_atom(c, &type) || !imap_take_space(c)))
+		return false;
+	return imap_take_mod_seq(c, out);
+}
+
 static bool take_argument(struct cursor *c, struct search_parser *p, enum search_argument what,
                           struct imap_search_key *key)
 {
@@ -143,6 +161,8 @@ static bool take_argument(struct cursor *c, struct search_parser *p, enum search
 	case ARGUMENT_TWO_KEYS:
 		return imap_take_space(c) && take_key(c, p, &key->first) && imap_take_space(c) &&
 		       take_key(c, p, &key->first->next);
+	case ARGUMENT_MODSEQ:
+		return take_mod_seq_argument(c, p, &key->mod_seq);
 	}
 	return false;
 }
@@ -234,7 +254,7 @@ static bool take_returns(struct cursor *c, struct imap_search *search)
 
 bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out)
 {
-	struct search_parser p = { .arena = arena };
+	struct search_parser p = { .arena = arena, .search = out };
 	*out = (struct imap_search){ .charset = SLICE_EMPTY };
 	if (!take_returns(c, out))
 		return false;

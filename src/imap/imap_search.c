@@ -187,6 +187,36 @@ static int search_all(struct search *f)
 
 /* --- answering ----------------------------------------------------------------------- */
 
+/* The greatest MODSEQ of what the answer names (RFC 7162 section 3.1.5): of all that was found, or
+ * of the first or last if only these are told. */
+static uint64_t greatest_mod_seq(struct search *f, const struct uid_set *numbers)
+{
+	const struct mailbox_view *view = f->s->selected->view;
+	struct uid_set uids = f->c->by_uid ? *numbers
+	                                   : mailbox_view_uids(view, f->c->arena, numbers);
+	struct mailbox_set_walk walk = { .uids = &uids };
+	struct mailbox_item item;
+	uint64_t greatest = 0;
+	while (mailbox_view_next_of(view, &walk, &item))
+		greatest = item.mod_seq > greatest ? item.mod_seq : greatest;
+	return greatest;
+}
+
+static uint64_t told_mod_seq(struct search *f)
+{
+	const struct uid_set *n = &f->numbers;
+	unsigned returns = f->request.returns;
+	struct uid_set ends = { 0 };
+	if (!f->request.extended || (returns & (RETURN_ALL | RETURN_COUNT)))
+		return greatest_mod_seq(f, n);
+	if (returns & RETURN_MIN)
+		uid_set_add(f->c->arena, &ends, n->ranges[0].first, n->ranges[0].first);
+	if (returns & RETURN_MAX)
+		uid_set_add(f->c->arena, &ends, n->ranges[n->count - 1].last,
+		            n->ranges[n->count - 1].last);
+	return greatest_mod_seq(f, &ends);
+}
+
 static void answer_search(struct search *f)
 {
 	imap_write(f->s, SLICE("* SEARCH"));
@@ -195,6 +225,8 @@ static void answer_search(struct search *f)
 		for (uint64_t n = r.first; n <= r.last && !f->s->write_error; n++)
 			imap_write_number(f->s, SLICE(" "), n);
 	}
+	if (f->request.mod_seq && f->numbers.count)
+		imap_printf(f->s, " (MODSEQ %llu)", (unsigned long long)told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
 }
 
@@ -218,6 +250,8 @@ static void answer_esearch(struct search *f)
 		imap_write(f->s, SLICE(" ALL "));
 		imap_write(f->s, buf_slice(&all));
 	}
+	if (f->request.mod_seq && n->count)
+		imap_write_number(f->s, SLICE(" MODSEQ "), told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
 	buf_free(&all);
 }
@@ -241,6 +275,8 @@ void imap_search(struct imap_command *c)
 		imap_no(c, "BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.");
 		return;
 	}
+	if (f.request.mod_seq)
+		imap_enable_condstore(c->s);
 	prepare(&f, f.request.root);
 	f.arena = arena_new();
 	f.scratch = arena_new();

@@ -58,19 +58,47 @@ static void tell_selected(struct imap_session *s)
 		imap_printf(s, "* OK [UNSEEN %u] First unseen message.\r\n", unseen);
 	imap_printf(s, "* OK [UIDVALIDITY %u] UIDs are valid.\r\n", view->uid_validity);
 	imap_printf(s, "* OK [UIDNEXT %u] Next UID.\r\n", view->uid_next);
+	imap_printf(s, "* OK [HIGHESTMODSEQ %llu] The latest change.\r\n",
+	            (unsigned long long)view->mod_seq);
+}
+
+/* select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"] */
+static bool take_select(struct imap_command *c, struct slice *name, struct imap_select *select)
+{
+	if (!imap_take_mailbox(c, name))
+		return false;
+	if (!imap_take_select(&c->args, c->arena, select)) {
+		imap_bad(c, "These parameters are not known.");
+		return false;
+	}
+	if (select->qresync && !(c->s->enabled & ENABLED_QRESYNC)) {
+		imap_bad(c, "QRESYNC must be enabled first.");
+		return false;
+	}
+	return imap_at_end(c);
+}
+
+/* RFC 3501 section 6.3.1: also a SELECT that fails leaves the mailbox selected before. RFC 7162
+ * section 3.2.11: what is told from here on is of the other. */
+static void leave_mailbox(struct imap_session *s)
+{
+	if (!s->selected)
+		return;
+	imap_deselect(s);
+	imap_write(s, SLICE("* OK [CLOSED] The mailbox that was selected is left.\r\n"));
 }
 
 static void open_mailbox(struct imap_command *c, bool read_only)
 {
 	struct imap_session *s = c->s;
+	struct imap_select select;
 	struct mailbox_info info;
 	struct mailbox_view *view;
 	struct slice name;
 
-	if (!imap_take_mailbox(c, &name) || !imap_at_end(c))
+	if (!take_select(c, &name, &select))
 		return;
-	/* RFC 3501 section 6.3.1: also a SELECT that fails leaves the mailbox selected before. */
-	imap_deselect(s);
+	leave_mailbox(s);
 	if (!imap_find_mailbox(c, name, "NONEXISTENT", &info))
 		return;
 	int rc = mailbox_view_get(imap_context(s)->mailboxes, info.id, &view);
@@ -84,7 +112,15 @@ static void open_mailbox(struct imap_command *c, bool read_only)
 	s->selected->read_only = read_only;
 	s->state = IMAP_SELECTED;
 	imap_claim_recent(s);
+	if (select.condstore || select.qresync)
+		imap_enable_condstore(s);
 	tell_selected(s);
+	rc = select.qresync ? imap_resync(c, &select) : 0;
+	if (rc < 0) {
+		imap_deselect(s);
+		imap_failed(c, rc);
+		return;
+	}
 	imap_ok(c, read_only ? "READ-ONLY" : "READ-WRITE", "Selected.");
 }
 
@@ -135,6 +171,8 @@ void imap_expunge(struct imap_command *c)
 	int rc = expunge(c->s, &uids);
 	if (rc < 0)
 		imap_failed(c, rc);
+	else
+		imap_ok(c, imap_mod_seq_code(c), "Done.");
 }
 
 /* RFC 3501 section 6.4.2: expunges without telling. */
@@ -187,6 +225,10 @@ int imap_write_status(struct imap_session *s, struct arena *arena, const struct 
 		write_count(s, &first, "SIZE", info->size_bytes);
 	if (items & STATUS_DELETED)
 		write_count(s, &first, "DELETED", info->deleted_count);
+	if (items & STATUS_HIGHESTMODSEQ) {
+		imap_enable_condstore(s);
+		write_count(s, &first, "HIGHESTMODSEQ", info->mod_seq);
+	}
 	imap_write(s, SLICE(")\r\n"));
 	return 0;
 }

@@ -24,6 +24,12 @@ enum imap_state {
 	IMAP_SELECTED = 4,
 };
 
+/* What the client has said it understands: by ENABLE, or by using it. */
+enum imap_enabled {
+	ENABLED_CONDSTORE = 1, /* RFC 7162 */
+	ENABLED_QRESYNC = 2,
+};
+
 /* From SELECT to CLOSE; made by malloc(). */
 struct imap_selected {
 	struct mailbox_view *view; /* what the client has been told */
@@ -34,6 +40,7 @@ struct imap_selected {
 struct imap_session {
 	struct session session;
 	enum imap_state state;
+	unsigned enabled; /* enum imap_enabled */
 	int64_t account_id;
 	const char *address;            /* of the account; in the session's arena */
 	struct imap_selected *selected; /* NULL: none */
@@ -93,6 +100,9 @@ void imap_failed(struct imap_command *c, int error);
 void imap_command_run(struct imap_command *c);
 /* Untagged or in a tagged code: what is offered now. */
 const char *imap_capabilities(struct imap_session *s, struct arena *arena);
+bool imap_may_start_tls(const struct imap_session *s);
+bool imap_may_login(const struct imap_session *s);
+struct auth_client imap_auth_client(const struct imap_session *s);
 
 /* --- parsing helpers of handlers ----------------------------------------------------- */
 
@@ -122,10 +132,14 @@ void imap_claim_recent(struct imap_session *s);
 void imap_deselect(struct imap_session *s);
 /* "(\Seen \Recent red)" */
 void imap_write_flags(struct imap_session *s, const struct mailbox_item *item);
-/* "* 3 FETCH (UID 7 FLAGS (\Seen))" */
+/* "MODSEQ (12)" */
+void imap_write_mod_seq(struct imap_session *s, const struct mailbox_item *item);
+/* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))", the last with CONDSTORE. */
 void imap_tell_flags(struct imap_session *s, const struct mailbox_item *item, bool with_uid);
 /* "* FLAGS" and "* OK [PERMANENTFLAGS" of the selected mailbox. */
 void imap_write_flag_names(struct imap_session *s);
+/* "* VANISHED 3:5,8", in lines that are not too long. */
+void imap_tell_vanished(struct imap_session *s, const struct uid_set *uids, bool earlier);
 /* \Recent messages in a view. */
 uint32_t imap_recent_count(const struct mailbox_view *view, uint32_t recent_uid);
 
@@ -138,6 +152,18 @@ int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *f
 /* "* STATUS name (MESSAGES 3 ...)" */
 int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
                       unsigned items);
+
+/* --- CONDSTORE and QRESYNC: imap_condstore.c ------------------------------------------ */
+
+void imap_enable_condstore(struct imap_session *s);
+/* "[HIGHESTMODSEQ 715]" as a code of the tagged answer, with CONDSTORE; else NULL. */
+const char *imap_mod_seq_code(struct imap_command *c);
+/* Of the UIDs that the client knows, those that went after a MODSEQ: perhaps more than that, but
+ * none that is there. Into the command's arena. */
+int imap_find_vanished(struct imap_command *c, const struct uid_set *known, uint64_t mod_seq,
+                       struct uid_set *out);
+/* What changed since the client was here last, told behind SELECT's answers. */
+int imap_resync(struct imap_command *c, const struct imap_select *select);
 
 /* --- the commands -------------------------------------------------------------------- */
 

@@ -3,6 +3,8 @@
 
 #include "imap/imap_reply.h"
 
+enum { MODIFIED_BYTES_MAX = 1 << 20 };
+
 int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *flags,
                    uint64_t *bits_out)
 {
@@ -19,25 +21,42 @@ int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *f
 }
 
 struct store_step {
+	struct arena *arena;
 	int64_t mailbox_id;
 	const struct uid_set *uids;
 	const struct imap_store *request;
 	uint64_t flags;
-	uint64_t changed;
+	struct uid_set newer; /* left alone, as they were changed since */
 };
 
 static int store_step(struct db *db, void *arg)
 {
 	struct store_step *step = arg;
-	int rc = imap_flag_bits(db, step->mailbox_id, &step->request->flags, &step->flags);
+	const struct imap_store *r = step->request;
+	int rc = imap_flag_bits(db, step->mailbox_id, &r->flags, &step->flags);
 	if (rc != 0)
 		return rc;
-	return mailbox_change_flags(db, step->mailbox_id, step->uids, step->request->how,
-	                            step->flags, &step->changed);
+	if (r->has_unchanged_since)
+		return mailbox_change_flags_since(db, step->arena, step->mailbox_id, step->uids,
+		                                  r->unchanged_since, r->how, step->flags,
+		                                  &step->newer);
+	return mailbox_change_flags(db, step->mailbox_id, step->uids, r->how, step->flags, NULL);
 }
 
-/* The flags of each message, changed or not. */
-static void tell_flags(struct imap_command *c, const struct uid_set *uids)
+/* "* 3 FETCH (UID 7 MODSEQ (12))" */
+static void tell_mod_seq(struct imap_command *c, const struct mailbox_item *item)
+{
+	imap_write_number(c->s, SLICE("* "), item->seq);
+	imap_write(c->s, SLICE(" FETCH ("));
+	if (c->by_uid)
+		imap_write_number(c->s, SLICE("UID "), item->uid);
+	imap_write(c->s, c->by_uid ? SLICE(" ") : SLICE_EMPTY);
+	imap_write_mod_seq(c->s, item);
+	imap_write(c->s, SLICE(")\r\n"));
+}
+
+/* The flags of each message, changed or not; if they are not wanted the MODSEQ alone. */
+static void tell_stored(struct imap_command *c, const struct uid_set *uids, bool silent)
 {
 	struct imap_session *s = c->s;
 	struct mailbox_set_walk walk = { .uids = uids };
@@ -45,7 +64,10 @@ static void tell_flags(struct imap_command *c, const struct uid_set *uids)
 	unsigned told = 0;
 
 	while (mailbox_view_next_of(s->selected->view, &walk, &item) && !s->write_error) {
-		imap_tell_flags(s, &item, c->by_uid);
+		if (silent)
+			tell_mod_seq(c, &item);
+		else
+			imap_tell_flags(s, &item, c->by_uid);
 		if (++told % IMAP_SLICE_MESSAGES == 0) {
 			imap_extend(s);
 			fiber_yield();
@@ -53,7 +75,7 @@ static void tell_flags(struct imap_command *c, const struct uid_set *uids)
 	}
 }
 
-/* store = "STORE" SP sequence-set SP store-att-flags */
+/* store = "STORE" SP sequence-set [SP store-modifiers] SP store-att-flags */
 static bool take_arguments(struct imap_command *c, struct imap_store *request, struct uid_set *uids)
 {
 	struct imap_set set;
@@ -65,6 +87,27 @@ static bool take_arguments(struct imap_command *c, struct imap_store *request, s
 	return imap_at_end(c) && imap_resolve(c, &set, uids);
 }
 
+/* "[MODIFIED 7,9]": which messages were left alone, in the numbers of the command. */
+static const char *modified_code(struct imap_command *c, const struct uid_set *newer)
+{
+	const struct mailbox_view *view = c->s->selected->view;
+	struct mailbox_set_walk walk = { .uids = newer };
+	struct mailbox_item item;
+	struct uid_set numbers = { 0 };
+	struct buf text = buf_make(MODIFIED_BYTES_MAX);
+	const char *code = NULL;
+
+	if (newer->count == 0)
+		return NULL;
+	while (!c->by_uid && mailbox_view_next_of(view, &walk, &item))
+		uid_set_add(c->arena, &numbers, item.seq, item.seq);
+	buf_append(&text, SLICE("MODIFIED "));
+	if (uid_set_write(c->by_uid ? newer : &numbers, &text) == 0)
+		code = arena_str(c->arena, buf_slice(&text));
+	buf_free(&text);
+	return code;
+}
+
 void imap_store(struct imap_command *c)
 {
 	const struct imap_context *context = imap_context(c->s);
@@ -73,7 +116,10 @@ void imap_store(struct imap_command *c)
 
 	if (!take_arguments(c, &request, &uids))
 		return;
-	struct store_step step = { .mailbox_id = c->s->selected->view->mailbox_id,
+	if (request.has_unchanged_since)
+		imap_enable_condstore(c->s);
+	struct store_step step = { .arena = c->arena,
+		                   .mailbox_id = c->s->selected->view->mailbox_id,
 		                   .uids = &uids,
 		                   .request = &request };
 	int rc = store_commit(context->store, NULL, 0, store_step, &step);
@@ -82,8 +128,11 @@ void imap_store(struct imap_command *c)
 		return;
 	}
 	mailboxes_changed(context->mailboxes, step.mailbox_id);
+	const char *code = modified_code(c, &step.newer);
+	uids = uid_set_without(c->arena, &uids, &step.newer);
 	struct imap_expected expected = { &uids, request.how, step.flags };
 	(void)imap_sync(c->s, c->hold_expunges, &expected);
-	if (!request.silent)
-		tell_flags(c, &uids);
+	if (!request.silent || (c->s->enabled & ENABLED_CONDSTORE))
+		tell_stored(c, &uids, request.silent);
+	imap_ok(c, code, step.newer.count ? "Some were changed since." : "Done.");
 }

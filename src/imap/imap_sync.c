@@ -8,6 +8,9 @@
 /* Room for all system flags and every keyword at its longest. */
 enum { FLAGS_TEXT_MAX = 128 + MAILBOX_KEYWORD_MAX * (MAILBOX_KEYWORD_LENGTH + 1) };
 
+/* Ranges in a line of VANISHED, and bytes of one. */
+enum { VANISHED_RANGES = 300, VANISHED_RANGE_BYTES = 22 };
+
 struct flag_text {
 	char bytes[FLAGS_TEXT_MAX];
 	size_t len;
@@ -59,6 +62,12 @@ void imap_write_flags(struct imap_session *s, const struct mailbox_item *item)
 	imap_write(s, slice_of(t.bytes, t.len));
 }
 
+void imap_write_mod_seq(struct imap_session *s, const struct mailbox_item *item)
+{
+	imap_write_number(s, SLICE("MODSEQ ("), item->mod_seq);
+	imap_write(s, SLICE(")"));
+}
+
 void imap_tell_flags(struct imap_session *s, const struct mailbox_item *item, bool with_uid)
 {
 	imap_write_number(s, SLICE("* "), item->seq);
@@ -69,6 +78,10 @@ void imap_tell_flags(struct imap_session *s, const struct mailbox_item *item, bo
 	}
 	imap_write(s, SLICE("FLAGS "));
 	imap_write_flags(s, item);
+	if (s->enabled & ENABLED_CONDSTORE) {
+		imap_write(s, SLICE(" "));
+		imap_write_mod_seq(s, item);
+	}
 	imap_write(s, SLICE(")\r\n"));
 }
 
@@ -103,6 +116,8 @@ uint32_t imap_recent_count(const struct mailbox_view *view, uint32_t recent_uid)
 struct sync {
 	struct imap_session *s;
 	const struct imap_expected *expected;
+	struct arena *arena;     /* of vanished; with QRESYNC */
+	struct uid_set vanished; /* from the last to the first */
 	unsigned told;
 };
 
@@ -119,14 +134,43 @@ static int sync_pace(struct sync *sync)
 static int tell_expunged(const struct mailbox_item *item, void *arg)
 {
 	struct sync *sync = arg;
-	imap_printf(sync->s, "* %u EXPUNGE\r\n", item->seq);
+	if (sync->arena) {
+		uid_set_add(sync->arena, &sync->vanished, item->uid, item->uid);
+		return 0;
+	}
+	imap_write_number(sync->s, SLICE("* "), item->seq);
+	imap_write(sync->s, SLICE(" EXPUNGE\r\n"));
 	return sync_pace(sync);
+}
+
+void imap_tell_vanished(struct imap_session *s, const struct uid_set *uids, bool earlier)
+{
+	for (size_t i = 0; i < uids->count; i += VANISHED_RANGES) {
+		struct buf text = buf_make(VANISHED_RANGES * VANISHED_RANGE_BYTES);
+		size_t left = uids->count - i;
+		struct uid_set some = { .ranges = uids->ranges + i,
+			                .count = left < VANISHED_RANGES ? left : VANISHED_RANGES };
+		(void)uid_set_write(&some, &text);
+		imap_write(s, earlier ? SLICE("* VANISHED (EARLIER) ") : SLICE("* VANISHED "));
+		imap_write(s, buf_slice(&text));
+		imap_write(s, SLICE("\r\n"));
+		buf_free(&text);
+	}
+}
+
+/* Before what is told with the numbers that are left. */
+static void end_expunged(struct sync *sync)
+{
+	uid_set_sort(&sync->vanished);
+	imap_tell_vanished(sync->s, &sync->vanished, false);
+	sync->vanished.count = 0;
 }
 
 static int tell_exists(uint32_t count, void *arg)
 {
 	struct sync *sync = arg;
 	struct imap_selected *selected = sync->s->selected;
+	end_expunged(sync);
 	imap_printf(sync->s, "* %u EXISTS\r\n* %u RECENT\r\n", count,
 	            imap_recent_count(selected->view, selected->recent_uid));
 	return sync->s->write_error;
@@ -151,6 +195,7 @@ static bool is_expected(const struct imap_expected *e, const struct mailbox_item
 static int tell_flags(const struct mailbox_item *item, uint64_t old_flags, void *arg)
 {
 	struct sync *sync = arg;
+	end_expunged(sync);
 	if (is_expected(sync->expected, item, old_flags))
 		return 0;
 	imap_tell_flags(sync->s, item, true);
@@ -165,11 +210,15 @@ static int sync_to(struct imap_session *s, struct mailbox_view *view,
 	struct mailbox_diff diff = { tell_expunged, tell_exists, tell_flags, &sync };
 	struct mailbox_view *old = s->selected->view;
 
+	if (s->enabled & ENABLED_QRESYNC)
+		sync.arena = arena_new();
 	s->selected->view = view;
 	/* A keyword must be known before a message is said to have it. */
 	if (old->keywords != view->keywords)
 		imap_write_flag_names(s);
 	int rc = mailbox_view_diff(old, view, &diff);
+	end_expunged(&sync);
+	arena_free(sync.arena);
 	mailbox_view_release(old);
 	return rc;
 }

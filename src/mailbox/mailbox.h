@@ -117,6 +117,11 @@ enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_SET };
 /* Of those UIDs that exist; *changed_out (NULL allowed) is how many were changed. */
 int mailbox_change_flags(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
                          enum flag_change how, uint64_t flags, uint64_t *changed_out);
+/* The same but for messages whose MODSEQ is greater than that; those, told in the arena, are left
+ * as they are (RFC 7162 section 3.1.3). */
+int mailbox_change_flags_since(struct db *db, struct arena *arena, int64_t mailbox_id,
+                               const struct uid_set *uids, uint64_t mod_seq, enum flag_change how,
+                               uint64_t flags, struct uid_set *newer_out);
 /* Removes the messages with those UIDs that exist; if only_deleted, and that have FLAG_DELETED.
  * One commit whatever their number; *count_out (NULL allowed). */
 int mailbox_expunge(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
@@ -157,6 +162,11 @@ int mailbox_each(struct db *db, int64_t account_id,
                  int (*visit)(const struct mailbox_info *info, void *arg), void *arg);
 int mailbox_each_subscription(struct db *db, int64_t account_id,
                               int (*visit)(struct slice name, void *arg), void *arg);
+
+/* UIDs that went in commits after the one with that MODSEQ. -ENODATA: that is not known any more
+ * (the latest EXPUNGED_ROWS_KEPT are). */
+int mailbox_expunged_since(struct db *db, struct arena *arena, int64_t mailbox_id, uint64_t mod_seq,
+                           struct uid_set *out);
 
 enum mailbox_read { READ_ENVELOPE = 1, READ_BODYSTRUCTURE = 2 };
 struct mailbox_message {

@@ -129,44 +129,75 @@ static uint64_t flags_apply(uint64_t old, enum flag_change how, uint64_t flags)
 	return flags;
 }
 
-/* Changes what the set names in one record; how many were changed. */
-static uint64_t flags_change_pack(struct pack_walk *w, enum flag_change how, uint64_t flags,
-                                  uint64_t mod_seq, struct mailbox_delta *delta)
+struct change {
+	struct arena *arena; /* of newer; NULL: nothing is too new */
+	uint64_t unchanged_since;
+	enum flag_change how;
+	uint64_t flags;
+	uint64_t mod_seq;
+	struct mailbox_delta delta;
+	uint64_t changed;
+	struct uid_set newer;
+};
+
+/* Changes what the set names in one record. */
+static void change_pack(struct change *c, struct pack_walk *w)
 {
 	struct flag_pack *p = &w->pack;
-	uint64_t changed = 0;
 	for (uint32_t i = 0; i < p->count; i++) {
-		uint64_t now = flags_apply(p->flags[i], how, flags);
-		if (now == p->flags[i] || !uid_set_has(w->uids, pack_uid(p, i)))
+		uint64_t now = flags_apply(p->flags[i], c->how, c->flags);
+		bool newer = c->arena && p->mod_seqs[i] > c->unchanged_since;
+		if ((now == p->flags[i] && !newer) || !uid_set_has(w->uids, pack_uid(p, i)))
 			continue;
-		mailbox_delta_flags(delta, p->flags[i], -1);
-		mailbox_delta_flags(delta, now, 1);
+		if (newer) {
+			uid_set_add(c->arena, &c->newer, pack_uid(p, i), pack_uid(p, i));
+			continue;
+		}
+		mailbox_delta_flags(&c->delta, p->flags[i], -1);
+		mailbox_delta_flags(&c->delta, now, 1);
 		p->flags[i] = now;
-		p->mod_seqs[i] = mod_seq;
-		changed++;
+		p->mod_seqs[i] = c->mod_seq;
+		c->changed++;
 	}
-	return changed;
+}
+
+static int change_flags(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
+                        struct change *c)
+{
+	struct pack_walk w = { .db = db, .mailbox_id = mailbox_id, .uids = uids };
+	int rc = mailbox_next_mod_seq(db, mailbox_id, &c->mod_seq);
+	while (rc == 0 && (rc = pack_walk_next(&w)) == 0) {
+		uint64_t before = c->changed;
+		change_pack(c, &w);
+		if (c->changed > before)
+			rc = pack_save(db, mailbox_id, c->mod_seq, &w.pack);
+	}
+	if (rc != -ENODATA)
+		return rc;
+	return c->changed ? mailbox_count(db, mailbox_id, &c->delta) : 0;
 }
 
 int mailbox_change_flags(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
                          enum flag_change how, uint64_t flags, uint64_t *changed_out)
 {
-	struct pack_walk w = { .db = db, .mailbox_id = mailbox_id, .uids = uids };
-	struct mailbox_delta delta = { 0 };
-	uint64_t mod_seq, changed = 0;
+	struct change c = { .how = how, .flags = flags };
+	int rc = change_flags(db, mailbox_id, uids, &c);
+	if (rc == 0 && changed_out)
+		*changed_out = c.changed;
+	return rc;
+}
 
-	int rc = mailbox_next_mod_seq(db, mailbox_id, &mod_seq);
-	while (rc == 0 && (rc = pack_walk_next(&w)) == 0) {
-		uint64_t here = flags_change_pack(&w, how, flags, mod_seq, &delta);
-		if (here > 0)
-			rc = pack_save(db, mailbox_id, mod_seq, &w.pack);
-		changed += here;
-	}
-	if (rc != -ENODATA)
-		return rc;
-	if (changed_out)
-		*changed_out = changed;
-	return changed ? mailbox_count(db, mailbox_id, &delta) : 0;
+int mailbox_change_flags_since(struct db *db, struct arena *arena, int64_t mailbox_id,
+                               const struct uid_set *uids, uint64_t mod_seq, enum flag_change how,
+                               uint64_t flags, struct uid_set *newer_out)
+{
+	struct change c = {
+		.arena = arena, .unchanged_since = mod_seq, .how = how, .flags = flags
+	};
+	int rc = change_flags(db, mailbox_id, uids, &c);
+	if (rc == 0)
+		*newer_out = c.newer;
+	return rc;
 }
 
 /* --- expunge ------------------------------------------------------------------------- */

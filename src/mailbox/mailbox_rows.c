@@ -150,6 +150,12 @@ static int expunged_forget(struct db *db, int64_t mailbox_id, int64_t mod_seq)
 	              mailbox_id, mod_seq);
 }
 
+/* One in sixteen, whatever the steps in which MODSEQs of expunges ascend. */
+static bool is_time_to_forget(uint64_t mod_seq)
+{
+	return (uint32_t)mod_seq * UINT32_C(2654435761) >> 28 == 0;
+}
+
 int expunged_note(struct db *db, int64_t mailbox_id, uint64_t mod_seq, const struct uid_set *uids)
 {
 	struct buf text = buf_make(EXPUNGED_BYTES_MAX);
@@ -162,7 +168,7 @@ int expunged_note(struct db *db, int64_t mailbox_id, uint64_t mod_seq, const str
 	int rc = db_run(db, "INSERT INTO expunged (mailbox_id, mod_seq, uids) VALUES ($1, $2, $3)",
 	                "iib", mailbox_id, (int64_t)mod_seq, buf_slice(&text));
 	buf_free(&text);
-	if (rc != 0)
+	if (rc != 0 || !is_time_to_forget(mod_seq))
 		return rc;
 	rc = db_get_int(db, &oldest,
 	                "SELECT mod_seq FROM expunged WHERE mailbox_id = $1"
@@ -171,4 +177,28 @@ int expunged_note(struct db *db, int64_t mailbox_id, uint64_t mod_seq, const str
 	if (rc != 0)
 		return rc == -ENODATA ? 0 : rc;
 	return expunged_forget(db, mailbox_id, oldest);
+}
+
+int mailbox_expunged_since(struct db *db, struct arena *arena, int64_t mailbox_id, uint64_t mod_seq,
+                           struct uid_set *out)
+{
+	struct uid_set uids = { 0 };
+	struct db_rows rows;
+	int64_t known_since;
+	int rc = db_get_int(db, &known_since, "SELECT expunged_since FROM mailbox WHERE id = $1",
+	                    "i", mailbox_id);
+	if (rc != 0)
+		return rc == -ENODATA ? -ENOENT : rc;
+	if (mod_seq < (uint64_t)known_since)
+		return -ENODATA;
+	rc = db_query(db, &rows, "SELECT uids FROM expunged WHERE mailbox_id = $1 AND mod_seq > $2",
+	              "ii", mailbox_id, (int64_t)mod_seq);
+	while (rc == 0 && (rc = db_next(&rows)) == 0)
+		rc = uid_set_read(arena, &uids, db_bytes(&rows, 0));
+	db_end(&rows);
+	if (rc != -ENODATA)
+		return rc;
+	uid_set_sort(&uids);
+	*out = uids;
+	return 0;
 }

@@ -5,7 +5,8 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/mailbox_pack.h"
 
-enum { EXPUNGED_ROWS_KEPT = 256 }; /* a mailbox */
+/* Of a mailbox; up to some hundred more, as it is not looked each time. */
+enum { EXPUNGED_ROWS_KEPT = 1024 };
 
 static inline int64_t message_key(int64_t mailbox_id, uint32_t uid)
 {

@@ -117,6 +117,20 @@ struct uid_set mailbox_view_uids(const struct mailbox_view *v, struct arena *are
 	return uids;
 }
 
+struct uid_set mailbox_view_missing(const struct mailbox_view *v, struct arena *arena,
+                                    const struct uid_set *uids)
+{
+	struct mailbox_set_walk walk = { .uids = uids };
+	struct uid_set given = { 0 }, there = { 0 };
+	struct mailbox_item item;
+	if (v->uid_next > 1)
+		uid_set_add(arena, &given, 1, v->uid_next - 1);
+	while (mailbox_view_next_of(v, &walk, &item))
+		uid_set_add(arena, &there, item.uid, item.uid);
+	given = uid_set_common(arena, uids, &given);
+	return uid_set_without(arena, &given, &there);
+}
+
 /* --- comparing ----------------------------------------------------------------------- */
 
 /* Chunks of one number in two views; NULL where a view has none. */

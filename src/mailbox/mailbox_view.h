@@ -87,6 +87,10 @@ bool mailbox_view_next_of(const struct mailbox_view *v, struct mailbox_set_walk 
 struct uid_set mailbox_view_uids(const struct mailbox_view *v, struct arena *arena,
                                  const struct uid_set *seqs);
 
+/* UIDs of a set that were given out (are below uid_next) and have no message. */
+struct uid_set mailbox_view_missing(const struct mailbox_view *v, struct arena *arena,
+                                    const struct uid_set *uids);
+
 /* What changed between two views of one mailbox, in the order in which a client wants to hear
  * it: expunged messages from the last to the first with their numbers in old, then the number
  * of messages if it grew, then flags, numbered as in now. Callbacks may wait. A callback that

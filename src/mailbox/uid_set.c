@@ -1,5 +1,9 @@
 #include "mailbox/uid_set.h"
 
+#include <errno.h>
+
+#include "base/cursor.h"
+
 static void uid_set_push(struct arena *arena, struct uid_set *set, struct uid_range range)
 {
 	if (!set->ranges || set->count == set->capacity) {
@@ -84,4 +88,56 @@ int uid_set_write(const struct uid_set *set, struct buf *out)
 		                         : buf_printf(out, "%s%u:%u", comma, r->first, r->last);
 	}
 	return rc;
+}
+
+int uid_set_read(struct arena *arena, struct uid_set *set, struct slice text)
+{
+	struct cursor c = cursor_of(text);
+	uint64_t first, last;
+	if (cursor_at_end(&c))
+		return 0;
+	do {
+		if (!take_number(&c, UINT32_MAX, &first) || first == 0)
+			return -EBADMSG;
+		last = first;
+		if (take_byte(&c, ':') && (!take_number(&c, UINT32_MAX, &last) || last < first))
+			return -EBADMSG;
+		uid_set_add(arena, set, (uint32_t)first, (uint32_t)last);
+	} while (take_byte(&c, ','));
+	return cursor_at_end(&c) ? 0 : -EBADMSG;
+}
+
+struct uid_set uid_set_common(struct arena *arena, const struct uid_set *a, const struct uid_set *b)
+{
+	struct uid_set out = { 0 };
+	for (size_t i = 0, j = 0; i < a->count && j < b->count;) {
+		struct uid_range x = a->ranges[i], y = b->ranges[j];
+		uint32_t first = x.first > y.first ? x.first : y.first;
+		uint32_t last = x.last < y.last ? x.last : y.last;
+		if (first <= last)
+			uid_set_add(arena, &out, first, last);
+		if (x.last < y.last)
+			i++;
+		else
+			j++;
+	}
+	return out;
+}
+
+struct uid_set uid_set_without(struct arena *arena, const struct uid_set *a,
+                               const struct uid_set *b)
+{
+	struct uid_set out = { 0 };
+	for (size_t i = 0; i < a->count; i++) {
+		uint64_t first = a->ranges[i].first, last = a->ranges[i].last;
+		for (size_t j = uid_set_find(b, (uint32_t)first);
+		     j < b->count && b->ranges[j].first <= last && first <= last; j++) {
+			if (b->ranges[j].first > first)
+				uid_set_add(arena, &out, (uint32_t)first, b->ranges[j].first - 1);
+			first = (uint64_t)b->ranges[j].last + 1;
+		}
+		if (first <= last)
+			uid_set_add(arena, &out, (uint32_t)first, (uint32_t)last);
+	}
+	return out;
 }

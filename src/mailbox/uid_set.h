@@ -30,5 +30,12 @@ bool uid_set_has(const struct uid_set *set, uint32_t uid);
 uint64_t uid_set_size(const struct uid_set *set);
 /* Appends "1:3,7". */
 int uid_set_write(const struct uid_set *set, struct buf *out);
+/* Adds what uid_set_write() wrote. -EBADMSG: it was not written by that. */
+int uid_set_read(struct arena *arena, struct uid_set *set, struct slice text);
+/* What is in both; what is in the first alone. Of sorted sets, into the arena. */
+struct uid_set uid_set_common(struct arena *arena, const struct uid_set *a,
+                              const struct uid_set *b);
+struct uid_set uid_set_without(struct arena *arena, const struct uid_set *a,
+                               const struct uid_set *b);
 
 #endif

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -65,12 +66,38 @@ static void test_has_and_find(void **state)
 	arena_free(arena);
 }
 
+static void test_read_and_combine(void **state)
+{
+	struct arena *arena = arena_new();
+	struct uid_set a = { 0 }, b = { 0 }, out;
+	(void)state;
+	assert_int_equal(uid_set_read(arena, &a, SLICE("2:9,12,20:30,4294967290:4294967295")), 0);
+	assert_int_equal(uid_set_read(arena, &b, SLICE("1:2,5,8:13,25")), 0);
+	out = uid_set_common(arena, &a, &b);
+	assert_written(&out, "2,5,8:9,12,25");
+	out = uid_set_without(arena, &a, &b);
+	assert_written(&out, "3:4,6:7,20:24,26:30,4294967290:4294967295");
+	out = uid_set_without(arena, &b, &UID_SET_ALL);
+	assert_int_equal(out.count, 0);
+	out = uid_set_common(arena, &a, &UID_SET_ALL);
+	assert_written(&out, "2:9,12,20:30,4294967290:4294967295");
+	out = uid_set_without(arena, &UID_SET_ALL, &a);
+	assert_written(&out, "1,10:11,13:19,31:4294967289");
+	assert_int_equal(uid_set_read(arena, &a, SLICE("")), 0);
+	assert_int_equal(uid_set_read(arena, &a, SLICE("1,")), -EBADMSG);
+	assert_int_equal(uid_set_read(arena, &a, SLICE("5:3")), -EBADMSG);
+	assert_int_equal(uid_set_read(arena, &a, SLICE("0")), -EBADMSG);
+	assert_int_equal(uid_set_read(arena, &a, SLICE("1 2")), -EBADMSG);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ascending_ranges_merge_as_they_come),
 		cmocka_unit_test(test_sort_merges_what_came_in_disorder),
 		cmocka_unit_test(test_has_and_find),
+		cmocka_unit_test(test_read_and_combine),
 	};
 	return cmocka_run_group_tests_name("uid_set", tests, NULL, NULL);
 }

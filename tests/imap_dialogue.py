@@ -1,0 +1,93 @@
+"""Dialogues with the IMAP server, as tests/imap/README has them: scripts of tests/imap, and the
+sessions of docs/imap.md. Played by the player of SMTP's dialogues."""
+import itertools
+import re
+
+from conftest import PASSWORD
+from test_smtp import Dialogue, Wire
+
+MESSAGE = """From: Ann <ann@example.test>\r
+To: alice@example.test\r
+Subject: message {0}\r
+Date: Thu, 1 Jan 2026 0{0}:00:00 +0000\r
+Message-ID: <{0}@example.test>\r
+\r
+Hello {0}.\r
+"""
+USERS = itertools.count(1)
+
+
+class ImapWire(Wire):
+    def __init__(self, server, port):
+        super().__init__(server, "imap" if port == "imaps" else port, greeting=False)
+        if port == "imaps":
+            self.line()
+            self.command("STARTTLS")
+            self.wrap()
+
+    def line(self):
+        line = self.file.readline()
+        if not line:
+            raise EOFError
+        return line.decode().removesuffix("\r\n")
+
+    def command(self, text):
+        """Untagged lines of a command that succeeds; a literal is sent without waiting."""
+        self.send(f"x {text}\r\n")
+        lines = [self.line()]
+        while not lines[-1].startswith("x "):
+            lines.append(self.line())
+        assert lines[-1].startswith("x OK"), lines
+        return lines
+
+
+class ImapDialogue(Dialogue):
+    HEAD = re.compile(r"@ (\w+)(?: with (\d+) messages)?(?: after (.*))?$", re.M)
+    SAME = [(r"\b(UIDVALIDITY|APPENDUID|COPYUID) \d{9,}", r"\1 N"),
+            (r'"[ \d]\d-\w{3}-20(?!26 0\d:00:00)\d\d [\d:]+ [+-]\d{4}"', "DATE"),
+            (r"\bQRESYNC \(\d{9,}", "QRESYNC (N"),
+            (r"\b(MAILBOXID|EMAILID|THREADID) \([\w-]+\)", r"\1 (ID)")]
+
+    def __init__(self, server, text, name, first=1):
+        head = self.HEAD.search(text)
+        self.lines, self.name, self.first, self.exact = text.splitlines(), name, first, True
+        self.reply, self.tag, self.validity = [], None, None
+        user = f"user{next(USERS)}@{server.domain}" if head[2] or head[3] else None
+        if user:
+            server.cli("user", "add", user, input=PASSWORD + "\n")
+            self.fill(server, user, int(head[2] or 0))
+        self.wire = ImapWire(server, head[1])
+        for said in head[3].split() if head[3] else ():
+            self.begin(said, user)
+
+    def fill(self, server, user, count):
+        """Messages that nobody has seen, but are no longer \\Recent."""
+        with ImapWire(server, "imaps") as wire:
+            wire.command(f'LOGIN {user} "{PASSWORD}"')
+            for n in range(1, count + 1):
+                text = MESSAGE.format(n)
+                wire.command(f'APPEND INBOX "01-Jan-2026 0{n}:00:00 +0000" {{{len(text)}+}}\r\n{text}')
+            self.validity, = re.findall(r"UIDVALIDITY (\d+)", "".join(wire.command("SELECT INBOX")))
+
+    def begin(self, said, user):
+        self.wire.command({"LOGIN": f'LOGIN {user} "{PASSWORD}"', "SELECT": "SELECT INBOX"}.get(
+            said, said.replace("_", " ")))
+
+    def same(self, line):
+        for pattern, becomes in self.SAME:
+            line = re.sub(pattern, becomes, line)
+        return line
+
+    def skip_to_end(self):
+        if self.reply == ["..."]:
+            self.reply = [self.wire.line()]
+            while not self.reply[0].startswith(f"{self.tag} "):
+                self.reply = [self.wire.line()]
+
+    def step(self, line):
+        if line.startswith("C: ") and (tag := re.match(r"C: (\w+) ", line)):
+            self.skip_to_end()
+            self.tag = tag[1]
+        if self.validity:
+            line = re.sub(r"\bQRESYNC \(\d{9,}", f"QRESYNC ({self.validity}", line)
+        super().step(line)
