@@ -3,7 +3,9 @@
 #include <errno.h>
 
 #include "admin/admin_commands.h"
+#include "base/clock.h"
 #include "directory/fetch.h"
+#include "queue/call_ahead.h"
 #include "queue/queue_table.h"
 #include "route/post.h"
 #include "route/resolve.h"
@@ -30,6 +32,7 @@ static const char *const verdict_names[] = {
 	[POST_DISABLED] = "disabled",
 	[POST_MOVED] = "moved",
 	[POST_ALIAS_LOOP] = "alias-loop",
+	[POST_UNVERIFIED] = "unverified",
 	[POST_TEMPORARY] = "temporary",
 };
 
@@ -40,7 +43,8 @@ struct question {
 	struct address address, sender;
 	bool has_sender;
 	/* out */
-	json_t *tree, *queued;
+	json_t *tree, *queued, *relay;
+	bool refused;    /* by what the next host said before */
 	bool own_sender; /* it leads to somebody here, who logs in before sending */
 	struct route_resolution found;
 };
@@ -81,6 +85,33 @@ static int add_queued(struct db *db, struct question *q)
 	return 0;
 }
 
+/* Of a relay domain: how its recipients are known, and what is known of this one. */
+static int add_relay(struct db *db, struct question *q)
+{
+	static const char *const names[] = { "list", "call-ahead", "none" };
+	const struct config_relay *relay = q->found.relay;
+	struct call_ahead_row row;
+	struct address a;
+	json_decref(q->relay);
+	q->relay = json_null();
+	if (!relay)
+		return 0;
+	q->relay = json_pack("{s:s, s:s, s:b}", "domain", relay->domain, "verify",
+	                     names[relay->verify], "listed", (int)q->found.listed);
+	if (relay->verify != RELAY_VERIFY_CALL_AHEAD ||
+	    !address_canonical(q->arena, &q->address, &a))
+		return 0;
+	int rc = call_ahead_find(db, q->arena, address_text(q->arena, &a), &row);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	int64_t for_ms = row.known ? relay->known_for_ms : relay->unknown_for_ms;
+	json_object_set_new(q->relay, "known", json_boolean(row.known));
+	json_object_set_new(q->relay, "reply", admin_json_text(row.reply));
+	json_object_set_new(q->relay, "until_ms", json_integer(row.asked_ms + for_ms));
+	q->refused = !row.known && clock_wall_ms() < row.asked_ms + for_ms;
+	return 0;
+}
+
 static int ask(struct db *db, void *arg)
 {
 	struct question *q = arg;
@@ -95,6 +126,8 @@ static int ask(struct db *db, void *arg)
 	json_array_clear(q->queued);
 	if (rc == 0)
 		rc = route_resolve(db, q->arena, &q->limits, &q->address, 0, &q->found);
+	if (rc == 0)
+		rc = add_relay(db, q);
 	return rc == 0 ? add_queued(db, q) : rc;
 }
 
@@ -126,6 +159,8 @@ static int answer(struct admin *admin, struct question *q, struct admin_reply *r
 	bool trusted = !q->has_sender || q->own_sender;
 	if (rc == 0)
 		rc = judge(admin, q, trusted, &verdict);
+	if (verdict == POST_REMOTE && q->refused)
+		verdict = POST_NO_USER;
 	if (rc < 0)
 		return rc;
 	if (!is_accepted(verdict))
@@ -133,11 +168,11 @@ static int answer(struct admin *admin, struct question *q, struct admin_reply *r
 	struct slice line = slice_trim(smtp_answer_line(smtp_verdict_answer(verdict)));
 	struct slice address = address_text(q->arena, &q->address);
 	return admin_item(reply,
-	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O}", "address",
+	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O, s:O}", "address",
 	                            admin_json_text(address), "trusted", (int)trusted, "verdict",
 	                            verdict_names[verdict], "accepted", (int)is_accepted(verdict),
 	                            "reply", admin_json_text(line), "tree", q->tree, "queued",
-	                            q->queued));
+	                            q->queued, "relay", q->relay));
 }
 
 static bool parse(struct question *q, const char *text, struct address *out)
@@ -147,7 +182,10 @@ static bool parse(struct question *q, const char *text, struct address *out)
 
 static int route(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct question q = { .arena = arena_new(), .tree = json_array(), .queued = json_array() };
+	struct question q = { .arena = arena_new(),
+		              .tree = json_array(),
+		              .queued = json_array(),
+		              .relay = json_null() };
 	const char *address = admin_need(request, "address", reply);
 	const char *sender = admin_text(request, "sender");
 	bool has_path = sender && sender[0];
@@ -165,6 +203,7 @@ static int route(struct admin *admin, const json_t *request, struct admin_reply 
 		rc = answer(admin, &q, reply);
 	json_decref(q.tree);
 	json_decref(q.queued);
+	json_decref(q.relay);
 	arena_free(q.arena);
 	return rc;
 }

@@ -12,6 +12,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_ban,
 	&cmd_policy,
 	&cmd_fetch,
+	&cmd_relay,
 	&cmd_queue,
 	&cmd_route,
 	&cmd_trace,

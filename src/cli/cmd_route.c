@@ -202,11 +202,33 @@ static void print_place(const json_t *place)
 	               cli_item_text(host, "host"), cli_item_text(host, "address"));
 }
 
+static void print_relay(const json_t *relay)
+{
+	char until[32];
+	const char *verify = cli_item_text(relay, "verify");
+	if (!verify[0])
+		return;
+	printf("relay domain %s: ", cli_item_text(relay, "domain"));
+	if (slice_equal(slice_from_str(verify), SLICE("none")))
+		printf("recipients are not verified\n");
+	else if (slice_equal(slice_from_str(verify), SLICE("list")))
+		printf("the recipient is %sin the list (`veredus relay list`)\n",
+		       is_true(relay, "listed") ? "" : "not ");
+	else if (!json_object_get(relay, "until_ms"))
+		printf("the next host is asked for the recipient first (call-ahead)\n");
+	else
+		printf("the next host %s the recipient, believed until %s: %s\n",
+		       is_true(relay, "known") ? "knows" : "does not know",
+		       cli_date(cli_item_number(relay, "until_ms"), until),
+		       cli_item_text(relay, "reply"));
+}
+
 static void print_answer(const json_t *answer)
 {
 	size_t i;
 	json_t *place, *recipient;
 	print_steps(json_object_get(answer, "tree"), 0);
+	print_relay(json_object_get(answer, "relay"));
 	printf("%s from %s: %s\n", is_true(answer, "accepted") ? "accepted" : "refused",
 	       is_true(answer, "trusted") ? "a user who has logged in" : "a stranger",
 	       cli_item_text(answer, "reply"));

@@ -146,6 +146,13 @@ static int run_queue(void *arg, struct post_run *run)
 	return queue_run(s->queue, run);
 }
 
+static enum post_known call_ahead(void *arg, const struct config_relay *relay,
+                                  const struct address *recipient)
+{
+	const struct server *s = arg;
+	return queue_verify(s->queue, relay, recipient);
+}
+
 static int open_post(struct server *s)
 {
 	const struct post_config config = { .store = s->store,
@@ -154,7 +161,8 @@ static int open_post(struct server *s)
 		                            .queued = kick_queue,
 		                            .queued_until = wake_queue,
 		                            .queued_arg = s,
-		                            .run_queue = run_queue };
+		                            .run_queue = run_queue,
+		                            .call_ahead = call_ahead };
 	int rc = post_open(&config, &s->post);
 	return rc < 0 ? failed("post", rc, "") : 0;
 }

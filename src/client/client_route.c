@@ -306,8 +306,8 @@ int client_route_find(struct dns *dns, const struct config *config, struct arena
 		return no_route(&s, "4.4.3", -EAGAIN, "the DNS does not answer for its hosts now");
 	if (s.own)
 		return no_route(&s, "5.4.6", -ELOOP,
-		                "its mail exchanger is this host, which does "
-		                "not know the domain");
+		                "mail for it loops back here: its best mail "
+		                "exchanger is this host, which has no mailboxes of it");
 	return no_route(&s, "5.4.4", -ENOENT, "none of its hosts has an address");
 }
 

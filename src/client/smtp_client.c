@@ -215,7 +215,7 @@ static int handshake(struct smtp_client *c, struct arena *arena, struct smtp_out
 	struct tls_client *tls = verify ? c->config->tls_verified : c->config->tls_any;
 	const char *why = NULL;
 	int rc = conn_tls_connect(c->conn, tls, c->host,
-	                          deadline_in(c->config->timeouts.command_ms), &why);
+	                          smtp_client_deadline(c, c->config->timeouts.command_ms), &why);
 	if (rc == 0)
 		return 0;
 	if (rc == -EPROTO)
@@ -270,7 +270,10 @@ static struct smtp_client *new_client(const struct smtp_client_config *config, c
 {
 	struct smtp_client *c = mem_zero(1, sizeof(*c));
 	*c = (struct smtp_client){
-		.config = config, .host = host, .message_deadline = DEADLINE_NEVER, .usable = true
+		.config = config,
+		.host = host,
+		.message_deadline = config->deadline ? config->deadline : DEADLINE_NEVER,
+		.usable = true,
 	};
 	smtp_reply_create(&c->reply);
 	return c;
@@ -293,8 +296,8 @@ int smtp_client_open(const struct smtp_client_config *config, const struct net_a
                      struct smtp_outcome *outcome)
 {
 	struct smtp_client *c = new_client(config, host);
-	int rc = conn_connect(to, config->source, deadline_in(config->timeouts.connect_ms),
-	                      &c->conn);
+	int rc = conn_connect(to, config->source,
+	                      smtp_client_deadline(c, config->timeouts.connect_ms), &c->conn);
 	if (rc < 0)
 		smtp_client_broken(c, SMTP_STAGE_CONNECT, rc, arena, outcome);
 	else

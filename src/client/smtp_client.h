@@ -88,6 +88,7 @@ struct smtp_client_config {
 	bool no_pipelining;               /* even if it is offered */
 	const struct net_address *source; /* address to connect from, or NULL */
 	struct smtp_timeouts timeouts;
+	int64_t deadline;       /* of all up to the first message; 0: none */
 	smtp_dialogue dialogue; /* or NULL */
 	void *dialogue_arg;
 };
@@ -188,6 +189,11 @@ bool smtp_client_is_full(const struct smtp_client *c);
  * in every case. The session stays usable after refusals; see smtp_client_is_usable(). */
 int smtp_client_send(struct smtp_client *c, struct smtp_client_mail *mail, struct arena *arena,
                      struct smtp_outcome *outcome);
+
+/* Asks for a recipient, with the null reverse-path, and sends nothing. 0 if it would be taken; else
+ * a negative errno and *outcome, whose stage is RCPT if the recipient was refused. */
+int smtp_client_verify(struct smtp_client *c, struct slice path, struct arena *arena,
+                       struct smtp_outcome *outcome);
 
 /* The outcome for a trouble of our own making or of the network, e.g.
  *   smtp_outcome_trouble(arena, SMTP_STAGE_CONNECT, -ECONNREFUSED, "4.4.1", "mx.example.test") */

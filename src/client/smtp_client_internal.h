@@ -12,7 +12,7 @@ struct smtp_client {
 	unsigned extensions;     /* enum smtp_extension */
 	uint64_t max_size;
 	uint64_t min_by_s;        /* of DELIVERBY */
-	int64_t message_deadline; /* of the message that is being sent; else DEADLINE_NEVER */
+	int64_t message_deadline; /* of the message that is being sent; before: of the config */
 	/* RFC 9422, all of a session but recipients, which may also be what was learnt from a
 	 * transaction that was full; 0: not told. */
 	struct {

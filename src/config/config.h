@@ -15,6 +15,7 @@
 #include "config/config_login.h"
 #include "config/config_passdb.h"
 #include "config/config_queue.h"
+#include "config/config_relay.h"
 #include "config/config_smtp.h"
 #include "message/limits.h"
 #include "net/address.h"
@@ -42,6 +43,8 @@ struct config {
 	size_t passdb_count;
 	struct config_smarthost *smarthosts;
 	size_t smarthost_count;
+	struct config_relay *relays; /* config_relay_find() */
+	size_t relay_count;
 	struct config_rules rules; /* who may speak, in the order of the file */
 
 	struct config_smtp smtp;

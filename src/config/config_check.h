@@ -31,6 +31,8 @@ void config_check_smarthost(const struct config_place *place, struct config_smar
 /* Makes a smarthost of it, behind those that there are; there must be room for it. */
 void config_add_transport(const struct config_place *place,
                           const struct config_transport *transport);
+/* Gives the domain its canonical form, and counts it. */
+void config_check_relay(const struct config_place *place, struct config_relay *relay);
 /* The first line of a file, in the arena; NULL if it can't be read or is empty. */
 const char *config_read_secret(struct arena *arena, const char *path);
 /* What is odd, but no mistake: a line of the text. */

@@ -290,6 +290,20 @@ static void store_smarthosts(struct load *l, cfg_t *cfg)
 	}
 }
 
+static void store_relays(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	unsigned count = cfg_size(cfg, "relay");
+	c->relays = ARENA_ARRAY(l->arena, count + 1, struct config_relay);
+	for (unsigned i = 0; i < count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "relay", i);
+		struct config_relay *relay = &c->relays[c->relay_count];
+		store_section(l, "relay", section, relay);
+		struct config_place place = place_of(l, "relay", section);
+		config_check_relay(&place, relay);
+	}
+}
+
 static void store_rules(struct load *l, cfg_t *cfg)
 {
 	struct config *c = l->config;
@@ -341,6 +355,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_listeners(l, cfg);
 	store_certificates(l, cfg);
 	store_smarthosts(l, cfg);
+	store_relays(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);
 	store_passdbs(l, cfg);

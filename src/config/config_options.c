@@ -12,6 +12,9 @@ const struct config_section config_sections[] = {
 	  "Where mail goes instead of to the MX of its domain." },
 	{ "transport", true, "a domain, or \"*\" for all that are not local",
 	  "Another program that takes the mail of a domain, by LMTP; instead of a smarthost." },
+	{ "relay", true, "a domain that is not ours",
+	  "A domain whose mail is taken from everybody and passed on, to its better MX hosts or to "
+	  "its smarthost or transport (docs/relay.md)." },
 	{ "rule", true, "what the log and `veredus policy test` call it",
 	  "Who may send mail to whom (docs/guard.md). Rules are walked in the order of the file; "
 	  "the "
@@ -41,8 +44,8 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server, &config_options_login,   &config_options_smtp,
-	&config_options_queue,  &config_options_mailbox,
+	&config_options_server, &config_options_login, &config_options_smtp,
+	&config_options_queue,  &config_options_relay, &config_options_mailbox,
 };
 
 const struct config_option *config_option_at(size_t i)

@@ -44,6 +44,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	pthread_mutex_init(&q->clock.lock, NULL);
 	list_init(&q->recorder.jobs);
 	q->owner = post_owner(config->post);
+	queue_verify_open(q);
 	int rc = open_tls(q);
 	if (rc < 0) {
 		queue_close(q);
@@ -63,6 +64,7 @@ void queue_close(struct queue *q)
 	pthread_mutex_destroy(&q->clock.lock);
 	pthread_mutex_destroy(&q->recorder.lock);
 	queue_ready_free(q->ready);
+	queue_verify_close(q);
 	tls_client_free(q->tls_any);
 	tls_client_free(q->tls_verified);
 	free(q);

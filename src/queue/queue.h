@@ -12,6 +12,7 @@
  *     queue_admin     what the operator may do
  *     queue_run       what a client may, by ETRN
  *     queue_turn      what goes back to a client, by ATRN
+ *     queue_verify    is there such a recipient at the next host? (call_ahead keeps the answers)
  *
  * Invariants:
  *   1. A recipient row goes away only in the commit that records its end (relayed, dropped) or
@@ -79,6 +80,11 @@ struct queue_turn {
 int queue_turn(struct queue *q, struct queue_turn *turn);
 /* Is there any mail for them? 0, or an error of the store. */
 int queue_turn_waits(struct queue *q, const struct slice *domains, size_t count, bool *waits_out);
+
+/* Is there such a recipient in a relay domain? What the next host said of it lately, or says now.
+ * What `call_ahead` of struct post_config must lead to. Parks the fiber. */
+enum post_known queue_verify(struct queue *q, const struct config_relay *relay,
+                             const struct address *recipient);
 
 /* [any thread] */
 struct queue_counts queue_counts(const struct queue *q);

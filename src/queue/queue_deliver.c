@@ -31,16 +31,16 @@ struct delivery {
 
 /* --- connecting ----------------------------------------------------------------------- */
 
-static void configure(struct delivery *d, const struct client_route *route,
-                      enum queue_tls_need need)
+void queue_client_configure(const struct queue *q, const struct client_route *route,
+                            enum queue_tls_need need, struct smtp_client_config *out)
 {
-	const struct config *c = d->queue->config.config;
+	const struct config *c = q->config.config;
 	const struct config_smarthost *s = route->smarthost;
-	d->config = (struct smtp_client_config){
+	*out = (struct smtp_client_config){
 		.helo = c->hostname,
 		.tls = queue_tls_rule(client_route_tls(c, s), s && s->password, need),
-		.tls_any = d->queue->tls_any,
-		.tls_verified = d->queue->tls_verified,
+		.tls_any = q->tls_any,
+		.tls_verified = q->tls_verified,
 		.lmtp = s && s->lmtp,
 		.user = s ? s->user : NULL,
 		.password = s ? s->password : NULL,
@@ -147,7 +147,7 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 		rc = queue_tls_check_route(&route, job->domain, d->arena, outcome);
 	if (rc < 0)
 		return rc;
-	configure(d, &route, job->tls_need);
+	queue_client_configure(d->queue, &route, job->tls_need, &d->config);
 	return open_any(d, &route, job->tls_need, outcome);
 }
 

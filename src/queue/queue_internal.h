@@ -35,7 +35,8 @@ struct queue {
 	struct queue_ready *ready;
 	struct queue_recorder recorder;
 	struct tls_client *tls_any, *tls_verified;
-	const char *owner; /* of leases: post_owner() */
+	struct queue_verifier *verifiers; /* queue_verify.c */
+	const char *owner;                /* of leases: post_owner() */
 	_Atomic fiber_id feeder;
 	atomic_bool added;                   /* since the feeder began to look for new rows */
 	_Atomic int64_t next_due_ms;         /* wall clock: nothing in the table is due before */
@@ -54,6 +55,14 @@ int queue_clock_start(struct queue *q);
 int queue_clock_follow(struct queue *q);
 /* True while nothing should end because of a date. Any worker. */
 bool queue_clock_is_doubtful(struct queue *q);
+
+/* queue_verify.c: around queue_verify(). */
+void queue_verify_open(struct queue *q);
+void queue_verify_close(struct queue *q);
+
+/* queue_deliver.c: how hosts of a route are connected to. */
+void queue_client_configure(const struct queue *q, const struct client_route *route,
+                            enum queue_tls_need need, struct smtp_client_config *out);
 
 /* queue_deliver.c: the fiber of a connection. */
 struct queue_carrier {

@@ -22,6 +22,7 @@ static struct smtp_outcome failed_outcome(enum post_verdict verdict)
 		[POST_DISABLED] = { { 5, 2, 1 }, "the mailbox is disabled" },
 		[POST_MOVED] = { { 5, 1, 6 }, "the user has moved" },
 		[POST_ALIAS_LOOP] = { { 5, 4, 6 }, "the alias leads to itself" },
+		[POST_UNVERIFIED] = { { 4, 1, 1 }, "its host can't be asked about it now" },
 		[POST_TEMPORARY] = { { 4, 3, 0 }, "it can't be looked up now" },
 	};
 	bool final = failures[verdict].status.class == 5;

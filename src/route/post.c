@@ -61,7 +61,38 @@ static enum post_verdict post_judge_targets(const struct route_resolution *found
 	return found->disabled > 0 ? POST_DISABLED : POST_NO_USER;
 }
 
-static enum post_verdict post_judge(const struct post_client *client, const struct question *q)
+/* In a domain whose mail is taken from everybody; *asks_out: it is for the next host to say. */
+static enum post_verdict post_judge_relay(const struct post_client *client,
+                                          const struct question *q, bool *asks_out)
+{
+	const struct config_relay *relay = q->found.relay;
+	if (!relay)
+		return POST_REMOTE;
+	*asks_out = relay->verify == RELAY_VERIFY_CALL_AHEAD &&
+	            q->post->config.call_ahead != NULL && client->waits &&
+	            !slice_equal_nocase(q->address.local, SLICE("postmaster"));
+	return q->found.listed ? POST_REMOTE : POST_NO_USER;
+}
+
+/* Not for who may relay: that is told what is known for sure, and not held up by the rest. */
+static enum post_verdict post_call_ahead(struct post *p, const struct post_client *client,
+                                         const struct question *q)
+{
+	const struct config_relay *relay = q->found.relay;
+	switch (p->config.call_ahead(p->config.queued_arg, relay, &q->address)) {
+	case POST_KNOWN:
+		return POST_REMOTE;
+	case POST_UNKNOWN:
+		return POST_NO_USER;
+	case POST_UNSURE:
+		break;
+	}
+	return client->may_relay || relay->on_trouble == RELAY_TROUBLE_ACCEPT ? POST_REMOTE
+	                                                                      : POST_UNVERIFIED;
+}
+
+static enum post_verdict post_judge(const struct post_client *client, const struct question *q,
+                                    bool *asks_out)
 {
 	if (q->found.loop) {
 		log_warn("route.alias.loop", kv_slice("local", q->address.local),
@@ -71,7 +102,8 @@ static enum post_verdict post_judge(const struct post_client *client, const stru
 	if (q->found.moved)
 		return POST_MOVED;
 	if (!q->found.local && q->found.count > 0)
-		return client->may_relay || q->found.fetched ? POST_REMOTE : POST_NO_RELAY;
+		return client->may_relay || q->found.fetched ? post_judge_relay(client, q, asks_out)
+		                                             : POST_NO_RELAY;
 	enum post_verdict verdict = post_judge_targets(&q->found);
 	/* Without a single account there is nobody yet, which is to change. */
 	if (verdict >= POST_NO_USER && slice_equal_nocase(q->address.local, SLICE("postmaster")))
@@ -89,7 +121,10 @@ enum post_verdict post_check_recipient(struct post *p, const struct post_client 
 		.size_bytes = size,
 	};
 	int rc = store_read(p->config.store, post_ask, &q);
-	enum post_verdict verdict = rc < 0 ? POST_TEMPORARY : post_judge(client, &q);
+	bool asks = false;
+	enum post_verdict verdict = rc < 0 ? POST_TEMPORARY : post_judge(client, &q, &asks);
+	if (verdict == POST_REMOTE && asks)
+		verdict = post_call_ahead(p, client, &q);
 	if (rc < 0)
 		log_error("route.recipient.failed", kv_error(rc));
 	arena_free(q.arena);

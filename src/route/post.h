@@ -7,9 +7,11 @@
 
 #include "base/arena.h"
 #include "config/config.h"
+#include "message/address.h"
 #include "message/envelope.h"
 #include "net/address.h"
 
+struct config_relay;
 struct post;
 struct post_parcel;
 struct store;
@@ -29,6 +31,13 @@ struct post_run {
 	int64_t working; /* that were being sent already */
 };
 
+/* What the next host says of a recipient. */
+enum post_known {
+	POST_KNOWN,
+	POST_UNKNOWN,
+	POST_UNSURE, /* it can't be asked now, or does not say */
+};
+
 struct post_config {
 	struct store *store;
 	struct mailboxes *mailboxes;
@@ -41,6 +50,10 @@ struct post_config {
 	void (*queued_until)(void *arg, int64_t due_ms);
 	/* Runs the queue for post_run_queue(). Gets queued_arg. NULL: there is no queue. */
 	int (*run_queue)(void *arg, struct post_run *run);
+	/* Asks the next host about a recipient, or knows from before. Gets queued_arg. Parks the
+	 * fiber. NULL: nobody can be asked, and all are taken. */
+	enum post_known (*call_ahead)(void *arg, const struct config_relay *relay,
+	                              const struct address *recipient);
 };
 int post_open(const struct post_config *config, struct post **out);
 /* A random name of this process. If there is a `queued`, what enters the queue is leased to that
@@ -58,6 +71,7 @@ struct post_client {
 	const char *account; /* canonical address of who logged in, or NULL */
 	int64_t account_id;
 	unsigned failed_logins;   /* of the session, before that one */
+	bool waits;               /* for answers that other hosts have to give */
 	bool may_relay;           /* logged in, or from a relay network */
 	const char *protocol;     /* RFC 3848: "ESMTPSA" */
 	const char *tls_protocol; /* NULL: plain */
@@ -77,6 +91,7 @@ enum post_verdict {
 	POST_DISABLED,   /* 550 5.2.1 */
 	POST_MOVED,      /* 551 5.1.6, with the address that post_expand() tells */
 	POST_ALIAS_LOOP, /* 550 5.4.6, logged for the operator */
+	POST_UNVERIFIED, /* 450 4.1.1: the next host can't be asked now */
 	POST_TEMPORARY,  /* 451 4.3.0 */
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "directory/fetch.h"
+#include "directory/relay.h"
 
 /* An alias on the way to where we are, innermost first. */
 struct step {
@@ -329,12 +330,28 @@ static bool has_open_transport(const struct config *c, struct slice domain)
 	return false;
 }
 
-static int note_fetch(struct resolver *r, struct slice domain)
+/* Its postmaster is always there (RFC 5321 section 4.5.1). */
+static int note_relay(struct resolver *r, const struct address *a)
 {
-	r->result->fetched = has_open_transport(r->limits->config, domain);
+	if (r->result->relay->verify != RELAY_VERIFY_LIST || resolve_is_postmaster(a->local)) {
+		r->result->listed = true;
+		return 0;
+	}
+	int rc = directory_find_relay(r->db, r->arena, a->local, a->domain,
+	                              r->limits->plus_separator);
+	r->result->listed = rc == 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int note_fetch(struct resolver *r, const struct address *a)
+{
+	r->result->relay = config_relay_find(r->limits->config, a->domain);
+	r->result->fetched = r->result->relay || has_open_transport(r->limits->config, a->domain);
+	if (r->result->relay)
+		return note_relay(r, a);
 	if (r->result->fetched)
 		return 0;
-	int rc = directory_find_fetch(r->db, domain);
+	int rc = directory_find_fetch(r->db, a->domain);
 	r->result->fetched = rc == 0;
 	return rc == -ENOENT ? 0 : rc;
 }
@@ -356,7 +373,7 @@ static int resolve_address(struct resolver *r, const struct address *given, cons
 		return rc;
 	r->result->local = ours;
 	if (!ours)
-		return note_fetch(r, a.domain);
+		return note_fetch(r, &a);
 	if (r->result->count > 0 || !resolve_is_postmaster(a.local))
 		return 0;
 	r->result->loop = false;

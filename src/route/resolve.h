@@ -24,13 +24,15 @@ struct route_target {
 struct route_resolution {
 	struct route_target *targets; /* no account and no address twice */
 	size_t count;
-	bool local;    /* the domain is ours */
-	bool fetched;  /* it is not, but its mail is taken, for somebody who will fetch it, or for a
-	                  transport that everybody may send to */
-	bool loop;     /* an alias leads to itself, or past a limit */
-	bool hidden;   /* it is an alias whose members are told to nobody */
-	bool moved;    /* it takes no mail; the target says where it went */
-	unsigned dead; /* names of ours on the way that exist no more */
+	bool local;   /* the domain is ours */
+	bool fetched; /* it is not, but its mail is taken, for somebody who will fetch it, for a
+	                 transport that everybody may send to, or for a relay domain */
+	const struct config_relay *relay; /* whose domain it is; or NULL */
+	bool listed;                      /* it is among those that the domain has */
+	bool loop;                        /* an alias leads to itself, or past a limit */
+	bool hidden;                      /* it is an alias whose members are told to nobody */
+	bool moved;                       /* it takes no mail; the target says where it went */
+	unsigned dead;                    /* names of ours on the way that exist no more */
 	unsigned disabled;
 };
 

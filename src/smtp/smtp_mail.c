@@ -112,6 +112,8 @@ enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 		return SMTP_ANSWER_OVER_QUOTA;
 	case POST_DISABLED:
 		return SMTP_ANSWER_DISABLED;
+	case POST_UNVERIFIED:
+		return SMTP_ANSWER_UNVERIFIED;
 	case POST_ALIAS_LOOP:
 		return SMTP_ANSWER_ALIAS_LOOP;
 	case POST_MOVED:

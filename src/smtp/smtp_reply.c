@@ -84,6 +84,8 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_LIST_HIDDEN] = LINE("550 5.7.2 The members of this list are not told"),
 	[SMTP_ANSWER_TOO_MANY_QUESTIONS] = LINE("450 4.7.1 Too many questions, try again later"),
 	[SMTP_ANSWER_NO_USER] = LINE("550 5.1.1 No such user here"),
+	[SMTP_ANSWER_UNVERIFIED] = LINE(
+		"450 4.1.1 Its host can't be asked about that user now, try again later"),
 	[SMTP_ANSWER_NO_RELAY] = LINE("550 5.7.1 Relaying denied"),
 	[SMTP_ANSWER_OVER_QUOTA] = LINE("452 4.2.2 Mailbox full"),
 	[SMTP_ANSWER_DISABLED] = LINE("550 5.2.1 Mailbox disabled"),

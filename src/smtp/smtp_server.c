@@ -67,6 +67,7 @@ void smtp_update_client(struct smtp_session *s)
 	client->helo = s->helo ? s->helo : "";
 	client->tls_protocol = tls.protocol;
 	client->tls_cipher = tls.cipher;
+	client->waits = true;
 	client->may_relay = client->account || smtp_is_relay_client(s);
 	client->protocol = smtp_is_lmtp(s)
 	                           ? smtp_trace_protocol_lmtp(false, tls.protocol, client->account)

@@ -298,6 +298,27 @@ static const char *const schema_send_as[] = {
 	NULL,
 };
 
+/* Domains that are not ours and whose mail is taken: docs/relay.md. */
+static const char *const schema_relay[] = {
+	/* directory/relay.h */
+	"CREATE TABLE relay_recipient ("
+	"  address TEXT NOT NULL PRIMARY KEY," /* or "@domain" */
+	"  domain  TEXT NOT NULL,"
+	"  stamp   INTEGER NOT NULL" /* of the import that saw it last */
+	") WITHOUT ROWID",
+	"CREATE INDEX relay_recipient_domain ON relay_recipient (domain, address)",
+	/* queue/call_ahead.h: what next hosts said of recipients. Those with the least id are the
+	 * ones that were asked for longest ago. */
+	"CREATE TABLE call_ahead ("
+	"  id       INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  address  TEXT NOT NULL UNIQUE,"
+	"  known    INTEGER NOT NULL,"
+	"  asked_ms INTEGER NOT NULL,"
+	"  reply    TEXT NOT NULL"
+	")",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -308,5 +329,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 7, .statements = schema_sent },
 	{ .version = 8, .statements = schema_fetch },
 	{ .version = 9, .statements = schema_send_as },
+	{ .version = 10, .statements = schema_relay },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

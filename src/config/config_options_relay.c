@@ -1,0 +1,26 @@
+/* The options of mail that is passed on for others. */
+#include "config/config_options_table.h"
+
+/* clang-format off */
+static const struct config_option options[] = {
+	{ "relay", "verify", CONFIG_CHOICE, "list", AT_RELAY(verify),
+	  "How it is known which recipients there are: list is what `veredus relay` keeps; "
+	  "call-ahead asks the next host, by RCPT; none takes all and makes bounces of it.",
+	  .choices = { "list", "call-ahead", "none" } },
+	{ "relay", "on-trouble", CONFIG_CHOICE, "defer", AT_RELAY(on_trouble),
+	  "What becomes of mail from strangers for who is not known yet while the next host can't be "
+	  "asked: defer answers 450, accept takes it. Who may relay is never held up by it.",
+	  .choices = { "defer", "accept" } },
+	{ "relay", "known-for", CONFIG_DURATION, "7d", AT_RELAY(known_for_ms),
+	  "How long it is believed that a recipient is there.", .min = SECONDS(1), .max = DAYS(365) },
+	{ "relay", "unknown-for", CONFIG_DURATION, "2h", AT_RELAY(unknown_for_ms),
+	  "How long it is believed that there is no such recipient.", .min = SECONDS(1),
+	  .max = DAYS(365) },
+	{ "relay", "probe-timeout", CONFIG_DURATION, "30s", AT_RELAY(probe_timeout_ms),
+	  "How long asking the next host may take; the client waits meanwhile.", .min = 100,
+	  .max = SECONDS(300) },
+	{ "relay", "max-probes", CONFIG_NUMBER, "5", AT_RELAY(max_probes),
+	  "How many recipients the next host is asked for at a time.", .min = 1, .max = 1000 },
+};
+/* clang-format on */
+const struct config_option_table config_options_relay = CONFIG_OPTION_TABLE(options);

@@ -1,0 +1,33 @@
+/* The configuration of domains that are not ours and whose mail is taken from everybody, to be
+ * passed on: section relay (docs/relay.md). */
+#ifndef VEREDUS_CONFIG_CONFIG_RELAY_H
+#define VEREDUS_CONFIG_CONFIG_RELAY_H
+
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* How it is known which recipients there are. */
+enum relay_verify {
+	RELAY_VERIFY_LIST,       /* rows: directory/relay.h */
+	RELAY_VERIFY_CALL_AHEAD, /* the next host is asked */
+	RELAY_VERIFY_NONE,       /* not at all */
+};
+
+/* What a stranger is told while the next host can't be asked. */
+enum relay_trouble { RELAY_TROUBLE_DEFER, RELAY_TROUBLE_ACCEPT };
+
+struct config_relay {
+	const char *domain; /* lower-case A-labels */
+	enum relay_verify verify;
+	enum relay_trouble on_trouble;
+	int64_t known_for_ms, unknown_for_ms; /* how long an answer is believed */
+	int64_t probe_timeout_ms;             /* of all that asking takes */
+	unsigned max_probes;                  /* at a time */
+};
+
+struct config;
+/* The section of a domain (canonical), or NULL. */
+const struct config_relay *config_relay_find(const struct config *config, struct slice domain);
+
+#endif

@@ -1,0 +1,195 @@
+/* Call-ahead: a recipient of a relay domain is asked for at the next host before a stranger's mail
+ * is taken, so that nothing comes in that would have to bounce.
+ *
+ * Strangers decide how many questions there are. So answers are kept (call_ahead.h), only some
+ * questions to a domain are asked at a time, each has one deadline for all of it, and a domain
+ * whose host is in trouble is left alone for a while. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "client/client_route.h"
+#include "fiber/sync.h"
+#include "queue/call_ahead.h"
+#include "queue/queue_internal.h"
+
+/* After a question that got no answer. */
+#define TROUBLE_PAUSE_MS (60 * 1000)
+
+/* One a section relay of the configuration, in its order. */
+struct queue_verifier {
+	struct semaphore *probes;
+	_Atomic int64_t trouble_until_ms; /* monotonic */
+};
+
+struct probe {
+	struct queue *queue;
+	const struct config_relay *relay;
+	struct queue_verifier *verifier;
+	struct arena *arena;
+	struct slice path; /* as given */
+	struct slice key;  /* canonical */
+	int64_t deadline;
+	struct call_ahead_row row;
+	struct smtp_outcome outcome;
+};
+
+void queue_verify_open(struct queue *q)
+{
+	const struct config *c = q->config.config;
+	q->verifiers = mem_zero(c->relay_count + 1, sizeof(*q->verifiers));
+	for (size_t i = 0; i < c->relay_count; i++)
+		q->verifiers[i].probes = semaphore_new(c->relays[i].max_probes);
+}
+
+void queue_verify_close(struct queue *q)
+{
+	for (size_t i = 0; q->verifiers && i < q->config.config->relay_count; i++)
+		semaphore_free(q->verifiers[i].probes);
+	free(q->verifiers);
+}
+
+/* --- what is known -------------------------------------------------------------------- */
+
+static int find_in_read(struct db *db, void *arg)
+{
+	struct probe *p = arg;
+	return call_ahead_find(db, p->arena, p->key, &p->row);
+}
+
+static bool is_known_already(struct probe *p)
+{
+	int rc = store_read(p->queue->config.store, find_in_read, p);
+	if (rc < 0)
+		return false;
+	int64_t age_ms = clock_wall_ms() - p->row.asked_ms;
+	return age_ms >= 0 &&
+	       age_ms < (p->row.known ? p->relay->known_for_ms : p->relay->unknown_for_ms);
+}
+
+static int put_in_commit(struct db *db, void *arg)
+{
+	const struct probe *p = arg;
+	return call_ahead_put(db, p->key, &p->row);
+}
+
+static void keep(struct probe *p, bool known)
+{
+	p->row = (struct call_ahead_row){ .known = known,
+		                          .asked_ms = clock_wall_ms(),
+		                          .reply = p->outcome.text };
+	int rc = store_commit(p->queue->config.store, NULL, 0, put_in_commit, p);
+	if (rc < 0)
+		log_error("relay.answer.lost", kv_slice("recipient", p->key), kv_error(rc));
+}
+
+/* --- asking --------------------------------------------------------------------------- */
+
+/* RCPT was refused: because of the recipient, or of us? By RFC 3463 it is the recipient in 5.1.x
+ * but for 5.1.7 and 5.1.8, which are about senders, and in 5.2.1 (disabled). 5.4.1 is what
+ * Exchange says for it. */
+static bool is_about_recipient(const struct smtp_outcome *o)
+{
+	const struct smtp_enhanced e = o->enhanced;
+	if (o->stage != SMTP_STAGE_RCPT || o->code / 100 != 5 || e.class != 5)
+		return false;
+	if (e.subject == 1)
+		return e.detail != 7 && e.detail != 8;
+	return (e.subject == 2 && e.detail == 1) || (e.subject == 4 && e.detail == 1) ||
+	       (e.subject == 0 && (o->code == 550 || o->code == 551 || o->code == 553));
+}
+
+static int ask_hop(struct probe *p, struct smtp_client_config *config, const struct client_hop *hop)
+{
+	struct smtp_client *client;
+	int rc = smtp_client_open(config, &hop->address, hop->host, p->arena, &client, &p->outcome);
+	if (rc < 0 && p->outcome.stage == SMTP_STAGE_TLS && rc != -ECANCELED &&
+	    config->tls == TLS_RULE_OPPORTUNISTIC) {
+		config->tls = TLS_RULE_NONE;
+		rc = smtp_client_open(config, &hop->address, hop->host, p->arena, &client,
+		                      &p->outcome);
+		config->tls = TLS_RULE_OPPORTUNISTIC;
+	}
+	if (rc < 0)
+		return rc;
+	rc = smtp_client_verify(client, p->path, p->arena, &p->outcome);
+	smtp_client_quit(client);
+	return rc;
+}
+
+/* Until one has an opinion of the recipient. */
+static int ask_hosts(struct probe *p, const struct client_route *route)
+{
+	struct smtp_client_config config;
+	int rc = -EHOSTUNREACH;
+	queue_client_configure(p->queue, route, QUEUE_TLS_USUAL, &config);
+	config.deadline = p->deadline;
+	if (config.timeouts.connect_ms > p->relay->probe_timeout_ms / 2)
+		config.timeouts.connect_ms = p->relay->probe_timeout_ms / 2;
+	for (size_t i = 0; i < route->count && clock_monotonic_ms() < p->deadline; i++) {
+		rc = ask_hop(p, &config, &route->hops[i]);
+		if (rc == 0 || rc == -ECANCELED || p->outcome.stage >= SMTP_STAGE_MAIL)
+			break;
+	}
+	return rc;
+}
+
+static enum post_known ask(struct probe *p)
+{
+	const struct queue_config *c = &p->queue->config;
+	struct client_route route;
+	int rc = client_route_find(c->dns, c->config, p->arena, slice_from_str(p->relay->domain),
+	                           p->deadline, &route, &p->outcome);
+	if (rc == 0)
+		rc = ask_hosts(p, &route);
+	if (rc == 0 || is_about_recipient(&p->outcome)) {
+		keep(p, rc == 0);
+		return rc == 0 ? POST_KNOWN : POST_UNKNOWN;
+	}
+	if (rc == -ECANCELED)
+		return POST_UNSURE;
+	log_info("relay.call_ahead.failed", kv_slice("recipient", p->key),
+	         kv_slice("why", p->outcome.text));
+	/* One recipient that is to wait tells nothing of others. */
+	if (p->outcome.stage != SMTP_STAGE_RCPT || p->outcome.code == 0)
+		atomic_store(&p->verifier->trouble_until_ms,
+		             clock_monotonic_ms() + TROUBLE_PAUSE_MS);
+	return POST_UNSURE;
+}
+
+static enum post_known ask_in_turn(struct probe *p)
+{
+	if (clock_monotonic_ms() < atomic_load(&p->verifier->trouble_until_ms) ||
+	    semaphore_take(p->verifier->probes, p->deadline) < 0)
+		return POST_UNSURE;
+	/* Who was before us may have asked for the same, or found out that nobody answers. */
+	enum post_known known = POST_UNSURE;
+	if (is_known_already(p))
+		known = p->row.known ? POST_KNOWN : POST_UNKNOWN;
+	else if (clock_monotonic_ms() >= atomic_load(&p->verifier->trouble_until_ms))
+		known = ask(p);
+	semaphore_post(p->verifier->probes);
+	return known;
+}
+
+enum post_known queue_verify(struct queue *q, const struct config_relay *relay,
+                             const struct address *recipient)
+{
+	struct probe p = { .queue = q,
+		           .relay = relay,
+		           .verifier = &q->verifiers[relay - q->config.config->relays],
+		           .arena = arena_new(),
+		           .deadline = deadline_in(relay->probe_timeout_ms) };
+	struct address canonical, wire = *recipient;
+	enum post_known known = POST_UNKNOWN;
+	if (address_canonical(p.arena, recipient, &canonical)) {
+		wire.domain = canonical.domain;
+		p.key = address_text(p.arena, &canonical);
+		p.path = address_text(p.arena, &wire);
+		if (is_known_already(&p))
+			known = p.row.known ? POST_KNOWN : POST_UNKNOWN;
+		else
+			known = ask_in_turn(&p);
+	}
+	arena_free(p.arena);
+	return known;
+}
