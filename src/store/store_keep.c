@@ -109,36 +109,34 @@ static int64_t fill(struct store *s)
 
 /* --- the write-ahead log ------------------------------------------------------------- */
 
-/* *left_out: pages that are in the log only. */
-static int checkpoint(struct store *s, struct db *db, int *log_out, int *left_out)
+/* *log_out: as many pages as the log had when this began. */
+static int checkpoint(struct store *s, struct db *db, int *log_out)
 {
-	int log, done;
-	int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, &log,
-	                                   &done);
+	int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, log_out,
+	                                   NULL);
+	if (rc == SQLITE_OK)
+		return 0;
 	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
 		return -EBUSY;
-	if (rc != SQLITE_OK) {
-		int error = db_error(db, rc, "checkpoint");
-		if (error == -EIO)
-			store_fail(s, "checkpoint", error);
-		return error;
-	}
-	*log_out = log;
-	*left_out = log - done;
-	return 0;
+	int error = db_error(db, rc, "checkpoint");
+	if (error == -EIO)
+		store_fail(s, "checkpoint", error);
+	return error;
 }
 
+/* The log grows meanwhile, so the writer always has a rest to do; each pass leaves it less. */
 static int64_t carry_over(struct store *s)
 {
-	int log = 0, left = 0;
+	int log = 0, before;
 	int rc = store_failed(s) ? -EIO : 0;
 	for (int pass = 0; rc == 0 && pass < CHECKPOINT_PASSES; pass++) {
-		rc = checkpoint(s, s->checkpoint_db, &log, &left);
-		if (left <= CHECKPOINT_REST_PAGES)
+		before = log;
+		rc = checkpoint(s, s->checkpoint_db, &log);
+		if (log - before <= CHECKPOINT_REST_PAGES)
 			break;
 	}
 	atomic_store(&s->checkpoint_due, log + CHECKPOINT_AGAIN_PAGES);
-	atomic_store(&s->checkpoint_rest, left > 0);
+	atomic_store(&s->checkpoint_rest, rc == 0);
 	return rc == -ENOSPC || rc == -EBUSY ? RETRY_MS : -1;
 }
 
@@ -155,9 +153,9 @@ static int count_pages(void *arg, sqlite3 *sqlite, const char *name, int pages)
 
 void store_after_commit(struct store *s)
 {
-	int log, left;
+	int log;
 	if (atomic_exchange(&s->checkpoint_rest, false))
-		checkpoint(s, s->writer, &log, &left);
+		checkpoint(s, s->writer, &log);
 	if (s->wal_pages < atomic_load(&s->checkpoint_due))
 		return;
 	atomic_store(&s->checkpoint_due, INT32_MAX);

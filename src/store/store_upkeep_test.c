@@ -1,8 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/segment.h"
+#include "store/store_internal.h"
 #include "store/store_testing.h"
 
 enum { COUNT = 60, LEN = 2500 };
@@ -337,6 +341,67 @@ static void damaged_blobs_keep_their_segment(void **state)
 	store_close(s);
 }
 
+/* --- the write-ahead log --------------------------------------------------------------- */
+
+enum { LOADERS = 3, CALL_AT_PAGES = 2000, ROW_BYTES = 100000, LOG_BYTES_MAX = 128 << 20 };
+
+struct load {
+	struct store *store;
+	_Atomic int64_t next;
+	atomic_bool enough;
+};
+
+static int add_row(struct db *db, void *arg)
+{
+	static const char bytes[ROW_BYTES];
+	struct load *load = arg;
+	return db_run(db,
+	              "INSERT INTO message (id, blob_id, size_bytes, internal_ms, envelope,"
+	              " body_structure) VALUES ($1, 0, 0, 0, $2, '')",
+	              "ib", atomic_fetch_add(&load->next, 1), slice_of(bytes, ROW_BYTES));
+}
+
+static void *load_log(void *arg)
+{
+	struct load *load = arg;
+	while (!atomic_load(&load->enough) &&
+	       store_commit(load->store, NULL, 0, add_row, load) == 0)
+		;
+	return NULL;
+}
+
+/* How often it has; the number stands at byte 12 of the log, its last byte at 15. */
+static int started_over(int fd)
+{
+	unsigned char number = 0;
+	return pread(fd, &number, 1, 15) == 1 ? number : 0;
+}
+
+static void the_log_starts_over_while_commits_go_on(void **state)
+{
+	struct load load = { .store = testing_open(*state) };
+	pthread_t threads[LOADERS];
+	char path[200];
+	struct stat st = { 0 };
+	snprintf(path, sizeof(path), "%s/" STORE_DATABASE "-wal", (char *)*state);
+	int fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	atomic_store(&load.store->checkpoint_due, CALL_AT_PAGES);
+	for (int i = 0; i < LOADERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, load_log, &load), 0);
+	while (started_over(fd) == 0 && st.st_size < LOG_BYTES_MAX) {
+		assert_int_equal(fstat(fd, &st), 0);
+		usleep(1000);
+	}
+	bool over = started_over(fd) > 0;
+	atomic_store(&load.enough, true);
+	for (int i = 0; i < LOADERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(over);
+	close(fd);
+	store_close(load.store);
+}
+
 #define UNIT(fn) cmocka_unit_test_setup_teardown(fn, testing_make_dir, testing_remove_dir)
 
 int main(void)
@@ -352,6 +417,7 @@ int main(void)
 		UNIT(a_bad_sector_ends_nothing),
 		UNIT(collects_what_is_mostly_garbage),
 		UNIT(damaged_blobs_keep_their_segment),
+		UNIT(the_log_starts_over_while_commits_go_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
