@@ -36,6 +36,7 @@ class Session(threading.Thread):
         self.lines = []
         self.tls = None
         self.user = None
+        self.peer = sock.getpeername()[0] if sock.family != socket.AF_UNIX else None
 
     def run(self):
         try:

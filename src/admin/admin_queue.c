@@ -58,6 +58,7 @@ static int visit(const struct queue_entry *e, void *arg)
 	json_object_set_new(item, "from", admin_json_text(e->reverse_path));
 	json_object_set_new(item, "to", admin_json_text(e->forward_path));
 	json_object_set_new(item, "message_id", admin_json_text(e->message_id));
+	json_object_set_new(item, "account", admin_json_text(e->account));
 	json_object_set_new(item, "options", admin_json_text(e->options));
 	json_object_set_new(item, "last", admin_json_text(e->last));
 	json_array_append_new(l->items, item);

@@ -42,7 +42,9 @@ struct question {
 	struct route_limits limits;
 	struct address address, sender;
 	bool has_sender;
+	const char *given_account; /* or NULL */
 	/* out */
+	struct slice sender_text, account;
 	json_t *tree, *queued, *relay;
 	bool refused;    /* by what the next host said before */
 	bool own_sender; /* it leads to somebody here, who logs in before sending */
@@ -67,12 +69,29 @@ static void watch(const struct route_step *step, void *arg)
 	json_array_append_new(siblings(q->tree, step->depth), node);
 }
 
+/* Who is meant to have handed it in: who was named, or whom the sender leads to. Somebody who has
+ * logged in sends in their own name, if nothing else was said. */
+static void find_account(struct question *q, const struct route_resolution *sender)
+{
+	q->account = slice_from_str(q->given_account);
+	if (!q->given_account && q->own_sender && sender->count == 1)
+		q->account = sender->targets->address;
+	q->sender_text = SLICE_EMPTY;
+	if (!q->has_sender)
+		q->sender_text = q->account;
+	else if (q->sender.domain.len > 0)
+		q->sender_text = address_text(q->arena, &q->sender);
+}
+
 /* Those that get into the queue. */
 static int add_queued(struct db *db, struct question *q)
 {
 	for (const struct route_target *t = q->found.targets; t; t = t->next) {
 		if (t->account_id != 0)
 			continue;
+		const struct client_errand errand = { .domain = t->domain,
+			                              .sender = q->sender_text,
+			                              .account = q->account };
 		int rc = directory_find_fetch(db, t->domain);
 		if (rc < 0 && rc != -ENOENT)
 			return rc;
@@ -80,7 +99,7 @@ static int add_queued(struct db *db, struct question *q)
 			q->queued,
 			json_pack("{s:o, s:o, s:b}", "address", admin_json_text(t->address),
 		                  "domain", admin_json_text(t->domain), "fetched",
-		                  rc == 0 && !queue_table_has_way(q->config, t->domain)));
+		                  rc == 0 && !queue_table_has_way(q->config, &errand)));
 	}
 	return 0;
 }
@@ -122,6 +141,7 @@ static int ask(struct db *db, void *arg)
 	if (q->has_sender)
 		rc = route_resolve(db, q->arena, &quiet, &q->sender, 0, &sender);
 	q->own_sender = sender.local && sender.count > 0;
+	find_account(q, &sender);
 	json_array_clear(q->tree);
 	json_array_clear(q->queued);
 	if (rc == 0)
@@ -136,7 +156,7 @@ static int judge(const struct admin *admin, const struct question *q, bool trust
                  enum post_verdict *out)
 {
 	const struct post_config config = { .store = admin->store, .config = admin->config };
-	const struct post_client client = { .may_relay = trusted };
+	const struct post_client client = { .may_relay = trusted, .account = q->given_account };
 	struct post *post = NULL;
 	int rc = post_open(&config, &post);
 	if (rc < 0)
@@ -156,7 +176,7 @@ static int answer(struct admin *admin, struct question *q, struct admin_reply *r
 {
 	enum post_verdict verdict = POST_TEMPORARY;
 	int rc = store_read(admin->store, ask, q);
-	bool trusted = !q->has_sender || q->own_sender;
+	bool trusted = !q->has_sender || q->own_sender || q->given_account;
 	if (rc == 0)
 		rc = judge(admin, q, trusted, &verdict);
 	if (verdict == POST_REMOTE && q->refused)
@@ -168,11 +188,13 @@ static int answer(struct admin *admin, struct question *q, struct admin_reply *r
 	struct slice line = slice_trim(smtp_answer_line(smtp_verdict_answer(verdict)));
 	struct slice address = address_text(q->arena, &q->address);
 	return admin_item(reply,
-	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O, s:O}", "address",
+	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O, s:O, s:o, s:o}", "address",
 	                            admin_json_text(address), "trusted", (int)trusted, "verdict",
 	                            verdict_names[verdict], "accepted", (int)is_accepted(verdict),
 	                            "reply", admin_json_text(line), "tree", q->tree, "queued",
-	                            q->queued, "relay", q->relay));
+	                            q->queued, "relay", q->relay, "sender",
+	                            admin_json_text(q->sender_text), "account",
+	                            admin_json_text(q->account)));
 }
 
 static bool parse(struct question *q, const char *text, struct address *out)
@@ -188,6 +210,7 @@ static int route(struct admin *admin, const json_t *request, struct admin_reply 
 		              .relay = json_null() };
 	const char *address = admin_need(request, "address", reply);
 	const char *sender = admin_text(request, "sender");
+	struct address account, canonical;
 	bool has_path = sender && sender[0];
 	int rc = address ? 0 : -EINVAL;
 	q.config = admin->config;
@@ -199,6 +222,12 @@ static int route(struct admin *admin, const json_t *request, struct admin_reply 
 	if (rc == 0 && has_path && !parse(&q, sender, &q.sender))
 		rc = admin_fail(reply, -EINVAL, "'%s' is no address", sender);
 	q.has_sender = sender != NULL;
+	const char *name = admin_text(request, "account");
+	if (rc == 0 && name &&
+	    (!parse(&q, name, &account) || !address_canonical(q.arena, &account, &canonical)))
+		rc = admin_fail(reply, -EINVAL, "'%s' is no address", name);
+	else if (rc == 0 && name)
+		q.given_account = arena_str(q.arena, address_text(q.arena, &canonical));
 	if (rc == 0)
 		rc = answer(admin, &q, reply);
 	json_decref(q.tree);

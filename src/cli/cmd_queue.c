@@ -99,6 +99,8 @@ static void print_shown(const json_t *item, void *arg)
 		       cli_date(cli_item_number(item, "arrived_ms"), date));
 		printf("  message-id %s, given up %s\n", cli_item_text(item, "message_id"),
 		       cli_date(cli_item_number(item, "expires_ms"), date));
+		if (cli_item_text(item, "account")[0])
+			printf("  handed in by %s\n", cli_item_text(item, "account"));
 		if (cli_item_text(item, "options")[0])
 			printf("  asked for: %s\n", cli_item_text(item, "options"));
 	}

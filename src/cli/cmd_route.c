@@ -5,6 +5,7 @@
 #include "cli/cli_commands.h"
 #include "client/client_route.h"
 #include "fiber/fiber.h"
+#include "queue/queue_source.h"
 
 enum { LOOK_UP_MS = 60 * 1000 };
 
@@ -62,12 +63,37 @@ static void add_trouble(json_t *place, const struct smtp_outcome *outcome)
 	json_object_set_new(place, "temporary", json_boolean(outcome->verdict == SMTP_TEMPORARY));
 }
 
-static json_t *find_place(struct look_up *l, struct slice key, struct slice domain)
+/* Which section of the configuration has the mail, and why it is that. */
+static json_t *way_json(struct look_up *l, const struct config_smarthost *way,
+                        const struct client_errand *errand)
 {
+	return json_pack("{s:s, s:s, s:s}", "section", way->section, "title", way->title, "why",
+	                 client_choose_why(l->arena, way, errand));
+}
+
+/* Which of our addresses it comes from, and what it calls us. */
+static json_t *source_json(const struct look_up *l, const struct config_smarthost *way)
+{
+	const struct config_sources *pool = queue_source_pool(l->config, way);
+	const char *helo = way && way->helo ? way->helo : l->config->hostname;
+	json_t *sources = json_array();
+	for (size_t i = 0; pool && i < pool->count; i++) {
+		char address[NET_ADDRESS_TEXT_MAX];
+		const struct config_source *s = &pool->items[i];
+		json_array_append_new(sources, json_pack("{s:s, s:s}", "address",
+		                                         net_address_ip(&s->address, address),
+		                                         "helo", s->helo ? s->helo : helo));
+	}
+	return json_pack("{s:s, s:o}", "helo", helo, "addresses", sources);
+}
+
+static json_t *find_place(struct look_up *l, struct slice key, const struct client_errand *errand)
+{
+	const struct config_smarthost *way = client_choose(l->config, errand);
 	struct client_route route;
 	struct smtp_outcome outcome = { .verdict = SMTP_OK };
-	int rc = client_route_find(l->dns, l->config, l->arena, domain, deadline_in(LOOK_UP_MS),
-	                           &route, &outcome);
+	int rc = client_route_find(l->dns, l->config, l->arena, way, errand->domain,
+	                           deadline_in(LOOK_UP_MS), &route, &outcome);
 	json_t *hosts = json_array();
 	for (size_t i = 0; i < route.count && rc == 0; i++)
 		json_array_append_new(hosts, hop_json(&route.hops[i]));
@@ -78,6 +104,9 @@ static json_t *find_place(struct look_up *l, struct slice key, struct slice doma
 	                          "hosts", hosts);
 	if (route.smarthost)
 		json_object_set_new(place, "smarthost", smarthost_json(route.smarthost));
+	if (way)
+		json_object_set_new(place, "way", way_json(l, way, errand));
+	json_object_set_new(place, "source", source_json(l, way));
 	if (rc < 0)
 		add_trouble(place, &outcome);
 	return place;
@@ -103,11 +132,16 @@ static void find_places(struct look_up *l)
 	{
 		if (is_true(recipient, "fetched"))
 			continue;
-		struct slice domain = slice_from_str(cli_item_text(recipient, "domain"));
-		struct slice key = client_route_key(l->config, l->arena, domain);
+		const struct client_errand errand = {
+			.domain = slice_from_str(cli_item_text(recipient, "domain")),
+			.sender = slice_from_str(cli_item_text(l->answer, "sender")),
+			.account = slice_from_str(cli_item_text(l->answer, "account")),
+		};
+		const struct config_smarthost *way = client_choose(l->config, &errand);
+		struct slice key = client_choose_key(l->config, l->arena, way, errand.domain);
 		json_t *place = known_place(places, key);
 		if (!place) {
-			place = find_place(l, key, domain);
+			place = find_place(l, key, &errand);
 			json_array_append_new(places, place);
 		}
 		json_array_append(json_object_get(place, "recipients"),
@@ -160,22 +194,34 @@ static const char *meaning(const char *const (*names)[2], size_t count, const ch
 
 static void print_way(const json_t *place)
 {
-	const json_t *smarthost = json_object_get(place, "smarthost");
+	const json_t *smarthost = json_object_get(place, "smarthost"),
+		     *way = json_object_get(place, "way");
 	if (smarthost) {
 		const char *user = cli_item_text(smarthost, "user"),
 			   *host = cli_item_text(smarthost, "host");
 		bool is_lmtp = slice_equal(slice_from_str(cli_item_text(smarthost, "protocol")),
 		                           SLICE("lmtp"));
-		printf("  by %s \"%s\" of the configuration: %s%s",
-		       is_lmtp ? "transport" : "smarthost", cli_item_text(smarthost, "for"),
-		       is_lmtp ? "LMTP to " : "", host);
+		printf("  by %s \"%s\" of the configuration: %s%s", cli_item_text(way, "section"),
+		       cli_item_text(way, "title"), is_lmtp ? "LMTP to " : "", host);
 		if (cli_item_number(smarthost, "port") > 0)
 			printf(" port %lld", cli_item_number(smarthost, "port"));
 		printf("%s%s\n", user[0] ? ", as " : "", user);
+		printf("  which is for %s\n", cli_item_text(way, "why"));
 		return;
 	}
 	printf("  by %s%s\n", MEANING(way_names, cli_item_text(place, "by")),
 	       is_true(place, "dnssec") ? ", which DNSSEC vouches for" : "");
+	if (way)
+		printf("  as route \"%s\" of the configuration wants, which is for %s\n",
+		       cli_item_text(way, "title"), cli_item_text(way, "why"));
+}
+
+static void print_source(const json_t *source)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(json_object_get(source, "addresses"), i, one) printf(
+		"  from %s, as %s\n", cli_item_text(one, "address"), cli_item_text(one, "helo"));
 }
 
 static void print_place(const json_t *place)
@@ -194,6 +240,7 @@ static void print_place(const json_t *place)
 		return;
 	}
 	print_way(place);
+	print_source(json_object_get(place, "source"));
 	printf("  TLS %s: %s\n", tls, MEANING(tls_names, tls));
 	if (is_true(place, "own_left_out"))
 		printf("  this host is among them: left out, with those that are no better\n");
@@ -293,8 +340,11 @@ static int route(struct cli *cli)
 	if (!config)
 		return CLI_FAILED;
 	json_t *request = json_pack("{s:s}", "address", cli->words[0]);
-	if (cli_text(cli, "sender"))
-		json_object_set_new(request, "sender", json_string(cli_text(cli, "sender")));
+	const char *sender = cli_text(cli, cli_has(cli, "from") ? "from" : "sender");
+	if (sender)
+		json_object_set_new(request, "sender", json_string(sender));
+	if (cli_text(cli, "account"))
+		json_object_set_new(request, "account", json_string(cli_text(cli, "account")));
 	int status = cli_request(cli, "route", request, keep_answer, &answer);
 	if (status == CLI_OK)
 		status = find_and_tell(cli, config, answer);
@@ -304,7 +354,9 @@ static int route(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-	{ "sender", 0, "ADDRESS", "who sends it; '' is <>. Default: a user who has logged in" },
+	{ "from", 0, "ADDRESS", "who sends it; '' is <>. Default: a user who has logged in" },
+	{ "sender", 0, "ADDRESS", "the same" },
+	{ "account", 0, "ADDRESS", "who has logged in and hands it in" },
 	{ "json", 0, NULL, "as JSON" },
 	{ 0 },
 };
@@ -312,7 +364,7 @@ static const struct cli_option options[] = {
 const struct cli_command cmd_route = {
 	.name = "route",
 	.summary = "Where mail for an address would go, and why. Nothing is sent.",
-	.usage = "[--json] [--sender ADDRESS] ADDRESS",
+	.usage = "[--json] [--from ADDRESS] [--account ADDRESS] ADDRESS",
 	.text = "Aliases are followed, smarthosts and the DNS are asked as the queue asks them. A "
 		"sender\nthat is none of ours is a stranger, who reaches our users only.\n"
 		"The exit status is 3 if the mail would be refused or come back, 75 if the DNS "

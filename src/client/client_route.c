@@ -7,46 +7,6 @@
 #include "base/codec.h"
 #include "fiber/fiber.h"
 
-/* --- smarthosts ---------------------------------------------------------------------- */
-
-const struct config_smarthost *client_route_smarthost(const struct config *config,
-                                                      struct slice domain)
-{
-	const struct config_smarthost *all = NULL;
-	for (size_t i = 0; i < config->smarthost_count; i++) {
-		const struct config_smarthost *s = &config->smarthosts[i];
-		if (slice_equal_nocase(slice_from_str(s->domain), domain))
-			return s;
-		if (slice_equal(slice_from_str(s->domain), SLICE("*")))
-			all = s;
-	}
-	return all;
-}
-
-static bool is_same_text(const char *a, const char *b)
-{
-	return (a == NULL) == (b == NULL) && slice_equal(slice_from_str(a), slice_from_str(b));
-}
-
-static bool goes_alike(const struct config_smarthost *a, const struct config_smarthost *b)
-{
-	return a->lmtp == b->lmtp && is_same_text(a->host, b->host) && a->port == b->port &&
-	       a->tls == b->tls && is_same_text(a->user, b->user) &&
-	       is_same_text(a->password, b->password);
-}
-
-struct slice client_route_key(const struct config *config, struct arena *arena, struct slice domain)
-{
-	const struct config_smarthost *s = client_route_smarthost(config, domain);
-	if (!s)
-		return domain;
-	size_t first = 0;
-	while (!goes_alike(&config->smarthosts[first], s))
-		first++;
-	return slice_from_str(arena_printf(arena, "%s:%s:%u:%zu", s->lmtp ? "lmtp" : "smarthost",
-	                                   s->host, s->port, first));
-}
-
 enum config_tls_rule client_route_tls(const struct config *config,
                                       const struct config_smarthost *smarthost)
 {
@@ -278,8 +238,8 @@ static int add_by_mx(struct search *s)
 }
 
 int client_route_find(struct dns *dns, const struct config *config, struct arena *arena,
-                      struct slice domain, int64_t deadline, struct client_route *out,
-                      struct smtp_outcome *outcome)
+                      const struct config_smarthost *way, struct slice domain, int64_t deadline,
+                      struct client_route *out, struct smtp_outcome *outcome)
 {
 	struct search s = { .dns = dns,
 		            .config = config,
@@ -289,7 +249,7 @@ int client_route_find(struct dns *dns, const struct config *config, struct arena
 		            .out = out,
 		            .outcome = outcome };
 	int rc;
-	*out = (struct client_route){ .smarthost = client_route_smarthost(config, domain) };
+	*out = (struct client_route){ .way = way, .smarthost = way && !way->direct ? way : NULL };
 	out->hops = ARENA_ARRAY(arena, CLIENT_ROUTE_HOPS_MAX, struct client_hop);
 	if (out->smarthost)
 		rc = add_host(&s, out->smarthost->host, out->smarthost->port, 0);

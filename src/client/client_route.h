@@ -1,11 +1,13 @@
 /* Where mail for a domain goes: a smarthost of the configuration, or its MX (RFC 5321 section 5),
  * Null MX (RFC 7505), implicit MX and address literals.
  *
- *     client_route_key()   names the destination: what the queue groups, limits and backs off by
+ *     client_choose()      finds the section of the configuration that has the mail, if any
+ *     client_choose_key()  names the destination: what the queue groups, limits and backs off by
  *     client_route_find()  turns it into addresses to try, best first */
 #ifndef VEREDUS_CLIENT_CLIENT_ROUTE_H
 #define VEREDUS_CLIENT_CLIENT_ROUTE_H
 
+#include "client/client_choose.h"
 #include "client/smtp_client.h"
 #include "dns/dns.h"
 
@@ -28,31 +30,23 @@ struct client_route {
 	struct client_hop *hops; /* in the order of trying */
 	size_t count;
 	const struct config_smarthost *smarthost; /* NULL: by MX */
+	const struct config_smarthost *way;       /* the same, or a section route; or NULL */
 	bool secure;                              /* every DNS answer on the way was validated */
 	bool own;                                 /* hosts that are ours were left out */
 };
 
 enum { CLIENT_ROUTE_HOSTS_MAX = 20, CLIENT_ROUTE_HOPS_MAX = 40 };
 
-/* The smarthost for a domain (in lower-case A-labels), or NULL. */
-const struct config_smarthost *client_route_smarthost(const struct config *config,
-                                                      struct slice domain);
-/* The destination's name: the domain, or "smarthost:host:port:n" or "lmtp:host:port:n", so that all
- * domains that go there in the same way (n: the first section of the configuration that says so)
- * share connections and limits. In the arena. */
-struct slice client_route_key(const struct config *config, struct arena *arena,
-                              struct slice domain);
-
 /* How connections there are made (smarthost NULL: by MX), if the message asks for nothing else. */
 enum config_tls_rule client_route_tls(const struct config *config,
                                       const struct config_smarthost *smarthost);
 
-/* 0, or a negative errno and *outcome: 5.1.10 for a Null MX, 5.1.2 for a domain that does not
- * exist, 5.4.6 when all ways lead back to us, 5.4.4 when no host has an address, 4.4.3 when
- * the DNS does not answer. Everything lies in the arena. */
+/* way: what client_choose() said. 0, or a negative errno and *outcome: 5.1.10 for a Null MX, 5.1.2
+ * for a domain that does not exist, 5.4.6 when all ways lead back to us, 5.4.4 when no host has an
+ * address, 4.4.3 when the DNS does not answer. Everything lies in the arena. */
 int client_route_find(struct dns *dns, const struct config *config, struct arena *arena,
-                      struct slice domain, int64_t deadline, struct client_route *out,
-                      struct smtp_outcome *outcome);
+                      const struct config_smarthost *way, struct slice domain, int64_t deadline,
+                      struct client_route *out, struct smtp_outcome *outcome);
 
 /* Orders MX records: by preference, equal ones shuffled; random_below is given for tests. */
 void client_route_order(struct dns_mx *mx, size_t count, uint64_t (*random)(uint64_t bound));

@@ -48,37 +48,6 @@ static void cuts_at_ourselves(void **state)
 	assert_int_equal(client_route_cut_own(mx, 4, "best"), 0);
 }
 
-static void smarthosts(void **state)
-{
-	(void)state;
-	struct config_smarthost hosts[] = {
-		{ .domain = "*", .host = "out.example.test", .port = 587, .user = "me" },
-		{ .domain = "near.test", .host = "192.0.2.9", .port = 25 },
-		{ .domain = "same.test", .host = "192.0.2.9", .port = 25 },
-		{ .domain = "safe.test",
-		  .host = "192.0.2.9",
-		  .port = 25,
-		  .tls = TLS_RULE_VERIFIED },
-	};
-	struct config config = { .smarthosts = hosts, .smarthost_count = 4 };
-	struct arena *arena = arena_new();
-	assert_ptr_equal(client_route_smarthost(&config, SLICE("near.test")), &hosts[1]);
-	assert_ptr_equal(client_route_smarthost(&config, SLICE("far.test")), &hosts[0]);
-	assert_true(slice_equal(client_route_key(&config, arena, SLICE("far.test")),
-	                        SLICE("smarthost:out.example.test:587:0")));
-	assert_true(slice_equal(client_route_key(&config, arena, SLICE("near.test")),
-	                        SLICE("smarthost:192.0.2.9:25:1")));
-	assert_true(slice_equal(client_route_key(&config, arena, SLICE("same.test")),
-	                        SLICE("smarthost:192.0.2.9:25:1")));
-	assert_true(slice_equal(client_route_key(&config, arena, SLICE("safe.test")),
-	                        SLICE("smarthost:192.0.2.9:25:3")));
-	config.smarthost_count = 0;
-	assert_null(client_route_smarthost(&config, SLICE("near.test")));
-	assert_true(slice_equal(client_route_key(&config, arena, SLICE("near.test")),
-	                        SLICE("near.test")));
-	arena_free(arena);
-}
-
 static void resolves_literals(void **state)
 {
 	(void)state;
@@ -102,8 +71,9 @@ static void resolves_literals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(orders_by_preference), cmocka_unit_test(shuffles_equals),
-		cmocka_unit_test(cuts_at_ourselves),    cmocka_unit_test(smarthosts),
+		cmocka_unit_test(orders_by_preference),
+		cmocka_unit_test(shuffles_equals),
+		cmocka_unit_test(cuts_at_ourselves),
 		cmocka_unit_test(resolves_literals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,8 +84,7 @@ static int listener_kind(const struct config_place *p, const struct config_liste
 	return -1;
 }
 
-/* A relative path begins at the data directory. */
-static const char *absolute(const struct config_place *p, const char *address)
+const char *config_absolute(const struct config_place *p, const char *address)
 {
 	const struct config *c = p->config;
 	if (!slice_starts_with(slice_from_str(address), SLICE("unix:")) || address[5] == '/')
@@ -151,7 +150,7 @@ void config_add_listen(const struct config_place *p, const struct config_listen 
 	                                      &trusted);
 	size_t proxy_count = parse_networks(p, "proxy-networks", &listen->proxy_networks, &proxies);
 	for (size_t i = 0; i < listen->addresses.count; i++) {
-		const char *text = absolute(p, listen->addresses.items[i]);
+		const char *text = config_absolute(p, listen->addresses.items[i]);
 		struct config_listener listener = {
 			.name = arena_str(p->config->arena, slice_from_str(p->title)),
 			.kind = (enum listener_kind)kind,
@@ -245,77 +244,9 @@ const char *config_read_secret(struct arena *arena, const char *path)
 	return password;
 }
 
-/* The title as the domain whose mail is meant. */
-static void set_domain(const struct config_place *p, struct config_smarthost *smarthost)
-{
-	struct arena *arena = p->config->arena;
-	struct slice domain;
-	smarthost->domain = "";
-	if (slice_equal(slice_from_str(p->title), SLICE("*")))
-		smarthost->domain = "*";
-	else if (domain_canonical(arena, slice_from_str(p->title), &domain))
-		smarthost->domain = arena_str(arena, domain);
-	else
-		config_wrong(p, "the title is no domain: write a domain, or \"*\" for all");
-}
-
-/* host [ ":" port ] / "[" IPv6 "]" [ ":" port ] / "unix:" path */
-static bool set_listener(const struct config_place *p, const char *text,
-                         struct config_smarthost *smarthost)
-{
-	struct slice host = slice_from_str(text);
-	struct net_address address;
-	uint64_t port = standard_ports[LISTENER_LMTP];
-	if (slice_starts_with(host, SLICE("unix:"))) {
-		smarthost->host = absolute(p, text);
-		smarthost->tls = TLS_RULE_NONE;
-		return net_address_parse(slice_from_str(smarthost->host), 0, &address) == 0;
-	}
-	ptrdiff_t colon = slice_find_last_byte(host, ':');
-	bool is_v6 = slice_starts_with(host, SLICE("["));
-	if (colon >= 0 && (!is_v6 || host.data[colon - 1] == ']')) {
-		if (!slice_to_u64(slice_from(host, (size_t)colon + 1), &port) || port == 0 ||
-		    port > UINT16_MAX)
-			return false;
-		host.len = (size_t)colon;
-	}
-	if (is_v6 && host.len > 2)
-		host = slice_sub(host, 1, host.len - 2);
-	smarthost->host = arena_str(p->config->arena, host);
-	smarthost->port = (uint16_t)port;
-	return net_address_parse(host, 0, &address) == 0 || domain_is_valid(host);
-}
-
-void config_add_transport(const struct config_place *p, const struct config_transport *transport)
-{
-	struct config *c = p->config;
-	struct config_smarthost way = {
-		.tls = transport->tls,
-		.lmtp = true,
-		.everybody = transport->accept_from == TRANSPORT_FROM_EVERYBODY,
-	};
-	set_domain(p, &way);
-	if (!transport->lmtp)
-		config_wrong(p, "it leads nowhere: add lmtp = \"unix:PATH\" or \"HOST:PORT\"");
-	else if (!set_listener(p, transport->lmtp, &way))
-		config_wrong(p, "lmtp is '%s': write \"unix:PATH\" or \"HOST:PORT\"",
-		             transport->lmtp);
-	if (way.everybody && slice_equal(slice_from_str(way.domain), SLICE("*")))
-		config_wrong(p, "accept-from = everybody would let strangers send anywhere: name "
-		                "the domain");
-	for (size_t i = 0; i < c->smarthost_count; i++) {
-		if (slice_equal(slice_from_str(c->smarthosts[i].domain),
-		                slice_from_str(way.domain)))
-			config_wrong(p, "another section smarthost or transport has the mail of "
-			                "this domain already");
-	}
-	c->smarthosts[c->smarthost_count++] = way;
-}
-
 void config_check_smarthost(const struct config_place *p, struct config_smarthost *smarthost)
 {
 	struct arena *arena = p->config->arena;
-	set_domain(p, smarthost);
 	if (!smarthost->host)
 		config_wrong(p, "there is no host: add host = NAME");
 	if (!smarthost->user != !smarthost->password)

@@ -21,16 +21,15 @@ void config_wrong(const struct config_place *place, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Turns a listen section into one listener an address. */
 void config_add_listen(const struct config_place *place, const struct config_listen *listen);
+/* A relative path of "unix:PATH" begins at the data directory. */
+const char *config_absolute(const struct config_place *place, const char *address);
 void config_add_relay_networks(const struct config_place *place, const struct config_list *list);
 void config_add_relay_certificates(const struct config_place *place,
                                    const struct config_list *list);
 void config_check_certificate(const struct config_place *place,
                               const struct config_certificate *certificate);
-/* Also gives the domain its canonical form and reads the password file. */
+/* Also reads the password file. */
 void config_check_smarthost(const struct config_place *place, struct config_smarthost *smarthost);
-/* Makes a smarthost of it, behind those that there are; there must be room for it. */
-void config_add_transport(const struct config_place *place,
-                          const struct config_transport *transport);
 /* Gives the domain its canonical form, and counts it. */
 void config_check_relay(const struct config_place *place, struct config_relay *relay);
 /* The first line of a file, in the arena; NULL if it can't be read or is empty. */

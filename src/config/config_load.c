@@ -12,6 +12,7 @@
 #include "config/config_check.h"
 #include "config/config_rules.h"
 #include "config/config_text.h"
+#include "config/config_way.h"
 #include "config/nearest.h"
 
 /* An option in each section, by a name that can't be written, through which libConfuse's
@@ -21,7 +22,7 @@
  * section; this option, known only outside of sections, shows that one was not closed. */
 #define END_OPTION "end-of-configuration"
 
-enum { OPTIONS_MAX = 96, TEXT_MAX = 64 * 1024 };
+enum { OPTIONS_MAX = 128, TEXT_MAX = 64 * 1024 };
 
 struct load {
 	struct config *config;
@@ -268,26 +269,68 @@ static void store_certificates(struct load *l, cfg_t *cfg)
 	}
 }
 
-static void store_smarthosts(struct load *l, cfg_t *cfg)
+/* Kinds of ways; they stand in the order of the file, whatever they are. */
+enum way_kind { WAY_SMARTHOST, WAY_TRANSPORT, WAY_ROUTE, WAY_KINDS };
+static const char *const way_kinds[] = { "smarthost", "transport", "route" };
+
+struct way_section {
+	enum way_kind kind;
+	cfg_t *section;
+};
+
+static int by_line(const void *a, const void *b)
 {
-	struct config *c = l->config;
-	unsigned transports = cfg_size(cfg, "transport");
-	c->smarthost_count = cfg_size(cfg, "smarthost");
-	c->smarthosts = ARENA_ARRAY(l->arena, c->smarthost_count + transports + 1,
-	                            struct config_smarthost);
-	for (unsigned i = 0; i < c->smarthost_count; i++) {
-		cfg_t *section = cfg_getnsec(cfg, "smarthost", i);
-		store_section(l, "smarthost", section, &c->smarthosts[i]);
-		struct config_place place = place_of(l, "smarthost", section);
-		config_check_smarthost(&place, &c->smarthosts[i]);
+	const struct way_section *one = a, *other = b;
+	return one->section->line - other->section->line;
+}
+
+static struct way_section *sort_ways(struct load *l, cfg_t *cfg, size_t *count_out)
+{
+	size_t count = 0, room = 1;
+	for (int k = 0; k < WAY_KINDS; k++)
+		room += cfg_size(cfg, way_kinds[k]);
+	struct way_section *ways = ARENA_ARRAY(l->arena, room, struct way_section);
+	for (int k = 0; k < WAY_KINDS; k++) {
+		for (unsigned i = 0; i < cfg_size(cfg, way_kinds[k]); i++)
+			ways[count++] = (struct way_section){ (enum way_kind)k,
+				                              cfg_getnsec(cfg, way_kinds[k], i) };
 	}
-	for (unsigned i = 0; i < transports; i++) {
-		struct config_transport transport = { .lmtp = NULL };
-		cfg_t *section = cfg_getnsec(cfg, "transport", i);
-		store_section(l, "transport", section, &transport);
-		struct config_place place = place_of(l, "transport", section);
-		config_add_transport(&place, &transport);
+	qsort(ways, count, sizeof(*ways), by_line);
+	*count_out = count;
+	return ways;
+}
+
+static void store_way(struct load *l, const struct way_section *w)
+{
+	const char *kind = way_kinds[w->kind];
+	struct config_place place = place_of(l, kind, w->section);
+	const struct config_way_lists lists = { .domain = get_list(l, w->section, "domain"),
+		                                .sender = get_list(l, w->section, "sender"),
+		                                .account = get_list(l, w->section, "account"),
+		                                .source = get_list(l, w->section, "source") };
+	struct config_transport transport = { .lmtp = NULL };
+	struct config_smarthost way = { .direct = w->kind == WAY_ROUTE };
+	if (w->kind == WAY_TRANSPORT) {
+		store_section(l, kind, w->section, &transport);
+		config_add_transport(&place, &transport, &lists);
+		return;
 	}
+	store_section(l, kind, w->section, &way);
+	if (w->kind == WAY_SMARTHOST)
+		config_check_smarthost(&place, &way);
+	config_add_way(&place, &way, &lists);
+}
+
+static void store_ways(struct load *l, cfg_t *cfg)
+{
+	size_t count;
+	const struct way_section *ways = sort_ways(l, cfg, &count);
+	l->config->smarthosts = ARENA_ARRAY(l->arena, count + 1, struct config_smarthost);
+	for (size_t i = 0; i < count; i++)
+		store_way(l, &ways[i]);
+	struct config_place place = place_of(l, "queue", NULL);
+	struct config_list sources = get_list(l, cfg_getsec(cfg, "queue"), "source");
+	config_add_sources(&place, &sources, &l->config->queue.sources);
 }
 
 static void store_relays(struct load *l, cfg_t *cfg)
@@ -354,7 +397,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_single_sections(l, cfg);
 	store_listeners(l, cfg);
 	store_certificates(l, cfg);
-	store_smarthosts(l, cfg);
+	store_ways(l, cfg);
 	store_relays(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);

@@ -8,13 +8,17 @@ const struct config_section config_sections[] = {
 	{ "certificate", true, "any name",
 	  "A TLS certificate. The first is the default; others are chosen by the name that the "
 	  "client asks for." },
-	{ "smarthost", true, "a domain, or \"*\" for all that are not local",
-	  "Where mail goes instead of to the MX of its domain." },
-	{ "transport", true, "a domain, or \"*\" for all that are not local",
+	{ "smarthost", true, "a domain, \"*\" for all that are not local, or with domain any name",
+	  "Where mail goes instead of to the MX of its domain. Sections smarthost, transport and "
+	  "route are asked in the order of the file, those that name the domain before those for "
+	  "\"*\"; the first whose conditions hold has the mail." },
+	{ "transport", true, "as of a smarthost",
 	  "Another program that takes the mail of a domain, by LMTP; instead of a smarthost." },
 	{ "relay", true, "a domain that is not ours",
 	  "A domain whose mail is taken from everybody and passed on, to its better MX hosts or to "
 	  "its smarthost or transport (docs/relay.md)." },
+	{ "route", true, "as of a smarthost",
+	  "Mail that goes to the MX of its domain, but from other addresses than usual." },
 	{ "rule", true, "what the log and `veredus policy test` call it",
 	  "Who may send mail to whom (docs/guard.md). Rules are walked in the order of the file; "
 	  "the "

@@ -60,8 +60,8 @@ struct config_listen {
 /* A section transport as it is written; it becomes a smarthost. */
 enum transport_trust { TRANSPORT_FROM_TRUSTED, TRANSPORT_FROM_EVERYBODY };
 struct config_transport {
+	struct config_smarthost way;
 	const char *lmtp;
-	enum config_tls_rule tls;
 	enum transport_trust accept_from;
 };
 

@@ -1,8 +1,48 @@
 /* The options of mail for other hosts. */
 #include "config/config_options_table.h"
 
+/* A transport is a smarthost of another kind, a route one without a host. */
+#define AT_TRANSPORT_WAY(member) AT_TRANSPORT(way.member)
+#define WAY_OPTIONS(section, AT_WAY)                                                               \
+	{ section,                                                                                 \
+	  "domain",                                                                                \
+	  CONFIG_LIST,                                                                             \
+	  NULL,                                                                                    \
+	  0,                                                                                       \
+	  0,                                                                                       \
+	  "The domains that it is for, \"*\" being all; without it the title is the domain." },    \
+		{ section,                                                                         \
+		  "sender",                                                                        \
+		  CONFIG_LIST,                                                                     \
+		  NULL,                                                                            \
+		  0,                                                                               \
+		  0,                                                                               \
+		  "Only mail of these senders: addresses or domains, with * and ? in them, "       \
+		  "\"<>\"; "                                                                       \
+		  "\"!\" in front of those that are not meant." },                                 \
+	{                                                                                          \
+		section, "account", CONFIG_LIST, NULL, 0, 0,                                       \
+			"Only mail that these accounts have handed in, written like senders."      \
+	}
+
+#define SOURCE_OPTIONS(section, AT_WAY)                                                            \
+	{ section,                                                                                 \
+	  "source",                                                                                \
+	  CONFIG_LIST,                                                                             \
+	  NULL,                                                                                    \
+	  0,                                                                                       \
+	  0,                                                                                       \
+	  "Addresses to connect from, taken in turn, each with the name for EHLO behind it if it " \
+	  "has one of its own. A family that is not among them is not used. Default: those of "    \
+	  "section queue." },                                                                      \
+	{                                                                                          \
+		section, "helo", CONFIG_TEXT, NULL, AT_WAY(helo),                                  \
+			"The name for EHLO. Default: hostname."                                    \
+	}
+
 /* clang-format off */
 static const struct config_option options[] = {
+	WAY_OPTIONS("smarthost", AT_SMARTHOST),
 	{ "smarthost", "host", CONFIG_TEXT, NULL, AT_SMARTHOST(host),
 	  "The name or address of the host that takes the mail." },
 	{ "smarthost", "port", CONFIG_PORT, "587", AT_SMARTHOST(port), "Its port." },
@@ -14,16 +54,25 @@ static const struct config_option options[] = {
 	{ "smarthost", "password-file", CONFIG_PATH, NULL, AT_SMARTHOST(password),
 	  "A file whose first line is the password." },
 
+	SOURCE_OPTIONS("smarthost", AT_SMARTHOST),
+
+	WAY_OPTIONS("transport", AT_TRANSPORT_WAY),
 	{ "transport", "lmtp", CONFIG_TEXT, NULL, AT_TRANSPORT(lmtp),
 	  "Where the program listens: \"unix:PATH\", or \"HOST:PORT\" (without :PORT it is 24)." },
-	{ "transport", "tls", CONFIG_CHOICE, "opportunistic", AT_TRANSPORT(tls),
+	{ "transport", "tls", CONFIG_CHOICE, "opportunistic", AT_TRANSPORT_WAY(tls),
 	  "As in a smarthost; over a Unix socket there is none.",
 	  .choices = { "none", "opportunistic", "required", "verified", "implicit" } },
+	SOURCE_OPTIONS("transport", AT_TRANSPORT_WAY),
 	{ "transport", "accept-from", CONFIG_CHOICE, "trusted", AT_TRANSPORT(accept_from),
 	  "Whose mail for the domain is taken: trusted is who has logged in and relay-networks; "
 	  "everybody makes the domain one that the world may write to.",
 	  .choices = { "trusted", "everybody" } },
 
+	WAY_OPTIONS("route", AT_SMARTHOST),
+	SOURCE_OPTIONS("route", AT_SMARTHOST),
+
+	{ "queue", "source", CONFIG_LIST, NULL, 0, 0,
+	  "Addresses to connect to other hosts from, as in a smarthost." },
 	{ "queue", "retry-first", CONFIG_DURATION, "5m", AT(queue.retry_first_ms),
 	  "The pause after the first attempt that failed for now; it doubles with each.",
 	  .min = 10, .max = DAYS(1) },

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/config_guard.h"
+#include "net/address.h"
+
 enum config_tls_rule {
 	TLS_RULE_NONE,          /* never */
 	TLS_RULE_OPPORTUNISTIC, /* if offered, any certificate */
@@ -13,10 +16,29 @@ enum config_tls_rule {
 	TLS_RULE_IMPLICIT,      /* TLS from the start (465), chain and name good */
 };
 
-/* Where mail for a domain (or "*": all that is not local) goes instead of its MX. */
+/* An address to connect from, and the name that EHLO says there (NULL: the way's, or ours). */
+struct config_source {
+	struct net_address address; /* port 0 */
+	const char *helo;
+};
+struct config_sources {
+	struct config_source *items;
+	size_t count;
+};
+
+/* Which way mail takes: a section smarthost or transport, by which it goes instead of to its MX, or
+ * a section route, by which it goes there, but from other addresses or at other times. */
 struct config_smarthost {
-	const char *domain; /* lower-case A-labels, or "*" */
-	const char *host;   /* a name or an address literal without brackets */
+	const char *section, *title; /* as they stand in the file */
+	const char *domain;          /* lower-case A-labels, or "*": all that is not local */
+	const char **domains;        /* more of these */
+	size_t domain_count;
+	/* Of whom the mail must be: the sender, and the account that handed it in. */
+	struct config_patterns sender, account;
+	bool direct;                   /* a section route: host is NULL */
+	struct config_sources sources; /* none: those of the section queue */
+	const char *helo;
+	const char *host; /* a name or an address literal without brackets */
 	uint16_t port;
 	enum config_tls_rule tls;
 	const char *user, *password; /* NULL: no AUTH. password comes from password-file */
@@ -31,10 +53,11 @@ struct config_queue {
 	unsigned max_connections_per_destination;
 	int64_t connect_timeout_ms;
 	int64_t command_timeout_ms;
-	int64_t data_timeout_ms;    /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
-	int64_t message_timeout_ms; /* for a whole message up to the dot, besides ... */
-	unsigned min_data_rate;     /* ... a second for each so many bytes */
-	uint16_t smtp_port;         /* 25, but for tests */
+	int64_t data_timeout_ms;       /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
+	int64_t message_timeout_ms;    /* for a whole message up to the dot, besides ... */
+	unsigned min_data_rate;        /* ... a second for each so many bytes */
+	uint16_t smtp_port;            /* 25, but for tests */
+	struct config_sources sources; /* for ways that have none; none: what the system says */
 	unsigned max_recipients_per_transaction;
 	bool tls;      /* opportunistic STARTTLS */
 	bool chunking; /* BDAT where offered */

@@ -11,42 +11,9 @@ struct condition {
 	const char *(*holds)(const struct config_rule *r, const struct guard_facts *f);
 };
 
-/* --- lists ------------------------------------------------------------------------------ */
-
-typedef bool (*item_holds)(struct slice item, const void *fact);
-
-/* Negated items are looked at first, wherever they stand. */
-static const char *list_holds(const struct config_patterns *list, item_holds holds,
-                              const void *fact)
-{
-	const char *by_absence = NULL, *by_item = NULL;
-	bool has_positive = false;
-	for (size_t i = 0; i < list->count; i++) {
-		const struct config_pattern *item = &list->items[i];
-		bool is_so = holds(item->text, fact);
-		if (item->negated && is_so)
-			return NULL;
-		has_positive |= !item->negated;
-		if (item->negated && !by_absence)
-			by_absence = item->shown;
-		else if (!item->negated && is_so && !by_item)
-			by_item = item->shown;
-	}
-	return has_positive ? by_item : by_absence;
-}
-
 static bool text_holds(struct slice item, const void *fact)
 {
 	return guard_pattern_match(item, *(const struct slice *)fact);
-}
-
-/* An address pattern without a text is the null sender, and no other pattern is. */
-static bool address_holds(struct slice item, const void *fact)
-{
-	const struct slice *address = fact;
-	if (item.len == 0 || address->len == 0)
-		return item.len == address->len;
-	return guard_pattern_match(item, *address);
 }
 
 /* --- the conditions --------------------------------------------------------------------- */
@@ -76,7 +43,7 @@ static bool listener_given(const struct config_rule *r) { return r->listener.cou
 static const char *listener_holds(const struct config_rule *r, const struct guard_facts *f)
 {
 	const struct slice name = slice_from_str(f->listener);
-	return list_holds(&r->listener, text_holds, &name);
+	return guard_patterns_hold(&r->listener, text_holds, &name);
 }
 
 static bool tls_given(const struct config_rule *r) { return r->tls >= 0; }
@@ -103,28 +70,28 @@ static bool account_given(const struct config_rule *r) { return r->account.count
 static const char *account_holds(const struct config_rule *r, const struct guard_facts *f)
 {
 	const struct slice account = slice_from_str(f->account);
-	return f->account ? list_holds(&r->account, address_holds, &account) : NULL;
+	return f->account ? guard_patterns_hold_address(&r->account, account) : NULL;
 }
 
 static bool helo_given(const struct config_rule *r) { return r->helo.count > 0; }
 
 static const char *helo_holds(const struct config_rule *r, const struct guard_facts *f)
 {
-	return list_holds(&r->helo, text_holds, &f->helo);
+	return guard_patterns_hold(&r->helo, text_holds, &f->helo);
 }
 
 static bool sender_given(const struct config_rule *r) { return r->sender.count > 0; }
 
 static const char *sender_holds(const struct config_rule *r, const struct guard_facts *f)
 {
-	return list_holds(&r->sender, address_holds, &f->sender);
+	return guard_patterns_hold_address(&r->sender, f->sender);
 }
 
 static bool recipient_given(const struct config_rule *r) { return r->recipient.count > 0; }
 
 static const char *recipient_holds(const struct config_rule *r, const struct guard_facts *f)
 {
-	return list_holds(&r->recipient, address_holds, &f->recipient);
+	return guard_patterns_hold_address(&r->recipient, f->recipient);
 }
 
 struct rdns_fact {
@@ -158,7 +125,7 @@ static const char *rdns_holds(const struct config_rule *r, const struct guard_fa
 	if (fact.state == GUARD_RDNS_UNASKED)
 		return NULL;
 	fact.name = slice_from_str(name);
-	return list_holds(&r->rdns, rdns_item_holds, &fact);
+	return guard_patterns_hold(&r->rdns, rdns_item_holds, &fact);
 }
 
 static bool sender_is(struct slice word, const void *fact)
@@ -179,7 +146,7 @@ static bool sender_is_given(const struct config_rule *r) { return r->sender_is.c
 
 static const char *sender_is_holds(const struct config_rule *r, const struct guard_facts *f)
 {
-	return list_holds(&r->sender_is, sender_is, f);
+	return guard_patterns_hold(&r->sender_is, sender_is, f);
 }
 
 /* What costs least stands first, what may wait for the DNS last: when one does not hold the

@@ -45,6 +45,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	list_init(&q->recorder.jobs);
 	q->owner = post_owner(config->post);
 	queue_verify_open(q);
+	q->source_turns = mem_zero(c->smarthost_count + 1, sizeof(*q->source_turns));
 	int rc = open_tls(q);
 	if (rc < 0) {
 		queue_close(q);
@@ -67,6 +68,7 @@ void queue_close(struct queue *q)
 	queue_verify_close(q);
 	tls_client_free(q->tls_any);
 	tls_client_free(q->tls_verified);
+	free(q->source_turns);
 	free(q);
 }
 

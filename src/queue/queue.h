@@ -109,6 +109,7 @@ struct queue_entry {
 	int64_t arrived_ms, due_ms, expires_ms; /* wall clock */
 	unsigned attempts;
 	enum queue_state state;
+	struct slice account; /* that handed it in, or empty */
 	struct slice options; /* envelope_options_text() */
 	struct slice last;    /* of the last attempt: the reply or the trouble; may be empty */
 };

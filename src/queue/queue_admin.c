@@ -52,7 +52,7 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 		"SELECT m.queue_id, m.message_id, m.reverse_path, r.forward_path,"
 		" m.size_bytes, m.arrived_ms, r.due_ms, r.held, r.lease_owner,"
 		" m.expires_ms, r.attempts, r.last_text,"
-		" m.blob_id, m.skip_bytes, m.id, r.position, m.options"
+		" m.blob_id, m.skip_bytes, m.id, r.position, m.options, m.account"
 		" FROM queue_message m JOIN queue_recipient r ON r.queue_message_id = m.id"
 		" WHERE" FILTER_SQL " AND m.id >= $6 AND (m.id > $6 OR r.position > $7)"
 		" ORDER BY m.id, r.position LIMIT $8",
@@ -76,6 +76,7 @@ int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
 			.state = state_of(&rows),
 			.last = db_text(&rows, 11),
 			.options = db_text(&rows, 16),
+			.account = db_text(&rows, 17),
 			.blob_id = db_int(&rows, 12),
 			.skip_bytes = (uint64_t)db_int(&rows, 13),
 		};

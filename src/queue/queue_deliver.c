@@ -5,6 +5,7 @@
 #include "client/client_route.h"
 #include "queue/queue_convert.h"
 #include "queue/queue_internal.h"
+#include "queue/queue_source.h"
 
 /* An open connection waits so long for the next message. */
 #define IDLE_MS 1000
@@ -23,7 +24,7 @@ struct delivery {
 	/* Of the connection. */
 	struct arena *arena;
 	const char *host;
-	struct slice peer, tls;
+	struct slice peer, tls, from;
 	int64_t opened_ms; /* monotonic */
 	unsigned era;      /* queue_ready_renew() */
 	bool was_idle;
@@ -37,7 +38,6 @@ void queue_client_configure(const struct queue *q, const struct client_route *ro
 	const struct config *c = q->config.config;
 	const struct config_smarthost *s = route->smarthost;
 	*out = (struct smtp_client_config){
-		.helo = c->hostname,
 		.tls = queue_tls_rule(client_route_tls(c, s), s && s->password, need),
 		.tls_any = q->tls_any,
 		.tls_verified = q->tls_verified,
@@ -57,16 +57,16 @@ void queue_client_configure(const struct queue *q, const struct client_route *ro
 
 /* A host that offers TLS and then can't is spoken to without, if nobody asked for TLS: mail that
  * went in clear anyway must not stop for it. */
-static int open_hop(struct delivery *d, const struct client_hop *hop, struct smtp_outcome *outcome)
+static int open_hop(struct delivery *d, const struct client_hop *hop,
+                    const struct config_smarthost *way, struct smtp_outcome *outcome)
 {
-	int rc = smtp_client_open(&d->config, &hop->address, hop->host, d->arena, &d->client,
-	                          outcome);
+	int rc = queue_source_open(d->queue, way, &d->config, hop, d->arena, &d->client, outcome);
 	if (rc == 0 || outcome->stage != SMTP_STAGE_TLS || rc == -ECANCELED ||
 	    d->config.tls != TLS_RULE_OPPORTUNISTIC)
 		return rc;
 	log_info("queue.tls.failed", kv_str("host", hop->host), kv_slice("why", outcome->text));
 	d->config.tls = TLS_RULE_NONE;
-	rc = smtp_client_open(&d->config, &hop->address, hop->host, d->arena, &d->client, outcome);
+	rc = queue_source_open(d->queue, way, &d->config, hop, d->arena, &d->client, outcome);
 	if (rc < 0)
 		d->config.tls = TLS_RULE_OPPORTUNISTIC;
 	return rc;
@@ -85,6 +85,10 @@ static void connected(struct delivery *d, const struct client_hop *hop)
 	if (tls.protocol)
 		d->tls = slice_from_str(arena_printf(d->arena, "%s %s%s", tls.protocol, tls.cipher,
 		                                     tls.verified ? ", verified" : ""));
+	d->from = SLICE_EMPTY;
+	if (d->config.source)
+		d->from = slice_from_str(arena_str(
+			d->arena, slice_from_str(net_address_ip(d->config.source, address))));
 	d->opened_ms = clock_monotonic_ms();
 	d->was_idle = false;
 	atomic_fetch_add(&d->queue->connects, 1);
@@ -98,9 +102,9 @@ static void disconnect(struct delivery *d)
 
 /* As above, and besides the host must be one that the message may go to. */
 static int open_trusted_hop(struct delivery *d, const struct client_hop *hop,
-                            struct smtp_outcome *outcome)
+                            const struct config_smarthost *way, struct smtp_outcome *outcome)
 {
-	int rc = open_hop(d, hop, outcome);
+	int rc = open_hop(d, hop, way, outcome);
 	if (rc == 0)
 		rc = queue_tls_check_host(d->client, d->arena, outcome);
 	if (rc < 0)
@@ -118,8 +122,8 @@ static int open_any(struct delivery *d, const struct client_route *route, enum q
 	struct smtp_outcome later = { .verdict = SMTP_PERMANENT };
 	for (size_t i = 0; i < route->count; i++) {
 		const struct client_hop *hop = &route->hops[i];
-		rc = need == QUEUE_TLS_NEEDED ? open_trusted_hop(d, hop, outcome)
-		                              : open_hop(d, hop, outcome);
+		rc = need == QUEUE_TLS_NEEDED ? open_trusted_hop(d, hop, route->way, outcome)
+		                              : open_hop(d, hop, route->way, outcome);
 		if (rc == 0)
 			connected(d, hop);
 		if (rc == 0 || rc == -ECANCELED)
@@ -140,9 +144,9 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 	arena_reset(d->arena);
 	d->era = queue_ready_era(d->queue->ready, d->destination);
 	d->host = NULL;
-	d->peer = d->tls = SLICE_EMPTY;
-	int rc = client_route_find(c->dns, c->config, d->arena, job->domain, deadline_in(ROUTE_MS),
-	                           &route, outcome);
+	d->peer = d->tls = d->from = SLICE_EMPTY;
+	int rc = client_route_find(c->dns, c->config, d->arena, job->way, job->domain,
+	                           deadline_in(ROUTE_MS), &route, outcome);
 	if (rc == 0 && job->tls_need == QUEUE_TLS_NEEDED)
 		rc = queue_tls_check_route(&route, job->domain, d->arena, outcome);
 	if (rc < 0)
@@ -194,6 +198,7 @@ static int send_form(struct delivery *d, struct queue_job *job,
 	int rc = smtp_client_send(d->client, &mail, job->arena, outcome);
 	job->peer = arena_copy(job->arena, d->peer);
 	job->tls = arena_copy(job->arena, d->tls);
+	job->from = arena_copy(job->arena, d->from);
 	job->remote_does_dsn = smtp_client_extensions(d->client) & SMTP_EXT_DSN;
 	job->remote_does_by = smtp_client_extensions(d->client) & SMTP_EXT_DELIVERBY;
 	return rc;

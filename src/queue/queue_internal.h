@@ -37,6 +37,7 @@ struct queue {
 	struct tls_client *tls_any, *tls_verified;
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	const char *owner;                /* of leases: post_owner() */
+	atomic_uint *source_turns;        /* of section queue, then one a way: queue_source.h */
 	_Atomic fiber_id feeder;
 	atomic_bool added;                   /* since the feeder began to look for new rows */
 	_Atomic int64_t next_due_ms;         /* wall clock: nothing in the table is due before */

@@ -53,8 +53,10 @@ struct queue_job {
 	struct slice envid;
 	struct envelope_options options;
 	struct slice prefix;
-	struct slice domain; /* of the recipients, for finding the MX */
-	struct slice key;    /* of the destination: queue_tls_key() of client_route_key() */
+	struct slice domain;                /* of the recipients, for finding the MX */
+	struct slice account;               /* that handed it in, or empty */
+	const struct config_smarthost *way; /* client_choose() */
+	struct slice key; /* of the destination: queue_tls_key() of client_choose_key() */
 	enum queue_tls_need tls_need;
 	bool is_release; /* the hold is over: it is not carried, see queue_release.c */
 	bool is_expired; /* not to be tried: its destination pauses, and its time is over */
@@ -69,6 +71,7 @@ struct queue_job {
 	int64_t ended_ms;
 	struct slice peer;                    /* "mx.example.test (192.0.2.1:25)", or empty */
 	struct slice tls;                     /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
+	struct slice from;                    /* our address, if it was chosen; or empty */
 	bool remote_does_dsn, remote_does_by; /* it knows these extensions */
 	bool retried; /* on a second connection, since the first was stale */
 };

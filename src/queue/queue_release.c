@@ -133,7 +133,11 @@ static int make_parcel(struct queue *q, struct queue_report *r, struct queue_job
 	struct post_recipient *recipients = ARENA_ARRAY(r->arena, job->count,
 	                                                struct post_recipient);
 	size_t count = 0;
-	r->client = (struct post_client){ .helo = "", .may_relay = true };
+	r->client = (struct post_client){ .helo = "",
+		                          .may_relay = true,
+		                          .account = job->account.len > 0
+		                                             ? arena_str(r->arena, job->account)
+		                                             : NULL };
 	for (size_t i = 0; i < job->count; i++)
 		count += judge_recipient(q, r, job, i, &recipients[count]);
 	set_ends(q, job);

@@ -2,7 +2,7 @@
  * may have another address than the host that an open one leads to. */
 #include <errno.h>
 
-#include "client/client_route.h"
+#include "client/client_choose.h"
 #include "queue/queue_internal.h"
 #include "queue/queue_tls.h"
 
@@ -26,7 +26,8 @@ static bool is_all(struct slice name) { return slice_equal_nocase(name, SLICE("a
 static bool has_queue(const struct config *c, struct slice name)
 {
 	for (size_t i = 0; i < c->smarthost_count; i++) {
-		if (slice_equal_nocase(slice_from_str(c->smarthosts[i].host), name))
+		const char *host = c->smarthosts[i].host;
+		if (host && slice_equal_nocase(slice_from_str(host), name))
 			return true;
 	}
 	return is_all(name);
@@ -38,9 +39,19 @@ static bool is_below(struct slice domain, struct slice parent)
 	       domain.data[domain.len - parent.len - 1] == '.';
 }
 
+/* Some of its mail may go there, which is tried then with the rest. */
+static bool may_go_to(const struct config *c, struct slice domain, struct slice host)
+{
+	const struct config_smarthost *way = NULL;
+	while ((way = client_choose_next(c, domain, way))) {
+		if (way->host && slice_equal_nocase(slice_from_str(way->host), host))
+			return true;
+	}
+	return false;
+}
+
 static bool is_wanted(const struct run *r, struct slice domain)
 {
-	const struct config_smarthost *s;
 	struct slice name = r->asked->name;
 	switch (r->asked->kind) {
 	case POST_RUN_DOMAIN:
@@ -48,8 +59,7 @@ static bool is_wanted(const struct run *r, struct slice domain)
 	case POST_RUN_SUBDOMAINS:
 		return slice_equal(domain, name) || is_below(domain, name);
 	case POST_RUN_QUEUE:
-		s = client_route_smarthost(r->queue->config.config, domain);
-		return is_all(name) || (s && slice_equal_nocase(slice_from_str(s->host), name));
+		return is_all(name) || may_go_to(r->queue->config.config, domain, name);
 	}
 	return false;
 }
@@ -64,10 +74,11 @@ static int find_waiting(struct db *db, struct run *r)
 		" FROM queue_recipient r WHERE held = 0 GROUP BY domain",
 		"");
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		const struct client_errand errand = { .domain = db_text(&rows, 0) };
 		/* What waits to be fetched has nowhere to be sent to. */
-		if (!is_wanted(r, db_text(&rows, 0)) ||
+		if (!is_wanted(r, errand.domain) ||
 		    (db_int(&rows, 3) != 0 &&
-		     !queue_table_has_way(r->queue->config.config, db_text(&rows, 0))))
+		     !queue_table_has_way(r->queue->config.config, &errand)))
 			continue;
 		struct waiting *w = ARENA_NEW(r->arena, struct waiting);
 		*w = (struct waiting){ .next = r->waiting,
@@ -99,14 +110,21 @@ static int run_commit(struct db *db, void *arg)
 	return rc;
 }
 
+static void renew_key(struct run *r, struct slice key)
+{
+	for (int need = QUEUE_TLS_USUAL; need <= QUEUE_TLS_OPTIONAL; need++)
+		queue_ready_renew(r->queue->ready,
+		                  queue_tls_key(r->arena, key, (enum queue_tls_need)need));
+}
+
 static void renew(struct run *r)
 {
-	const struct queue *q = r->queue;
+	const struct config *c = r->queue->config.config;
 	for (const struct waiting *w = r->waiting; w; w = w->next) {
-		struct slice key = client_route_key(q->config.config, r->arena, w->domain);
-		for (int need = QUEUE_TLS_USUAL; need <= QUEUE_TLS_OPTIONAL; need++)
-			queue_ready_renew(q->ready,
-			                  queue_tls_key(r->arena, key, (enum queue_tls_need)need));
+		const struct config_smarthost *way = NULL;
+		while ((way = client_choose_next(c, w->domain, way)))
+			renew_key(r, client_choose_key(c, r->arena, way, w->domain));
+		renew_key(r, w->domain);
 	}
 }
 

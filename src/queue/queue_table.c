@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "base/cursor.h"
-#include "client/client_route.h"
+#include "config/config_way.h"
 #include "route/journey.h"
 
 #define QUEUE_NEVER_MS INT64_MAX
@@ -63,6 +63,7 @@ enum column {
 	COL_BLOB_POSITION,
 	COL_LENGTH,
 	COL_FETCHED,
+	COL_ACCOUNT,
 };
 
 static struct envelope_options options_of(const struct db_rows *rows)
@@ -74,8 +75,18 @@ static struct envelope_options options_of(const struct db_rows *rows)
 	return options;
 }
 
-static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
+/* Slices lie in the row. */
+static struct client_errand errand_of(const struct db_rows *rows)
 {
+	return (struct client_errand){ .domain = db_text(rows, COL_DOMAIN),
+		                       .sender = db_text(rows, COL_REVERSE_PATH),
+		                       .account = db_text(rows, COL_ACCOUNT) };
+}
+
+static struct queue_job *make_job(const struct db_rows *rows, const struct config *config,
+                                  struct slice key)
+{
+	const struct client_errand errand = errand_of(rows);
 	struct queue_job *job = queue_job_new();
 	struct arena *a = job->arena;
 	struct slice queue_id = slice_sub(db_text(rows, COL_QUEUE_ID), 0,
@@ -102,6 +113,8 @@ static struct queue_job *make_job(const struct db_rows *rows, struct slice key)
 	job->envid = arena_copy(a, db_text(rows, COL_ENVID));
 	job->prefix = arena_copy(a, db_text(rows, COL_PREFIX));
 	job->domain = arena_copy(a, db_text(rows, COL_DOMAIN));
+	job->account = arena_copy(a, errand.account);
+	job->way = client_choose(config, &errand);
 	job->key = arena_copy(a, key);
 	job->tls_need = queue_tls_need(&job->options, job->reverse_path);
 	return job;
@@ -152,7 +165,7 @@ static void lease(struct reading *r, const struct db_rows *rows, struct slice ke
 {
 	struct queue_job *job = find_job(r, rows, key, expired_why != NULL);
 	if (!job) {
-		job = make_job(rows, key);
+		job = make_job(rows, r->page->config, key);
 		job->is_expired = expired_why != NULL;
 		job->dates_are_doubtful = r->page->dates_are_doubtful;
 		r->jobs[r->job_count++] = job;
@@ -176,7 +189,7 @@ static void lease_release(struct reading *r, const struct db_rows *rows)
 {
 	struct queue_job *job = r->job_count > 0 ? r->jobs[r->job_count - 1] : NULL;
 	if (!job || !job->is_release || job->message != db_int(rows, COL_MESSAGE)) {
-		job = make_job(rows, SLICE_EMPTY);
+		job = make_job(rows, r->page->config, SLICE_EMPTY);
 		job->is_release = true;
 		job->dates_are_doubtful = r->page->dates_are_doubtful;
 		r->jobs[r->job_count++] = job;
@@ -192,18 +205,18 @@ static void put_off(struct reading *r, const struct db_rows *rows, struct put_of
 	r->put_off[r->put_off_count++] = p;
 }
 
-bool queue_table_has_way(const struct config *config, struct slice domain)
+bool queue_table_has_way(const struct config *config, const struct client_errand *errand)
 {
-	const struct config_smarthost *s = client_route_smarthost(config, domain);
-	return s && !slice_equal(slice_from_str(s->domain), SLICE("*"));
+	const struct config_smarthost *way = client_choose(config, errand);
+	return way && !way->direct && config_way_names(way, errand->domain);
 }
 
 /* Mail for a domain that somebody may fetch (ATRN) waits for that, until it expires; unless there
  * is a way to the domain. */
 static bool is_fetched(const struct queue_page *p, const struct db_rows *rows)
 {
-	return db_int(rows, COL_FETCHED) != 0 &&
-	       !queue_table_has_way(p->config, db_text(rows, COL_DOMAIN));
+	const struct client_errand errand = errand_of(rows);
+	return db_int(rows, COL_FETCHED) != 0 && !queue_table_has_way(p->config, &errand);
 }
 
 static void wait_to_be_fetched(struct reading *r, const struct db_rows *rows, int64_t expires_ms)
@@ -225,7 +238,9 @@ static void wait_to_be_fetched(struct reading *r, const struct db_rows *rows, in
 static void judge_row(struct reading *r, const struct db_rows *rows)
 {
 	struct queue_page *p = r->page;
-	struct slice key = client_route_key(p->config, r->arena, db_text(rows, COL_DOMAIN));
+	const struct client_errand errand = errand_of(rows);
+	struct slice key = client_choose_key(p->config, r->arena, client_choose(p->config, &errand),
+	                                     errand.domain);
 	const struct envelope_options options = options_of(rows);
 	if (options.hold_until_ms != 0) {
 		lease_release(r, rows);
@@ -261,7 +276,8 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	" r.attempts, r.asked, r.delay_told, m.queue_id, m.message_id, m.reverse_path, m.blob_id," \
 	" m.skip_bytes, m.size_bytes, m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret," \
 	" m.envid, m.options, r.lease_owner, b.segment, b.position, b.length,"                     \
-	" EXISTS (SELECT 1 FROM fetch_domain f WHERE f.domain = r.domain)"
+	" EXISTS (SELECT 1 FROM fetch_domain f WHERE f.domain = r.domain),"                        \
+	" m.account"
 #define ROW_TABLES                                                                                 \
 	" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"                \
 	" LEFT JOIN blob b ON b.id = m.blob_id"
@@ -505,10 +521,13 @@ static int note_event(struct db *db, const struct queue_job *job, size_t i, enum
 {
 	const struct smtp_outcome *o = &job->wire[i].outcome;
 	struct slice detail = o->text;
-	if (kind == JOURNEY_RELAYED && job->tls.len > 0)
-		detail = arena_concat(
-			job->arena, (struct slice[]){ o->text, SLICE(" ("), job->tls, SLICE(")") },
-			4);
+	if (kind == JOURNEY_RELAYED && (job->tls.len > 0 || job->from.len > 0))
+		detail = slice_from_str(arena_printf(job->arena, "%.*s (%.*s%s%.*s)",
+		                                     SLICE_ARG(o->text), SLICE_ARG(job->tls),
+		                                     job->from.len == 0 ? ""
+		                                     : job->tls.len > 0 ? ", from "
+		                                                        : "from ",
+		                                     SLICE_ARG(job->from)));
 	struct journey_event event = {
 		.at_ms = job->ended_ms,
 		.queue_id = slice_from_str(job->queue_id),

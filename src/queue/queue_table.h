@@ -3,7 +3,7 @@
 #ifndef VEREDUS_QUEUE_QUEUE_TABLE_H
 #define VEREDUS_QUEUE_QUEUE_TABLE_H
 
-#include "config/config.h"
+#include "client/client_choose.h"
 #include "queue/queue_ready.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -12,7 +12,7 @@
 struct queue_page {
 	/* in */
 	struct queue_ready *ready;
-	const struct config *config; /* for client_route_key() */
+	const struct config *config; /* for client_choose() */
 	const char *owner;           /* of leases */
 	int64_t now_ms;
 	bool dates_are_doubtful; /* nothing expires */
@@ -37,7 +37,7 @@ int queue_table_page(struct store *store, struct queue_page *page);
 int queue_table_new(struct store *store, struct queue_page *page);
 
 /* Is there a way to a domain whose mail may be fetched, so that it need not wait? */
-bool queue_table_has_way(const struct config *config, struct slice domain);
+bool queue_table_has_way(const struct config *config, const struct client_errand *errand);
 /* Takes leases on what waits for a domain behind the row that was seen last, due or not, for a
  * connection that the domain's host opened. As queue_table_page(), but in the order of rows. */
 int queue_table_turn(struct store *store, struct slice domain, struct queue_page *page);

@@ -11,6 +11,7 @@
 #include "fiber/sync.h"
 #include "queue/call_ahead.h"
 #include "queue/queue_internal.h"
+#include "queue/queue_source.h"
 
 /* After a question that got no answer. */
 #define TROUBLE_PAUSE_MS (60 * 1000)
@@ -98,15 +99,15 @@ static bool is_about_recipient(const struct smtp_outcome *o)
 	       (e.subject == 0 && (o->code == 550 || o->code == 551 || o->code == 553));
 }
 
-static int ask_hop(struct probe *p, struct smtp_client_config *config, const struct client_hop *hop)
+static int ask_hop(struct probe *p, const struct config_smarthost *way,
+                   struct smtp_client_config *config, const struct client_hop *hop)
 {
 	struct smtp_client *client;
-	int rc = smtp_client_open(config, &hop->address, hop->host, p->arena, &client, &p->outcome);
+	int rc = queue_source_open(p->queue, way, config, hop, p->arena, &client, &p->outcome);
 	if (rc < 0 && p->outcome.stage == SMTP_STAGE_TLS && rc != -ECANCELED &&
 	    config->tls == TLS_RULE_OPPORTUNISTIC) {
 		config->tls = TLS_RULE_NONE;
-		rc = smtp_client_open(config, &hop->address, hop->host, p->arena, &client,
-		                      &p->outcome);
+		rc = queue_source_open(p->queue, way, config, hop, p->arena, &client, &p->outcome);
 		config->tls = TLS_RULE_OPPORTUNISTIC;
 	}
 	if (rc < 0)
@@ -126,7 +127,7 @@ static int ask_hosts(struct probe *p, const struct client_route *route)
 	if (config.timeouts.connect_ms > p->relay->probe_timeout_ms / 2)
 		config.timeouts.connect_ms = p->relay->probe_timeout_ms / 2;
 	for (size_t i = 0; i < route->count && clock_monotonic_ms() < p->deadline; i++) {
-		rc = ask_hop(p, &config, &route->hops[i]);
+		rc = ask_hop(p, route->way, &config, &route->hops[i]);
 		if (rc == 0 || rc == -ECANCELED || p->outcome.stage >= SMTP_STAGE_MAIL)
 			break;
 	}
@@ -136,9 +137,10 @@ static int ask_hosts(struct probe *p, const struct client_route *route)
 static enum post_known ask(struct probe *p)
 {
 	const struct queue_config *c = &p->queue->config;
+	const struct client_errand errand = { .domain = slice_from_str(p->relay->domain) };
 	struct client_route route;
-	int rc = client_route_find(c->dns, c->config, p->arena, slice_from_str(p->relay->domain),
-	                           p->deadline, &route, &p->outcome);
+	int rc = client_route_find(c->dns, c->config, p->arena, client_choose(c->config, &errand),
+	                           errand.domain, p->deadline, &route, &p->outcome);
 	if (rc == 0)
 		rc = ask_hosts(p, &route);
 	if (rc == 0 || is_about_recipient(&p->outcome)) {

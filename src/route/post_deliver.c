@@ -357,6 +357,7 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
 		.message_id = d->summary.message_id,
 		.reverse_path = d->reverse_path,
+		.account = slice_from_str(d->client->account),
 		.blob_id = blob_id,
 		.skip_bytes = d->parts[0].len,
 		.size_bytes = d->size_bytes,

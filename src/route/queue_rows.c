@@ -22,12 +22,13 @@ int queue_add_message(struct db *db, const struct queue_new_message *m)
 	int rc = db_insert(db, &id,
 	                   "INSERT INTO queue_message (queue_id, message_id, reverse_path, blob_id,"
 	                   " skip_bytes, size_bytes, arrived_ms, expires_ms, smtputf8, body_8bit,"
-	                   " ret, envid, options)"
-	                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-	                   "tttiiiiiiittt", m->queue_id, m->message_id, m->reverse_path, m->blob_id,
-	                   (int64_t)m->skip_bytes, (int64_t)m->size_bytes, m->now_ms, m->expires_ms,
-	                   (int64_t)m->smtputf8, (int64_t)m->body,
-	                   slice_of(&m->ret, m->ret ? 1 : 0), m->envid, m->options);
+	                   " ret, envid, options, account)"
+	                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+	                   " $14)",
+	                   "tttiiiiiiitttt", m->queue_id, m->message_id, m->reverse_path,
+	                   m->blob_id, (int64_t)m->skip_bytes, (int64_t)m->size_bytes, m->now_ms,
+	                   m->expires_ms, (int64_t)m->smtputf8, (int64_t)m->body,
+	                   slice_of(&m->ret, m->ret ? 1 : 0), m->envid, m->options, m->account);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < m->recipient_count; i++) {

@@ -21,6 +21,7 @@ struct queue_new_message {
 	struct slice queue_id; /* 16 characters */
 	struct slice message_id;
 	struct slice reverse_path;
+	struct slice account;    /* canonical address of who handed it in; empty: nobody */
 	int64_t blob_id;         /* retained once by queue_add_message() */
 	uint64_t skip_bytes;     /* at the front of the blob that are not sent on: the Return-Path
 	                            field, which only final delivery adds (RFC 5321 4.4) */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "config/config_way.h"
 #include "directory/fetch.h"
 #include "directory/relay.h"
 
@@ -324,7 +325,7 @@ static bool has_open_transport(const struct config *c, struct slice domain)
 {
 	for (size_t i = 0; i < c->smarthost_count; i++) {
 		const struct config_smarthost *s = &c->smarthosts[i];
-		if (s->everybody && slice_equal(slice_from_str(s->domain), domain))
+		if (s->everybody && config_way_names(s, domain))
 			return true;
 	}
 	return false;

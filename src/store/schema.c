@@ -319,6 +319,12 @@ static const char *const schema_relay[] = {
 	NULL,
 };
 
+/* Who handed a message in, for routes by account. */
+static const char *const schema_queue_account[] = {
+	"ALTER TABLE queue_message ADD COLUMN account TEXT NOT NULL DEFAULT ''",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -330,5 +336,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 8, .statements = schema_fetch },
 	{ .version = 9, .statements = schema_send_as },
 	{ .version = 10, .statements = schema_relay },
+	{ .version = 11, .statements = schema_queue_account },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
