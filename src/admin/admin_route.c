@@ -18,7 +18,7 @@ static const char *const step_names[] = {
 	[ROUTE_STEP_MOVED] = "moved",           [ROUTE_STEP_CATCH_ALL] = "catch-all",
 	[ROUTE_STEP_POSTMASTER] = "postmaster", [ROUTE_STEP_ELSEWHERE] = "elsewhere",
 	[ROUTE_STEP_UNKNOWN] = "unknown",       [ROUTE_STEP_LOOP] = "loop",
-	[ROUTE_STEP_LIMIT] = "limit",
+	[ROUTE_STEP_LIMIT] = "limit",           [ROUTE_STEP_SRS] = "srs",
 };
 
 static const char *const verdict_names[] = {
@@ -229,7 +229,10 @@ static int route(struct admin *admin, const json_t *request, struct admin_reply 
 	else if (rc == 0 && name)
 		q.given_account = arena_str(q.arena, address_text(q.arena, &canonical));
 	if (rc == 0)
+		rc = srs_open(admin->store, admin->config, &q.limits.srs);
+	if (rc == 0)
 		rc = answer(admin, &q, reply);
+	srs_close(q.limits.srs);
 	json_decref(q.tree);
 	json_decref(q.queued);
 	json_decref(q.relay);

@@ -73,6 +73,7 @@ struct config {
 		int64_t timeout_ms;
 	} dns;
 	struct config_queue queue;
+	struct config_forward forward;
 	struct {
 		const char *domain;           /* of names without one; NULL: the first of ours */
 		const char *aliases;          /* a path */

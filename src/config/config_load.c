@@ -402,6 +402,8 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_rules(l, cfg);
 	store_guard(l, cfg);
 	store_passdbs(l, cfg);
+	struct config_place forward = place_of(l, "forward", NULL);
+	config_check_forward(&forward);
 	struct config_place place = place_of(l, "", NULL);
 	struct config_list networks = get_list(l, cfg, "relay-networks");
 	config_add_relay_networks(&place, &networks);

@@ -42,6 +42,7 @@ const struct config_section config_sections[] = {
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
+	{ "forward", false, NULL, "Mail that aliases send to other hosts (docs/relay.md)." },
 	{ "local", false, NULL, "Mailboxes and addresses of our own." },
 	{ "log", false, NULL, "What is written to standard error." },
 };

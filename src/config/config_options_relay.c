@@ -21,6 +21,15 @@ static const struct config_option options[] = {
 	  .max = SECONDS(300) },
 	{ "relay", "max-probes", CONFIG_NUMBER, "5", AT_RELAY(max_probes),
 	  "How many recipients the next host is asked for at a time.", .min = 1, .max = 1000 },
+
+	{ "forward", "srs", CONFIG_FLAG, "no", AT(forward.srs),
+	  "Rewrite senders that are not ours (SRS), so that SPF holds at the next host." },
+	{ "forward", "srs-domain", CONFIG_TEXT, NULL, AT(forward.srs_domain),
+	  "The domain of rewritten senders, whose mail must come here; without it the hostname." },
+	{ "forward", "srs-max-age", CONFIG_DURATION, "21d", AT(forward.srs_max_age_ms),
+	  "How long bounces to a rewritten sender are taken.", .min = DAYS(1), .max = DAYS(365) },
+	{ "forward", "srs-rotate", CONFIG_DURATION, "30d", AT(forward.srs_rotate_ms),
+	  "How long a key signs before a new one is made.", .min = DAYS(7), .max = DAYS(3650) },
 };
 /* clang-format on */
 const struct config_option_table config_options_relay = CONFIG_OPTION_TABLE(options);

@@ -13,6 +13,19 @@ const struct config_relay *config_relay_find(const struct config *config, struct
 	return NULL;
 }
 
+void config_check_forward(const struct config_place *p)
+{
+	struct config *c = p->config;
+	struct slice domain;
+	if (!c->forward.srs_domain)
+		return;
+	if (!domain_canonical(c->arena, slice_from_str(c->forward.srs_domain), &domain)) {
+		config_wrong(p, "srs-domain: '%s' is no domain", c->forward.srs_domain);
+		return;
+	}
+	c->forward.srs_domain = arena_str(c->arena, domain);
+}
+
 void config_check_relay(const struct config_place *p, struct config_relay *relay)
 {
 	struct config *c = p->config;

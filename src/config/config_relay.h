@@ -26,6 +26,14 @@ struct config_relay {
 	unsigned max_probes;                  /* at a time */
 };
 
+/* Mail that aliases send to other hosts. */
+struct config_forward {
+	bool srs;               /* rewrite senders that are not ours: route/srs.h */
+	const char *srs_domain; /* canonical; NULL: the host's name */
+	int64_t srs_max_age_ms; /* how long a rewritten sender is good */
+	int64_t srs_rotate_ms;  /* how long a key signs */
+};
+
 struct config;
 /* The section of a domain (canonical), or NULL. */
 const struct config_relay *config_relay_find(const struct config *config, struct slice domain);

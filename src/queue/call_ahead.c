@@ -21,7 +21,7 @@ int call_ahead_find(struct db *db, struct arena *arena, struct slice address,
 
 int call_ahead_put(struct db *db, struct slice address, const struct call_ahead_row *row)
 {
-	int64_t id;
+	int64_t id = 0;
 	int rc = db_run(db, "DELETE FROM call_ahead WHERE address = $1", "t", address);
 	if (rc == 0)
 		rc = db_insert(db, &id,

@@ -176,12 +176,20 @@ static bool needs_smtputf8(const struct queue_job *job)
 	return job->smtputf8;
 }
 
+/* What an alias put its Delivered-To before goes on in our name, if that is wanted. */
+static struct slice sender_of(const struct delivery *d, struct queue_job *job)
+{
+	if (job->prefix.len == 0)
+		return job->reverse_path;
+	return post_forward_sender(d->queue->config.post, job->arena, job->reverse_path);
+}
+
 static int send_form(struct delivery *d, struct queue_job *job,
                      const struct queue_message_form *form, struct smtp_outcome *outcome)
 {
 	struct slice parts[] = { job->prefix, form->bytes };
 	struct smtp_client_mail mail = {
-		.reverse_path = job->reverse_path,
+		.reverse_path = sender_of(d, job),
 		.recipients = &job->wire[job->part_from],
 		.recipient_count = job->part_count,
 		.body_8bit = form->body_8bit,

@@ -18,11 +18,21 @@ int post_open(const struct post_config *config, struct post **out)
 	p->limits = route_limits_of(config->config);
 	queue_id_source_create(&p->ids);
 	snprintf(p->owner, sizeof(p->owner), "%016llx", (unsigned long long)random_u64());
+	int rc = srs_open(config->store, config->config, &p->srs);
+	if (rc < 0) {
+		post_close(p);
+		return rc;
+	}
+	p->limits.srs = p->srs;
 	*out = p;
 	return 0;
 }
 
-void post_close(struct post *p) { free(p); }
+void post_close(struct post *p)
+{
+	srs_close(p->srs);
+	free(p);
+}
 
 const char *post_owner(const struct post *p) { return p->owner; }
 

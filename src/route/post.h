@@ -56,6 +56,9 @@ struct post_config {
 	                              const struct address *recipient);
 };
 int post_open(const struct post_config *config, struct post **out);
+/* The reverse-path that mail goes on with which an alias of ours sends out: rewritten if the sender
+ * is none of ours and the configuration says so, else as it is. In the arena. Parks the fiber. */
+struct slice post_forward_sender(struct post *p, struct arena *arena, struct slice reverse_path);
 /* A random name of this process. If there is a `queued`, what enters the queue is leased to that
  * name from the start, for POST_LEASE_MS: the queue of this process takes it up without another
  * commit, and that of a later one takes it over. */

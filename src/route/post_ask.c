@@ -49,6 +49,36 @@ enum post_verdict post_expand(struct post *p, const struct post_client *client, 
 	return verdict;
 }
 
+struct own_domain {
+	struct arena *arena;
+	struct slice domain;
+	int found; /* 0, or -ENOENT */
+};
+
+static int post_find_own(struct db *db, void *arg)
+{
+	struct own_domain *o = arg;
+	const char *catch_all;
+	o->found = directory_find_domain(db, o->arena, o->domain, &catch_all);
+	return o->found == -ENOENT ? 0 : o->found;
+}
+
+struct slice post_forward_sender(struct post *p, struct arena *arena, struct slice path)
+{
+	struct address sender, canonical;
+	struct own_domain o = { .arena = arena };
+	if (!p->srs || path.len == 0 || !address_parse(arena, path, ADDRESS_ALLOW_UTF8, &sender) ||
+	    !address_canonical(arena, &sender, &canonical) ||
+	    slice_equal(canonical.domain, srs_domain(p->srs)))
+		return path;
+	o.domain = canonical.domain;
+	int rc = store_read(p->config.store, post_find_own, &o);
+	/* Better as it is than not at all. */
+	if (rc < 0 || o.found == 0)
+		return path;
+	return srs_sender(p->srs, arena, path);
+}
+
 struct first_domain {
 	struct post *post;
 	struct arena *arena;

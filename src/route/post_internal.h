@@ -11,6 +11,7 @@ enum { POST_OWNER_LEN = 16 };
 struct post {
 	struct post_config config;
 	struct route_limits limits;
+	struct srs *srs; /* NULL: senders are not rewritten */
 	struct queue_id_source ids;
 	char owner[POST_OWNER_LEN + 1];
 	_Atomic uint64_t results[POST_FAILED + 1]; /* of post_deliver() */

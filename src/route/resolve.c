@@ -291,6 +291,29 @@ static int resolve_local(struct resolver *r, struct slice local, struct slice do
 	return rc;
 }
 
+/* A rewritten sender, whom bounces of forwarded mail come back to. -ENOENT if it is none, or one
+ * that we did not make, or too long ago. */
+static int resolve_srs(struct resolver *r, const struct address *given, struct slice domain,
+                       const struct step *from)
+{
+	struct address sender;
+	if (!r->limits->srs || from ||
+	    srs_find(r->limits->srs, r->arena, given->local, &sender) != SRS_GOOD)
+		return -ENOENT;
+	struct slice key = resolve_key(r, given->local, domain);
+	resolve_tell(r, ROUTE_STEP_SRS, NULL, key, false);
+	const struct step step = { .key = key, .alias = key, .depth = 1 };
+	r->text = address_text(r->arena, &sender);
+	return resolve_address(r, &sender, &step);
+}
+
+/* Its own domain need not be one with mailboxes. */
+static bool resolve_is_srs(const struct resolver *r, const struct address *a)
+{
+	return r->limits->srs && srs_is_form(a->local) &&
+	       slice_equal(a->domain, srs_domain(r->limits->srs));
+}
+
 static bool resolve_is_postmaster(struct slice local)
 {
 	return slice_equal(local, SLICE("postmaster"));
@@ -304,6 +327,7 @@ static int resolve_domain(struct resolver *r, const struct address *given, const
 	int rc = directory_find_domain(r->db, r->arena, a->domain, &catch_all);
 	bool own_host = rc == -ENOENT && resolve_is_postmaster(a->local) &&
 	                slice_equal_nocase(a->domain, slice_from_str(r->limits->hostname));
+	own_host |= rc == -ENOENT && resolve_is_srs(r, a);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
 	*ours = rc == 0 || own_host;
@@ -311,7 +335,9 @@ static int resolve_domain(struct resolver *r, const struct address *given, const
 		resolve_add_remote(r, given, a->domain, from);
 		return 0;
 	}
-	rc = resolve_local(r, a->local, a->domain, catch_all, from);
+	rc = resolve_srs(r, given, a->domain, from);
+	if (rc == -ENOENT)
+		rc = resolve_local(r, a->local, a->domain, catch_all, from);
 	if (rc != -ENOENT)
 		return rc;
 	r->result->dead++;

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "message/address.h"
+#include "route/srs.h"
 #include "store/db.h"
 
 struct route_target {
@@ -45,6 +46,7 @@ enum route_step_kind {
 	ROUTE_STEP_MOVED,      /* takes no mail, but says where it went */
 	ROUTE_STEP_CATCH_ALL,  /* who takes it comes next, one deeper */
 	ROUTE_STEP_POSTMASTER, /* the account that stands in comes next, one deeper */
+	ROUTE_STEP_SRS,        /* the rewritten sender of forwarded mail; who that is comes next */
 	ROUTE_STEP_ELSEWHERE,
 	ROUTE_STEP_UNKNOWN, /* in a domain of ours, or no address */
 	ROUTE_STEP_LOOP,    /* it stands above already */
@@ -63,6 +65,7 @@ typedef void (*route_watch)(const struct route_step *step, void *arg);
 struct route_limits {
 	const struct config *config; /* for its transports */
 	const char *hostname;        /* postmaster at this host is ours too */
+	struct srs *srs;             /* rewritten senders are recipients; or NULL */
 	char plus_separator;         /* 0: none */
 	unsigned max_depth;          /* of aliases in aliases */
 	unsigned max_targets;        /* of one address, all levels together */

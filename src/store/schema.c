@@ -325,6 +325,15 @@ static const char *const schema_queue_account[] = {
 	NULL,
 };
 
+static const char *const schema_srs[] = {
+	/* route/srs.h */
+	"CREATE TABLE srs_key ("
+	"  made_ms INTEGER NOT NULL PRIMARY KEY,"
+	"  secret  BLOB NOT NULL"
+	")",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -337,5 +346,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 9, .statements = schema_send_as },
 	{ .version = 10, .statements = schema_relay },
 	{ .version = 11, .statements = schema_queue_account },
+	{ .version = 12, .statements = schema_srs },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -1,0 +1,66 @@
+/* The Sender Rewriting Scheme: what is forwarded gets a reverse-path of ours, so that SPF of the
+ * next host finds us and not somebody who pretends to be the sender; a bounce to it finds its way
+ * back.
+ *
+ *     SRS0=HHHHHHHH=TT=sender.example=alice@ours.example
+ *         of alice@sender.example: a keyed hash of the rest, the day, domain and local part
+ *     SRS1=HHHHHHHH=first.example==HHHHHHHH=TT=sender.example=alice@ours.example
+ *         of who was rewritten by first.example already: back to that host, which knows the hash of
+ *         the sender. So however many hosts forward, an address does not grow.
+ *
+ * The hash keeps strangers from relaying through us; the day keeps an address that got known from
+ * being of use for ever. Hosts on the way may change the case of letters: hash and day are base32.
+ *
+ * Keys are rows of the store. The first is made when it is needed, a new one from time to time; an
+ * old one is good as long as an address of its time may come back. */
+#ifndef VEREDUS_ROUTE_SRS_H
+#define VEREDUS_ROUTE_SRS_H
+
+#include "config/config.h"
+#include "message/address.h"
+
+struct store;
+
+enum { SRS_KEY_BYTES = 32, SRS_KEYS_MAX = 16 };
+
+struct srs_key {
+	int64_t made_ms; /* wall clock */
+	unsigned char secret[SRS_KEY_BYTES];
+};
+struct srs_keys {
+	struct srs_key keys[SRS_KEYS_MAX]; /* the newest first, which signs */
+	size_t count;
+};
+
+enum srs_result {
+	SRS_NONE, /* the local part has not the form */
+	SRS_GOOD,
+	SRS_FORGED,
+	SRS_OLD,
+};
+
+/* Is this local part one that reversing may make sense of? */
+bool srs_is_form(struct slice local);
+/* The sender's address in our domain, in the arena; false if it would get too long. */
+bool srs_rewrite(struct arena *arena, const struct srs_keys *keys, const struct address *sender,
+                 struct slice domain, int64_t now_ms, struct address *out);
+/* Whom a local part of ours stands for. */
+enum srs_result srs_reverse(struct arena *arena, const struct srs_keys *keys, struct slice local,
+                            int64_t now_ms, int64_t max_age_ms, struct address *out);
+
+/* --- with its keys, by the configuration ------------------------------------------------ */
+
+struct srs;
+/* *out is NULL if the configuration does not want it. 0, or an error of the store. */
+int srs_open(struct store *store, const struct config *config, struct srs **out);
+void srs_close(struct srs *s);
+/* The domain that rewritten senders are in, canonical. */
+struct slice srs_domain(const struct srs *s);
+/* [any thread] srs_reverse() now. */
+enum srs_result srs_find(struct srs *s, struct arena *arena, struct slice local,
+                         struct address *out);
+/* srs_rewrite() now, of a path as text, in the arena; the path itself if it can't be. Makes keys
+ * where they are needed: parks the fiber. */
+struct slice srs_sender(struct srs *s, struct arena *arena, struct slice path);
+
+#endif
