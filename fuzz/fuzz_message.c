@@ -4,6 +4,7 @@
 
 #include "message/fields.h"
 #include "message/oddity.h"
+#include "message/preview.h"
 #include "message/summary.h"
 
 static void check_oddity(void *arg, const struct oddity_found *found)
@@ -96,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		                        .summary_bytes = 300 };
 	struct message_summary s;
 	check_part(arena, mime_parse(arena, bytes, &MESSAGE_LIMITS_DEFAULT), bytes);
+	FUZZ_CHECK(slice_is_utf8(message_preview(bytes, &MESSAGE_LIMITS_DEFAULT, arena)));
 	message_summarise(bytes, &MESSAGE_LIMITS_DEFAULT, arena, &s);
 	check_imap(s.envelope);
 	check_imap(s.body_structure);

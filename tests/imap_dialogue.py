@@ -44,7 +44,7 @@ class ImapWire(Wire):
 class ImapDialogue(Dialogue):
     HEAD = re.compile(r"@ (\w+)(?: with (\d+) messages)?(?: after (.*))?$", re.M)
     SAME = [(r"\b(UIDVALIDITY|APPENDUID|COPYUID) \d{9,}", r"\1 N"),
-            (r'"[ \d]\d-\w{3}-20(?!26 0\d:00:00)\d\d [\d:]+ [+-]\d{4}"', "DATE"),
+            (r'"(?!01-Jan-2026)[ \d]\d-\w{3}-20\d\d [\d:]+ [+-]\d{4}"', "DATE"),
             (r"\bQRESYNC \(\d{9,}", "QRESYNC (N"),
             (r"\b(MAILBOXID|EMAILID|THREADID) \([\w-]+\)", r"\1 (ID)")]
 

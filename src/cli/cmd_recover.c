@@ -151,6 +151,7 @@ static int take_record(const struct segment_record *record, void *arg)
 		.internal_ms = 0,
 		.envelope = arena_copy(r->arena, summary.envelope),
 		.bodystructure = arena_copy(r->arena, summary.body_structure),
+		.references = arena_copy(r->arena, summary.references),
 	};
 	if (r->records % DOTS_EVERY == 0)
 		fprintf(stderr, "%llu records\n", (unsigned long long)r->records);

@@ -122,6 +122,7 @@ static void append_message(struct imap_command *c, const struct imap_append *arg
 			.internal_ms = args->has_date ? args->date.unix_s * 1000 : clock_wall_ms(),
 			.envelope = job.summary.envelope,
 			.bodystructure = job.summary.body_structure,
+			.references = job.summary.references,
 		},
 	};
 	commit(c, &step);

@@ -34,7 +34,8 @@ static void logged_in(struct imap_command *c, const struct auth_identity *identi
 	struct imap_session *s = c->s;
 	s->state = IMAP_USER;
 	s->account_id = identity->account_id;
-	s->address = arena_str(s->session.arena, slice_from_str(identity->address));
+	free(s->address);
+	s->address = mem_str(slice_from_str(identity->address));
 	s->session.idle_ms = imap_context(s)->config->imap.idle_ms;
 	log_info("imap.login", kv_int("session", (int64_t)s->session.id),
 	         kv_str("account", s->address));
@@ -154,4 +155,20 @@ void imap_authenticate(struct imap_command *c)
 	else
 		not_logged_in(c, result);
 	auth_end(e);
+}
+
+/* RFC 8437: as after the greeting, on the same connection. */
+void imap_unauthenticate(struct imap_command *c)
+{
+	struct imap_session *s = c->s;
+	imap_deselect(s);
+	log_info("imap.unauthenticate", kv_int("session", (int64_t)s->session.id),
+	         kv_str("account", s->address));
+	free(s->address);
+	s->address = NULL;
+	s->account_id = 0;
+	s->state = IMAP_STRANGER;
+	s->enabled = 0;
+	if (s->session.idle_ms < 0 || s->session.idle_ms > IMAP_LOGIN_MS)
+		s->session.idle_ms = IMAP_LOGIN_MS;
 }

@@ -55,6 +55,7 @@ static void append_limit(const struct imap_session *s, struct buf *out)
 /* clang-format off */
 static const struct capability capabilities[] = {
 	{ KEYWORD("IMAP4rev1"), ALWAYS, NULL, NULL },
+	{ KEYWORD("IMAP4rev2"), ALWAYS, NULL, NULL },
 	{ KEYWORD("LITERAL+"), ALWAYS, NULL, NULL },
 	{ KEYWORD("SASL-IR"), ALWAYS, NULL, NULL },
 	{ KEYWORD("ID"), ALWAYS, NULL, NULL },
@@ -68,10 +69,22 @@ static const struct capability capabilities[] = {
 	{ KEYWORD("MOVE"), USER, NULL, NULL },
 	{ KEYWORD("CHILDREN"), USER, NULL, NULL },
 	{ KEYWORD("SPECIAL-USE"), USER, NULL, NULL },
+	{ KEYWORD("CREATE-SPECIAL-USE"), USER, NULL, NULL },
 	{ KEYWORD("LIST-EXTENDED"), USER, NULL, NULL },
 	{ KEYWORD("LIST-STATUS"), USER, NULL, NULL },
 	{ KEYWORD("STATUS=SIZE"), USER, NULL, NULL },
 	{ KEYWORD("ESEARCH"), USER, NULL, NULL },
+	{ KEYWORD("SEARCHRES"), USER, NULL, NULL },
+	{ KEYWORD("WITHIN"), USER, NULL, NULL },
+	{ KEYWORD("PARTIAL"), USER, NULL, NULL },
+	{ KEYWORD("UIDBATCHES"), USER, NULL, NULL },
+	{ KEYWORD("BINARY"), USER, NULL, NULL },
+	{ KEYWORD("PREVIEW"), USER, NULL, NULL },
+	{ KEYWORD("SAVEDATE"), USER, NULL, NULL },
+	{ KEYWORD("OBJECTID"), USER, NULL, NULL },
+	{ KEYWORD("UTF8=ACCEPT"), USER, NULL, NULL },
+	{ KEYWORD("XLIST"), USER, NULL, NULL },
+	{ KEYWORD("UNAUTHENTICATE"), USER, NULL, NULL },
 	{ KEYWORD("CONDSTORE"), USER, NULL, NULL },
 	{ KEYWORD("QRESYNC"), USER, NULL, NULL },
 	{ KEYWORD("APPENDLIMIT"), USER, NULL, append_limit },
@@ -120,6 +133,8 @@ static const struct {
 } enable_words[] = {
 	{ KEYWORD("CONDSTORE"), ENABLED_CONDSTORE },
 	{ KEYWORD("QRESYNC"), ENABLED_CONDSTORE | ENABLED_QRESYNC },
+	{ KEYWORD("IMAP4rev2"), ENABLED_REV2 },
+	{ KEYWORD("UTF8=ACCEPT"), ENABLED_UTF8 },
 };
 
 /* Turns it on if there is such a thing, and says so if it was off. */

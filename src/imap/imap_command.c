@@ -30,6 +30,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("STARTTLS"), imap_starttls, IMAP_STRANGER | NO_ARGUMENT },
 	{ NAME("LOGIN"), imap_login, IMAP_STRANGER },
 	{ NAME("AUTHENTICATE"), imap_authenticate, IMAP_STRANGER },
+	{ NAME("UNAUTHENTICATE"), imap_unauthenticate, LOGGED_IN | NO_ARGUMENT },
 	{ NAME("ENABLE"), imap_enable, LOGGED_IN },
 	{ NAME("NAMESPACE"), imap_namespace, LOGGED_IN | NO_ARGUMENT },
 	{ NAME("SELECT"), imap_select, LOGGED_IN },
@@ -41,6 +42,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("UNSUBSCRIBE"), imap_unsubscribe, LOGGED_IN },
 	{ NAME("LIST"), imap_list, LOGGED_IN },
 	{ NAME("LSUB"), imap_lsub, LOGGED_IN },
+	{ NAME("XLIST"), imap_xlist, LOGGED_IN },
 	{ NAME("STATUS"), imap_status, LOGGED_IN },
 	{ NAME("APPEND"), imap_append, LOGGED_IN | TAKES_MESSAGE },
 	{ NAME("IDLE"), imap_idle, LOGGED_IN | NO_ARGUMENT },
@@ -49,6 +51,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("UNSELECT"), imap_unselect, IMAP_SELECTED | NO_ARGUMENT },
 	{ NAME("EXPUNGE"), imap_expunge, IMAP_SELECTED | HAS_UID_FORM | CHANGES },
 	{ NAME("SEARCH"), imap_search, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
+	{ NAME("UIDBATCHES"), imap_uidbatches, IMAP_SELECTED },
 	{ NAME("FETCH"), imap_fetch, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
 	{ NAME("STORE"), imap_store, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES | CHANGES },
 	{ NAME("COPY"), imap_copy, IMAP_SELECTED | HAS_UID_FORM },
@@ -121,6 +124,14 @@ void imap_failed(struct imap_command *c, int error)
 
 /* --- arguments ----------------------------------------------------------------------- */
 
+bool imap_decode_name(struct imap_command *c, struct slice wire, struct slice *utf8_out)
+{
+	if (!imap_speaks_utf8(c->s))
+		return imap_utf7_decode(c->arena, wire, utf8_out) == 0;
+	*utf8_out = wire;
+	return slice_is_utf8(wire);
+}
+
 bool imap_take_mailbox(struct imap_command *c, struct slice *name_out)
 {
 	struct slice wire, name;
@@ -131,8 +142,7 @@ bool imap_take_mailbox(struct imap_command *c, struct slice *name_out)
 	/* A trailing separator only says that mailboxes below it will follow. */
 	if (wire.len > 1 && slice_ends_with(wire, SLICE("/")))
 		wire.len--;
-	if (imap_utf7_decode(c->arena, wire, &name) < 0 ||
-	    mailbox_name(c->arena, name, name_out) < 0) {
+	if (!imap_decode_name(c, wire, &name) || mailbox_name(c->arena, name, name_out) < 0) {
 		imap_no(c, "CANNOT", "That is no name for a mailbox.");
 		return false;
 	}
@@ -147,21 +157,34 @@ bool imap_at_end(struct imap_command *c)
 	return false;
 }
 
+struct uid_set imap_set_uids(struct imap_command *c, const struct imap_set *set, bool by_uid)
+{
+	const struct imap_selected *selected = c->s->selected;
+	const struct mailbox_view *view = selected->view;
+	struct mailbox_item last;
+	struct uid_set uids;
+	if (by_uid) {
+		uint32_t max = mailbox_view_by_seq(view, view->count, &last) ? last.uid : 0;
+		uids = imap_set_resolve(set, c->arena, max);
+	} else {
+		struct uid_set seqs = imap_set_resolve(set, c->arena, view->count);
+		uids = mailbox_view_uids(view, c->arena, &seqs);
+	}
+	for (size_t i = 0; set->saved && i < selected->saved.count; i++)
+		uid_set_add(c->arena, &uids, selected->saved.ranges[i].first,
+		            selected->saved.ranges[i].last);
+	if (set->saved)
+		uid_set_sort(&uids);
+	return uids;
+}
+
 bool imap_resolve(struct imap_command *c, const struct imap_set *set, struct uid_set *uids_out)
 {
-	const struct mailbox_view *view = c->s->selected->view;
-	struct mailbox_item last;
-	if (c->by_uid) {
-		uint32_t max = mailbox_view_by_seq(view, view->count, &last) ? last.uid : 0;
-		*uids_out = imap_set_resolve(set, c->arena, max);
-		return true;
-	}
-	if (imap_set_greatest(set) > view->count) {
+	if (!c->by_uid && imap_set_greatest(set) > c->s->selected->view->count) {
 		imap_bad(c, "There is no message of that number.");
 		return false;
 	}
-	struct uid_set seqs = imap_set_resolve(set, c->arena, view->count);
-	*uids_out = mailbox_view_uids(view, c->arena, &seqs);
+	*uids_out = imap_set_uids(c, set, c->by_uid);
 	return true;
 }
 

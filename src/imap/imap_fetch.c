@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "imap/imap_reply.h"
+#include "message/preview.h"
 
 /* A message with more bytes is taken apart on the thread pool. */
 enum { SECTION_OFFLOAD_BYTES = 256 << 10 };
@@ -30,6 +31,7 @@ struct fetch {
 	struct uid_set seen; /* now \Seen; in the command's arena */
 	unsigned missing;    /* messages that were not there any more */
 	unsigned unreadable;
+	unsigned undecodable;
 	uint64_t told;
 };
 
@@ -53,12 +55,20 @@ static void fetch_plan(struct fetch *f)
 		case FETCH_BODYSTRUCTURE:
 			f->what |= READ_BODYSTRUCTURE;
 			break;
+		case FETCH_SAVEDATE:
+			f->what |= READ_KEYS;
+			break;
 		case FETCH_SECTION:
+		case FETCH_BINARY:
+		case FETCH_BINARY_SIZE:
+		case FETCH_PREVIEW:
 			f->needs_bytes = true;
 			f->sets_seen |= !item->peek && !f->s->selected->read_only;
 			break;
 		case FETCH_INTERNALDATE:
 		case FETCH_SIZE:
+		case FETCH_EMAILID:
+		case FETCH_THREADID:
 			break;
 		}
 		f->needs_rows = true;
@@ -80,16 +90,39 @@ struct section_job {
 	const struct message_limits *limits;
 	struct slice bytes;
 	struct arena *arena;
-	const struct message_section *section;
+	const struct imap_fetch_item *item;
 	struct slice out;
-	bool found;
+	int rc; /* -ENOENT: there is no such part; -EOPNOTSUPP: it can't be decoded */
 };
 
 static void find_section(void *arg)
 {
 	struct section_job *job = arg;
-	job->found = message_section(job->bytes, 0, job->limits, job->arena, job->section,
-	                             &job->out);
+	const struct message_section *section = &job->item->section;
+	if (job->item->kind == FETCH_PREVIEW)
+		job->out = message_preview(job->bytes, job->limits, job->arena);
+	else if (job->item->kind != FETCH_SECTION)
+		job->rc = message_section_decoded(job->bytes, job->limits, job->arena, section,
+		                                  job->bytes.len, &job->out);
+	else if (!message_section(job->bytes, 0, job->limits, job->arena, section, &job->out))
+		job->rc = -ENOENT;
+}
+
+static void write_found(struct fetch *f, const struct imap_fetch_item *item, struct slice found)
+{
+	if (item->kind == FETCH_BINARY_SIZE) {
+		imap_write_number(f->s, SLICE(" "), found.len);
+		return;
+	}
+	if (item->has_partial)
+		found = slice_sub(found, item->offset, item->length);
+	imap_write(f->s, SLICE(" "));
+	if (item->kind == FETCH_PREVIEW)
+		imap_write_string(f->s, found);
+	else if (item->kind == FETCH_BINARY)
+		imap_write_literal8(f->s, found);
+	else
+		imap_write_literal(f->s, found);
 }
 
 static void write_section(struct fetch *f, const struct imap_fetch_item *item, struct slice bytes)
@@ -97,29 +130,44 @@ static void write_section(struct fetch *f, const struct imap_fetch_item *item, s
 	struct section_job job = { .limits = &imap_context(f->c->s)->config->message,
 		                   .bytes = bytes,
 		                   .arena = f->scratch,
-		                   .section = &item->section };
-	if (bytes.len > SECTION_OFFLOAD_BYTES && item->section.depth > 0)
+		                   .item = item };
+	if (bytes.len > SECTION_OFFLOAD_BYTES &&
+	    (item->section.depth > 0 || item->kind == FETCH_PREVIEW))
 		fiber_offload(find_section, &job);
 	else
 		find_section(&job);
-	imap_write(f->s, item->label);
-	if (!job.found) {
-		imap_write(f->s, SLICE(" NIL"));
-		return;
-	}
-	if (item->has_partial)
-		job.out = slice_sub(job.out, item->offset, item->length);
-	imap_write(f->s, SLICE(" "));
-	imap_write_literal(f->s, job.out);
+	imap_write(f->s, item->kind == FETCH_PREVIEW ? SLICE("PREVIEW") : item->label);
+	if (job.rc == -EOPNOTSUPP)
+		f->undecodable++;
+	if (job.rc == 0)
+		write_found(f, item, job.out);
+	else
+		imap_write(f->s, item->kind == FETCH_BINARY_SIZE ? SLICE(" 0") : SLICE(" NIL"));
 }
 
 /* --- items --------------------------------------------------------------------------- */
 
-static void write_date(struct imap_session *s, int64_t internal_ms)
+static void write_date(struct imap_session *s, const char *name, int64_t at_ms)
 {
 	char text[DATE_TEXT_MAX];
-	struct slice date = date_format_imap(date_local(internal_ms / 1000), text);
-	imap_printf(s, "INTERNALDATE \"%.*s\"", SLICE_ARG(date));
+	struct slice date = date_format_imap(date_local(at_ms / 1000), text);
+	imap_printf(s, "%s \"%.*s\"", name, SLICE_ARG(date));
+}
+
+/* What older rows do not know is NIL (RFC 8514 section 4.2 has that for mailboxes). */
+static void write_save_date(struct imap_session *s, int64_t saved_ms)
+{
+	if (saved_ms)
+		write_date(s, "SAVEDATE", saved_ms);
+	else
+		imap_write(s, SLICE("SAVEDATE NIL"));
+}
+
+static void write_email_id(struct fetch *f, const struct mailbox_message *row)
+{
+	imap_write(f->s, SLICE("EMAILID ("));
+	imap_write(f->s, imap_email_id(f->scratch, row));
+	imap_write(f->s, SLICE(")"));
 }
 
 static void write_body(struct fetch *f, struct slice structure)
@@ -148,7 +196,16 @@ static void write_item(struct fetch *f, const struct imap_fetch_item *item,
 		imap_write_mod_seq(s, &e->item);
 		break;
 	case FETCH_INTERNALDATE:
-		write_date(s, e->row.internal_ms);
+		write_date(s, "INTERNALDATE", e->row.internal_ms);
+		break;
+	case FETCH_SAVEDATE:
+		write_save_date(s, e->row.saved_ms);
+		break;
+	case FETCH_EMAILID:
+		write_email_id(f, &e->row);
+		break;
+	case FETCH_THREADID:
+		imap_write(s, SLICE("THREADID NIL"));
 		break;
 	case FETCH_SIZE:
 		imap_write_number(s, SLICE("RFC822.SIZE "), e->row.size_bytes);
@@ -165,6 +222,9 @@ static void write_item(struct fetch *f, const struct imap_fetch_item *item,
 		write_body(f, e->row.bodystructure);
 		break;
 	case FETCH_SECTION:
+	case FETCH_BINARY:
+	case FETCH_BINARY_SIZE:
+	case FETCH_PREVIEW:
 		write_section(f, item, bytes);
 		break;
 	}
@@ -364,6 +424,10 @@ static bool take_arguments(struct imap_command *c, struct imap_set *set, struct 
 		imap_bad(c, "FETCH needs messages and what is wanted of them.");
 		return false;
 	}
+	if (request->partial.given && !c->by_uid) {
+		imap_bad(c, "PARTIAL is for UID FETCH.");
+		return false;
+	}
 	/* RFC 7162 section 3.2.6 */
 	if (request->vanished &&
 	    (!c->by_uid || !request->has_changed_since || !(c->s->enabled & ENABLED_QRESYNC))) {
@@ -403,11 +467,30 @@ static int fetch_vanished(struct fetch *f)
 	return rc;
 }
 
+/* Of the messages that are asked for those at some places (RFC 9394 section 3.2). */
+static void fetch_narrow(struct fetch *f)
+{
+	struct mailbox_set_walk walk = { .uids = &f->uids }, again = walk;
+	struct uid_set some = { 0 };
+	struct mailbox_item item;
+	uint64_t total = 0, first, count;
+	while (fetch_next(f, &walk, &item))
+		total++;
+	imap_partial_resolve(&f->request->partial, total, &first, &count);
+	for (uint64_t i = 0; i < first + count && fetch_next(f, &again, &item); i++) {
+		if (i >= first)
+			uid_set_add(f->c->arena, &some, item.uid, item.uid);
+	}
+	f->uids = some;
+}
+
 static int fetch_all(struct fetch *f)
 {
 	int rc = f->request->vanished ? fetch_vanished(f) : 0;
 	if (rc < 0)
 		return rc;
+	if (f->request->partial.given)
+		fetch_narrow(f);
 	if (f->needs_rows)
 		rc = fetch_rows(f);
 	else
@@ -428,6 +511,8 @@ void imap_fetch(struct imap_command *c)
 	int rc = fetch_all(&f);
 	if (rc < 0)
 		imap_failed(c, rc);
+	else if (f.undecodable)
+		imap_no(c, "UNKNOWN-CTE", "Some parts can't be decoded.");
 	else if (f.unreadable)
 		imap_no(c, "SERVERBUG", "Some messages can't be read.");
 	else if (f.missing)

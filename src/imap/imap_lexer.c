@@ -195,13 +195,17 @@ static void set_push(struct imap_set *set, struct arena *arena, struct uid_range
 	set->ranges[set->count++] = range;
 }
 
-/* sequence-set = (seq-number / seq-range) *("," sequence-set) */
+/* sequence-set = (seq-number / seq-range / "$") *("," sequence-set) */
 bool imap_take_set(struct cursor *c, struct arena *arena, struct imap_set *out)
 {
 	struct imap_set set = { 0 };
 	struct cursor at = *c;
 	do {
 		struct uid_range range;
+		if (take_byte(&at, '$')) {
+			set.saved = true;
+			continue;
+		}
 		if (set.count == IMAP_SET_RANGES_MAX || !take_seq_number(&at, &range.first))
 			return false;
 		range.last = range.first;

@@ -48,6 +48,7 @@ bool imap_take_number(struct cursor *c, uint32_t *out);
 /* sequence-set: "*" is IMAP_STAR until imap_set_resolve() makes a set of it. */
 #define IMAP_STAR 0
 struct imap_set {
+	bool saved;               /* "$" is in it: the result of a search (RFC 5182) */
 	struct uid_range *ranges; /* in the order and spelling of the client */
 	size_t count;
 	size_t capacity;

@@ -154,6 +154,15 @@ static const char *const use_names[] = {
 	[USE_JUNK] = "\\Junk", [USE_ARCHIVE] = "\\Archive",
 };
 
+enum mailbox_use imap_use_of(struct slice attribute)
+{
+	for (size_t i = USE_SENT; i < sizeof(use_names) / sizeof(use_names[0]); i++) {
+		if (slice_equal_nocase(attribute, slice_from_str(use_names[i] + 1)))
+			return (enum mailbox_use)i;
+	}
+	return USE_NONE;
+}
+
 static const char *use_name(const struct list_name *n)
 {
 	size_t use = (size_t)n->info.use;
@@ -164,6 +173,16 @@ static void write_attribute(struct imap_session *s, bool *first, const char *nam
 {
 	imap_printf(s, "%s%s", *first ? "" : " ", name);
 	*first = false;
+}
+
+/* Older clients of a large provider ask by XLIST, and know these uses by other names. */
+static const char *xlist_name(const struct list_name *n)
+{
+	if (slice_equal(n->name, SLICE("INBOX")))
+		return "\\Inbox";
+	if (n->exists && n->info.use == USE_JUNK)
+		return "\\Spam";
+	return use_name(n);
 }
 
 static void write_attributes(struct imap_session *s, const struct imap_list *list,
@@ -177,8 +196,9 @@ static void write_attributes(struct imap_session *s, const struct imap_list *lis
 	write_attribute(s, &first, n->has_children ? "\\HasChildren" : "\\HasNoChildren");
 	if (n->subscribed && (list->options & (LIST_SUBSCRIBED | LIST_RETURN_SUBSCRIBED)))
 		write_attribute(s, &first, "\\Subscribed");
-	if (use_name(n))
-		write_attribute(s, &first, use_name(n));
+	const char *use = list->xlist ? xlist_name(n) : use_name(n);
+	if (use)
+		write_attribute(s, &first, use);
 	imap_write(s, SLICE(")"));
 }
 
@@ -218,7 +238,7 @@ static int write_list(struct imap_command *c, const struct imap_list *list,
 	bool selected = is_selected(list, n), leads = leads_to_selected(list, n);
 	if ((!selected && !leads) || !matches_any(list, n->name))
 		return 0;
-	imap_write(s, SLICE("* LIST "));
+	imap_write(s, list->xlist ? SLICE("* XLIST ") : SLICE("* LIST "));
 	write_attributes(s, list, n);
 	imap_write(s, SLICE(" \"/\" "));
 	imap_write_mailbox(s, c->arena, n->name);
@@ -233,8 +253,7 @@ static bool prepare_patterns(struct imap_command *c, struct imap_list *list)
 {
 	for (size_t i = 0; i < list->pattern_count; i++) {
 		struct slice parts[] = { list->reference, list->patterns[i] };
-		if (imap_utf7_decode(c->arena, arena_concat(c->arena, parts, 2),
-		                     &list->patterns[i]) < 0)
+		if (!imap_decode_name(c, arena_concat(c->arena, parts, 2), &list->patterns[i]))
 			return false;
 	}
 	return true;
@@ -246,7 +265,7 @@ static bool is_separator_query(const struct imap_list *list)
 	return !list->extended && list->pattern_count == 1 && list->patterns[0].len == 0;
 }
 
-void imap_list(struct imap_command *c)
+static void list_all(struct imap_command *c, bool xlist)
 {
 	struct imap_list list;
 	struct list_names names;
@@ -255,6 +274,7 @@ void imap_list(struct imap_command *c)
 		imap_bad(c, "LIST needs a reference and a pattern.");
 		return;
 	}
+	list.xlist = xlist;
 	if (!imap_at_end(c))
 		return;
 	if (is_separator_query(&list)) {
@@ -269,6 +289,10 @@ void imap_list(struct imap_command *c)
 	if (rc < 0)
 		imap_failed(c, rc);
 }
+
+void imap_list(struct imap_command *c) { list_all(c, false); }
+
+void imap_xlist(struct imap_command *c) { list_all(c, true); }
 
 /* --- LSUB ---------------------------------------------------------------------------- */
 

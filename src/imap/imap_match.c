@@ -158,9 +158,11 @@ static bool day_matches(enum imap_search_kind kind, int64_t day, int64_t wanted)
 	switch (kind) {
 	case SEARCH_BEFORE:
 	case SEARCH_SENTBEFORE:
+	case SEARCH_SAVEDBEFORE:
 		return day < wanted;
 	case SEARCH_ON:
 	case SEARCH_SENTON:
+	case SEARCH_SAVEDON:
 		return day == wanted;
 	default:
 		return day >= wanted;
@@ -197,6 +199,19 @@ static enum imap_verdict match_row(const struct imap_search_key *key, const stru
 	case SEARCH_SINCE:
 		return verdict(day_matches(
 			key->kind, local_day(date_local(m->row->internal_ms / 1000)), key->day));
+	case SEARCH_SAVEDBEFORE:
+	case SEARCH_SAVEDON:
+	case SEARCH_SAVEDSINCE:
+		return verdict(m->row->saved_ms &&
+		               day_matches(key->kind,
+		                           local_day(date_local(m->row->saved_ms / 1000)),
+		                           key->day));
+	case SEARCH_OLDER:
+		return verdict(m->row->internal_ms <= key->at_ms);
+	case SEARCH_YOUNGER:
+		return verdict(m->row->internal_ms >= key->at_ms);
+	case SEARCH_EMAILID:
+		return verdict(slice_equal(imap_email_id(m->scratch, m->row), key->text));
 	case SEARCH_FROM:
 		return match_envelope(key, m, ENVELOPE_FROM);
 	case SEARCH_TO:
@@ -271,6 +286,8 @@ enum imap_verdict imap_match(const struct imap_search_key *key, const struct ima
 	case SEARCH_FLAG:
 	case SEARCH_KEYWORD:
 		return verdict(((m->item->flags & key->flag) != 0) == key->has);
+	case SEARCH_THREADID:
+		return MATCH_NO;
 	case SEARCH_MODSEQ:
 		return verdict(m->item->mod_seq >= key->mod_seq);
 	case SEARCH_RECENT:

@@ -29,6 +29,12 @@ enum imap_fetch_kind {
 	FETCH_BODYSTRUCTURE,
 	FETCH_SECTION, /* BODY[...], and RFC822 and its kin */
 	FETCH_MODSEQ,  /* RFC 7162 */
+	FETCH_BINARY,  /* RFC 3516 */
+	FETCH_BINARY_SIZE,
+	FETCH_SAVEDATE, /* RFC 8514 */
+	FETCH_EMAILID,  /* RFC 8474 */
+	FETCH_THREADID,
+	FETCH_PREVIEW, /* RFC 8970 */
 };
 
 struct imap_fetch_item {
@@ -41,12 +47,25 @@ struct imap_fetch_item {
 	struct slice label; /* what stands in the answer: "BODY[1.2]<0>" */
 };
 
+/* "PARTIAL" of a result (RFC 9394): from the first to the last of them, counted from 1; or from the
+ * end. */
+struct imap_partial {
+	bool given, from_end;
+	uint32_t first, last;
+};
+/* partial-range = number ":" number / "-" number ":" "-" number */
+bool imap_take_partial(struct cursor *c, struct imap_partial *out);
+/* Those of a number of results that it means, counted from 0; nothing if *count_out is 0. */
+void imap_partial_resolve(const struct imap_partial *partial, uint64_t total, uint64_t *first_out,
+                          uint64_t *count_out);
+
 struct imap_fetch {
 	struct imap_fetch_item *items;
 	size_t count;
 	bool has_changed_since; /* RFC 7162 section 3.1.4 */
 	uint64_t changed_since;
 	bool vanished;
+	struct imap_partial partial;
 };
 
 /* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
@@ -111,6 +130,13 @@ enum imap_search_kind {
 	SEARCH_BODY,   /* text */
 	SEARCH_TEXT,   /* text */
 	SEARCH_MODSEQ, /* mod_seq (RFC 7162) */
+	SEARCH_OLDER,  /* number: seconds (RFC 5032); at_ms: that time ago */
+	SEARCH_YOUNGER,
+	SEARCH_SAVEDBEFORE, /* day: the date of saving (RFC 8514) */
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE,
+	SEARCH_EMAILID,  /* text (RFC 8474) */
+	SEARCH_THREADID, /* no message has one */
 };
 
 struct imap_search_key {
@@ -119,7 +145,8 @@ struct imap_search_key {
 	uint64_t flag;
 	uint32_t number;
 	uint64_t mod_seq;
-	int64_t day; /* days since 1970-01-01 */
+	int64_t at_ms; /* filled in before the search is run */
+	int64_t day;   /* days since 1970-01-01 */
 	struct imap_set set;
 	struct uid_set resolved;              /* filled in before the search is run */
 	struct slice field, text;             /* text is folded: imap_fold() */
@@ -131,12 +158,15 @@ enum imap_search_return {
 	RETURN_MAX = 2,
 	RETURN_ALL = 4,
 	RETURN_COUNT = 8,
+	RETURN_SAVE = 16,    /* RFC 5182 */
+	RETURN_PARTIAL = 32, /* RFC 9394 */
 };
 
 struct imap_search {
 	bool extended; /* RETURN (...) was given: answer ESEARCH (RFC 4731) */
 	bool mod_seq;  /* MODSEQ is among the keys: the answer tells the greatest */
 	unsigned returns;
+	struct imap_partial partial;
 	struct slice charset; /* empty: not given */
 	struct imap_search_key *root;
 };
@@ -154,6 +184,8 @@ enum imap_status_item {
 	STATUS_SIZE = 32,
 	STATUS_DELETED = 64,
 	STATUS_HIGHESTMODSEQ = 128,
+	STATUS_APPENDLIMIT = 256, /* RFC 7889 */
+	STATUS_MAILBOXID = 512,   /* RFC 8474 */
 };
 /* "(" status-att *(SP status-att) ")" */
 bool imap_take_status_items(struct cursor *c, unsigned *items_out);
@@ -173,6 +205,7 @@ enum imap_list_option {
 struct imap_list {
 	unsigned options;
 	bool extended; /* RFC 5258 syntax was used */
+	bool xlist;    /* answered as XLIST; set by the handler */
 	unsigned status_items;
 	struct slice reference;
 	struct slice *patterns;

@@ -111,10 +111,11 @@ static void label_section(struct buf *out, const struct message_section *s)
 		buf_append_byte(out, ')');
 }
 
-static bool make_label(struct arena *arena, struct imap_fetch_item *item)
+static bool make_label(struct arena *arena, struct slice word, struct imap_fetch_item *item)
 {
 	struct buf out = buf_make(LABEL_BYTES_MAX);
-	buf_append(&out, SLICE("BODY["));
+	buf_append(&out, word);
+	buf_append_byte(&out, '[');
 	label_section(&out, &item->section);
 	buf_append_byte(&out, ']');
 	if (item->has_partial)
@@ -141,7 +142,47 @@ static bool take_body_section(struct cursor *c, struct arena *arena, struct imap
 {
 	item->kind = FETCH_SECTION;
 	return take_section(c, arena, &item->section) && take_partial(c, item) &&
-	       make_label(arena, item);
+	       make_label(arena, SLICE("BODY"), item);
+}
+
+/* "[" [section-part] "]": a part, never a header or text of it */
+static bool take_binary_section(struct cursor *c, struct arena *arena, struct imap_fetch_item *item)
+{
+	return take_section(c, arena, &item->section) && item->section.kind == SECTION_ALL;
+}
+
+/* "BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary (RFC 3516) */
+static bool take_binary(struct cursor *c, struct arena *arena, struct imap_fetch_item *item)
+{
+	struct cursor at = *c;
+	if (take_text_nocase(&at, SLICE("BINARY.SIZE"))) {
+		*item = (struct imap_fetch_item){ .kind = FETCH_BINARY_SIZE, .peek = true };
+		*c = at;
+		return take_binary_section(c, arena, item) &&
+		       make_label(arena, SLICE("BINARY.SIZE"), item);
+	}
+	*item = (struct imap_fetch_item){ .kind = FETCH_BINARY };
+	if (take_text_nocase(&at, SLICE("BINARY.PEEK")))
+		item->peek = true;
+	else if (!take_text_nocase(&at, SLICE("BINARY")))
+		return false;
+	*c = at;
+	return take_binary_section(c, arena, item) && take_partial(c, item) &&
+	       make_label(arena, SLICE("BINARY"), item);
+}
+
+/* "PREVIEW" [SP "(" "LAZY" ")"]: what is lazy is made at once too */
+static bool take_preview(struct cursor *c, struct imap_fetch_item *item)
+{
+	struct cursor at = *c;
+	if (!imap_take_word(c, SLICE("PREVIEW")))
+		return false;
+	*item = (struct imap_fetch_item){ .kind = FETCH_PREVIEW, .peek = true };
+	at = *c;
+	if (imap_take_space(&at) && take_byte(&at, '(') && imap_take_word(&at, SLICE("LAZY")) &&
+	    take_byte(&at, ')'))
+		*c = at;
+	return true;
 }
 
 struct fetch_word {
@@ -169,6 +210,9 @@ static const struct fetch_word fetch_words[] = {
 	{ WORD("RFC822.SIZE"), { .kind = FETCH_SIZE } },
 	{ WORD("ENVELOPE"), { .kind = FETCH_ENVELOPE } },
 	{ WORD("MODSEQ"), { .kind = FETCH_MODSEQ } },
+	{ WORD("SAVEDATE"), { .kind = FETCH_SAVEDATE } },
+	{ WORD("EMAILID"), { .kind = FETCH_EMAILID } },
+	{ WORD("THREADID"), { .kind = FETCH_THREADID } },
 	{ WORD("BODYSTRUCTURE"), { .kind = FETCH_BODYSTRUCTURE } },
 	SECTION_ITEM("RFC822", SECTION_ALL, false),
 	SECTION_ITEM("RFC822.HEADER", SECTION_HEADER, true),
@@ -183,6 +227,10 @@ static bool take_fetch_item(struct cursor *c, struct arena *arena, struct imap_f
 			return true;
 		}
 	}
+	if (take_preview(c, item))
+		return true;
+	if (byte_lower((char)cursor_peek(c)) == 'b' && take_binary(c, arena, item))
+		return true;
 	*item = (struct imap_fetch_item){ .kind = FETCH_BODY };
 	if (take_text_nocase(c, SLICE("BODY.PEEK"))) {
 		item->peek = true;
@@ -229,7 +277,31 @@ bool imap_take_fetch(struct cursor *c, struct arena *arena, struct imap_fetch *o
 	return true;
 }
 
-/* "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" */
+bool imap_take_partial(struct cursor *c, struct imap_partial *out)
+{
+	struct imap_partial p = { .given = true, .from_end = take_byte(c, '-') };
+	if (!imap_take_number(c, &p.first) || !take_byte(c, ':') ||
+	    take_byte(c, '-') != p.from_end || !imap_take_number(c, &p.last) || p.first == 0 ||
+	    p.last == 0)
+		return false;
+	if (p.first > p.last) {
+		uint32_t swap = p.first;
+		p.first = p.last;
+		p.last = swap;
+	}
+	*out = p;
+	return true;
+}
+
+void imap_partial_resolve(const struct imap_partial *p, uint64_t total, uint64_t *first_out,
+                          uint64_t *count_out)
+{
+	uint64_t last = p->last < total ? p->last : total;
+	*first_out = p->from_end ? total - last : (uint64_t)p->first - 1;
+	*count_out = p->first > total ? 0 : last - p->first + 1;
+}
+
+/* "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / "PARTIAL" SP partial-range */
 static bool take_fetch_modifier(struct cursor *c, struct imap_fetch *fetch)
 {
 	if (imap_take_word(c, SLICE("CHANGEDSINCE"))) {
@@ -240,7 +312,8 @@ static bool take_fetch_modifier(struct cursor *c, struct imap_fetch *fetch)
 		fetch->vanished = true;
 		return true;
 	}
-	return false;
+	return imap_take_word(c, SLICE("PARTIAL")) && imap_take_space(c) &&
+	       imap_take_partial(c, &fetch->partial);
 }
 
 bool imap_take_fetch_modifiers(struct cursor *c, struct imap_fetch *out)

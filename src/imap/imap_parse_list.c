@@ -27,10 +27,16 @@ static bool take_one_of(struct cursor *c, const struct word_flag *words, size_t 
 bool imap_take_status_items(struct cursor *c, unsigned *items_out)
 {
 	static const struct word_flag words[] = {
-		WORD("MESSAGES", STATUS_MESSAGES), WORD("RECENT", STATUS_RECENT),
-		WORD("UIDNEXT", STATUS_UIDNEXT),   WORD("UIDVALIDITY", STATUS_UIDVALIDITY),
-		WORD("UNSEEN", STATUS_UNSEEN),     WORD("SIZE", STATUS_SIZE),
-		WORD("DELETED", STATUS_DELETED),   WORD("HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ),
+		WORD("MESSAGES", STATUS_MESSAGES),
+		WORD("RECENT", STATUS_RECENT),
+		WORD("UIDNEXT", STATUS_UIDNEXT),
+		WORD("UIDVALIDITY", STATUS_UIDVALIDITY),
+		WORD("UNSEEN", STATUS_UNSEEN),
+		WORD("SIZE", STATUS_SIZE),
+		WORD("DELETED", STATUS_DELETED),
+		WORD("HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ),
+		WORD("APPENDLIMIT", STATUS_APPENDLIMIT),
+		WORD("MAILBOXID", STATUS_MAILBOXID),
 	};
 	unsigned items = 0, item;
 	if (!take_byte(c, '('))

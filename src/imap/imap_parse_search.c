@@ -54,6 +54,8 @@ enum search_argument {
 	ARGUMENT_KEY,
 	ARGUMENT_TWO_KEYS,
 	ARGUMENT_MODSEQ,
+	ARGUMENT_PERIOD, /* seconds, not 0 */
+	ARGUMENT_ATOM,
 };
 
 struct search_word {
@@ -89,6 +91,14 @@ static const struct search_word search_words[] = {
 	KEY("LARGER", SEARCH_LARGER, ARGUMENT_NUMBER),
 	KEY("MODSEQ", SEARCH_MODSEQ, ARGUMENT_MODSEQ),
 	KEY("NOT", SEARCH_NOT, ARGUMENT_KEY),
+	KEY("OLDER", SEARCH_OLDER, ARGUMENT_PERIOD),
+	KEY("YOUNGER", SEARCH_YOUNGER, ARGUMENT_PERIOD),
+	KEY("SAVEDBEFORE", SEARCH_SAVEDBEFORE, ARGUMENT_DAY),
+	KEY("SAVEDON", SEARCH_SAVEDON, ARGUMENT_DAY),
+	KEY("SAVEDSINCE", SEARCH_SAVEDSINCE, ARGUMENT_DAY),
+	KEY("SAVEDATESUPPORTED", SEARCH_AND, ARGUMENT_NONE),
+	KEY("EMAILID", SEARCH_EMAILID, ARGUMENT_ATOM),
+	KEY("THREADID", SEARCH_THREADID, ARGUMENT_ATOM),
 	KEY("ON", SEARCH_ON, ARGUMENT_DAY),
 	KEY("OR", SEARCH_OR, ARGUMENT_TWO_KEYS),
 	KEY("RECENT", SEARCH_RECENT, ARGUMENT_NONE),
@@ -152,7 +162,10 @@ static bool take_argument(struct cursor *c, struct search_parser *p, enum search
 		return take_day(c, p, &key->day);
 	case ARGUMENT_NUMBER:
 		return imap_take_space(c) && imap_take_number(c, &key->number);
+	case ARGUMENT_PERIOD:
+		return imap_take_space(c) && imap_take_number(c, &key->number) && key->number > 0;
 	case ARGUMENT_KEYWORD:
+	case ARGUMENT_ATOM:
 		return imap_take_space(c) && imap_take_atom(c, &key->text);
 	case ARGUMENT_SET:
 		return imap_take_space(c) && imap_take_set(c, p->arena, &key->set);
@@ -203,7 +216,7 @@ static bool take_one_key(struct cursor *c, struct search_parser *p, struct imap_
 {
 	if (take_byte(c, '('))
 		return take_keys(c, p, out) && take_byte(c, ')');
-	if (byte_is_digit((char)cursor_peek(c)) || cursor_peek(c) == '*') {
+	if (byte_is_digit((char)cursor_peek(c)) || cursor_peek(c) == '*' || cursor_peek(c) == '$') {
 		*out = new_key(p, SEARCH_SEQ);
 		return imap_take_set(c, p->arena, &(*out)->set);
 	}
@@ -222,33 +235,44 @@ static bool take_key(struct cursor *c, struct search_parser *p, struct imap_sear
 
 /* --- the whole ----------------------------------------------------------------------- */
 
-/* "RETURN" SP "(" *(MIN / MAX / ALL / COUNT) ")" SP; nothing in it means ALL */
-static bool take_returns(struct cursor *c, struct imap_search *search)
+/* MIN / MAX / ALL / COUNT / SAVE / "PARTIAL" SP partial-range */
+static bool take_return(struct cursor *c, struct imap_search *search)
 {
 	static const struct {
 		struct slice word;
 		enum imap_search_return flag;
 	} words[] = {
-		{ { "MIN", 3 }, RETURN_MIN },
-		{ { "MAX", 3 }, RETURN_MAX },
-		{ { "ALL", 3 }, RETURN_ALL },
-		{ { "COUNT", 5 }, RETURN_COUNT },
+		{ { "MIN", 3 }, RETURN_MIN },   { { "MAX", 3 }, RETURN_MAX },
+		{ { "ALL", 3 }, RETURN_ALL },   { { "COUNT", 5 }, RETURN_COUNT },
+		{ { "SAVE", 4 }, RETURN_SAVE }, { { "PARTIAL", 7 }, RETURN_PARTIAL },
 	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!imap_take_word(c, words[i].word))
+			continue;
+		search->returns |= words[i].flag;
+		return words[i].flag != RETURN_PARTIAL ||
+		       (imap_take_space(c) && imap_take_partial(c, &search->partial));
+	}
+	return false;
+}
+
+/* "RETURN" SP "(" [option *(SP option)] ")" SP; nothing in it means ALL. RFC 9394 section 3.1: not
+ * both all and a part. */
+static bool take_returns(struct cursor *c, struct imap_search *search)
+{
 	if (!imap_take_word(c, SLICE("RETURN")))
 		return true;
 	search->extended = true;
 	if (!imap_take_space(c) || !take_byte(c, '('))
 		return false;
 	while (!take_byte(c, ')')) {
-		size_t i = 0;
-		while (i < 4 && !imap_take_word(c, words[i].word))
-			i++;
-		if (i == 4)
+		if (!take_return(c, search))
 			return false;
-		search->returns |= words[i].flag;
 		(void)imap_take_space(c);
 	}
 	search->returns = search->returns ? search->returns : RETURN_ALL;
+	if ((search->returns & RETURN_PARTIAL) && (search->returns & RETURN_ALL))
+		return false;
 	return imap_take_space(c);
 }
 

@@ -6,7 +6,7 @@ bool imap_take_mod_seq(struct cursor *c, uint64_t *out) { return take_number(c, 
 /* A set that names its numbers: "*" has no meaning in what a client knows. */
 static bool take_known(struct cursor *c, struct arena *arena, struct imap_set *out)
 {
-	if (!imap_take_set(c, arena, out))
+	if (!imap_take_set(c, arena, out) || out->saved)
 		return false;
 	for (size_t i = 0; i < out->count; i++) {
 		if (out->ranges[i].first == IMAP_STAR || out->ranges[i].last == IMAP_STAR)

@@ -72,13 +72,14 @@ void imap_flush(struct imap_session *s)
 
 /* --- strings ------------------------------------------------------------------------- */
 
-static bool may_be_quoted(struct slice text)
+static bool may_be_quoted(const struct imap_session *s, struct slice text)
 {
+	bool utf8 = imap_speaks_utf8(s) && slice_is_utf8(text);
 	if (text.len > QUOTED_MAX)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
-		if (c == '\r' || c == '\n' || c == '\0' || c >= 0x80)
+		if (c == '\r' || c == '\n' || c == '\0' || (c >= 0x80 && !utf8))
 			return false;
 	}
 	return true;
@@ -87,7 +88,7 @@ static bool may_be_quoted(struct slice text)
 void imap_write_string(struct imap_session *s, struct slice text)
 {
 	size_t start = 0;
-	if (!may_be_quoted(text)) {
+	if (!may_be_quoted(s, text)) {
 		imap_write_literal(s, text);
 		return;
 	}
@@ -115,20 +116,33 @@ static void write_without_nul(struct imap_session *s, struct slice piece)
 	imap_write(s, piece);
 }
 
-void imap_write_literal(struct imap_session *s, struct slice bytes)
+static void write_pieces(struct imap_session *s, struct slice bytes,
+                         void (*write)(struct imap_session *s, struct slice piece))
 {
-	imap_printf(s, "{%zu}\r\n", bytes.len);
 	while (bytes.len > 0 && s->write_error == 0) {
 		imap_extend(s);
-		write_without_nul(s, slice_sub(bytes, 0, WRITE_PIECE));
+		write(s, slice_sub(bytes, 0, WRITE_PIECE));
 		bytes = slice_from(bytes, bytes.len < WRITE_PIECE ? bytes.len : WRITE_PIECE);
 	}
 	imap_extend(s);
 }
 
+void imap_write_literal(struct imap_session *s, struct slice bytes)
+{
+	imap_printf(s, "{%zu}\r\n", bytes.len);
+	write_pieces(s, bytes, write_without_nul);
+}
+
+void imap_write_literal8(struct imap_session *s, struct slice bytes)
+{
+	const char *tilde = slice_find_byte(bytes, '\0') >= 0 ? "~" : "";
+	imap_printf(s, "%s{%zu}\r\n", tilde, bytes.len);
+	write_pieces(s, bytes, imap_write);
+}
+
 void imap_write_mailbox(struct imap_session *s, struct arena *arena, struct slice name)
 {
-	struct slice wire = imap_utf7_encode(arena, name);
+	struct slice wire = imap_speaks_utf8(s) ? name : imap_utf7_encode(arena, name);
 	bool atom = wire.len > 0 && !slice_equal_nocase(wire, SLICE("NIL"));
 	for (size_t i = 0; i < wire.len && atom; i++)
 		atom = imap_is_atom_char(wire.data[i]);

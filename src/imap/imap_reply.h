@@ -17,10 +17,12 @@ void imap_write_number(struct imap_session *s, struct slice prefix, uint64_t num
 void imap_extend(struct imap_session *s);
 void imap_flush(struct imap_session *s);
 
-/* string: quoted if it may be, else a literal. */
+/* string: quoted if it may be (UTF-8 where the client has enabled that), else a literal. */
 void imap_write_string(struct imap_session *s, struct slice text);
 /* A literal whatever it holds, streamed. */
 void imap_write_literal(struct imap_session *s, struct slice bytes);
+/* The same for bytes that may hold NUL (RFC 3516 section 4.4). */
+void imap_write_literal8(struct imap_session *s, struct slice bytes);
 /* A mailbox name, from UTF-8. */
 void imap_write_mailbox(struct imap_session *s, struct arena *arena, struct slice name);
 

@@ -38,18 +38,16 @@ static uint64_t keyword_flag(const struct mailbox_view *view, struct slice name)
 static void prepare(struct search *f, struct imap_search_key *key)
 {
 	const struct mailbox_view *view = f->s->selected->view;
-	struct mailbox_item last = { .uid = 0 };
-	struct uid_set seqs;
 
 	for (; key; key = key->next) {
 		switch (key->kind) {
 		case SEARCH_SEQ:
-			seqs = imap_set_resolve(&key->set, f->c->arena, view->count);
-			key->resolved = mailbox_view_uids(view, f->c->arena, &seqs);
-			break;
 		case SEARCH_UID:
-			(void)mailbox_view_by_seq(view, view->count, &last);
-			key->resolved = imap_set_resolve(&key->set, f->c->arena, last.uid);
+			key->resolved = imap_set_uids(f->c, &key->set, key->kind == SEARCH_UID);
+			break;
+		case SEARCH_OLDER:
+		case SEARCH_YOUNGER:
+			key->at_ms = clock_wall_ms() - (int64_t)key->number * 1000;
 			break;
 		case SEARCH_KEYWORD:
 			key->flag = keyword_flag(view, key->text);
@@ -94,6 +92,7 @@ static int doubt_row(const struct mailbox_message *row, void *arg)
 	e->row = *row;
 	/* Kept for the third step only. */
 	e->row.envelope = v == MATCH_UNKNOWN ? arena_copy(d->f->arena, row->envelope) : SLICE_EMPTY;
+	e->row.references = SLICE_EMPTY;
 	return 0;
 }
 
@@ -103,8 +102,8 @@ static int doubt_rows(struct db *db, void *arg)
 	struct uid_set uids = { 0 };
 	for (size_t i = 0; i < d->count; i++)
 		uid_set_add(d->f->arena, &uids, d->entries[i].item.uid, d->entries[i].item.uid);
-	return mailbox_each_message(db, d->f->s->selected->view->mailbox_id, &uids, READ_ENVELOPE,
-	                            doubt_row, d);
+	return mailbox_each_message(db, d->f->s->selected->view->mailbox_id, &uids,
+	                            READ_ENVELOPE | READ_KEYS, doubt_row, d);
 }
 
 static bool bytes_match(struct search *f, const struct doubt *e)
@@ -230,6 +229,34 @@ static void answer_search(struct search *f)
 	imap_write(f->s, SLICE("\r\n"));
 }
 
+/* " PARTIAL (-1:-100 2:4,8)": those at some places among what was found (RFC 9394 section 3.1). */
+static void answer_partial(struct search *f, struct buf *text)
+{
+	const struct imap_partial *p = &f->request.partial;
+	const char *minus = p->from_end ? "-" : "";
+	struct uid_set some = { 0 };
+	uint64_t first, count;
+	imap_partial_resolve(p, uid_set_size(&f->numbers), &first, &count);
+	for (size_t i = 0; i < f->numbers.count && count > 0; i++) {
+		struct uid_range r = f->numbers.ranges[i];
+		uint64_t size = (uint64_t)r.last - r.first + 1, taken;
+		if (first >= size) {
+			first -= size;
+			continue;
+		}
+		taken = size - first < count ? size - first : count;
+		uid_set_add(f->c->arena, &some, r.first + (uint32_t)first,
+		            r.first + (uint32_t)(first + taken - 1));
+		count -= taken;
+		first = 0;
+	}
+	imap_printf(f->s, " PARTIAL (%s%u:%s%u ", minus, p->first, minus, p->last);
+	if (some.count == 0 || uid_set_write(&some, text) < 0)
+		imap_write(f->s, SLICE("NIL"));
+	imap_write(f->s, buf_slice(text));
+	imap_write(f->s, SLICE(")"));
+}
+
 /* RFC 4731 section 3.1: nothing but the count when nothing was found. */
 static void answer_esearch(struct search *f)
 {
@@ -250,10 +277,38 @@ static void answer_esearch(struct search *f)
 		imap_write(f->s, SLICE(" ALL "));
 		imap_write(f->s, buf_slice(&all));
 	}
+	if (returns & RETURN_PARTIAL)
+		answer_partial(f, &all);
 	if (f->request.mod_seq && n->count)
 		imap_write_number(f->s, SLICE(" MODSEQ "), told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
 	buf_free(&all);
+}
+
+/* What "$" stands for from now on: all that was found, but if only the first or last is asked for,
+ * that (RFC 5182 section 2.4). An empty set after a search that fails. */
+static void save_result(struct search *f)
+{
+	struct imap_selected *selected = f->s->selected;
+	const struct uid_set *n = &f->numbers;
+	unsigned returns = f->request.returns;
+	struct uid_set some = { 0 };
+	if (n->count && !(returns & (RETURN_ALL | RETURN_COUNT | RETURN_PARTIAL)) &&
+	    (returns & (RETURN_MIN | RETURN_MAX))) {
+		if (returns & RETURN_MIN)
+			uid_set_add(f->c->arena, &some, n->ranges[0].first, n->ranges[0].first);
+		if (returns & RETURN_MAX)
+			uid_set_add(f->c->arena, &some, n->ranges[n->count - 1].last,
+			            n->ranges[n->count - 1].last);
+		n = &some;
+	}
+	struct uid_set uids = f->c->by_uid ? *n : mailbox_view_uids(selected->view, f->c->arena, n);
+	free(selected->saved.ranges);
+	selected->saved = (struct uid_set){ .count = uids.count };
+	if (uids.count == 0)
+		return;
+	selected->saved.ranges = mem_alloc(uids.count * sizeof(struct uid_range));
+	memcpy(selected->saved.ranges, uids.ranges, uids.count * sizeof(struct uid_range));
 }
 
 static bool charset_is_known(struct slice charset)
@@ -262,19 +317,45 @@ static bool charset_is_known(struct slice charset)
 	       slice_equal_nocase(charset, SLICE("US-ASCII"));
 }
 
+static bool take_search(struct search *f)
+{
+	struct imap_command *c = f->c;
+	if (!imap_take_space(&c->args) || !imap_take_search(&c->args, c->arena, &f->request)) {
+		imap_bad(c, "SEARCH needs keys.");
+		return false;
+	}
+	/* RFC 9755 section 3 */
+	if ((c->s->enabled & ENABLED_UTF8) && f->request.charset.len > 0) {
+		imap_bad(c, "All is UTF-8 now.");
+		return false;
+	}
+	if (!imap_at_end(c))
+		return false;
+	if (!charset_is_known(f->request.charset)) {
+		imap_no(c, "BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.");
+		return false;
+	}
+	/* RFC 9051 section 6.4.4 */
+	if ((c->s->enabled & ENABLED_REV2) && !f->request.extended) {
+		f->request.extended = true;
+		f->request.returns = RETURN_ALL;
+	}
+	return true;
+}
+
+static void answer(struct search *f)
+{
+	if (!f->request.extended)
+		answer_search(f);
+	else if (f->request.returns != RETURN_SAVE)
+		answer_esearch(f);
+}
+
 void imap_search(struct imap_command *c)
 {
 	struct search f = { .c = c, .s = c->s };
-	if (!imap_take_space(&c->args) || !imap_take_search(&c->args, c->arena, &f.request)) {
-		imap_bad(c, "SEARCH needs keys.");
+	if (!take_search(&f))
 		return;
-	}
-	if (!imap_at_end(c))
-		return;
-	if (!charset_is_known(f.request.charset)) {
-		imap_no(c, "BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.");
-		return;
-	}
 	if (f.request.mod_seq)
 		imap_enable_condstore(c->s);
 	prepare(&f, f.request.root);
@@ -283,14 +364,15 @@ void imap_search(struct imap_command *c)
 	int rc = search_all(&f);
 	arena_free(f.scratch);
 	arena_free(f.arena);
+	if (rc < 0)
+		f.numbers = (struct uid_set){ 0 };
+	if (f.request.returns & RETURN_SAVE)
+		save_result(&f);
 	if (rc < 0) {
 		imap_failed(c, rc);
 		return;
 	}
-	if (f.request.extended)
-		answer_esearch(&f);
-	else
-		answer_search(&f);
+	answer(&f);
 	if (f.missing)
 		imap_no(c, "SERVERBUG", "Some messages can't be read.");
 }

@@ -47,17 +47,35 @@ static uint32_t first_unseen(const struct mailbox_view *view)
 	return 0;
 }
 
-static void tell_selected(struct imap_session *s)
+/* What IMAP4rev2 has no more. */
+static void tell_recent(struct imap_session *s)
 {
 	const struct mailbox_view *view = s->selected->view;
 	uint32_t unseen = first_unseen(view);
-	imap_write_flag_names(s);
-	imap_printf(s, "* %u EXISTS\r\n* %u RECENT\r\n", view->count,
-	            imap_recent_count(view, s->selected->recent_uid));
+	imap_printf(s, "* %u RECENT\r\n", imap_recent_count(view, s->selected->recent_uid));
 	if (unseen)
 		imap_printf(s, "* OK [UNSEEN %u] First unseen message.\r\n", unseen);
+}
+
+static void tell_selected(struct imap_command *c, const struct mailbox_info *info)
+{
+	struct imap_session *s = c->s;
+	const struct mailbox_view *view = s->selected->view;
+	imap_write_flag_names(s);
+	imap_printf(s, "* %u EXISTS\r\n", view->count);
+	if (s->enabled & ENABLED_REV2) {
+		/* RFC 9051 section 6.3.2 */
+		imap_write(s, SLICE("* LIST () \"/\" "));
+		imap_write_mailbox(s, c->arena, info->name);
+		imap_write(s, SLICE("\r\n"));
+	} else {
+		tell_recent(s);
+	}
 	imap_printf(s, "* OK [UIDVALIDITY %u] UIDs are valid.\r\n", view->uid_validity);
 	imap_printf(s, "* OK [UIDNEXT %u] Next UID.\r\n", view->uid_next);
+	imap_write(s, SLICE("* OK [MAILBOXID ("));
+	imap_write_mailbox_id(s, view->mailbox_id);
+	imap_write(s, SLICE(")] Whatever its name.\r\n"));
 	imap_printf(s, "* OK [HIGHESTMODSEQ %llu] The latest change.\r\n",
 	            (unsigned long long)view->mod_seq);
 }
@@ -114,7 +132,7 @@ static void open_mailbox(struct imap_command *c, bool read_only)
 	imap_claim_recent(s);
 	if (select.condstore || select.qresync)
 		imap_enable_condstore(s);
-	tell_selected(s);
+	tell_selected(c, &info);
 	rc = select.qresync ? imap_resync(c, &select) : 0;
 	if (rc < 0) {
 		imap_deselect(s);
@@ -225,6 +243,15 @@ int imap_write_status(struct imap_session *s, struct arena *arena, const struct 
 		write_count(s, &first, "SIZE", info->size_bytes);
 	if (items & STATUS_DELETED)
 		write_count(s, &first, "DELETED", info->deleted_count);
+	if (items & STATUS_APPENDLIMIT)
+		write_count(s, &first, "APPENDLIMIT",
+		            imap_context(s)->config->smtp.max_message_bytes);
+	if (items & STATUS_MAILBOXID) {
+		imap_printf(s, "%sMAILBOXID (", first ? "" : " ");
+		imap_write_mailbox_id(s, info->id);
+		imap_write(s, SLICE(")"));
+		first = false;
+	}
 	if (items & STATUS_HIGHESTMODSEQ) {
 		imap_enable_condstore(s);
 		write_count(s, &first, "HIGHESTMODSEQ", info->mod_seq);

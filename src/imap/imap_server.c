@@ -183,6 +183,7 @@ static void imap_end(struct session *session)
 	         kv_str("account", s->address ? s->address : "-"),
 	         kv_int("commands", (int64_t)s->command_count),
 	         kv_int("ms", clock_wall_ms() - session->started_ms));
+	free(s->address);
 }
 
 static const char *imap_refuse(enum service_limit reached)

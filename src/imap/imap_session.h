@@ -28,11 +28,14 @@ enum imap_state {
 enum imap_enabled {
 	ENABLED_CONDSTORE = 1, /* RFC 7162 */
 	ENABLED_QRESYNC = 2,
+	ENABLED_REV2 = 4, /* RFC 9051 */
+	ENABLED_UTF8 = 8, /* RFC 9755 */
 };
 
 /* From SELECT to CLOSE; made by malloc(). */
 struct imap_selected {
 	struct mailbox_view *view; /* what the client has been told */
+	struct uid_set saved;      /* the result "$" (RFC 5182): UIDs; made by malloc() */
 	uint32_t recent_uid;       /* messages from this UID on are \Recent here */
 	bool read_only;
 };
@@ -42,7 +45,7 @@ struct imap_session {
 	enum imap_state state;
 	unsigned enabled; /* enum imap_enabled */
 	int64_t account_id;
-	const char *address;            /* of the account; in the session's arena */
+	char *address;                  /* of the account; made by malloc() */
 	struct imap_selected *selected; /* NULL: none */
 	char *idle_tag;                 /* while in IDLE; made by malloc() */
 	unsigned bad_count;             /* in a row */
@@ -87,6 +90,12 @@ static inline const struct imap_context *imap_context(const struct imap_session 
 	return service_context(s->session.service);
 }
 
+/* Names of mailboxes are UTF-8 on the wire, and so may quoted strings be. */
+static inline bool imap_speaks_utf8(const struct imap_session *s)
+{
+	return s->enabled & (ENABLED_REV2 | ENABLED_UTF8);
+}
+
 /* --- answers: imap_command.c --------------------------------------------------------- */
 
 /* Set what the tagged answer will be. */
@@ -106,10 +115,14 @@ struct auth_client imap_auth_client(const struct imap_session *s);
 
 /* --- parsing helpers of handlers ----------------------------------------------------- */
 
+/* A name, or a part of one, as the client writes it, into UTF-8. False: it is none. */
+bool imap_decode_name(struct imap_command *c, struct slice wire, struct slice *utf8_out);
 /* SP, then a mailbox name, decoded and checked. */
 bool imap_take_mailbox(struct imap_command *c, struct slice *name_out);
 /* The arguments are used up; else BAD is set. */
 bool imap_at_end(struct imap_command *c);
+/* A set as UIDs; numbers that no message has are left out. */
+struct uid_set imap_set_uids(struct imap_command *c, const struct imap_set *set, bool by_uid);
 /* Sequence numbers or UIDs of the selected mailbox as a set of UIDs; false (BAD is set) for a
  * sequence number that no message has. */
 bool imap_resolve(struct imap_command *c, const struct imap_set *set, struct uid_set *uids_out);
@@ -146,6 +159,8 @@ uint32_t imap_recent_count(const struct mailbox_view *view, uint32_t recent_uid)
 /* Finds a mailbox of the session's account; answers NO if there is none. */
 bool imap_find_mailbox(struct imap_command *c, struct slice name, const char *code_if_none,
                        struct mailbox_info *out);
+/* The use that an attribute without its backslash names; USE_NONE: none that we have. */
+enum mailbox_use imap_use_of(struct slice attribute);
 /* The bits of flags; keywords are made if there is room, else left out. In a commit. */
 int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *flags,
                    uint64_t *bits_out);
@@ -165,11 +180,18 @@ int imap_find_vanished(struct imap_command *c, const struct uid_set *known, uint
 /* What changed since the client was here last, told behind SELECT's answers. */
 int imap_resync(struct imap_command *c, const struct imap_select *select);
 
+/* --- identifiers (RFC 8474), as they are told ----------------------------------------- */
+
+void imap_write_mailbox_id(struct imap_session *s, int64_t mailbox_id);
+/* Of the bytes and the date: the same in every copy. */
+struct slice imap_email_id(struct arena *arena, const struct mailbox_message *row);
+
 /* --- the commands -------------------------------------------------------------------- */
 
 void imap_capability(struct imap_command *c);
 void imap_noop(struct imap_command *c);
 void imap_logout(struct imap_command *c);
+void imap_unauthenticate(struct imap_command *c);
 void imap_id(struct imap_command *c);
 void imap_enable(struct imap_command *c);
 void imap_namespace(struct imap_command *c);
@@ -185,6 +207,7 @@ void imap_subscribe(struct imap_command *c);
 void imap_unsubscribe(struct imap_command *c);
 void imap_list(struct imap_command *c);
 void imap_lsub(struct imap_command *c);
+void imap_xlist(struct imap_command *c);
 void imap_status(struct imap_command *c);
 
 void imap_select(struct imap_command *c);
@@ -198,6 +221,7 @@ void imap_copy(struct imap_command *c);
 void imap_move(struct imap_command *c);
 void imap_expunge(struct imap_command *c);
 void imap_search(struct imap_command *c);
+void imap_uidbatches(struct imap_command *c);
 void imap_append(struct imap_command *c);
 
 void imap_idle(struct imap_command *c);

@@ -54,7 +54,7 @@ void imap_write_flags(struct imap_session *s, const struct mailbox_item *item)
 {
 	struct flag_text t = { .bytes = "(", .len = 1 };
 	text_add_system(&t, item->flags);
-	if (item->uid >= s->selected->recent_uid)
+	if (item->uid >= s->selected->recent_uid && !(s->enabled & ENABLED_REV2))
 		text_add(&t, SLICE("\\Recent"));
 	if (item->flags >> FLAG_KEYWORD_SHIFT)
 		text_add_keywords(&t, s->selected->view->keywords, item->flags);
@@ -171,8 +171,10 @@ static int tell_exists(uint32_t count, void *arg)
 	struct sync *sync = arg;
 	struct imap_selected *selected = sync->s->selected;
 	end_expunged(sync);
-	imap_printf(sync->s, "* %u EXISTS\r\n* %u RECENT\r\n", count,
-	            imap_recent_count(selected->view, selected->recent_uid));
+	imap_printf(sync->s, "* %u EXISTS\r\n", count);
+	if (!(sync->s->enabled & ENABLED_REV2))
+		imap_printf(sync->s, "* %u RECENT\r\n",
+		            imap_recent_count(selected->view, selected->recent_uid));
 	return sync->s->write_error;
 }
 
@@ -277,6 +279,7 @@ void imap_deselect(struct imap_session *s)
 		return;
 	imap_claim_recent(s);
 	mailbox_view_release(s->selected->view);
+	free(s->selected->saved.ranges);
 	free(s->selected);
 	s->selected = NULL;
 	s->state = IMAP_USER;

@@ -70,6 +70,7 @@ struct mailbox_new_message {
 	uint64_t flags;
 	struct slice envelope;      /* IMAP ENVELOPE, ready to send (message/summary.h) */
 	struct slice bodystructure; /* IMAP BODYSTRUCTURE, ready to send */
+	struct slice references;    /* message ids of References; the last are kept */
 };
 
 struct mailbox_info {
@@ -168,7 +169,7 @@ int mailbox_each_subscription(struct db *db, int64_t account_id,
 int mailbox_expunged_since(struct db *db, struct arena *arena, int64_t mailbox_id, uint64_t mod_seq,
                            struct uid_set *out);
 
-enum mailbox_read { READ_ENVELOPE = 1, READ_BODYSTRUCTURE = 2 };
+enum mailbox_read { READ_ENVELOPE = 1, READ_BODYSTRUCTURE = 2, READ_KEYS = 4 };
 struct mailbox_message {
 	uint32_t uid;
 	int64_t blob_id;
@@ -176,6 +177,10 @@ struct mailbox_message {
 	int64_t internal_ms;
 	struct slice envelope; /* empty if not asked for */
 	struct slice bodystructure;
+	/* READ_KEYS */
+	int64_t saved_ms;      /* when it came into this mailbox; 0: not known */
+	bool knows_references; /* false: they are to be read from the message */
+	struct slice references;
 };
 /* The rows of those UIDs that exist, ascending; what is a set of enum mailbox_read. */
 int mailbox_each_message(struct db *db, int64_t mailbox_id, const struct uid_set *uids,

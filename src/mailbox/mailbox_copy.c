@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "base/clock.h"
 #include "mailbox/mailbox_rows.h"
 
 /* A copy on its way. Messages are read from the packed records of the source in the order of their
@@ -105,18 +106,20 @@ static int copy_rows(struct copy *c, struct uid_run run, uint32_t to_uid)
 	c->delta.bytes += (int64_t)refs.bytes;
 	uid_set_add(c->arena, &c->copied, run.first, run.last);
 	if (c->move)
-		return db_run(c->db, "UPDATE message SET id = id + $1 WHERE id >= $2 AND id <= $3",
-		              "iii", shift, first, last);
+		return db_run(c->db,
+		              "UPDATE message SET id = id + $1, saved_ms = $4"
+		              " WHERE id >= $2 AND id <= $3",
+		              "iiii", shift, first, last, clock_wall_ms());
 	for (size_t i = 0; rc == 0 && i < refs.count; i++)
 		rc = blob_retain(c->db, refs.blob_ids[i], 1);
 	if (rc != 0)
 		return rc;
 	return db_run(c->db,
 	              "INSERT INTO message"
-	              " (id, blob_id, size_bytes, internal_ms, envelope, body_structure)"
-	              " SELECT id + $1, blob_id, size_bytes, internal_ms, envelope, body_structure"
-	              " FROM message WHERE id >= $2 AND id <= $3",
-	              "iii", shift, first, last);
+	              " (id, blob_id, size_bytes, internal_ms, envelope, body_structure, saved_ms,"
+	              " ref_ids) SELECT id + $1, blob_id, size_bytes, internal_ms, envelope,"
+	              " body_structure, $4, ref_ids FROM message WHERE id >= $2 AND id <= $3",
+	              "iiii", shift, first, last, clock_wall_ms());
 }
 
 /* What the set names in one record of the source; UIDs without a gap go by one statement. */

@@ -1,6 +1,9 @@
 #include <errno.h>
 
+#include "base/clock.h"
 #include "mailbox/mailbox_rows.h"
+
+enum { REFERENCES_BYTES_MAX = 4096 };
 
 /* --- append -------------------------------------------------------------------------- */
 
@@ -75,6 +78,17 @@ static int append_pack(struct db *db, int64_t mailbox_id, const struct append_pl
 	return pack_save(db, mailbox_id, place->mod_seq, &pack);
 }
 
+/* Of a long chain the end: it says whose answer this is. */
+static struct slice references_kept(struct slice references)
+{
+	struct slice end = references;
+	if (references.len <= REFERENCES_BYTES_MAX)
+		return references;
+	end = slice_from(references, references.len - REFERENCES_BYTES_MAX);
+	ptrdiff_t first = slice_find_byte(end, '<');
+	return first >= 0 ? slice_from(end, (size_t)first) : SLICE_EMPTY;
+}
+
 int mailbox_append(struct db *db, int64_t mailbox_id, const struct mailbox_new_message *message,
                    uint32_t *uid_out)
 {
@@ -85,11 +99,12 @@ int mailbox_append(struct db *db, int64_t mailbox_id, const struct mailbox_new_m
 	if (rc == 0)
 		rc = db_run(db,
 		            "INSERT INTO message"
-		            " (id, blob_id, size_bytes, internal_ms, envelope, body_structure)"
-		            " VALUES ($1, $2, $3, $4, $5, $6)",
-		            "iiiibb", message_key(mailbox_id, place.uid), message->blob_id,
+		            " (id, blob_id, size_bytes, internal_ms, envelope, body_structure,"
+		            " saved_ms, ref_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		            "iiiibbib", message_key(mailbox_id, place.uid), message->blob_id,
 		            (int64_t)message->size_bytes, message->internal_ms, message->envelope,
-		            message->bodystructure);
+		            message->bodystructure, clock_wall_ms(),
+		            references_kept(message->references));
 	if (rc == 0)
 		rc = blob_retain(db, message->blob_id, 1);
 	if (rc == 0)
@@ -342,8 +357,9 @@ static int each_in_range(struct db *db, int64_t mailbox_id, const struct uid_ran
 {
 	struct db_rows rows;
 	int rc = db_query(db, &rows,
-	                  "SELECT id, blob_id, size_bytes, internal_ms, envelope, body_structure"
-	                  " FROM message WHERE id >= $1 AND id <= $2 ORDER BY id",
+	                  "SELECT id, blob_id, size_bytes, internal_ms, envelope, body_structure,"
+	                  " saved_ms, ref_ids FROM message WHERE id >= $1 AND id <= $2"
+	                  " ORDER BY id",
 	                  "ii", message_key(mailbox_id, range->first),
 	                  message_key(mailbox_id, range->last));
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
@@ -356,6 +372,11 @@ static int each_in_range(struct db *db, int64_t mailbox_id, const struct uid_ran
 			.bodystructure = what & READ_BODYSTRUCTURE ? db_bytes(&rows, 5)
 			                                           : SLICE_EMPTY,
 		};
+		if (what & READ_KEYS) {
+			m.saved_ms = db_int(&rows, 6);
+			m.knows_references = !db_is_null(&rows, 7);
+			m.references = db_bytes(&rows, 7);
+		}
 		rc = visit(&m, arg);
 	}
 	db_end(&rows);

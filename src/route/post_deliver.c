@@ -312,6 +312,7 @@ static int commit_local(struct db *db, struct delivery *d, struct batch *b, int6
 		.internal_ms = d->now_ms,
 		.envelope = d->summary.envelope,
 		.bodystructure = d->summary.body_structure,
+		.references = d->summary.references,
 	};
 	uint32_t uid;
 	rc = mailbox_append(db, drop->mailbox_id, &message, &uid);

@@ -66,7 +66,8 @@ struct post_sent *post_sent_new(struct post *p, struct arena *arena,
 		         .internal_ms = now_ms,
 		         .flags = FLAG_SEEN,
 		         .envelope = summary->envelope,
-		         .bodystructure = summary->body_structure },
+		         .bodystructure = summary->body_structure,
+		         .references = summary->references },
 		.arena = arena,
 	};
 	if (sent->own_blob) {

@@ -334,6 +334,13 @@ static const char *const schema_srs[] = {
 	NULL,
 };
 
+/* What IMAP tells of a message beside: NULL in rows that are older than this. */
+static const char *const schema_message_keys[] = {
+	"ALTER TABLE message ADD COLUMN saved_ms INTEGER", /* when it came into this mailbox */
+	"ALTER TABLE message ADD COLUMN ref_ids BLOB",     /* of References: the last ids */
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -347,5 +354,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 10, .statements = schema_relay },
 	{ .version = 11, .statements = schema_queue_account },
 	{ .version = 12, .statements = schema_srs },
+	{ .version = 13, .statements = schema_message_keys },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
