@@ -35,6 +35,7 @@ class Session(threading.Thread):
         self.verbs = []
         self.lines = []
         self.tls = None
+        self.resumed = False
         self.user = None
         self.peer = sock.getpeername()[0] if sock.family != socket.AF_UNIX else None
 
@@ -131,6 +132,7 @@ class Session(threading.Thread):
             self.sock = self.remote.tls_context().wrap_socket(self.sock, server_side=True)
             self.file = self.sock.makefile("rb")
             self.tls = self.sock.version()
+            self.resumed = self.sock.session_reused
         elif verb == "DATA" and reply.startswith("354"):
             return self.take()
         return True
@@ -177,13 +179,16 @@ class Remote:
         self.certificate, self.users = certificate, users or {}
         self.taken, self.sessions, self.open = [], [], set()
         self.lock = threading.Lock()
+        self.context = None
         self.listener = socket.create_server((address, port), backlog=200)
         self.port = self.listener.getsockname()[1]
 
     def tls_context(self):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.certificate)
-        return context
+        """One for all sessions, so that they can be resumed; set `context` to None for another."""
+        if not self.context:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*self.certificate)
+        return self.context
 
     def __enter__(self):
         threading.Thread(target=self.accept, daemon=True).start()

@@ -137,7 +137,9 @@ static void add_hop(struct search *s, const char *host, struct net_address addre
 		return;
 	}
 	if (r->count < CLIENT_ROUTE_HOPS_MAX)
-		r->hops[r->count++] = (struct client_hop){ host, address, preference };
+		r->hops[r->count++] = (struct client_hop){ .host = host,
+			                                   .address = address,
+			                                   .preference = preference };
 }
 
 static int add_host(struct search *s, const char *host, uint16_t port, uint16_t preference)
@@ -156,8 +158,13 @@ static int add_host(struct search *s, const char *host, uint16_t port, uint16_t 
 		return 0;
 	}
 	s->out->secure &= answer.security == DNS_SECURE;
+	size_t from = s->out->count;
 	for (size_t i = 0; i < answer.count; i++)
 		add_hop(s, host, answer.addresses[i], port, preference);
+	for (size_t i = from; i < s->out->count; i++) {
+		s->out->hops[i].secure = answer.security == DNS_SECURE;
+		s->out->hops[i].canonical = answer.canonical_name;
+	}
 	return 0;
 }
 
@@ -220,11 +227,11 @@ static int add_by_mx(struct search *s)
 	switch (rc) {
 	case 0:
 		s->out->kind = CLIENT_BY_MX;
-		s->out->secure = answer.security == DNS_SECURE;
+		s->out->secure = s->out->mx_secure = answer.security == DNS_SECURE;
 		return add_mx(s, &answer);
 	case -ENODATA: /* the implicit MX of RFC 5321 section 5.1 */
 		s->out->kind = CLIENT_BY_ADDRESS;
-		s->out->secure = answer.security == DNS_SECURE;
+		s->out->secure = s->out->mx_secure = answer.security == DNS_SECURE;
 		return add_host(s, name, s->config->queue.smtp_port, 0);
 	case -ENOENT:
 		return no_route(s, "5.1.2", rc, "there is no such domain");

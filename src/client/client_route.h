@@ -16,6 +16,8 @@ struct client_hop {
 	const char *host; /* its name, or the address as text */
 	struct net_address address;
 	uint16_t preference;
+	bool secure;           /* DNSSEC vouches for the address, and for the way to it */
+	const char *canonical; /* the host's name behind its CNAMEs; NULL: no DNS was asked */
 };
 
 enum client_route_kind {
@@ -32,6 +34,7 @@ struct client_route {
 	const struct config_smarthost *smarthost; /* NULL: by MX */
 	const struct config_smarthost *way;       /* the same, or a section route; or NULL */
 	bool secure;                              /* every DNS answer on the way was validated */
+	bool mx_secure;                           /* the one that names the hosts was */
 	bool own;                                 /* hosts that are ours were left out */
 };
 

@@ -28,6 +28,10 @@ const char *smtp_client_host(const struct smtp_client *c) { return c->host; }
 bool smtp_client_is_usable(const struct smtp_client *c) { return c->usable; }
 unsigned smtp_client_sent(const struct smtp_client *c) { return c->sent; }
 struct conn_tls_info smtp_client_tls(const struct smtp_client *c) { return conn_tls_info(c->conn); }
+enum tls_trouble smtp_client_tls_trouble(const struct smtp_client *c)
+{
+	return conn_tls_trouble(c->conn);
+}
 
 bool smtp_client_has_input(struct smtp_client *c)
 {
@@ -203,6 +207,7 @@ static int tls_refused(struct smtp_client *c, const char *text, struct arena *ar
 		                          .stage = SMTP_STAGE_TLS,
 		                          .error = -EPROTO,
 		                          .host = true,
+		                          .tls = conn_tls_trouble(c->conn),
 		                          .enhanced = { 4, 7, 4 } };
 	outcome->text = slice_from_str(arena_printf(arena, "%s: TLS: %s", c->host, text));
 	c->usable = false;
@@ -213,9 +218,10 @@ static int handshake(struct smtp_client *c, struct arena *arena, struct smtp_out
 {
 	bool verify = c->config->tls >= TLS_RULE_VERIFIED;
 	struct tls_client *tls = verify ? c->config->tls_verified : c->config->tls_any;
+	const struct tls_wish plain = { .host = c->host };
 	const char *why = NULL;
-	int rc = conn_tls_connect(c->conn, tls, c->host,
-	                          smtp_client_deadline(c, c->config->timeouts.command_ms), &why);
+	int rc = conn_tls_connect_as(c->conn, tls, c->config->wish ? c->config->wish : &plain,
+	                             smtp_client_deadline(c, c->config->timeouts.command_ms), &why);
 	if (rc == 0)
 		return 0;
 	if (rc == -EPROTO)
@@ -233,9 +239,11 @@ static int start_tls(struct smtp_client *c, struct arena *arena, struct smtp_out
 	if (rc < 0)
 		return smtp_client_broken(c, SMTP_STAGE_TLS, rc, arena, outcome);
 	if (c->reply.code != 220) {
-		if (tls_is_needed(c) || c->reply.code == 421)
-			return smtp_client_refused(c, SMTP_STAGE_TLS, arena, outcome);
-		return 0;
+		if (!tls_is_needed(c) && c->reply.code != 421)
+			return 0;
+		smtp_client_refused(c, SMTP_STAGE_TLS, arena, outcome);
+		outcome->tls = TLS_NOT_OFFERED;
+		return -EREMOTEIO;
 	}
 	conn_discard(c->conn);
 	rc = handshake(c, arena, outcome);

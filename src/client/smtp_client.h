@@ -69,6 +69,7 @@ struct smtp_outcome {
 	int error;     /* negative errno when the network, TLS or protocol failed; else 0 */
 	bool host;     /* the host as a whole is in trouble: other messages would fare alike */
 	bool too_many; /* the transaction was full: fit for another one at once */
+	enum tls_trouble tls;          /* with SMTP_STAGE_TLS */
 	struct smtp_enhanced enhanced; /* the remote's, or ours (RFC 3463); always set on failure */
 	struct slice text; /* one printable line: the remote's text with its codes, or ours */
 };
@@ -82,6 +83,7 @@ struct smtp_client_config {
 	enum config_tls_rule tls;
 	struct tls_client *tls_any;       /* for OPPORTUNISTIC and REQUIRED */
 	struct tls_client *tls_verified;  /* for VERIFIED and IMPLICIT */
+	const struct tls_wish *wish;      /* whom TLS is to meet; NULL: host */
 	const char *user, *password;      /* NULL: no AUTH */
 	bool lmtp;                        /* LHLO, and a verdict for each recipient: RFC 2033 */
 	bool auth_in_clear;               /* send the password also without TLS */
@@ -132,6 +134,7 @@ unsigned smtp_client_extensions(const struct smtp_client *c);
 /* Of SIZE; 0 when not told. */
 uint64_t smtp_client_max_size(const struct smtp_client *c);
 struct conn_tls_info smtp_client_tls(const struct smtp_client *c);
+enum tls_trouble smtp_client_tls_trouble(const struct smtp_client *c);
 const struct net_address *smtp_client_peer(const struct smtp_client *c);
 const char *smtp_client_host(const struct smtp_client *c);
 /* False when the connection is good for nothing more. After a send this also tells whether the

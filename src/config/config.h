@@ -17,6 +17,7 @@
 #include "config/config_queue.h"
 #include "config/config_relay.h"
 #include "config/config_smtp.h"
+#include "config/config_tls.h"
 #include "message/limits.h"
 #include "net/address.h"
 
@@ -45,6 +46,8 @@ struct config {
 	size_t smarthost_count;
 	struct config_relay *relays; /* config_relay_find() */
 	size_t relay_count;
+	struct config_tls *tls_minimums;
+	size_t tls_minimum_count;
 	struct config_rules rules; /* who may speak, in the order of the file */
 
 	struct config_smtp smtp;

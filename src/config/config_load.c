@@ -347,6 +347,19 @@ static void store_relays(struct load *l, cfg_t *cfg)
 	}
 }
 
+static void store_tls(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	c->tls_minimum_count = cfg_size(cfg, "tls");
+	c->tls_minimums = ARENA_ARRAY(l->arena, c->tls_minimum_count + 1, struct config_tls);
+	for (unsigned i = 0; i < c->tls_minimum_count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "tls", i);
+		store_section(l, "tls", section, &c->tls_minimums[i]);
+		struct config_place place = place_of(l, "tls", section);
+		config_check_tls(&place, &c->tls_minimums[i]);
+	}
+}
+
 static void store_rules(struct load *l, cfg_t *cfg)
 {
 	struct config *c = l->config;
@@ -399,6 +412,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_certificates(l, cfg);
 	store_ways(l, cfg);
 	store_relays(l, cfg);
+	store_tls(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);
 	store_passdbs(l, cfg);

@@ -19,6 +19,9 @@ const struct config_section config_sections[] = {
 	  "its smarthost or transport (docs/relay.md)." },
 	{ "route", true, "as of a smarthost",
 	  "Mail that goes to the MX of its domain, but from other addresses than usual." },
+	{ "tls", true, "a domain, or \"*\" for all",
+	  "The least that mail for a domain asks of TLS, where it goes to its MX "
+	  "(docs/transport-security.md)." },
 	{ "rule", true, "what the log and `veredus policy test` call it",
 	  "Who may send mail to whom (docs/guard.md). Rules are walked in the order of the file; "
 	  "the "
@@ -49,8 +52,9 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server, &config_options_login, &config_options_smtp,
-	&config_options_queue,  &config_options_relay, &config_options_mailbox,
+	&config_options_server,  &config_options_login, &config_options_smtp,
+	&config_options_queue,   &config_options_tls,   &config_options_relay,
+	&config_options_mailbox,
 };
 
 const struct config_option *config_option_at(size_t i)

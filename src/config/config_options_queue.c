@@ -110,6 +110,9 @@ static const struct config_option options[] = {
 	  "that only claim to know it. Binary messages go no other way." },
 	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),
 	  "Encrypt by STARTTLS where the other host offers it." },
+	{ "queue", "dane", CONFIG_FLAG, "yes", AT(queue.dane),
+	  "Mail for an MX host that has TLSA records (RFC 7672) goes to the one that they name, or "
+	  "waits. It takes a DNS with DNSSEC: see trust-anchor." },
 };
 /* clang-format on */
 const struct config_option_table config_options_queue = CONFIG_OPTION_TABLE(options);

@@ -10,6 +10,7 @@
 #define AT_CERT(member)      WHERE(struct config_certificate, member)
 #define AT_RULE(member)      WHERE(struct config_rule_text, member)
 #define AT_SMARTHOST(member) WHERE(struct config_smarthost, member)
+#define AT_TLS(member)       WHERE(struct config_tls, member)
 #define AT_TRANSPORT(member) WHERE(struct config_transport, member)
 #define AT_RELAY(member)     WHERE(struct config_relay, member)
 #define AT_PASSDB(member)    WHERE(struct config_passdb, member)
@@ -28,6 +29,7 @@ struct config_option_table {
 extern const struct config_option_table config_options_server;
 extern const struct config_option_table config_options_login;
 extern const struct config_option_table config_options_smtp;
+extern const struct config_option_table config_options_tls;
 extern const struct config_option_table config_options_queue;
 extern const struct config_option_table config_options_relay;
 extern const struct config_option_table config_options_mailbox;

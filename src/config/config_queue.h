@@ -60,6 +60,7 @@ struct config_queue {
 	struct config_sources sources; /* for ways that have none; none: what the system says */
 	unsigned max_recipients_per_transaction;
 	bool tls;      /* opportunistic STARTTLS */
+	bool dane;     /* RFC 7672 */
 	bool chunking; /* BDAT where offered */
 };
 

@@ -324,6 +324,12 @@ int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline,
 	return lookup(d, a, name, DNS_TYPE_TXT, deadline, out);
 }
 
+int dns_cname(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+              struct dns_answer *out)
+{
+	return lookup(d, a, name, DNS_TYPE_CNAME, deadline, out);
+}
+
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
              struct dns_answer *out)
 {

@@ -69,6 +69,9 @@ int dns_addresses(struct dns *d, struct arena *a, const char *name, int64_t dead
                   struct dns_answer *out);
 int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline,
             struct dns_answer *out);
+/* What a name is another name for, one step of it. */
+int dns_cname(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+              struct dns_answer *out);
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
              struct dns_answer *out);
 /* The names of an IP address; -EINVAL for a Unix socket. */

@@ -1,6 +1,6 @@
 /* Asks what it is told to and prints what came of it, for tests against a real server:
  *
- *     dns_probe FORWARDER ANCHOR TIMEOUT_MS DEADLINE_MS { mx|a|txt|tlsa|ptr NAME }...
+ *     dns_probe FORWARDER ANCHOR TIMEOUT_MS DEADLINE_MS { mx|a|txt|cname|tlsa|ptr NAME }...
  *
  * A line each: "mx example.test 0 secure ttl=300 name=example.test 10:mx1.example.test ..." or
  * "mx example.test ENOENT secure ...". All are asked at the same time; the order is kept. */
@@ -62,6 +62,8 @@ static int look_up(const struct probe *p, struct dns_answer *out)
 		return dns_addresses(p->dns, p->arena, p->name, deadline, out);
 	if (strcmp(p->type, "txt") == 0)
 		return dns_txt(p->dns, p->arena, p->name, deadline, out);
+	if (strcmp(p->type, "cname") == 0)
+		return dns_cname(p->dns, p->arena, p->name, deadline, out);
 	if (strcmp(p->type, "tlsa") == 0)
 		return dns_tlsa(p->dns, p->arena, p->name, deadline, out);
 	if (net_address_parse(slice_from_str(p->name), 0, &address) < 0)

@@ -167,7 +167,7 @@ static bool take_txt(struct cursor *c, struct arena *a, struct dns_answer *out, 
 	return true;
 }
 
-static bool take_ptr(struct cursor *c, struct arena *a, struct dns_answer *out, size_t at)
+static bool take_name_alone(struct cursor *c, struct arena *a, struct dns_answer *out, size_t at)
 {
 	out->names[at] = take_name(c, a);
 	return out->names[at] != NULL;
@@ -199,7 +199,8 @@ static const struct record_kind {
 	{ .type = DNS_TYPE_AAAA, .size = sizeof(struct net_address), .take = take_aaaa },
 	{ .type = DNS_TYPE_MX, .size = sizeof(struct dns_mx), .take = take_mx },
 	{ .type = DNS_TYPE_TXT, .size = sizeof(struct slice), .take = take_txt },
-	{ .type = DNS_TYPE_PTR, .size = sizeof(const char *), .take = take_ptr },
+	{ .type = DNS_TYPE_CNAME, .size = sizeof(const char *), .take = take_name_alone },
+	{ .type = DNS_TYPE_PTR, .size = sizeof(const char *), .take = take_name_alone },
 	{ .type = DNS_TYPE_TLSA, .size = sizeof(struct dns_tlsa), .take = take_tlsa },
 };
 

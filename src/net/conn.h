@@ -14,10 +14,9 @@
 #include "base/buf.h"
 #include "fiber/watch.h"
 #include "net/address.h"
+#include "net/tls.h"
 
 struct conn;
-struct tls_server;
-struct tls_client;
 
 /* Takes over a connected, non-blocking descriptor; also on failure (-errno), when it is closed. */
 int conn_new(int fd, const struct net_address *peer, struct conn **out);
@@ -85,6 +84,9 @@ int conn_tls_accept(struct conn *c, struct tls_server *tls, int64_t deadline, co
  * IP address is allowed. */
 int conn_tls_connect(struct conn *c, struct tls_client *tls, const char *host, int64_t deadline,
                      const char **why);
+/* The same with all that a wish can say. -EPROTO also when none of its associations is usable. */
+int conn_tls_connect_as(struct conn *c, struct tls_client *tls, const struct tls_wish *wish,
+                        int64_t deadline, const char **why);
 struct conn_tls_info {
 	const char *protocol;    /* "TLSv1.3"; NULL when the connection is plain */
 	const char *cipher;      /* "TLS_AES_256_GCM_SHA384" */
@@ -93,6 +95,8 @@ struct conn_tls_info {
 	bool resumed;
 	bool verified; /* the peer's certificate chain and name were found good */
 };
+/* What is wrong with it; also after a handshake that failed. */
+enum tls_trouble conn_tls_trouble(const struct conn *c);
 /* Strings live as long as the connection. */
 struct conn_tls_info conn_tls_info(const struct conn *c);
 bool conn_is_tls(const struct conn *c);

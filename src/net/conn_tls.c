@@ -11,7 +11,7 @@
 struct conn_tls {
 	SSL *ssl;
 	struct tls_set *set; /* until the handshake of a server is done */
-	char *host;          /* of a client */
+	char *host, *key;    /* of a client */
 	char *why;           /* the handshake failed, or NULL */
 	int socket_error;    /* of the last receive or send, 0 or -errno */
 	bool at_end;         /* the peer has closed the socket */
@@ -180,7 +180,9 @@ static int establish(struct conn *c, int64_t deadline, const char **why)
 {
 	int rc;
 
-	rc = c->tls->ssl ? attach(c) : -ENOMEM;
+	rc = c->tls->ssl ? attach(c) : -EPROTO;
+	if (rc == -EPROTO)
+		c->tls->why = mem_str(SLICE("it can't be begun as asked for"));
 	if (rc == 0)
 		rc = handshake(c, deadline);
 	tls_set_release(c->tls->set);
@@ -220,7 +222,16 @@ int conn_tls_accept(struct conn *c, struct tls_server *tls, int64_t deadline, co
 int conn_tls_connect(struct conn *c, struct tls_client *tls, const char *host, int64_t deadline,
                      const char **why)
 {
-	struct slice name = slice_from_str(host);
+	const struct tls_wish wish = { .host = host };
+
+	return conn_tls_connect_as(c, tls, &wish, deadline, why);
+}
+
+int conn_tls_connect_as(struct conn *c, struct tls_client *tls, const struct tls_wish *wish,
+                        int64_t deadline, const char **why)
+{
+	struct slice name = slice_from_str(wish->host);
+	struct tls_wish plain = *wish;
 	int rc;
 
 	rc = prepare(c, deadline, why);
@@ -233,7 +244,10 @@ int conn_tls_connect(struct conn *c, struct tls_client *tls, const char *host, i
 	c->tls->host = mem_str(name);
 	for (char *at = c->tls->host; *at; at++)
 		*at = byte_lower(*at);
-	c->tls->ssl = tls_client_open(tls, c->tls->host);
+	c->tls->key = mem_str(slice_from_str(wish->key ? wish->key : c->tls->host));
+	plain.host = c->tls->host;
+	plain.key = c->tls->key;
+	c->tls->ssl = tls_client_open(tls, &plain);
 	return establish(c, deadline, why);
 }
 
@@ -248,6 +262,7 @@ void conn_tls_end(struct conn *c)
 	SSL_free(t->ssl);
 	ERR_clear_error();
 	free(t->host);
+	free(t->key);
 	free(t->why);
 	free(t);
 	c->tls = NULL;
@@ -256,6 +271,27 @@ void conn_tls_end(struct conn *c)
 SSL *conn_tls_ssl(const struct conn *c)
 {
 	return c->tls && c->tls->established ? c->tls->ssl : NULL;
+}
+
+enum tls_trouble conn_tls_trouble(const struct conn *c)
+{
+	if (!c->tls)
+		return TLS_NOT_OFFERED;
+	if (!c->tls->ssl)
+		return TLS_FAILED;
+	switch (SSL_get_verify_result(c->tls->ssl)) {
+	case X509_V_OK:
+		return c->tls->established ? TLS_FINE : TLS_FAILED;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return TLS_EXPIRED;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return TLS_WRONG_NAME;
+	case X509_V_ERR_DANE_NO_MATCH:
+		return TLS_NO_MATCH;
+	default:
+		return TLS_UNTRUSTED;
+	}
 }
 
 bool conn_is_tls(const struct conn *c) { return c->tls != NULL; }

@@ -37,13 +37,49 @@ enum tls_verify {
 	TLS_VERIFY_NONE, /* opportunistic: encrypt, believe any certificate, record the verdict */
 	TLS_VERIFY_NAME, /* the chain must lead to a trusted root and the name must match */
 };
-/* Hosts whose sessions a client remembers. */
+/* Sessions that a client remembers, one a key. */
 enum { TLS_CLIENT_SESSIONS_MAX = 4096 };
-/* A client. ca_path: a PEM file of roots, or NULL for the system's. Sessions are cached by host
- * for resumption. [any thread] */
+/* A client. ca_path: a PEM file of roots, or NULL for the system's. Sessions are cached by the key
+ * of struct tls_wish for resumption. [any thread] */
 int tls_client_new(enum tls_verify verify, const char *ca_path, struct tls_client **out,
                    char **why_out);
 /* After the last of its connections was closed. NULL is allowed. */
 void tls_client_free(struct tls_client *t);
+
+/* What a TLSA record ties a server to (RFC 6698 section 2.1), by its own numbers. */
+struct tls_association {
+	uint8_t usage, selector, matching;
+	struct slice data;
+};
+enum { TLS_USAGE_TA = 2, TLS_USAGE_EE = 3 }; /* RFC 7218: DANE-TA, DANE-EE */
+/* False for what SMTP makes no use of (RFC 7672 section 3.1.3: PKIX-TA, PKIX-EE), for numbers that
+ * nobody knows, and for data that can match nothing. */
+bool tls_association_is_usable(const struct tls_association *a);
+
+/* What one connection asks for, besides what its client asks for all. */
+struct tls_wish {
+	const char *host; /* asked for by SNI; must be in the certificate; an address is allowed */
+	/* Other names that are as good. */
+	const char *const *names;
+	size_t name_count;
+	/* If there are any, these alone say who is trusted (DANE), whatever the client trusts.
+	 * DANE-EE asks neither for a name nor for a date (RFC 7672 section 3.1.1). One must be
+	 * usable. */
+	const struct tls_association *associations;
+	size_t association_count;
+	bool tls13;      /* nothing older than TLS 1.3 */
+	const char *key; /* sessions are resumed under the same key only; NULL: host */
+};
+
+/* Why there is no TLS, or none that can be trusted. */
+enum tls_trouble {
+	TLS_FINE,
+	TLS_FAILED,      /* the handshake, for another reason than the certificate */
+	TLS_NOT_OFFERED, /* no STARTTLS, or it was refused */
+	TLS_EXPIRED,     /* the certificate */
+	TLS_WRONG_NAME,  /* none in it is asked for */
+	TLS_NO_MATCH,    /* no association matches */
+	TLS_UNTRUSTED,   /* anything else about the certificate */
+};
 
 #endif

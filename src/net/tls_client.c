@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 
@@ -12,7 +13,7 @@
 struct tls_client {
 	SSL_CTX *context;
 	pthread_mutex_t lock;
-	struct hash *sessions; /* host -> SSL_SESSION */
+	struct hash *sessions; /* key of a wish -> SSL_SESSION */
 };
 
 /* --- shared with the server ---------------------------------------------------------- */
@@ -51,7 +52,7 @@ char *tls_error_text(const char *what)
 static int session_remember(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_client *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	const char *host = SSL_get_app_data(ssl);
+	const char *wanted = SSL_get_app_data(ssl);
 	SSL_SESSION *old = NULL;
 	struct slice key;
 	void *value;
@@ -61,7 +62,7 @@ static int session_remember(SSL *ssl, SSL_SESSION *session)
 	if (hash_count(t->sessions) >= TLS_CLIENT_SESSIONS_MAX &&
 	    hash_next(t->sessions, &position, &key, &value))
 		SSL_SESSION_free(hash_remove(t->sessions, key));
-	old = hash_put(t->sessions, slice_from_str(host), session);
+	old = hash_put(t->sessions, slice_from_str(wanted), session);
 	pthread_mutex_unlock(&t->lock);
 	SSL_SESSION_free(old);
 	return 1;
@@ -69,9 +70,9 @@ static int session_remember(SSL *ssl, SSL_SESSION *session)
 
 /* The session to resume, or NULL; the caller frees it. One of TLS 1.3 is used but once, so that
  * connections can't be linked by it (RFC 8446 appendix C.4). */
-static SSL_SESSION *session_recall(struct tls_client *t, const char *host)
+static SSL_SESSION *session_recall(struct tls_client *t, const char *wanted)
 {
-	struct slice key = slice_from_str(host);
+	struct slice key = slice_from_str(wanted);
 	SSL_SESSION *session;
 
 	pthread_mutex_lock(&t->lock);
@@ -107,6 +108,11 @@ int tls_client_new(enum tls_verify verify, const char *ca_path, struct tls_clien
 	                   NULL);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context, session_remember);
+	if (SSL_CTX_dane_enable(context) != 1) {
+		*why_out = tls_error_text("DANE");
+		SSL_CTX_free(context);
+		return -ENOMEM;
+	}
 	t = mem_zero(1, sizeof(*t));
 	pthread_mutex_init(&t->lock, NULL);
 	t->context = context;
@@ -132,6 +138,51 @@ void tls_client_free(struct tls_client *t)
 	free(t);
 }
 
+/* --- a connection -------------------------------------------------------------------- */
+
+/* RFC 6698 section 7.2, 7.3 and 7.4 */
+enum { SELECT_CERTIFICATE = 0, SELECT_KEY = 1 };
+enum { MATCH_FULL = 0, MATCH_SHA256 = 1, MATCH_SHA512 = 2 };
+
+static bool is_readable(uint8_t selector, struct slice data)
+{
+	const unsigned char *at = (const unsigned char *)data.data;
+	const unsigned char *end = at + data.len;
+	X509 *certificate;
+	EVP_PKEY *key;
+	bool is_whole;
+
+	if (selector == SELECT_CERTIFICATE) {
+		certificate = d2i_X509(NULL, &at, (long)data.len);
+		is_whole = certificate && at == end && X509_get0_pubkey(certificate);
+		X509_free(certificate);
+	} else {
+		key = d2i_PUBKEY(NULL, &at, (long)data.len);
+		is_whole = key && at == end;
+		EVP_PKEY_free(key);
+	}
+	ERR_clear_error();
+	return is_whole;
+}
+
+bool tls_association_is_usable(const struct tls_association *a)
+{
+	if (a->usage != TLS_USAGE_TA && a->usage != TLS_USAGE_EE)
+		return false;
+	if (a->selector != SELECT_CERTIFICATE && a->selector != SELECT_KEY)
+		return false;
+	switch (a->matching) {
+	case MATCH_FULL:
+		return is_readable(a->selector, a->data);
+	case MATCH_SHA256:
+		return a->data.len == SHA256_DIGEST_LENGTH;
+	case MATCH_SHA512:
+		return a->data.len == SHA512_DIGEST_LENGTH;
+	default:
+		return false;
+	}
+}
+
 /* The certificate must be for host; a name is also what SNI asks for (RFC 6066 section 3: no
  * addresses there). */
 static bool expect_host(SSL *ssl, const char *host)
@@ -144,19 +195,51 @@ static bool expect_host(SSL *ssl, const char *host)
 	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
-SSL *tls_client_open(struct tls_client *t, const char *host)
+/* Associations alone are to be trusted: had none been taken, OpenSSL would look into its roots. */
+static bool expect_associations(SSL *ssl, const struct tls_wish *w)
+{
+	size_t taken = 0;
+
+	if (SSL_dane_enable(ssl, w->host) != 1)
+		return false;
+	SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	for (size_t i = 0; i < w->association_count; i++) {
+		const struct tls_association *a = &w->associations[i];
+
+		if (!tls_association_is_usable(a))
+			continue;
+		taken += SSL_dane_tlsa_add(ssl, a->usage, a->selector, a->matching,
+		                           (const unsigned char *)a->data.data, a->data.len) == 1;
+	}
+	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+	return taken > 0;
+}
+
+static bool expect(SSL *ssl, const struct tls_wish *w)
+{
+	if (w->association_count > 0 && !expect_associations(ssl, w))
+		return false;
+	if (!expect_host(ssl, w->host))
+		return false;
+	for (size_t i = 0; i < w->name_count; i++)
+		if (SSL_add1_host(ssl, w->names[i]) != 1)
+			return false;
+	return !w->tls13 || SSL_set_min_proto_version(ssl, TLS1_3_VERSION) == 1;
+}
+
+SSL *tls_client_open(struct tls_client *t, const struct tls_wish *wish)
 {
 	SSL *ssl = SSL_new(t->context);
 	SSL_SESSION *session;
 
 	if (!ssl)
 		return NULL;
-	if (!expect_host(ssl, host)) {
+	if (!expect(ssl, wish)) {
 		SSL_free(ssl);
 		return NULL;
 	}
-	SSL_set_app_data(ssl, (char *)host);
-	session = session_recall(t, host);
+	SSL_set_app_data(ssl, (char *)wish->key);
+	session = session_recall(t, wish->key);
 	if (session)
 		SSL_set_session(ssl, session);
 	SSL_SESSION_free(session);

@@ -15,8 +15,9 @@ struct tls_set;
 SSL *tls_server_open(struct tls_server *t, struct tls_set **set_out);
 void tls_set_release(struct tls_set *set);
 
-/* An SSL for a connection to host, a name or an IP address, which must live as long as it. */
-SSL *tls_client_open(struct tls_client *t, const char *host);
+/* An SSL for a connection as wished; wish->key must be set and live as long as it, the rest need
+ * not. NULL when OpenSSL has no memory, or when none of the associations can be used. */
+SSL *tls_client_open(struct tls_client *t, const struct tls_wish *wish);
 
 /* The options that servers and clients have in common. */
 void tls_context_harden(SSL_CTX *context);

@@ -21,6 +21,8 @@ struct delivery {
 	struct queue_destination *destination;
 	struct smtp_client *client; /* NULL: not connected */
 	struct smtp_client_config config;
+	struct tls_policy_domain domain;
+	struct tls_policy policy; /* of the host */
 	/* Of the connection. */
 	struct arena *arena;
 	const char *host;
@@ -33,12 +35,11 @@ struct delivery {
 /* --- connecting ----------------------------------------------------------------------- */
 
 void queue_client_configure(const struct queue *q, const struct client_route *route,
-                            enum queue_tls_need need, struct smtp_client_config *out)
+                            struct smtp_client_config *out)
 {
 	const struct config *c = q->config.config;
 	const struct config_smarthost *s = route->smarthost;
 	*out = (struct smtp_client_config){
-		.tls = queue_tls_rule(client_route_tls(c, s), s && s->password, need),
 		.tls_any = q->tls_any,
 		.tls_verified = q->tls_verified,
 		.lmtp = s && s->lmtp,
@@ -75,16 +76,12 @@ static int open_hop(struct delivery *d, const struct client_hop *hop,
 static void connected(struct delivery *d, const struct client_hop *hop)
 {
 	char address[NET_ADDRESS_TEXT_MAX];
-	struct conn_tls_info tls = smtp_client_tls(d->client);
 	net_address_text(&hop->address, address);
 	d->host = hop->host;
 	d->peer = slice_from_str(hop->host);
 	if (hop->address.any.sa_family != AF_UNIX)
 		d->peer = slice_from_str(arena_printf(d->arena, "%s (%s)", hop->host, address));
-	d->tls = SLICE_EMPTY;
-	if (tls.protocol)
-		d->tls = slice_from_str(arena_printf(d->arena, "%s %s%s", tls.protocol, tls.cipher,
-		                                     tls.verified ? ", verified" : ""));
+	d->tls = queue_tls_text(&d->policy, d->client, d->arena);
 	d->from = SLICE_EMPTY;
 	if (d->config.source)
 		d->from = slice_from_str(arena_str(
@@ -100,11 +97,26 @@ static void disconnect(struct delivery *d)
 	d->client = NULL;
 }
 
+/* As above, by the policy that holds for the host. */
+static int open_by_policy(struct delivery *d, const struct client_hop *hop,
+                          const struct config_smarthost *way, struct smtp_outcome *outcome)
+{
+	int rc = tls_policy_find_host(&d->domain, hop, d->arena, deadline_in(ROUTE_MS), &d->policy,
+	                              outcome);
+	if (rc < 0)
+		return rc;
+	d->config.tls = d->policy.rule;
+	rc = open_hop(d, hop, way, outcome);
+	if (rc < 0)
+		queue_tls_explain(&d->policy, d->arena, outcome);
+	return rc;
+}
+
 /* As above, and besides the host must be one that the message may go to. */
 static int open_trusted_hop(struct delivery *d, const struct client_hop *hop,
                             const struct config_smarthost *way, struct smtp_outcome *outcome)
 {
-	int rc = open_hop(d, hop, way, outcome);
+	int rc = open_by_policy(d, hop, way, outcome);
 	if (rc == 0)
 		rc = queue_tls_check_host(d->client, d->arena, outcome);
 	if (rc < 0)
@@ -123,7 +135,7 @@ static int open_any(struct delivery *d, const struct client_route *route, enum q
 	for (size_t i = 0; i < route->count; i++) {
 		const struct client_hop *hop = &route->hops[i];
 		rc = need == QUEUE_TLS_NEEDED ? open_trusted_hop(d, hop, route->way, outcome)
-		                              : open_hop(d, hop, route->way, outcome);
+		                              : open_by_policy(d, hop, route->way, outcome);
 		if (rc == 0)
 			connected(d, hop);
 		if (rc == 0 || rc == -ECANCELED)
@@ -151,7 +163,10 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 		rc = queue_tls_check_route(&route, job->domain, d->arena, outcome);
 	if (rc < 0)
 		return rc;
-	queue_client_configure(d->queue, &route, job->tls_need, &d->config);
+	queue_client_configure(d->queue, &route, &d->config);
+	d->config.wish = &d->policy.wish;
+	tls_policy_find_domain(c->dns, c->config, &route, job->domain,
+	                       queue_tls_demand(job->tls_need), &d->domain);
 	return open_any(d, &route, job->tls_need, outcome);
 }
 

@@ -61,9 +61,9 @@ bool queue_clock_is_doubtful(struct queue *q);
 void queue_verify_open(struct queue *q);
 void queue_verify_close(struct queue *q);
 
-/* queue_deliver.c: how hosts of a route are connected to. */
+/* queue_deliver.c: how hosts of a route are connected to; rule and wish are the policy's. */
 void queue_client_configure(const struct queue *q, const struct client_route *route,
-                            enum queue_tls_need need, struct smtp_client_config *out);
+                            struct smtp_client_config *out);
 
 /* queue_deliver.c: the fiber of a connection. */
 struct queue_carrier {

@@ -18,15 +18,14 @@ struct slice queue_tls_key(struct arena *arena, struct slice key, enum queue_tls
 	return arena_concat(arena, parts, 2);
 }
 
-enum config_tls_rule queue_tls_rule(enum config_tls_rule rule, bool has_password,
-                                    enum queue_tls_need need)
+enum tls_policy_demand queue_tls_demand(enum queue_tls_need need)
 {
-	if (need == QUEUE_TLS_NEEDED && rule != TLS_RULE_IMPLICIT)
-		return TLS_RULE_VERIFIED;
-	bool demanding = rule == TLS_RULE_REQUIRED || rule == TLS_RULE_VERIFIED;
-	if (need == QUEUE_TLS_OPTIONAL && demanding && !has_password)
-		return TLS_RULE_OPPORTUNISTIC;
-	return rule;
+	static const enum tls_policy_demand demands[] = {
+		[QUEUE_TLS_USUAL] = TLS_DEMAND_USUAL,
+		[QUEUE_TLS_NEEDED] = TLS_DEMAND_VERIFIED,
+		[QUEUE_TLS_OPTIONAL] = TLS_DEMAND_IGNORE,
+	};
+	return demands[need];
 }
 
 static int refuse(struct smtp_outcome *outcome, enum smtp_stage stage, const char *enhanced,
@@ -71,4 +70,27 @@ void queue_tls_judge(struct smtp_outcome *outcome)
 	outcome->verdict = SMTP_PERMANENT;
 	outcome->host = false;
 	outcome->enhanced = (struct smtp_enhanced){ 5, 7, 10 };
+}
+
+void queue_tls_explain(const struct tls_policy *policy, struct arena *arena,
+                       struct smtp_outcome *outcome)
+{
+	if (outcome->stage != SMTP_STAGE_TLS || policy->kind == TLS_POLICY_NONE)
+		return;
+	outcome->text = slice_from_str(arena_printf(arena, "%.*s (%s: %s)",
+	                                            SLICE_ARG(outcome->text),
+	                                            tls_policy_name(policy->kind), policy->why));
+}
+
+struct slice queue_tls_text(const struct tls_policy *policy, const struct smtp_client *client,
+                            struct arena *arena)
+{
+	const struct conn_tls_info tls = smtp_client_tls(client);
+	const char *verdict = tls.verified ? "verified" : "not verified";
+	if (!tls.protocol)
+		return slice_from_str(arena_printf(arena, "no TLS, policy %s: %s",
+		                                   tls_policy_name(policy->kind), policy->why));
+	return slice_from_str(arena_printf(arena, "%s %s, %s%s, policy %s: %s", tls.protocol,
+	                                   tls.cipher, verdict, tls.resumed ? ", resumed" : "",
+	                                   tls_policy_name(policy->kind), policy->why));
 }

@@ -2,7 +2,7 @@
 #ifndef VEREDUS_QUEUE_QUEUE_TLS_H
 #define VEREDUS_QUEUE_QUEUE_TLS_H
 
-#include "client/client_route.h"
+#include "client/tls_policy.h"
 #include "message/envelope.h"
 
 enum queue_tls_need {
@@ -17,10 +17,8 @@ enum queue_tls_need queue_tls_need(const struct envelope_options *o, struct slic
 /* The name of the destination for mail of this kind, which shares no connection with other mail,
  * nor a pause: one may fail where the other gets through. key, or in the arena. */
 struct slice queue_tls_key(struct arena *arena, struct slice key, enum queue_tls_need need);
-/* The rule to connect by, made of that of the configuration. A password never goes by a weaker one
- * than the operator's. */
-enum config_tls_rule queue_tls_rule(enum config_tls_rule rule, bool has_password,
-                                    enum queue_tls_need need);
+/* What that asks of the policy for a host. */
+enum tls_policy_demand queue_tls_demand(enum queue_tls_need need);
 
 /* Section 4.2.1, step 2: can the names of these hosts be believed? 0, or -EACCES and *outcome. */
 int queue_tls_check_route(const struct client_route *route, struct slice domain,
@@ -31,5 +29,12 @@ int queue_tls_check_host(const struct smtp_client *c, struct arena *arena,
 /* A host where no TLS could be had, or none that can be trusted, will have none later either: makes
  * *outcome of connecting one that is final. What may pass stays as it is. */
 void queue_tls_judge(struct smtp_outcome *outcome);
+
+/* Adds to the text of an outcome of TLS which policy it fell short of. */
+void queue_tls_explain(const struct tls_policy *policy, struct arena *arena,
+                       struct smtp_outcome *outcome);
+/* For the journey: "TLSv1.3 TLS_AES_256_GCM_SHA384, verified, policy dane: the TLSA ..." */
+struct slice queue_tls_text(const struct tls_policy *policy, const struct smtp_client *client,
+                            struct arena *arena);
 
 #endif

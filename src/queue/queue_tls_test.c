@@ -19,36 +19,6 @@ static void needs(void **state)
 	assert_int_equal(queue_tls_need(&may, SLICE("a@b")), QUEUE_TLS_OPTIONAL);
 }
 
-static void rules(void **state)
-{
-	(void)state;
-	static const struct {
-		enum config_tls_rule rule;
-		bool has_password;
-		enum config_tls_rule usual, needed, optional;
-	} cases[] = {
-		{ TLS_RULE_NONE, false, TLS_RULE_NONE, TLS_RULE_VERIFIED, TLS_RULE_NONE },
-		{ TLS_RULE_OPPORTUNISTIC, false, TLS_RULE_OPPORTUNISTIC, TLS_RULE_VERIFIED,
-		  TLS_RULE_OPPORTUNISTIC },
-		{ TLS_RULE_REQUIRED, false, TLS_RULE_REQUIRED, TLS_RULE_VERIFIED,
-		  TLS_RULE_OPPORTUNISTIC },
-		{ TLS_RULE_VERIFIED, false, TLS_RULE_VERIFIED, TLS_RULE_VERIFIED,
-		  TLS_RULE_OPPORTUNISTIC },
-		{ TLS_RULE_VERIFIED, true, TLS_RULE_VERIFIED, TLS_RULE_VERIFIED,
-		  TLS_RULE_VERIFIED },
-		{ TLS_RULE_IMPLICIT, false, TLS_RULE_IMPLICIT, TLS_RULE_IMPLICIT,
-		  TLS_RULE_IMPLICIT },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		enum config_tls_rule rule = cases[i].rule;
-		bool password = cases[i].has_password;
-		assert_int_equal(queue_tls_rule(rule, password, QUEUE_TLS_USUAL), cases[i].usual);
-		assert_int_equal(queue_tls_rule(rule, password, QUEUE_TLS_NEEDED), cases[i].needed);
-		assert_int_equal(queue_tls_rule(rule, password, QUEUE_TLS_OPTIONAL),
-		                 cases[i].optional);
-	}
-}
-
 static void keys_differ(void **state)
 {
 	(void)state;
@@ -81,7 +51,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(needs),
-		cmocka_unit_test(rules),
 		cmocka_unit_test(keys_differ),
 		cmocka_unit_test(what_is_final),
 	};

@@ -30,6 +30,7 @@ struct probe {
 	struct slice path; /* as given */
 	struct slice key;  /* canonical */
 	int64_t deadline;
+	struct tls_policy_domain domain;
 	struct call_ahead_row row;
 	struct smtp_outcome outcome;
 };
@@ -103,12 +104,17 @@ static int ask_hop(struct probe *p, const struct config_smarthost *way,
                    struct smtp_client_config *config, const struct client_hop *hop)
 {
 	struct smtp_client *client;
-	int rc = queue_source_open(p->queue, way, config, hop, p->arena, &client, &p->outcome);
+	struct tls_policy policy;
+	int rc = tls_policy_find_host(&p->domain, hop, p->arena, p->deadline, &policy, &p->outcome);
+	if (rc < 0)
+		return rc;
+	config->tls = policy.rule;
+	config->wish = &policy.wish;
+	rc = queue_source_open(p->queue, way, config, hop, p->arena, &client, &p->outcome);
 	if (rc < 0 && p->outcome.stage == SMTP_STAGE_TLS && rc != -ECANCELED &&
 	    config->tls == TLS_RULE_OPPORTUNISTIC) {
 		config->tls = TLS_RULE_NONE;
 		rc = queue_source_open(p->queue, way, config, hop, p->arena, &client, &p->outcome);
-		config->tls = TLS_RULE_OPPORTUNISTIC;
 	}
 	if (rc < 0)
 		return rc;
@@ -122,7 +128,10 @@ static int ask_hosts(struct probe *p, const struct client_route *route)
 {
 	struct smtp_client_config config;
 	int rc = -EHOSTUNREACH;
-	queue_client_configure(p->queue, route, QUEUE_TLS_USUAL, &config);
+	const struct queue_config *c = &p->queue->config;
+	queue_client_configure(p->queue, route, &config);
+	tls_policy_find_domain(c->dns, c->config, route, slice_from_str(p->relay->domain),
+	                       TLS_DEMAND_USUAL, &p->domain);
 	config.deadline = p->deadline;
 	if (config.timeouts.connect_ms > p->relay->probe_timeout_ms / 2)
 		config.timeouts.connect_ms = p->relay->probe_timeout_ms / 2;
