@@ -40,7 +40,7 @@ def shared():
 @pytest.fixture
 def server(shared):
     yield shared
-    shared.cli("queue", "drop", "all", check=False)
+    shared.cli("queue", "drop", "all", "--yes", check=False)
     for user in "alice", "bob":
         with contextlib.closing(shared.imap(user)) as imap:
             imap.select()

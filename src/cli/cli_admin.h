@@ -20,6 +20,9 @@ int cli_list(const struct cli *cli, const char *command, json_t *request, cli_it
 /* As a cli_item: one line of JSON. */
 void cli_print_json(const json_t *item, void *unused);
 
+/* A line about an event of a journey. */
+void cli_print_event(const json_t *item);
+
 /* The configuration, or NULL after its errors were printed. Warnings are printed too. */
 struct config *cli_load_config(const struct cli *cli);
 /* When root works on a data directory of another user it becomes that user, so that the files it

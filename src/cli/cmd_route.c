@@ -23,6 +23,7 @@ static const char *const way_names[][2] = {
 	[CLIENT_BY_MX] = { "mx", "its MX records" },
 	[CLIENT_BY_ADDRESS] = { "address", "its own addresses, as it has no MX records" },
 	[CLIENT_BY_LITERAL] = { "literal", "the address that the domain is" },
+	[CLIENT_BY_HOST] = { "host", "the host that was named" },
 };
 
 static bool is_true(const json_t *item, const char *key)

@@ -1,4 +1,4 @@
-/* veredus status, veredus trace, veredus fsck */
+/* veredus status, veredus fsck */
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
 
@@ -54,69 +54,6 @@ const struct cli_command cmd_status = {
 	.usage = "[--json]",
 	.options = json_option,
 	.run = status,
-};
-
-/* --- trace ------------------------------------------------------------------------------ */
-
-struct trace_print {
-	const char *last; /* queue id of the event before */
-	struct arena *arena;
-};
-
-static void print_event(const json_t *item, void *arg)
-{
-	struct trace_print *p = arg;
-	char date[32];
-	const char *queue_id = cli_item_text(item, "queue_id");
-	const char *peer = cli_item_text(item, "peer");
-	if (!slice_equal(slice_from_str(p->last), slice_from_str(queue_id))) {
-		printf("%s  %s\n", queue_id, cli_item_text(item, "message_id"));
-		p->last = arena_str(p->arena, slice_from_str(queue_id));
-	}
-	printf("  %s  %-9s %s%s%s", cli_date(cli_item_number(item, "at_ms"), date),
-	       cli_item_text(item, "event"), cli_item_text(item, "address"), peer[0] ? "  " : "",
-	       peer);
-	printf("%s%s\n", cli_item_text(item, "detail")[0] ? "  " : "",
-	       cli_item_text(item, "detail"));
-}
-
-static int trace(struct cli *cli)
-{
-	struct trace_print print = { .last = "", .arena = cli->arena };
-	json_t *request = json_object();
-	const char *from = cli_text(cli, "from"), *to = cli_text(cli, "to");
-	int64_t limit;
-	if (!cli_number(cli, "limit", 1, 1000, 20, &limit))
-		return CLI_USAGE;
-	if (cli->word_count == 0 && !from && !to)
-		return cli_usage(cli, "name a message, or give --from or --to");
-	if (cli->word_count > 0)
-		json_object_set_new(request, "id", json_string(cli->words[0]));
-	if (from)
-		json_object_set_new(request, "from", json_string(from));
-	if (to)
-		json_object_set_new(request, "to", json_string(to));
-	json_object_set_new(request, "limit", json_integer(limit));
-	return cli_list(cli, "trace", request, print_event, &print);
-}
-
-static const struct cli_option trace_options[] = {
-	{ "from", 0, "ADDRESS", "find messages from this address" },
-	{ "to", 0, "ADDRESS", "find messages to this address" },
-	{ "limit", 0, "N", "show at most N messages found (20)" },
-	{ "json", 0, NULL, "as JSON" },
-	{ 0 },
-};
-
-const struct cli_command cmd_trace = {
-	.name = "trace",
-	.summary = "Show what happened to a message.",
-	.usage = "[--json] MESSAGE-ID | QUEUE-ID | [--from ADDRESS] [--to ADDRESS] [--limit N]",
-	.text = "The queue id stands in the Received field, in the log, and in the reply\n"
-		"to who sent the message. --from and --to find messages, the newest first.\n",
-	.options = trace_options,
-	.max_words = 1,
-	.run = trace,
 };
 
 /* --- fsck ------------------------------------------------------------------------------- */

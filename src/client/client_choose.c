@@ -11,12 +11,34 @@ static bool conditions_hold(const struct config_smarthost *way, const struct cli
 	       (e->account.len > 0 && guard_patterns_hold_address(&way->account, e->account));
 }
 
+bool client_choose_host_port(struct slice text, struct slice *host_out, uint16_t *port_out)
+{
+	ptrdiff_t colon = slice_find_last_byte(text, ':');
+	uint64_t port;
+	if (colon < 1 || !slice_to_u64(slice_from(text, (size_t)colon + 1), &port) || port == 0 ||
+	    port > UINT16_MAX)
+		return false;
+	struct slice host = slice_sub(text, 0, (size_t)colon);
+	if (slice_starts_with(host, SLICE("[")) && slice_ends_with(host, SLICE("]")))
+		host = slice_sub(host, 1, host.len - 2);
+	else if (slice_find_byte(host, ':') >= 0)
+		return false;
+	*host_out = host;
+	*port_out = (uint16_t)port;
+	return host.len > 0;
+}
+
 const struct config_smarthost *client_choose(const struct config *config,
                                              const struct client_errand *errand)
 {
 	const struct config_smarthost *all = NULL;
+	struct slice host;
+	uint16_t port;
+	bool has_host = client_choose_host_port(errand->domain, &host, &port);
 	for (size_t i = 0; i < config->smarthost_count; i++) {
 		const struct config_smarthost *way = &config->smarthosts[i];
+		if (has_host && !way->direct)
+			continue;
 		bool named = config_way_names(way, errand->domain);
 		if ((!named && (all || !config_way_is_for_all(way))) ||
 		    !conditions_hold(way, errand))

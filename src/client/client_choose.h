@@ -8,9 +8,13 @@
 #include "base/arena.h"
 #include "config/config.h"
 
+/* What the operator may say instead of a domain: "mx.example.test:25", "192.0.2.1:25",
+ * "[2001:db8::1]:25". *host_out is without brackets. False if it is none of these. */
+bool client_choose_host_port(struct slice text, struct slice *host_out, uint16_t *port_out);
+
 /* A recipient's mail, as far as its way depends on it. */
 struct client_errand {
-	struct slice domain;  /* of the recipient, lower-case A-labels */
+	struct slice domain;  /* of the recipient, lower-case A-labels; or host and port */
 	struct slice sender;  /* reverse-path; empty: <> */
 	struct slice account; /* canonical address of who handed it in; empty: nobody logged in */
 };

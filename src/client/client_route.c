@@ -187,6 +187,12 @@ static int add_literal(struct search *s)
 	return 0;
 }
 
+static int add_named(struct search *s, struct slice host, uint16_t port)
+{
+	s->out->kind = CLIENT_BY_HOST;
+	return add_host(s, arena_str(s->arena, host), port, 0);
+}
+
 static bool is_null_mx(const struct dns_answer *a)
 {
 	return a->count == 1 && a->mx[0].host[0] == '\0';
@@ -255,10 +261,14 @@ int client_route_find(struct dns *dns, const struct config *config, struct arena
 		            .deadline = deadline,
 		            .out = out,
 		            .outcome = outcome };
+	struct slice host;
+	uint16_t port;
 	int rc;
 	*out = (struct client_route){ .way = way, .smarthost = way && !way->direct ? way : NULL };
 	out->hops = ARENA_ARRAY(arena, CLIENT_ROUTE_HOPS_MAX, struct client_hop);
-	if (out->smarthost)
+	if (client_choose_host_port(domain, &host, &port))
+		rc = add_named(&s, host, port);
+	else if (out->smarthost)
 		rc = add_host(&s, out->smarthost->host, out->smarthost->port, 0);
 	else if (domain.len > 2 && domain.data[0] == '[')
 		rc = add_literal(&s);

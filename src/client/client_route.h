@@ -25,6 +25,7 @@ enum client_route_kind {
 	CLIENT_BY_MX,
 	CLIENT_BY_ADDRESS, /* the implicit MX */
 	CLIENT_BY_LITERAL,
+	CLIENT_BY_HOST, /* "host:port" in the place of a domain: see client_choose_host_port() */
 };
 
 struct client_route {

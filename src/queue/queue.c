@@ -42,6 +42,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	q->ready = queue_ready_new(&limits, &q->schedule);
 	pthread_mutex_init(&q->recorder.lock, NULL);
 	pthread_mutex_init(&q->clock.lock, NULL);
+	pthread_mutex_init(&q->withdrawal.lock, NULL);
 	list_init(&q->recorder.jobs);
 	q->owner = post_owner(config->post);
 	queue_verify_open(q);
@@ -62,6 +63,8 @@ void queue_close(struct queue *q)
 	LIST_EACH (&q->recorder.jobs, link, following) {
 		queue_job_free(LIST_ENTRY(link, struct queue_job, link));
 	}
+	hash_free(q->withdrawal.messages);
+	pthread_mutex_destroy(&q->withdrawal.lock);
 	pthread_mutex_destroy(&q->clock.lock);
 	pthread_mutex_destroy(&q->recorder.lock);
 	queue_ready_free(q->ready);
@@ -216,6 +219,7 @@ static void feed(void *arg)
 	struct queue *q = arg;
 	while (!runtime_stopping()) {
 		int rc = queue_clock_follow(q);
+		queue_withdraw_now(q);
 		if (rc == 0)
 			rc = feed_new(q);
 		if (rc == 0 && atomic_load(&q->next_due_ms) <= clock_wall_ms())

@@ -9,7 +9,9 @@
  *     queue_record    collects outcomes and commits many at once, bounces included
  *     queue_dsn       what the sender is told (RFC 3461, 3464)
  *     queue_release   the end of a hold: the message goes through the post office again
- *     queue_admin     what the operator may do
+ *     queue_select    which recipients the operator means
+ *     queue_admin     what the operator may do with them
+ *     queue_withdraw  what is taken back from memory for that
  *     queue_run       what a client may, by ETRN
  *     queue_turn      what goes back to a client, by ATRN
  *     queue_verify    is there such a recipient at the next host? (call_ahead keeps the answers)
@@ -28,6 +30,7 @@
 
 #include "config/config.h"
 #include "dns/dns.h"
+#include "queue/queue_admin.h"
 #include "route/post.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -89,53 +92,8 @@ enum post_known queue_verify(struct queue *q, const struct config_relay *relay,
 /* [any thread] */
 struct queue_counts queue_counts(const struct queue *q);
 
-/* --- the operator's side: inside closures, with the server running or not ------------- */
-
-/* HELD by the operator; SCHEDULED by its sender, until it is due. */
-enum queue_state { QUEUE_WAITING, QUEUE_ACTIVE, QUEUE_HELD, QUEUE_SCHEDULED };
-
-/* Where a recipient stands in the queue; zeroed: before all. */
-struct queue_place {
-	int64_t message, position;
-};
-
-struct queue_entry {
-	struct queue_place place;
-	const char *queue_id;
-	struct slice message_id, reverse_path, forward_path;
-	int64_t blob_id;
-	uint64_t skip_bytes; /* of the blob, before the message */
-	uint64_t size_bytes;
-	int64_t arrived_ms, due_ms, expires_ms; /* wall clock */
-	unsigned attempts;
-	enum queue_state state;
-	struct slice account; /* that handed it in, or empty */
-	struct slice options; /* envelope_options_text() */
-	struct slice last;    /* of the last attempt: the reply or the trouble; may be empty */
-};
-
-/* Selects recipients: the fields that are set must all agree. */
-struct queue_filter {
-	struct slice queue_id;
-	struct slice to;          /* a forward-path, or "@domain" */
-	struct slice from;        /* a reverse-path, "<>" for the null one */
-	struct queue_place after; /* only for queue_each(): those behind it */
-};
-
-/* In a read; oldest first, at most limit; a non-zero return of visit ends it and is returned. */
-int queue_each(struct db *db, const struct queue_filter *filter, int64_t limit,
-               int (*visit)(const struct queue_entry *entry, void *arg), void *arg);
-
-enum queue_action {
-	QUEUE_RETRY,   /* due now, the destination's pause forgotten */
-	QUEUE_HOLD,    /* not tried, does not expire, until released */
-	QUEUE_RELEASE, /* a held or scheduled one is due now */
-	QUEUE_DROP,    /* removed without a DSN; noted in the journey */
-};
-/* In a commit; *count_out recipients were changed. Those that are on the wire at the moment keep
- * their lease: what comes of the attempt is still recorded, and dropped ones stay dropped. Call
- * queue_kick() afterwards if a queue runs. */
-int queue_act(struct db *db, enum queue_action action, const struct queue_filter *filter,
-              int64_t now_ms, int64_t *count_out);
+/* The operator changed rows of these that are in the queue's hands: see queue_act(). [any thread]
+ */
+void queue_withdraw(struct queue *q, const struct queue_place *places, size_t count);
 
 #endif

@@ -20,6 +20,12 @@ struct queue_recorder {
 	atomic_bool ended;
 };
 
+/* What the operator takes back, for the feeder: queue_withdraw.c. */
+struct queue_withdrawal {
+	pthread_mutex_t lock;
+	struct hash *messages; /* by their id; NULL: none */
+};
+
 /* See queue_clock.c. */
 struct queue_clock {
 	pthread_mutex_t lock;
@@ -34,6 +40,7 @@ struct queue {
 	struct queue_clock clock;
 	struct queue_ready *ready;
 	struct queue_recorder recorder;
+	struct queue_withdrawal withdrawal;
 	struct tls_client *tls_any, *tls_verified;
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	const char *owner;                /* of leases: post_owner() */
@@ -49,6 +56,10 @@ struct queue {
 
 /* Starts delivery fibers for destinations that want them. Any worker. */
 void queue_dispatch(struct queue *q);
+
+/* queue_withdraw.c: gives back to the table what is in memory and the operator wants. The feeder's,
+ * so that no job of these messages is between the table and the lists. */
+void queue_withdraw_now(struct queue *q);
 
 /* queue_clock.c: corrects the dates of rows: at the start, and by the feeder when the wall clock
  * was set. */

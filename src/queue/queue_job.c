@@ -125,6 +125,10 @@ void queue_job_end_untried(struct queue_job *job, const struct queue_schedule *s
                            int64_t now_ms)
 {
 	job->ended_ms = now_ms;
-	for (size_t i = 0; i < job->count; i++)
-		defer(job, i, schedule, now_ms, 0);
+	for (size_t i = 0; i < job->count; i++) {
+		if (job->is_sent_back)
+			job->targets[i].end = QUEUE_END_FAILED;
+		else
+			defer(job, i, schedule, now_ms, 0);
+	}
 }

@@ -58,8 +58,9 @@ struct queue_job {
 	const struct config_smarthost *way; /* client_choose() */
 	struct slice key; /* of the destination: queue_tls_key() of client_choose_key() */
 	enum queue_tls_need tls_need;
-	bool is_release; /* the hold is over: it is not carried, see queue_release.c */
-	bool is_expired; /* not to be tried: its destination pauses, and its time is over */
+	bool is_release;   /* the hold is over: it is not carried, see queue_release.c */
+	bool is_sent_back; /* not to be tried: the operator returns it */
+	bool is_expired;   /* not to be tried: its destination pauses, and its time is over */
 
 	struct smtp_client_recipient *wire; /* one a recipient */
 	struct queue_target *targets;       /* likewise */
@@ -87,8 +88,8 @@ size_t queue_job_add(struct queue_job *job);
 struct queue_schedule;
 void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedule, int64_t now_ms,
                      int64_t host_due_ms);
-/* Its time is over before it was tried: expired, or, where the sender only wants to hear that it is
- * late (BY=...;N), deferred once more. */
+/* The operator returns it: failed. Or its time is over before it was tried: expired, or, where the
+ * sender only wants to hear that it is late (BY=...;N), deferred once more. */
 void queue_job_end_untried(struct queue_job *job, const struct queue_schedule *schedule,
                            int64_t now_ms);
 /* It is to be returned now: BY=...;R. */

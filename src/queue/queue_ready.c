@@ -302,19 +302,52 @@ struct queue_destination *queue_ready_next_connection(struct queue_ready *r)
 
 /* --- a delivery fiber ----------------------------------------------------------------- */
 
-static struct queue_job *take(struct queue_ready *r, struct queue_destination *d)
+static void take_out(struct queue_ready *r, struct queue_destination *d, struct queue_job *job)
 {
-	struct queue_job *job = NULL;
-	for (int class = 0; class < READY_CLASSES && !job; class ++)
-		job = LIST_FIRST(&d->ready[class], struct queue_job, link);
-	if (!job)
-		return NULL;
 	list_remove(&job->link);
 	d->ready_jobs--;
 	d->recipients -= job->count;
 	r->recipients -= job->count;
 	note_hunger(r, d);
+}
+
+static struct queue_job *take(struct queue_ready *r, struct queue_destination *d)
+{
+	struct queue_job *job = NULL;
+	for (int class = 0; class < READY_CLASSES && !job; class ++)
+		job = LIST_FIRST(&d->ready[class], struct queue_job, link);
+	if (job)
+		take_out(r, d, job);
 	return job;
+}
+
+static void withdraw(struct queue_ready *r, struct queue_destination *d, struct list *ready,
+                     bool (*wants)(const struct queue_job *job, void *arg), void *arg,
+                     struct list *out)
+{
+	LIST_EACH (ready, link, following) {
+		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
+		if (!wants(job, arg))
+			continue;
+		take_out(r, d, job);
+		list_append(out, &job->link);
+	}
+}
+
+void queue_ready_withdraw(struct queue_ready *r,
+                          bool (*wants)(const struct queue_job *job, void *arg), void *arg,
+                          struct list *out)
+{
+	size_t position = 0;
+	struct slice key;
+	void *d;
+	pthread_mutex_lock(&r->lock);
+	while (hash_next(r->destinations, &position, &key, &d)) {
+		for (int class = 0; class < READY_CLASSES; class ++)
+			withdraw(r, d, &((struct queue_destination *)d)->ready[class], wants, arg,
+			         out);
+	}
+	pthread_mutex_unlock(&r->lock);
 }
 
 struct queue_job *queue_ready_take(struct queue_ready *r, struct queue_destination *d)

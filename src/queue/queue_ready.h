@@ -49,6 +49,11 @@ void queue_ready_end_page(struct queue_ready *r);
 bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job, int64_t now_ms,
                      int64_t *due_ms_out, struct slice *why_out);
 
+/* Takes back jobs that wait for a connection: those that `wants` says yes to, into *out. */
+void queue_ready_withdraw(struct queue_ready *r,
+                          bool (*wants)(const struct queue_job *job, void *arg), void *arg,
+                          struct list *out);
+
 /* A destination with ready jobs for which one more connection may be opened; counted as open
  * until queue_ready_leave(). NULL if there is none. */
 struct queue_destination *queue_ready_next_connection(struct queue_ready *r);

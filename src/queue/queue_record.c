@@ -24,6 +24,7 @@ struct batch {
 	size_t count;
 	struct store_blob *blobs;
 	size_t blob_count;
+	bool due_now; /* of queue_table_record() */
 };
 
 void queue_record_put(struct queue *q, struct queue_job *job)
@@ -61,11 +62,14 @@ static int batch_commit(struct db *db, void *arg)
 {
 	struct batch *b = arg;
 	const struct store_blob *blobs = b->blobs;
+	b->due_now = false;
 	for (size_t i = 0; i < b->count; i++) {
-		size_t gone;
-		int rc = queue_table_record(db, b->jobs[i], &gone);
+		struct queue_recorded recorded;
+		int rc = queue_table_record(db, b->jobs[i], &recorded);
+		b->due_now |= recorded.due_now;
 		/* A job whose rows the operator dropped meanwhile ends without a word. */
-		bool is_known = gone > 0 || b->jobs[i]->targets[0].end == QUEUE_END_DEFERRED;
+		bool is_known = recorded.gone > 0 ||
+		                b->jobs[i]->targets[0].end == QUEUE_END_DEFERRED;
 		if (rc == 0 && is_known)
 			rc = queue_report_commit(db, b->reports[i], blobs);
 		if (rc < 0)
@@ -99,6 +103,8 @@ static int record_some(struct queue *q, struct queue_job *const *jobs,
 	gather_blobs(part);
 	int rc = store_commit(q->config.store, part->blobs, part->blob_count, batch_commit, part);
 	free(part->blobs);
+	if (rc == 0 && part->due_now)
+		queue_kick(q);
 	return rc;
 }
 

@@ -64,6 +64,8 @@ enum column {
 	COL_LENGTH,
 	COL_FETCHED,
 	COL_ACCOUNT,
+	COL_HELD,
+	COL_REROUTE,
 };
 
 static struct envelope_options options_of(const struct db_rows *rows)
@@ -75,10 +77,17 @@ static struct envelope_options options_of(const struct db_rows *rows)
 	return options;
 }
 
+/* The domain whose way it goes. */
+static struct slice way_of(const struct db_rows *rows)
+{
+	struct slice reroute = db_text(rows, COL_REROUTE);
+	return reroute.len > 0 ? reroute : db_text(rows, COL_DOMAIN);
+}
+
 /* Slices lie in the row. */
 static struct client_errand errand_of(const struct db_rows *rows)
 {
-	return (struct client_errand){ .domain = db_text(rows, COL_DOMAIN),
+	return (struct client_errand){ .domain = way_of(rows),
 		                       .sender = db_text(rows, COL_REVERSE_PATH),
 		                       .account = db_text(rows, COL_ACCOUNT) };
 }
@@ -112,7 +121,7 @@ static struct queue_job *make_job(const struct db_rows *rows, const struct confi
 	job->ret = ret.len > 0 ? ret.data[0] : 0;
 	job->envid = arena_copy(a, db_text(rows, COL_ENVID));
 	job->prefix = arena_copy(a, db_text(rows, COL_PREFIX));
-	job->domain = arena_copy(a, db_text(rows, COL_DOMAIN));
+	job->domain = arena_copy(a, errand.domain);
 	job->account = arena_copy(a, errand.account);
 	job->way = client_choose(config, &errand);
 	job->key = arena_copy(a, key);
@@ -129,7 +138,7 @@ static void add_target(struct queue_job *job, const struct db_rows *rows)
 	job->targets[i] = (struct queue_target){
 		.position = db_int(rows, COL_POSITION),
 		.attempts = (unsigned)db_int(rows, COL_ATTEMPTS),
-		.asked = db_int(rows, COL_ASKED) != 0,
+		.asked = db_int(rows, COL_ASKED) == QUEUE_ASKED_NOW,
 		.delay_told = db_int(rows, COL_DELAY_TOLD) != 0,
 	};
 }
@@ -145,6 +154,7 @@ static struct queue_job *find_job(const struct reading *r, const struct db_rows 
 		if (job->message != message)
 			return NULL;
 		if (slice_equal(job->key, key) && job->is_expired == expired &&
+		    job->is_sent_back == (db_int(rows, COL_ASKED) == QUEUE_ASKED_BACK) &&
 		    (most == 0 || job->count < most) &&
 		    slice_equal(job->prefix, db_text(rows, COL_PREFIX)))
 			return job;
@@ -160,8 +170,8 @@ static int code_of(struct slice text)
 	return take_number(&c, 599, &code) && take_byte(&c, ' ') ? (int)code : 0;
 }
 
-static void lease(struct reading *r, const struct db_rows *rows, struct slice key,
-                  const struct slice *expired_why)
+static struct queue_job *lease(struct reading *r, const struct db_rows *rows, struct slice key,
+                               const struct slice *expired_why)
 {
 	struct queue_job *job = find_job(r, rows, key, expired_why != NULL);
 	if (!job) {
@@ -173,7 +183,7 @@ static void lease(struct reading *r, const struct db_rows *rows, struct slice ke
 	}
 	add_target(job, rows);
 	if (!expired_why)
-		return;
+		return job;
 	job->wire[job->count - 1].outcome = (struct smtp_outcome){
 		.verdict = SMTP_TEMPORARY,
 		.stage = SMTP_STAGE_CONNECT,
@@ -181,6 +191,7 @@ static void lease(struct reading *r, const struct db_rows *rows, struct slice ke
 		.enhanced = { 4, 4, 7 },
 		.text = arena_copy(job->arena, *expired_why),
 	};
+	return job;
 }
 
 /* A message goes through the post office as a whole: nobody gets it twice who is asked for twice.
@@ -216,7 +227,8 @@ bool queue_table_has_way(const struct config *config, const struct client_errand
 static bool is_fetched(const struct queue_page *p, const struct db_rows *rows)
 {
 	const struct client_errand errand = errand_of(rows);
-	return db_int(rows, COL_FETCHED) != 0 && !queue_table_has_way(p->config, &errand);
+	return db_int(rows, COL_FETCHED) != 0 && db_text(rows, COL_REROUTE).len == 0 &&
+	       !queue_table_has_way(p->config, &errand);
 }
 
 static void wait_to_be_fetched(struct reading *r, const struct db_rows *rows, int64_t expires_ms)
@@ -235,9 +247,33 @@ static void wait_to_be_fetched(struct reading *r, const struct db_rows *rows, in
 		lease(r, rows, SLICE("fetched"), &why);
 }
 
+/* The operator wants it returned to its sender. */
+static void send_back(struct reading *r, const struct db_rows *rows)
+{
+	const struct slice why = SLICE("the operator of this mail system returned it");
+	struct queue_job *job = lease(r, rows, SLICE("returned"), &why);
+	job->is_sent_back = true;
+	job->wire[job->count - 1].outcome.verdict = SMTP_PERMANENT;
+	job->wire[job->count - 1].outcome.enhanced = (struct smtp_enhanced){ 5, 3, 0 };
+}
+
+/* What the operator wishes for a row, which may have been new or leased when it was said. */
+static bool obey_operator(struct reading *r, const struct db_rows *rows)
+{
+	if (db_int(rows, COL_HELD) == 1)
+		put_off(r, rows, (struct put_off){ .due_ms = QUEUE_NEVER_MS });
+	else if (db_int(rows, COL_ASKED) == QUEUE_ASKED_BACK)
+		send_back(r, rows);
+	else
+		return false;
+	return true;
+}
+
 static void judge_row(struct reading *r, const struct db_rows *rows)
 {
 	struct queue_page *p = r->page;
+	if (obey_operator(r, rows))
+		return;
 	const struct client_errand errand = errand_of(rows);
 	struct slice key = client_choose_key(p->config, r->arena, client_choose(p->config, &errand),
 	                                     errand.domain);
@@ -277,7 +313,7 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	" m.skip_bytes, m.size_bytes, m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret," \
 	" m.envid, m.options, r.lease_owner, b.segment, b.position, b.length,"                     \
 	" EXISTS (SELECT 1 FROM fetch_domain f WHERE f.domain = r.domain),"                        \
-	" m.account"
+	" m.account, r.held, r.reroute"
 #define ROW_TABLES                                                                                 \
 	" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"                \
 	" LEFT JOIN blob b ON b.id = m.blob_id"
@@ -355,6 +391,7 @@ static int write_put_off(struct db *db, const struct put_off *p)
 		              "iii", p->message, p->position, p->due_ms);
 	return db_run(db,
 	              "UPDATE queue_recipient SET due_ms = $3, lease_owner = NULL,"
+	              " last_status = CASE WHEN $4 = '' THEN last_status ELSE '' END,"
 	              " last_text = CASE WHEN $4 = '' THEN last_text ELSE $4 END"
 	              " WHERE queue_message_id = $1 AND position = $2",
 	              "iiit", p->message, p->position, p->due_ms, p->why);
@@ -539,7 +576,8 @@ static int note_event(struct db *db, const struct queue_job *job, size_t i, enum
 	return journey_note(db, &event);
 }
 
-static int record_gone(struct db *db, const struct queue_job *job, size_t i, size_t *gone)
+static int record_gone(struct db *db, const struct queue_job *job, size_t i,
+                       struct queue_recorded *out)
 {
 	int64_t changed;
 	int rc = db_change(db, &changed,
@@ -548,7 +586,7 @@ static int record_gone(struct db *db, const struct queue_job *job, size_t i, siz
 	                   "ii", job->message, job->targets[i].position);
 	if (rc < 0)
 		return rc;
-	*gone += (size_t)changed;
+	out->gone += (size_t)changed;
 	/* What becomes of it now is said by the post office. */
 	if (job->targets[i].end == QUEUE_END_RELEASED)
 		return 0;
@@ -556,42 +594,71 @@ static int record_gone(struct db *db, const struct queue_job *job, size_t i, siz
 	return note_event(db, job, i, relayed ? JOURNEY_RELAYED : JOURNEY_BOUNCED);
 }
 
-static int record_deferred(struct db *db, const struct queue_job *job, size_t i)
+/* When a row is due again, but for what the operator wished meanwhile. $4 is never. */
+#define DUE_AGAIN " due_ms = CASE held WHEN 1 THEN $4 ELSE $3 END,"
+
+static const char *status_text(struct smtp_enhanced e, char out[static SMTP_ENHANCED_TEXT_MAX])
+{
+	return e.class == 0 ? "" : smtp_enhanced_text(e, out);
+}
+
+/* It was on its way when the operator wanted it back. */
+static int record_wish(struct db *db, const struct queue_job *job, size_t i,
+                       struct queue_recorded *out)
+{
+	int64_t changed;
+	int rc = db_change(db, &changed,
+	                   "UPDATE queue_recipient SET due_ms = $3"
+	                   " WHERE queue_message_id = $1 AND position = $2 AND asked = 2",
+	                   "iii", job->message, job->targets[i].position, job->ended_ms);
+	out->due_now |= rc == 0 && changed > 0;
+	return rc;
+}
+
+static int record_deferred(struct db *db, const struct queue_job *job, size_t i,
+                           struct queue_recorded *out)
 {
 	const struct queue_target *t = &job->targets[i];
+	char status[SMTP_ENHANCED_TEXT_MAX];
 	int rc = db_run(db,
-	                "UPDATE queue_recipient SET lease_owner = NULL, asked = 0,"
-	                " due_ms = CASE held WHEN 1 THEN $7 ELSE $3 END,"
-	                " attempts = $4, last_ms = $5, last_text = $6, delay_told = $8"
-	                " WHERE queue_message_id = $1 AND position = $2",
-	                "iiiiitii", job->message, t->position, t->due_ms, (int64_t)t->attempts + 1,
-	                job->ended_ms, job->wire[i].outcome.text, QUEUE_NEVER_MS,
-	                (int64_t)(t->delay_told || t->tell_delay));
+	                "UPDATE queue_recipient SET lease_owner = NULL," DUE_AGAIN
+	                " asked = CASE asked WHEN 2 THEN 2 ELSE 0 END, attempts = $5,"
+	                " last_ms = $6, last_text = $7, delay_told = $8, last_status = $9,"
+	                " last_peer = $10 WHERE queue_message_id = $1 AND position = $2",
+	                "iiiiiitist", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
+	                (int64_t)t->attempts + 1, job->ended_ms, job->wire[i].outcome.text,
+	                (int64_t)(t->delay_told || t->tell_delay),
+	                status_text(job->wire[i].outcome.enhanced, status), job->peer);
+	if (rc == 0)
+		rc = record_wish(db, job, i, out);
 	return rc < 0 ? rc : note_event(db, job, i, JOURNEY_DEFERRED);
 }
 
 static int record_returned(struct db *db, const struct queue_job *job, size_t i)
 {
 	const struct queue_target *t = &job->targets[i];
+	char status[SMTP_ENHANCED_TEXT_MAX];
 	return db_run(db,
-	              "UPDATE queue_recipient SET lease_owner = NULL,"
-	              " due_ms = CASE held WHEN 1 THEN $5 ELSE $3 END,"
-	              " last_text = CASE WHEN $4 = '' THEN last_text ELSE $4 END"
+	              "UPDATE queue_recipient SET lease_owner = NULL," DUE_AGAIN
+	              " last_status = CASE WHEN $5 = '' THEN last_status ELSE $6 END,"
+	              " last_text = CASE WHEN $5 = '' THEN last_text ELSE $5 END"
 	              " WHERE queue_message_id = $1 AND position = $2",
-	              "iiiti", job->message, t->position, t->due_ms, job->wire[i].outcome.text,
-	              QUEUE_NEVER_MS);
+	              "iiiits", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
+	              job->wire[i].outcome.text,
+	              status_text(job->wire[i].outcome.enhanced, status));
 }
 
-static int record_one(struct db *db, const struct queue_job *job, size_t i, size_t *gone)
+static int record_one(struct db *db, const struct queue_job *job, size_t i,
+                      struct queue_recorded *out)
 {
 	switch (job->targets[i].end) {
 	case QUEUE_END_RELAYED:
 	case QUEUE_END_FAILED:
 	case QUEUE_END_EXPIRED:
 	case QUEUE_END_RELEASED:
-		return record_gone(db, job, i, gone);
+		return record_gone(db, job, i, out);
 	case QUEUE_END_DEFERRED:
-		return record_deferred(db, job, i);
+		return record_deferred(db, job, i, out);
 	default:
 		return record_returned(db, job, i);
 	}
@@ -610,13 +677,13 @@ int queue_table_clean(struct db *db, int64_t message)
 	return rc < 0 ? rc : blob_release(db, blob_id, 1);
 }
 
-int queue_table_record(struct db *db, const struct queue_job *job, size_t *gone_out)
+int queue_table_record(struct db *db, const struct queue_job *job, struct queue_recorded *out)
 {
-	*gone_out = 0;
+	*out = (struct queue_recorded){ 0 };
 	for (size_t i = 0; i < job->count; i++) {
-		int rc = record_one(db, job, i, gone_out);
+		int rc = record_one(db, job, i, out);
 		if (rc < 0)
 			return rc;
 	}
-	return *gone_out > 0 ? queue_table_clean(db, job->message) : 0;
+	return out->gone > 0 ? queue_table_clean(db, job->message) : 0;
 }

@@ -8,6 +8,12 @@
 #include "store/db.h"
 #include "store/store.h"
 
+/* Values of queue_recipient.asked: what the operator wishes. */
+enum queue_asked {
+	QUEUE_ASKED_NOW = 1,  /* tried now, whatever its destination's pause */
+	QUEUE_ASKED_BACK = 2, /* returned to its sender */
+};
+
 /* One page of rows that are due. */
 struct queue_page {
 	/* in */
@@ -47,9 +53,12 @@ int queue_table_turn(struct store *store, struct slice domain, struct queue_page
 int queue_table_take_over(struct db *db, int64_t now_ms, int64_t *newest_out);
 
 /* Records the ends of a job's recipients: rows, the message row and blob with the last of them
- * (invariants 1 and 2), journeys. *gone_out: how many rows of recipients that end were there; one
- * that the operator dropped meanwhile isn't. The DSN is the caller's. */
-int queue_table_record(struct db *db, const struct queue_job *job, size_t *gone_out);
+ * (invariants 1 and 2), journeys. The DSN is the caller's. */
+struct queue_recorded {
+	size_t gone;  /* rows of recipients that end; one that the operator dropped isn't there */
+	bool due_now; /* the operator wants one back that was put off */
+};
+int queue_table_record(struct db *db, const struct queue_job *job, struct queue_recorded *out);
 
 /* Deletes a message without recipients and gives up its blob. */
 int queue_table_clean(struct db *db, int64_t message);

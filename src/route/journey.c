@@ -10,7 +10,8 @@ static const char *const kind_names[] = {
 	[JOURNEY_QUEUED] = "queued",     [JOURNEY_RELAYED] = "relayed",
 	[JOURNEY_DEFERRED] = "deferred", [JOURNEY_BOUNCED] = "bounced",
 	[JOURNEY_DROPPED] = "dropped",   [JOURNEY_REFUSED] = "refused",
-	[JOURNEY_TAGGED] = "tagged",
+	[JOURNEY_TAGGED] = "tagged",     [JOURNEY_HELD] = "held",
+	[JOURNEY_RELEASED] = "released", [JOURNEY_REROUTED] = "rerouted",
 };
 
 const char *journey_kind_name(enum journey_kind kind)

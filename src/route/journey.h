@@ -16,6 +16,10 @@ enum journey_kind {
 	JOURNEY_DROPPED,   /* by the operator */
 	JOURNEY_REFUSED, /* a recipient, before the message came; detail: the rule and the reply */
 	JOURNEY_TAGGED,  /* by rules; detail: the tags */
+	/* By the operator: */
+	JOURNEY_HELD,
+	JOURNEY_RELEASED,
+	JOURNEY_REROUTED, /* detail: where it goes now */
 };
 
 struct journey_event {

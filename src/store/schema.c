@@ -341,6 +341,14 @@ static const char *const schema_message_keys[] = {
 	NULL,
 };
 
+/* What the last attempt of a recipient ran into, and where the operator has it go. */
+static const char *const schema_hands[] = {
+	"ALTER TABLE queue_recipient ADD COLUMN last_status TEXT NOT NULL DEFAULT ''",
+	"ALTER TABLE queue_recipient ADD COLUMN last_peer TEXT NOT NULL DEFAULT ''",
+	"ALTER TABLE queue_recipient ADD COLUMN reroute TEXT NOT NULL DEFAULT ''",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -355,5 +363,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 11, .statements = schema_queue_account },
 	{ .version = 12, .statements = schema_srs },
 	{ .version = 13, .statements = schema_message_keys },
+	{ .version = 14, .statements = schema_hands },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
