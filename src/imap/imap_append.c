@@ -1,5 +1,6 @@
-/* APPEND (RFC 3501 section 6.3.11) with APPENDUID (RFC 4315). The message is spooled as one that
- * comes by SMTP. */
+/* APPEND (RFC 3501 section 6.3.11) of one message or several (RFC 3502), and REPLACE (RFC 8508),
+ * with APPENDUID (RFC 4315). Messages are spooled as those that come by SMTP, one behind the other,
+ * and committed together. */
 #include <errno.h>
 
 #include "base/log.h"
@@ -8,184 +9,382 @@
 #include "imap/imap_reply.h"
 #include "mailbox/note.h"
 #include "mailbox/sent.h"
+#include "message/recode.h"
 #include "store/spool.h"
 
-struct append_step {
-	int64_t account_id;
-	struct mailbox_info to;
-	const struct imap_flags *flags;
-	struct store_blob blob;
-	struct mailbox_new_message message;
+enum {
+	APPEND_MESSAGES_MAX = 100, /* of one command */
+	APPEND_TOTAL_TIMES = 2,    /* all of them: so often what one may have */
+};
+
+struct append_item {
+	struct imap_append args;
+	bool binary;             /* literal8 (RFC 3516 section 4.4) */
+	bool utf8;               /* "UTF8 (" stood before it (RFC 6855 section 4) */
+	uint64_t offset, length; /* in the spool */
+	struct slice bytes;
 	struct slice message_id;
-	int64_t now_ms;
-	struct arena *arena;
+	struct mailbox_new_message message;
+	struct buf note;
 	uint32_t uid;
 };
 
+struct append {
+	struct imap_command *c;
+	struct arena *arena;
+	struct mailbox_info to;
+	uint32_t replaced_uid; /* REPLACE: of the selected mailbox; else 0 */
+	int64_t replaced_in;
+	struct append_item *items;
+	struct store_blob *blobs; /* one an item */
+	size_t count;
+	struct spool spool;
+	struct spool recoded; /* what came as binary, encoded */
+	uint64_t recoded_length;
+	int64_t now_ms;
+};
+
+/* --- the commit ---------------------------------------------------------------------- */
+
 /* The copy that the server filed itself when the message was submitted gives way to the client's,
  * which may hold what the client sent to nobody: Bcc, above all. -ENOENT: there is none. */
-static int take_sent_copy(struct db *db, struct append_step *step)
+static int take_sent_copy(struct db *db, struct append *a, const struct append_item *item)
 {
 	struct uid_set uids = { 0 };
 	uint32_t uid;
 	bool wanted;
-	int rc = directory_wants_sent_copy(db, step->account_id, &wanted);
+	int rc = directory_wants_sent_copy(db, a->to.account_id, &wanted);
 	if (rc < 0 || !wanted)
 		return rc < 0 ? rc : -ENOENT;
-	rc = sent_take(db, step->to.id, step->message_id, SENT_BY_SERVER, step->now_ms, &uid);
+	rc = sent_take(db, a->to.id, item->message_id, SENT_BY_SERVER, a->now_ms, &uid);
 	if (rc < 0)
 		return rc;
-	uid_set_add(step->arena, &uids, uid, uid);
-	return mailbox_expunge(db, step->to.id, &uids, false, NULL);
+	uid_set_add(a->arena, &uids, uid, uid);
+	return mailbox_expunge(db, a->to.id, &uids, false, NULL);
 }
 
-static int append_to_sent(struct db *db, struct append_step *step)
+static int append_item(struct db *db, struct append *a, struct append_item *item)
 {
-	int rc = take_sent_copy(db, step);
-	bool taken = rc == 0;
-	if (rc == 0 || rc == -ENOENT)
-		rc = mailbox_check_quota(db, step->account_id, step->message.size_bytes);
+	bool sent = a->to.use == USE_SENT;
+	int taken = sent ? take_sent_copy(db, a, item) : -ENOENT;
+	if (taken < 0 && taken != -ENOENT)
+		return taken;
+	int rc = imap_flag_bits(db, a->to.id, &item->args.flags, &item->message.flags);
 	if (rc == 0)
-		rc = mailbox_append(db, step->to.id, &step->message, &step->uid);
-	if (rc == 0 && !taken)
-		rc = sent_note(db, step->to.id, step->message_id, step->uid, SENT_BY_CLIENT,
-		               step->now_ms);
+		rc = mailbox_check_quota(db, a->to.account_id, item->message.size_bytes);
+	if (rc == 0)
+		rc = mailbox_append(db, a->to.id, &item->message, &item->uid);
+	if (rc == 0 && sent && taken == -ENOENT)
+		rc = sent_note(db, a->to.id, item->message_id, item->uid, SENT_BY_CLIENT,
+		               a->now_ms);
 	return rc;
+}
+
+/* -ESTALE: what is to be replaced is there no more. */
+static int remove_replaced(struct db *db, struct append *a)
+{
+	struct uid_set uids = { 0 };
+	uint64_t count;
+	uid_set_add(a->arena, &uids, a->replaced_uid, a->replaced_uid);
+	int rc = mailbox_expunge(db, a->replaced_in, &uids, false, &count);
+	return rc == 0 && count == 0 ? -ESTALE : rc;
 }
 
 static int append_step(struct db *db, void *arg)
 {
-	struct append_step *step = arg;
-	step->message.blob_id = step->blob.id;
-	int rc = imap_flag_bits(db, step->to.id, step->flags, &step->message.flags);
-	if (rc == 0 && step->to.use == USE_SENT)
-		return append_to_sent(db, step);
-	if (rc == 0)
-		rc = mailbox_check_quota(db, step->account_id, step->message.size_bytes);
-	if (rc == 0)
-		rc = mailbox_append(db, step->to.id, &step->message, &step->uid);
+	struct append *a = arg;
+	int rc = a->replaced_uid ? remove_replaced(db, a) : 0;
+	for (size_t i = 0; i < a->count && rc == 0; i++) {
+		a->items[i].message.blob_id = a->blobs[i].id;
+		rc = append_item(db, a, &a->items[i]);
+	}
 	return rc;
 }
 
-struct summary_job {
-	const struct message_limits *limits;
-	struct slice bytes;
-	struct arena *arena;
-	struct message_summary summary;
-};
-
-static void summarise(void *arg)
+static void answer(struct append *a)
 {
-	struct summary_job *job = arg;
-	message_summarise(job->bytes, job->limits, job->arena, &job->summary);
+	struct imap_command *c = a->c;
+	uint32_t first = a->items[0].uid, last = a->items[a->count - 1].uid;
+	const char *code = arena_printf(c->arena, "APPENDUID %u %u", a->to.uid_validity, first);
+	if (last != first)
+		code = arena_printf(c->arena, "%s:%u", code, last);
+	if (!a->replaced_uid) {
+		imap_ok(c, code, "Kept.");
+		return;
+	}
+	/* RFC 8508 section 4.3: before what was replaced is told to be gone. */
+	imap_printf(c->s, "* OK [%s] Kept.\r\n", code);
+	imap_ok(c, imap_mod_seq_code(c), "Replaced.");
 }
 
-static void commit(struct imap_command *c, struct append_step *step)
+static void commit(struct append *a)
 {
+	struct imap_command *c = a->c;
 	const struct imap_context *context = imap_context(c->s);
-	struct buf note = buf_make(STORE_NOTE_MAX);
-
-	note_add_at(&note, step->message.internal_ms);
-	note_add_to(&note, slice_from_str(c->s->address), step->to.name);
-	step->blob.note = buf_slice(&note);
-	int rc = store_commit(context->store, &step->blob, 1, append_step, step);
-	buf_free(&note);
-	if (rc == -ENOENT) {
+	for (size_t i = 0; i < a->count; i++) {
+		struct append_item *item = &a->items[i];
+		item->note = buf_make(STORE_NOTE_MAX);
+		note_add_at(&item->note, item->message.internal_ms);
+		note_add_to(&item->note, slice_from_str(c->s->address), a->to.name);
+		a->blobs[i] = (struct store_blob){ .parts = &item->bytes,
+			                           .part_count = 1,
+			                           .note = buf_slice(&item->note) };
+	}
+	int rc = store_commit(context->store, a->blobs, a->count, append_step, a);
+	for (size_t i = 0; i < a->count; i++)
+		buf_free(&a->items[i].note);
+	if (rc == -ESTALE) {
+		imap_no(c, "EXPUNGEISSUED", "What is to be replaced is there no more.");
+	} else if (rc == -ENOENT) {
 		imap_no(c, "TRYCREATE", "There is no such mailbox.");
 	} else if (rc < 0) {
 		imap_failed(c, rc);
 	} else {
-		mailboxes_changed(context->mailboxes, step->to.id);
-		imap_ok(c,
-		        arena_printf(c->arena, "APPENDUID %u %u", step->to.uid_validity, step->uid),
-		        "Kept.");
+		mailboxes_changed(context->mailboxes, a->to.id);
+		if (a->replaced_uid && a->replaced_in != a->to.id)
+			mailboxes_changed(context->mailboxes, a->replaced_in);
+		answer(a);
 	}
 }
 
-static void append_message(struct imap_command *c, const struct imap_append *args,
-                           const struct mailbox_info *to, struct slice bytes)
+/* --- what was sent ------------------------------------------------------------------- */
+
+static int add_recoded(void *arg, struct slice piece)
 {
-	struct summary_job job = { .limits = &imap_context(c->s)->config->message,
-		                   .bytes = bytes,
-		                   .arena = c->arena };
-	fiber_offload(summarise, &job);
-	struct append_step step = {
-		.account_id = c->s->account_id,
-		.to = *to,
-		.flags = &args->flags,
-		.message_id = job.summary.message_id,
-		.now_ms = clock_wall_ms(),
-		.arena = c->arena,
-		.blob = { .parts = &bytes, .part_count = 1 },
-		.message = {
-			.size_bytes = bytes.len,
-			.internal_ms = args->has_date ? args->date.unix_s * 1000 : clock_wall_ms(),
-			.envelope = job.summary.envelope,
-			.bodystructure = job.summary.body_structure,
-			.references = job.summary.references,
-		},
+	struct append *a = arg;
+	a->recoded_length += piece.len;
+	return spool_add(&a->recoded, piece);
+}
+
+/* Binary mail is kept encoded, as that of SMTP is; what was signed, as it is. */
+static int recode_item(struct append *a, struct append_item *item)
+{
+	const struct message_limits *limits = &imap_context(a->c->s)->config->message;
+	struct recode *plan;
+	uint64_t before = a->recoded_length;
+	int rc = recode_plan(a->arena, item->bytes, limits, RECODE_BINARY, &plan);
+	if (rc <= 0)
+		return rc == -EOPNOTSUPP ? 0 : rc;
+	rc = recode_write(plan, NULL, NULL, add_recoded, a);
+	item->offset = before;
+	item->length = a->recoded_length - before;
+	return rc < 0 ? rc : 1;
+}
+
+struct prepare_job {
+	struct append *a;
+	int rc;
+};
+
+static void summarise(struct append *a, struct append_item *item)
+{
+	struct message_summary summary;
+	message_summarise(item->bytes, &imap_context(a->c->s)->config->message, a->arena, &summary);
+	item->message_id = summary.message_id;
+	item->message = (struct mailbox_new_message){
+		.size_bytes = item->bytes.len,
+		.internal_ms = item->args.has_date ? item->args.date.unix_s * 1000 : a->now_ms,
+		.envelope = summary.envelope,
+		.bodystructure = summary.body_structure,
+		.references = summary.references,
 	};
-	commit(c, &step);
+}
+
+static int recode_all(struct append *a)
+{
+	struct slice whole;
+	bool *recoded = ARENA_ARRAY(a->arena, a->count, bool);
+	for (size_t i = 0; i < a->count; i++) {
+		int rc = a->items[i].binary ? recode_item(a, &a->items[i]) : 0;
+		if (rc < 0)
+			return rc;
+		recoded[i] = rc > 0;
+	}
+	int rc = a->recoded_length ? spool_view(&a->recoded, &whole) : 0;
+	for (size_t i = 0; i < a->count && rc == 0; i++) {
+		if (recoded[i])
+			a->items[i].bytes = slice_sub(whole, a->items[i].offset,
+			                              a->items[i].length);
+	}
+	return rc;
+}
+
+/* On the thread pool: takes the messages apart. */
+static void prepare(void *arg)
+{
+	struct prepare_job *job = arg;
+	struct append *a = job->a;
+	struct slice whole;
+	job->rc = spool_view(&a->spool, &whole);
+	for (size_t i = 0; i < a->count && job->rc == 0; i++)
+		a->items[i].bytes = slice_sub(whole, a->items[i].offset, a->items[i].length);
+	if (job->rc == 0)
+		job->rc = recode_all(a);
+	for (size_t i = 0; i < a->count && job->rc == 0; i++)
+		summarise(a, &a->items[i]);
+}
+
+/* --- reading ------------------------------------------------------------------------- */
+
+static bool may_take(struct append *a, const struct append_item *item)
+{
+	struct imap_command *c = a->c;
+	uint64_t max = imap_context(c->s)->config->smtp.max_message_bytes;
+	if (c->literal_bytes > max)
+		imap_no(c, "TOOBIG", "The message is too large.");
+	else if (c->literal_bytes == 0) /* also how several are given up (RFC 3502) */
+		imap_no(c, "CANNOT", "The message is empty.");
+	else if (item->offset + c->literal_bytes > max * APPEND_TOTAL_TIMES)
+		imap_no(c, "LIMIT", "Too much at once.");
+	return c->status == IMAP_OK;
+}
+
+/* What is said of the message that is announced. Whatever can be refused is refused before it is
+ * sent. */
+static bool take_announced(struct append *a, struct cursor *args)
+{
+	struct imap_command *c = a->c;
+	struct append_item *item = &a->items[a->count];
+	if (a->count == APPEND_MESSAGES_MAX || (a->replaced_uid && a->count > 0)) {
+		imap_no(c, "LIMIT", "Too many messages at once.");
+		return false;
+	}
+	*item = (struct append_item){ .bytes = SLICE_EMPTY };
+	if (a->count > 0)
+		item->offset = item[-1].offset + item[-1].length;
+	bool ok = imap_take_append(args, c->arena, &item->args);
+	item->utf8 = ok && take_text_nocase(args, SLICE("UTF8 ("));
+	item->binary = take_byte(args, '~');
+	if (!ok || !cursor_at_end(args) ||
+	    (item->utf8 && !(item->binary && (c->s->enabled & ENABLED_UTF8)))) {
+		imap_bad(c, "A mailbox and a message are needed.");
+		return false;
+	}
+	return may_take(a, item);
 }
 
 /* Reads the message and the rest of the line. False: the session must end. */
-static bool read_message(struct imap_command *c, struct spool *spool)
+static bool read_announced(struct append *a, struct slice *rest)
 {
-	struct slice rest;
+	struct imap_command *c = a->c;
+	struct append_item *item = &a->items[a->count];
 	c->literal_taken = true;
 	if (!c->literal_at_once)
 		imap_continue(c->s, SLICE("OK"));
-	if (c->s->write_error || imap_input_literal(c->s, c->literal_bytes, spool_add, spool) < 0 ||
-	    !imap_input_line(c->s, c->arena, &rest))
+	if (c->s->write_error ||
+	    imap_input_literal(c->s, c->literal_bytes, spool_add, &a->spool) < 0 ||
+	    !imap_input_line(c->s, c->arena, rest)) {
+		c->s->ending = true;
 		return false;
-	if (rest.len > 0)
-		imap_bad(c, "Only one message at a time.");
+	}
+	item->length = c->literal_bytes;
+	a->count++;
 	return true;
 }
 
-static void spool_and_append(struct imap_command *c, const struct imap_append *args,
-                             const struct mailbox_info *to)
+/* Is another message announced? */
+static bool take_next(struct append *a, struct slice rest, struct slice *announced)
 {
-	const struct config *config = imap_context(c->s)->config;
-	struct spool spool;
-	struct slice bytes;
-
-	spool_create(&spool, config->dir, (size_t)config->smtp.memory_bytes,
-	             config->smtp.max_message_bytes, 0);
-	if (!read_message(c, &spool)) {
-		c->s->ending = true;
-	} else if (c->status == IMAP_OK) {
-		int rc = spool_view(&spool, &bytes);
-		if (rc == 0)
-			append_message(c, args, to, bytes);
-		else
-			imap_failed(c, rc);
+	struct imap_command *c = a->c;
+	if (a->items[a->count - 1].utf8) {
+		if (!slice_starts_with(rest, SLICE(")"))) {
+			imap_bad(c, "A parenthesis is missing.");
+			return false;
+		}
+		rest = slice_from(rest, 1);
 	}
-	spool_destroy(&spool);
+	if (rest.len == 0)
+		return false;
+	if (!imap_line_literal(rest, &c->literal_bytes, &c->literal_at_once, announced)) {
+		imap_bad(c, "Too many arguments.");
+		return false;
+	}
+	c->literal_taken = false;
+	return true;
 }
 
-/* append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
- *
- * Whatever can be refused is refused before the message is sent. */
+/* The first message's arguments are in the command. */
+static bool read_all(struct append *a, struct cursor args)
+{
+	struct slice rest, announced;
+	for (;;) {
+		if (!take_announced(a, &args) || !read_announced(a, &rest))
+			return false;
+		if (!take_next(a, rest, &announced))
+			return a->c->status == IMAP_OK;
+		args = cursor_of(announced);
+	}
+}
+
+static void spool_and_append(struct append *a)
+{
+	struct imap_command *c = a->c;
+	const struct config *config = imap_context(c->s)->config;
+	uint64_t max = config->smtp.max_message_bytes * APPEND_TOTAL_TIMES;
+	struct prepare_job job = { .a = a };
+
+	a->arena = c->arena;
+	a->now_ms = clock_wall_ms();
+	a->items = ARENA_ARRAY(c->arena, APPEND_MESSAGES_MAX, struct append_item);
+	a->blobs = ARENA_ARRAY(c->arena, APPEND_MESSAGES_MAX, struct store_blob);
+	spool_create(&a->spool, config->dir, (size_t)config->smtp.memory_bytes, max, 0);
+	/* Quoted-printable at its worst is three times as long. */
+	spool_create(&a->recoded, config->dir, (size_t)config->smtp.memory_bytes, max * 4, 0);
+	if (read_all(a, c->args)) {
+		fiber_offload(prepare, &job);
+		if (job.rc < 0)
+			imap_failed(c, job.rc);
+		else
+			commit(a);
+	}
+	spool_destroy(&a->recoded);
+	spool_destroy(&a->spool);
+}
+
+/* --- the commands -------------------------------------------------------------------- */
+
+static bool needs_message(struct imap_command *c)
+{
+	if (c->is_literal_next)
+		return true;
+	imap_bad(c, "A mailbox and a message are needed.");
+	return false;
+}
+
+/* append = "APPEND" SP mailbox 1*append-message
+ * append-message = [SP flag-list] [SP date-time] SP (literal / literal8) */
 void imap_append(struct imap_command *c)
 {
-	uint64_t max = imap_context(c->s)->config->smtp.max_message_bytes;
-	struct imap_append args;
-	struct mailbox_info to;
+	struct append a = { .c = c };
 	struct slice name;
+	if (needs_message(c) && imap_take_mailbox(c, &name) &&
+	    imap_find_mailbox(c, name, "TRYCREATE", &a.to))
+		spool_and_append(&a);
+}
 
-	if (!c->is_literal_next || !imap_take_mailbox(c, &name) ||
-	    !imap_take_append(&c->args, c->arena, &args) || !cursor_at_end(&c->args)) {
-		if (c->status != IMAP_NO)
-			imap_bad(c, "APPEND needs a mailbox and a message.");
+/* replace = "REPLACE" SP seq-number SP mailbox append-message (RFC 8508) */
+void imap_replace(struct imap_command *c)
+{
+	const struct mailbox_view *view = c->s->selected->view;
+	struct append a = { .c = c, .replaced_in = view->mailbox_id };
+	struct mailbox_item item;
+	struct uid_set uids;
+	struct imap_set set;
+	struct slice name;
+	if (!needs_message(c))
+		return;
+	if (!imap_take_space(&c->args) || !imap_take_set(&c->args, c->arena, &set) ||
+	    set.count != 1 || set.saved || set.ranges[0].first != set.ranges[0].last) {
+		imap_bad(c, "REPLACE needs a message.");
 		return;
 	}
-	if (!imap_find_mailbox(c, name, "TRYCREATE", &to))
+	if (!imap_resolve(c, &set, &uids) || !imap_take_mailbox(c, &name))
 		return;
-	if (c->literal_bytes > max)
-		imap_no(c, "TOOBIG", "The message is too large.");
-	else if (c->literal_bytes == 0)
-		imap_no(c, "CANNOT", "The message is empty.");
-	else
-		spool_and_append(c, &args, &to);
+	if (uids.count == 0 || !mailbox_view_by_uid(view, uids.ranges[0].first, &item)) {
+		imap_no(c, "EXPUNGEISSUED", "What is to be replaced is there no more.");
+		return;
+	}
+	a.replaced_uid = item.uid;
+	if (imap_find_mailbox(c, name, "TRYCREATE", &a.to))
+		spool_and_append(&a);
 }

@@ -222,7 +222,7 @@ struct imap_append {
 /* What stands between mailbox and message: SP [flag-list SP] [date-time SP]. */
 bool imap_take_append(struct cursor *c, struct arena *arena, struct imap_append *out);
 /* Given a command so far, whose last line announces a literal (cut off): is that literal the
- * message of an APPEND? */
+ * message of an APPEND or REPLACE? */
 bool imap_is_append_message(struct slice command, struct arena *arena);
 
 /* Case folded for comparing: ASCII, Latin, Greek and Cyrillic letters in lower case. */

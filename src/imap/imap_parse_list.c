@@ -148,8 +148,17 @@ bool imap_is_append_message(struct slice command, struct arena *arena)
 {
 	struct cursor c = cursor_of(command);
 	struct slice tag, mailbox;
-	if (!imap_take_tag(&c, &tag) || !imap_take_space(&c) ||
-	    !imap_take_word(&c, SLICE("APPEND")) || !imap_take_space(&c))
+	struct imap_set replaced;
+	if (!imap_take_tag(&c, &tag) || !imap_take_space(&c))
+		return false;
+	bool by_uid = imap_take_word(&c, SLICE("UID")) && imap_take_space(&c);
+	if (imap_take_word(&c, SLICE("REPLACE"))) {
+		if (!imap_take_space(&c) || !imap_take_set(&c, arena, &replaced))
+			return false;
+	} else if (by_uid || !imap_take_word(&c, SLICE("APPEND"))) {
+		return false;
+	}
+	if (!imap_take_space(&c))
 		return false;
 	/* With a mailbox there the literal can't be its name. What is wrong with the rest is for
 	 * imap_take_append() to find. */

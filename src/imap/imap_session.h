@@ -223,6 +223,7 @@ void imap_expunge(struct imap_command *c);
 void imap_search(struct imap_command *c);
 void imap_uidbatches(struct imap_command *c);
 void imap_append(struct imap_command *c);
+void imap_replace(struct imap_command *c);
 
 void imap_idle(struct imap_command *c);
 /* A line came while in IDLE: DONE, or something that is not. */
