@@ -113,7 +113,7 @@ def fetch_all(server, user):
         imap.logout()
 
 
-TRACE = re.compile(rb"(?:(?:Return-Path|Received|Delivered-To):[^\r]*\r\n(?:[ \t][^\r]*\r\n)*)+\Z",
+TRACE = re.compile(rb"(?:(?:Return-Path|Authentication-Results|Received|Delivered-To):[^\r]*\r\n(?:[ \t][^\r]*\r\n)*)+\Z",
                    re.IGNORECASE)
 TOKEN = re.compile(rb"^Subject: (token-[0-9a-z-]+)\r$", re.MULTILINE)
 

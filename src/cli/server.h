@@ -29,6 +29,7 @@ struct server {
 	struct auth *auth;
 	struct dns *dns;
 	struct guard *guard;
+	struct trust *trust;
 	struct post *post;
 	struct queue *queue;
 	struct smtp_context smtp[LISTENER_ODMR + 1]; /* by enum listener_kind */

@@ -128,6 +128,12 @@ static int open_guard(struct server *s)
 	return rc < 0 ? failed("guard", rc, "") : 0;
 }
 
+static void open_trust(struct server *s)
+{
+	const struct trust_config config = { .config = s->config, .dns = s->dns };
+	s->trust = trust_open(&config);
+}
+
 static void kick_queue(void *arg)
 {
 	const struct server *s = arg;
@@ -183,6 +189,7 @@ static void set_contexts(struct server *s)
 			                            .queue = s->queue,
 			                            .auth = s->auth,
 			                            .guard = s->guard,
+			                            .trust = s->trust,
 			                            .config = s->config,
 			                            .kind = (enum listener_kind)i };
 	s->pop3 = (struct pop3_context){ .store = s->store,
@@ -222,6 +229,8 @@ int server_open(struct server *s)
 	if (rc == 0)
 		rc = open_guard(s);
 	if (rc == 0)
+		open_trust(s);
+	if (rc == 0)
 		rc = open_post(s);
 	if (rc == 0)
 		rc = open_queue(s);
@@ -240,6 +249,7 @@ void server_close(struct server *s)
 	if (s->post)
 		post_close(s->post);
 	guard_close(s->guard);
+	trust_close(s->trust);
 	dns_close(s->dns);
 	auth_close(s->auth);
 	if (s->mailboxes)

@@ -18,6 +18,7 @@
 #include "config/config_relay.h"
 #include "config/config_smtp.h"
 #include "config/config_tls.h"
+#include "config/config_trust.h"
 #include "message/limits.h"
 #include "net/address.h"
 
@@ -68,6 +69,7 @@ struct config {
 	} pop3;
 	struct config_auth auth;
 	struct config_guard guard;
+	struct config_trust trust;
 	struct config_kerberos kerberos;
 	struct config_oauth oauth;
 	struct {

@@ -42,6 +42,7 @@ const struct config_section config_sections[] = {
 	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI)." },
 	{ "oauth", false, NULL,
 	  "Logging in with a token that another server has issued (OAUTHBEARER, XOAUTH2)." },
+	{ "trust", false, NULL, "Who has sent a message: signatures (docs/trust.md)." },
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
@@ -52,9 +53,9 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server,  &config_options_login, &config_options_smtp,
-	&config_options_queue,   &config_options_tls,   &config_options_relay,
-	&config_options_mailbox,
+	&config_options_server, &config_options_login,   &config_options_smtp,
+	&config_options_trust,  &config_options_queue,   &config_options_tls,
+	&config_options_relay,  &config_options_mailbox,
 };
 
 const struct config_option *config_option_at(size_t i)

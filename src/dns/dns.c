@@ -330,6 +330,38 @@ int dns_cname(struct dns *d, struct arena *a, const char *name, int64_t deadline
 	return lookup(d, a, name, DNS_TYPE_CNAME, deadline, out);
 }
 
+static int name_start(struct dns *d, const char *name, struct dns_query **out)
+{
+	if (!dns_name_is_valid(slice_from_str(name)))
+		return -EINVAL;
+	return query_start(d, name, DNS_TYPE_TXT, out);
+}
+
+int dns_txt_each(struct dns *d, struct arena *a, const char *const *names, size_t count,
+                 int64_t deadline, struct dns_answer *answers, int *results)
+{
+	int64_t limit = deadline_in(d->timeout_ms);
+	struct dns_query *queries[DNS_NAMES_MAX] = { NULL };
+	int rc = 0;
+
+	if (count > DNS_NAMES_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++)
+		results[i] = name_start(d, names[i], &queries[i]);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		if (!queries[i])
+			continue;
+		int waited = query_wait(queries[i], limit < deadline ? limit : deadline);
+		results[i] = waited == 0 ? query_answer(queries[i], DNS_TYPE_TXT, a, &answers[i])
+		                         : waited;
+		rc = waited == -ETIMEDOUT ? 0 : waited;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (queries[i])
+			query_end(d, queries[i]);
+	return rc;
+}
+
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
              struct dns_answer *out)
 {

@@ -72,6 +72,11 @@ int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline,
 /* What a name is another name for, one step of it. */
 int dns_cname(struct dns *d, struct arena *a, const char *name, int64_t deadline,
               struct dns_answer *out);
+/* Several names at once, at most DNS_NAMES_MAX; results[i] and answers[i] are what dns_txt() would
+ * return, -ETIMEDOUT too. 0, or -ECANCELED. */
+enum { DNS_NAMES_MAX = 64 };
+int dns_txt_each(struct dns *d, struct arena *a, const char *const *names, size_t count,
+                 int64_t deadline, struct dns_answer *answers, int *results);
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
              struct dns_answer *out);
 /* The names of an IP address; -EINVAL for a Unix socket. */

@@ -20,6 +20,7 @@ enum journey_kind {
 	JOURNEY_HELD,
 	JOURNEY_RELEASED,
 	JOURNEY_REROUTED, /* detail: where it goes now */
+	JOURNEY_CHECKED,  /* who has sent it; detail: what checks came to */
 };
 
 struct journey_event {

@@ -382,14 +382,22 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 	return rc;
 }
 
+static enum journey_kind note_kind(const struct post_note *n)
+{
+	static const enum journey_kind kinds[] = {
+		[POST_NOTE_REFUSED] = JOURNEY_REFUSED,
+		[POST_NOTE_TAGGED] = JOURNEY_TAGGED,
+		[POST_NOTE_CHECKED] = JOURNEY_CHECKED,
+	};
+	return kinds[n->kind];
+}
+
 static int commit_notes(struct db *db, const struct delivery *d, struct batch *b)
 {
 	int rc = 0;
 	for (size_t i = 0; i < d->envelope->note_count && rc == 0; i++) {
 		const struct post_note *n = &d->envelope->notes[i];
-		rc = commit_journey(db, d, b,
-		                    n->kind == POST_NOTE_TAGGED ? JOURNEY_TAGGED : JOURNEY_REFUSED,
-		                    n->address, n->detail);
+		rc = commit_journey(db, d, b, note_kind(n), n->address, n->detail);
 	}
 	return rc;
 }

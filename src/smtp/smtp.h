@@ -28,6 +28,7 @@
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_fixup    what our users hand in, completed
+ *     smtp_trust    who has sent a message, found out before the 250
  *     smtp_lmtp     LMTP: a reply a recipient
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here
  *     smtp_auth     AUTH; smtp_tls: STARTTLS
@@ -43,6 +44,7 @@
 #include "guard/guard.h"
 #include "net/service.h"
 #include "route/post.h"
+#include "trust/trust.h"
 
 /* One for each listener; stays as long as the service. */
 struct queue;
@@ -51,6 +53,7 @@ struct smtp_context {
 	struct queue *queue; /* for ATRN; NULL: not offered */
 	struct auth *auth;   /* NULL: AUTH is not offered */
 	struct guard *guard; /* NULL: everybody may speak */
+	struct trust *trust; /* NULL: nothing is checked */
 	const struct config *config;
 	enum listener_kind kind;
 };

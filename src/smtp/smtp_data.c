@@ -8,6 +8,7 @@
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trace.h"
+#include "smtp/smtp_trust.h"
 #include "store/spool.h"
 
 /* Bytes after which a sender that is never waited for gives way to other sessions. */
@@ -120,9 +121,9 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 		.priority = t->options.priority,
 		.at_s = clock_wall_ms() / 1000,
 	};
-	const struct slice fields[] = { smtp_trace_field(t->arena, &trace),
+	const struct slice fields[] = { smtp_trust_field(s), smtp_trace_field(t->arena, &trace),
 		                        smtp_guard_fields(s, t->arena) };
-	return fields[1].len > 0 ? arena_concat(t->arena, fields, 2) : fields[0];
+	return arena_concat(t->arena, fields, 3);
 }
 
 enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
@@ -145,6 +146,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		return POST_FAILED;
 	const struct post_note *notes;
 	size_t note_count = smtp_guard_notes(s, &notes);
+	smtp_trust_note(s, &notes, &note_count);
 	const struct post_envelope envelope = {
 		.queue_id = new_id,
 		.reverse_path = address_text(t->arena, &t->sender),
@@ -224,6 +226,21 @@ static bool has_bare_in_header(struct slice message)
 	return before == '\r';
 }
 
+static void smtp_data_deliver(struct smtp_session *s, struct slice message)
+{
+	struct smtp_fixed fixed;
+	if (smtp_fixup(s, message, &fixed)) {
+		s->transaction->bcc = buf_slice(&fixed.bcc);
+		if (smtp_is_lmtp(s))
+			smtp_lmtp_finish(s, fixed.message);
+		else if (s->transaction->terminal != SMTP_MAIL)
+			smtp_terminal_finish(s, fixed.message);
+		else
+			smtp_deliver_to_all(s, fixed.message);
+	}
+	smtp_fixed_end(&fixed);
+}
+
 void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare)
 {
 	struct slice message;
@@ -258,17 +275,10 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 		smtp_say_outcome(s, SMTP_ANSWER_NOT_YOUR_FROM);
 		return;
 	}
-	struct smtp_fixed fixed;
-	if (smtp_fixup(s, message, &fixed)) {
-		s->transaction->bcc = buf_slice(&fixed.bcc);
-		if (smtp_is_lmtp(s))
-			smtp_lmtp_finish(s, fixed.message);
-		else if (s->transaction->terminal != SMTP_MAIL)
-			smtp_terminal_finish(s, fixed.message);
-		else
-			smtp_deliver_to_all(s, fixed.message);
-	}
-	smtp_fixed_end(&fixed);
+	struct smtp_cleaned cleaned;
+	if (smtp_trust(s, message, &cleaned))
+		smtp_data_deliver(s, cleaned.message);
+	smtp_cleaned_end(&cleaned);
 }
 
 /* data = "DATA" CRLF                                                 RFC 5321, section 4.1.1.4 */

@@ -32,7 +32,9 @@ struct smtp_transaction {
 	size_t refused_count;
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
-	bool rcpt_refused;          /* one at least */
+	bool rcpt_refused; /* one at least */
+	/* What checks came to; NULL: there were none. */
+	struct trust_results *trust;
 	struct slice bcc;           /* taken out of the message's header */
 	struct smtp_chunks *chunks; /* NULL: no BDAT yet */
 	struct smtp_told *told;     /* of whose delivery the sender is to hear from us */

@@ -46,14 +46,12 @@ void dkim_verdict_compare(struct arena *arena, const struct dkim_rules *rules,
 	v->body_bytes = bodies->total[s->body_canon];
 	v->signed_bytes = s->has_length ? s->length : v->body_bytes;
 	if (v->signed_bytes > v->body_bytes)
-		decide(v, TRUST_FAIL, "the body is shorter than what was signed (l=)");
+		v->changed = "the body is shorter than what was signed (l=)";
 	else if (!slice_equal(v->body_hash, s->body_hash))
-		decide(v, TRUST_FAIL,
-		       "the body was changed: its hash is not the one that was signed");
+		v->changed = "the body was changed: its hash is not the one that was signed";
 	else if (v->signed_bytes < v->body_bytes && !rules->partial_body)
 		decide(v, TRUST_POLICY, "only the beginning of the body is signed (l=)");
-	else
-		v->key_name = dkim_key_name(arena, s);
+	v->key_name = v->is_open ? dkim_key_name(arena, s) : NULL;
 }
 
 /* --- with the key ------------------------------------------------------------------------ */
@@ -86,9 +84,9 @@ static const struct slice *find_record(const struct slice *texts, size_t count, 
 	return record;
 }
 
-bool dkim_verdict_key(struct arena *arena, struct dkim_keys *keys, int result,
-                      const struct slice *texts, size_t count, struct dkim_verdict *v,
-                      struct dkim_key *key_out)
+static bool find_key(struct arena *arena, struct dkim_keys *keys, int result,
+                     const struct slice *texts, size_t count, struct dkim_verdict *v,
+                     struct dkim_key *key_out)
 {
 	size_t found = 0;
 	if (result != 0) {
@@ -113,6 +111,20 @@ bool dkim_verdict_key(struct arena *arena, struct dkim_keys *keys, int result,
 		dkim_key_end(key_out);
 	}
 	decide(v, TRUST_PERMERROR, wrong);
+	return false;
+}
+
+/* A domain that only tests is to be taken as if it had not signed (section 3.6.1, t=). */
+bool dkim_verdict_key(struct arena *arena, struct dkim_keys *keys, int result,
+                      const struct slice *texts, size_t count, struct dkim_verdict *v,
+                      struct dkim_key *key_out)
+{
+	bool found = find_key(arena, keys, result, texts, count, v, key_out);
+	if (!v->changed)
+		return found;
+	if (found)
+		dkim_key_end(key_out);
+	decide(v, v->testing ? TRUST_NEUTRAL : TRUST_FAIL, v->changed);
 	return false;
 }
 
@@ -177,4 +189,7 @@ void dkim_check_answer(struct dkim_check *c, struct dkim_keys *keys, size_t i, i
 	dkim_header_digest(c->arena, c->header, v->field, &v->signature, &digest);
 	dkim_verdict_decide(&key, dkim_digest_slice(&digest), v);
 	dkim_key_end(&key);
+	/* Section 8.15: people may be shown that one. */
+	if (v->result == TRUST_PASS && dkim_header_take(c->header, SLICE("From")))
+		decide(v, TRUST_FAIL, "there is another From, which is not signed");
 }

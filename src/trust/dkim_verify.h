@@ -32,8 +32,9 @@ struct dkim_verdict {
 	const char *key_name;   /* NULL: it was decided without the key */
 	struct slice key_record;
 	unsigned key_bits;
-	bool testing; /* t=y */
-	bool is_open; /* nothing has decided it yet */
+	bool testing;        /* t=y */
+	const char *changed; /* what is wrong with the body; NULL: nothing */
+	bool is_open;        /* nothing has decided it yet */
 };
 
 struct dkim_check {
@@ -54,8 +55,8 @@ void dkim_verdict_begin(struct arena *arena, enum dkim_kind kind, struct slice f
                         struct dkim_verdict *out);
 void dkim_verdict_compare(struct arena *arena, const struct dkim_rules *rules,
                           const struct dkim_bodies *bodies, struct dkim_verdict *v);
-/* result: of dns_txt(); texts: the records. Decides, as to the key; what is right about it so far
- * stays open, and key_out has the key. True if it does. */
+/* result: of dns_txt(); texts: the records. Decides what the key and the body decide; what is right
+ * about it so far stays open, and key_out has the key. True if it does. */
 bool dkim_verdict_key(struct arena *arena, struct dkim_keys *keys, int result,
                       const struct slice *texts, size_t count, struct dkim_verdict *v,
                       struct dkim_key *key_out);

@@ -141,7 +141,7 @@ static void rfc6376(void **state)
 	assert_int_equal(f->check.verdicts[0].result, TRUST_FAIL);
 	assert_false(slice_equal(f->check.verdicts[0].body_hash,
 	                         f->check.verdicts[0].signature.body_hash));
-	assert_null(f->check.verdicts[0].key_name);
+	assert_non_null(f->check.verdicts[0].changed);
 }
 
 static void rfc8463(void **state)

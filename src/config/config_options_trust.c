@@ -1,0 +1,22 @@
+/* The options of finding out who has sent a message, and of signing. */
+#include "config/config_options_table.h"
+
+/* clang-format off */
+static const struct config_option options[] = {
+	{ "trust", "verify", CONFIG_FLAG, "yes", AT(trust.verify),
+	  "Check the signatures of mail that strangers bring, and write what comes of it into "
+	  "Authentication-Results." },
+	{ "trust", "authserv-id", CONFIG_TEXT, NULL, AT(trust.authserv_id),
+	  "The name in which results are written; fields in that name that strangers bring are taken "
+	  "out. Servers that share their results share it. Default: the hostname." },
+	{ "trust", "timeout", CONFIG_DURATION, "10s", AT(trust.timeout_ms),
+	  "How long all that is asked of the DNS about one message may take; what is not known by then "
+	  "is a temperror.", .min = 100, .max = SECONDS(120) },
+	{ "trust", "max-signatures", CONFIG_NUMBER, "10", AT(trust.max_signatures),
+	  "DKIM signatures of one message that are verified, from the top.", .min = 1, .max = 20 },
+	{ "trust", "partial-body", CONFIG_FLAG, "no", AT(trust.partial_body),
+	  "Let a DKIM signature pass that signs only the beginning of the body (l=): others may have "
+	  "put something behind it." },
+};
+/* clang-format on */
+const struct config_option_table config_options_trust = CONFIG_OPTION_TABLE(options);

@@ -1,0 +1,16 @@
+/* The configuration of who is trusted to have sent what (trust/trust.h). */
+#ifndef VEREDUS_CONFIG_CONFIG_TRUST_H
+#define VEREDUS_CONFIG_CONFIG_TRUST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config_trust {
+	bool verify;             /* mail of strangers is checked */
+	const char *authserv_id; /* NULL: the hostname */
+	int64_t timeout_ms;      /* for all that is asked of the DNS about one message */
+	unsigned max_signatures; /* that are verified */
+	bool partial_body;       /* l= may leave a part of the body unsigned */
+};
+
+#endif

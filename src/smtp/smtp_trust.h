@@ -1,0 +1,25 @@
+/* Where a message meets trust/trust.h: mail that strangers bring is checked before it is taken, and
+ * nobody among them speaks in our name (RFC 8601 section 5). */
+#ifndef VEREDUS_SMTP_SMTP_TRUST_H
+#define VEREDUS_SMTP_SMTP_TRUST_H
+
+#include "smtp/smtp_session.h"
+#include "store/spool.h"
+
+struct smtp_cleaned {
+	struct slice message; /* without fields that are forged: the one that came, or ... */
+	bool made;            /* ... one in the spool */
+	struct spool spool;
+};
+
+/* Checks the message; the results are the transaction's. False: it can't be taken now, and the
+ * client was told so. End it in either case. Parks the fiber. */
+bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out);
+void smtp_cleaned_end(struct smtp_cleaned *cleaned);
+
+/* Authentication-Results, or empty. */
+struct slice smtp_trust_field(const struct smtp_session *s);
+/* Adds what the journey is to tell of the checks, in the arena of the transaction. */
+void smtp_trust_note(const struct smtp_session *s, const struct post_note **notes, size_t *count);
+
+#endif

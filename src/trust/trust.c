@@ -1,0 +1,128 @@
+#include "trust/trust.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "dns/dns.h"
+#include "fiber/fiber.h"
+#include "trust/key_cache.h"
+
+/* A body that is larger is hashed on the thread pool: others wait for this worker. */
+enum { OFFLOAD_BYTES = 256 * 1024 };
+
+struct trust {
+	const struct config *config;
+	struct dns *dns;
+	struct dkim_keys *keys;
+};
+
+struct trust *trust_open(const struct trust_config *config)
+{
+	struct trust *t = mem_zero(1, sizeof(*t));
+	t->config = config->config;
+	t->dns = config->dns;
+	t->keys = dkim_keys_new();
+	return t;
+}
+
+void trust_close(struct trust *t)
+{
+	if (!t)
+		return;
+	dkim_keys_free(t->keys);
+	free(t);
+}
+
+struct slice trust_authserv_id(const struct trust *t)
+{
+	const char *id = t->config->trust.authserv_id;
+	return slice_from_str(id ? id : t->config->hostname);
+}
+
+/* --- a check ----------------------------------------------------------------------------- */
+
+struct work {
+	struct trust *trust;
+	struct arena *arena;
+	struct dkim_header header;
+	struct dkim_bodies bodies;
+	struct dkim_check dkim;
+	/* Keys, each name once. */
+	const char *names[DNS_NAMES_MAX];
+	size_t name_count;
+	struct dns_answer answers[DNS_NAMES_MAX];
+	int results[DNS_NAMES_MAX];
+};
+
+static void hash_bodies(void *arg)
+{
+	struct work *w = arg;
+	dkim_bodies_begin(&w->bodies, w->arena);
+	dkim_bodies_add(&w->bodies, w->header.body);
+	dkim_bodies_end(&w->bodies);
+}
+
+/* The place of the question. */
+static size_t want_key(struct work *w, const char *name)
+{
+	size_t i = 0;
+	while (i < w->name_count && !slice_equal(slice_from_str(w->names[i]), slice_from_str(name)))
+		i++;
+	if (i == w->name_count && i < DNS_NAMES_MAX) {
+		w->results[i] = -EAGAIN;
+		w->names[w->name_count++] = name;
+	}
+	return i;
+}
+
+static int ask_keys(struct work *w, int64_t deadline)
+{
+	for (size_t i = 0; i < w->dkim.count; i++) {
+		if (w->dkim.verdicts[i].is_open)
+			want_key(w, w->dkim.verdicts[i].key_name);
+	}
+	if (w->name_count == 0 || !w->trust->dns)
+		return 0;
+	return dns_txt_each(w->trust->dns, w->arena, w->names, w->name_count, deadline, w->answers,
+	                    w->results);
+}
+
+static void answer_keys(struct work *w)
+{
+	for (size_t i = 0; i < w->dkim.count; i++) {
+		const struct dkim_verdict *v = &w->dkim.verdicts[i];
+		if (!v->is_open)
+			continue;
+		size_t at = want_key(w, v->key_name);
+		const struct dns_answer *a = &w->answers[at];
+		bool found = w->results[at] == 0;
+		dkim_check_answer(&w->dkim, w->trust->keys, i, w->results[at],
+		                  found ? a->texts : NULL, found ? a->count : 0);
+	}
+}
+
+int trust_check(struct trust *t, struct arena *arena, const struct trust_question *question,
+                struct trust_results *out)
+{
+	const struct config_trust *c = &t->config->trust;
+	const struct dkim_rules rules = { .max_signatures = c->max_signatures,
+		                          .partial_body = c->partial_body,
+		                          .now_s = clock_wall_ms() / 1000 };
+	struct work *w = ARENA_NEW(arena, struct work);
+	w->trust = t;
+	w->arena = arena;
+	*out = (struct trust_results){ .authserv_id = trust_authserv_id(t) };
+	dkim_header_index(arena, question->message, t->config->message.header_bytes, &w->header);
+	dkim_check_begin(&w->dkim, arena, &w->header, &rules, &w->bodies);
+	if (w->header.body.len > OFFLOAD_BYTES && w->bodies.count > 0)
+		fiber_offload(hash_bodies, w);
+	else
+		hash_bodies(w);
+	dkim_check_compare(&w->dkim, &w->bodies);
+	int rc = ask_keys(w, deadline_in(c->timeout_ms));
+	if (rc < 0)
+		return rc;
+	answer_keys(w);
+	trust_add_dkim(out, arena, &w->dkim);
+	return 0;
+}

@@ -1,0 +1,98 @@
+/* Who has sent it? All that SMTP asks about a message, before it says 250.
+ *
+ *     struct trust_results results;
+ *     trust_check(trust, arena, &question, &results);
+ *     trust_field(&results, arena)      Authentication-Results, to be put on top
+ *     trust_text(&results, arena)       one line for the journey
+ *
+ * Each method gives verdicts, and each verdict the evidence that it was made from, which `veredus
+ * explain` prints. Nothing is refused here: that is for who asks.
+ *
+ * All that is asked of the DNS has one deadline (trust.timeout); what is not answered by then is a
+ * temperror. Names that are known beforehand are asked for at once. A method that must ask one name
+ * after another runs on a fiber of its own, which must not look at the message: the caller may be
+ * gone, and the message with it. */
+#ifndef VEREDUS_TRUST_TRUST_H
+#define VEREDUS_TRUST_TRUST_H
+
+#include "config/config.h"
+#include "message/address.h"
+#include "net/address.h"
+#include "trust/dkim_verify.h"
+#include "trust/trust_result.h"
+
+struct dns;
+struct trust;
+
+struct trust_config {
+	const struct config *config;
+	struct dns *dns;
+};
+/* [any thread] */
+struct trust *trust_open(const struct trust_config *config);
+void trust_close(struct trust *t);
+
+/* What is asked about. All of it stays the caller's. */
+struct trust_question {
+	const struct net_address *client; /* NULL: not known */
+	const char *helo;
+	const struct address *sender; /* the reverse-path; NULL: not known */
+	struct slice message;
+};
+
+enum { TRUST_PROPERTIES_MAX = 8, TRUST_EVIDENCE_MAX = 12 };
+
+struct trust_verdict {
+	const char *method; /* "dkim" */
+	enum trust_result result;
+	const char *reason; /* or "" */
+	/* For Authentication-Results: "header", "d", "example.org". */
+	struct trust_property {
+		const char *type, *name;
+		struct slice value;
+	} properties[TRUST_PROPERTIES_MAX];
+	size_t property_count;
+	/* What it was made from, for people. */
+	struct trust_evidence {
+		const char *name; /* "body hash" */
+		struct slice value;
+	} evidence[TRUST_EVIDENCE_MAX];
+	size_t evidence_count;
+};
+
+struct trust_results {
+	struct slice authserv_id;
+	struct trust_verdict *verdicts;
+	size_t count, capacity;
+	const struct dkim_check *dkim; /* NULL: not asked for */
+};
+
+/* 0, or -ECANCELED. The results lie in the arena, and point into the message. Parks the fiber. */
+int trust_check(struct trust *t, struct arena *arena, const struct trust_question *question,
+                struct trust_results *out);
+/* The name in which we write results. */
+struct slice trust_authserv_id(const struct trust *t);
+
+/* The whole field with its line end. */
+struct slice trust_field(const struct trust_results *r, struct arena *arena);
+/* "dkim=pass (example.org), dkim=fail (example.net: the body was changed)" */
+struct slice trust_text(const struct trust_results *r, struct arena *arena);
+
+/* Does a message have fields that speak in our name? */
+bool trust_is_forged(const struct trust *t, struct slice message);
+/* Such a field. */
+bool trust_is_forged_field(struct arena *scratch, struct slice name, struct slice value,
+                           struct slice our_id);
+
+/* --- for the methods --------------------------------------------------------------------- */
+
+struct trust_verdict *trust_add(struct trust_results *r, struct arena *arena, const char *method,
+                                enum trust_result result, const char *reason);
+/* What does not fit is left out, and so is what is empty. */
+void trust_property(struct trust_verdict *v, const char *type, const char *name,
+                    struct slice value);
+void trust_evidence(struct trust_verdict *v, const char *name, struct slice value);
+/* trust_dkim.c */
+void trust_add_dkim(struct trust_results *r, struct arena *arena, const struct dkim_check *check);
+
+#endif

@@ -1,0 +1,107 @@
+/* Results as fields and texts. */
+#include "message/header.h"
+#include "trust/authres.h"
+#include "trust/trust.h"
+
+enum { FIELD_BYTES_MAX = 16 * 1024, TEXT_BYTES_MAX = 4096, VERDICTS_FIRST = 8 };
+
+struct trust_verdict *trust_add(struct trust_results *r, struct arena *arena, const char *method,
+                                enum trust_result result, const char *reason)
+{
+	if (r->count == r->capacity) {
+		size_t capacity = r->capacity > 0 ? 2 * r->capacity : VERDICTS_FIRST;
+		struct trust_verdict *grown = ARENA_ARRAY(arena, capacity, struct trust_verdict);
+		if (r->count > 0)
+			memcpy(grown, r->verdicts, r->count * sizeof(*grown));
+		r->verdicts = grown;
+		r->capacity = capacity;
+	}
+	struct trust_verdict *v = &r->verdicts[r->count++];
+	*v = (struct trust_verdict){ .method = method, .result = result, .reason = reason };
+	return v;
+}
+
+void trust_property(struct trust_verdict *v, const char *type, const char *name, struct slice value)
+{
+	if (value.len > 0 && v->property_count < TRUST_PROPERTIES_MAX)
+		v->properties[v->property_count++] = (struct trust_property){ type, name, value };
+}
+
+void trust_evidence(struct trust_verdict *v, const char *name, struct slice value)
+{
+	if (value.len > 0 && v->evidence_count < TRUST_EVIDENCE_MAX)
+		v->evidence[v->evidence_count++] = (struct trust_evidence){ name, value };
+}
+
+static void put_verdict(struct buf *out, const struct trust_verdict *v)
+{
+	size_t before = out->len;
+	authres_put_result(out, v->method, trust_result_name(v->result), v->reason);
+	for (size_t i = 0; i < v->property_count; i++)
+		authres_put_property(out, v->properties[i].type, v->properties[i].name,
+		                     v->properties[i].value);
+	/* What does not fit is left out whole. */
+	if (!buf_failed(out))
+		return;
+	size_t max = out->max;
+	out->failed = false;
+	buf_truncate(out, before);
+	out->max = max;
+}
+
+struct slice trust_field(const struct trust_results *r, struct arena *arena)
+{
+	struct buf out = buf_make(FIELD_BYTES_MAX);
+	buf_reserve(&out, 512);
+	buf_append(&out, SLICE("Authentication-Results: "));
+	buf_append(&out, r->authserv_id);
+	for (size_t i = 0; i < r->count; i++)
+		put_verdict(&out, &r->verdicts[i]);
+	if (r->count == 0)
+		buf_append(&out, SLICE("; none"));
+	const struct slice parts[] = { buf_slice(&out), SLICE("\r\n") };
+	struct slice field = arena_concat(arena, parts, 2);
+	buf_free(&out);
+	return field;
+}
+
+static void put_text(struct buf *out, const struct trust_verdict *v)
+{
+	struct slice about = v->property_count > 0 ? v->properties[0].value : SLICE_EMPTY;
+	buf_printf(out, "%s%s=%s", out->len > 0 ? ", " : "", v->method,
+	           trust_result_name(v->result));
+	if (about.len == 0 && !v->reason[0])
+		return;
+	buf_printf(out, " (%.*s%s%s)", SLICE_ARG(about), about.len > 0 && v->reason[0] ? ": " : "",
+	           v->reason);
+}
+
+struct slice trust_text(const struct trust_results *r, struct arena *arena)
+{
+	struct buf out = buf_make(TEXT_BYTES_MAX);
+	for (size_t i = 0; i < r->count; i++)
+		put_text(&out, &r->verdicts[i]);
+	struct slice text = arena_copy(arena, buf_slice(&out));
+	buf_free(&out);
+	return text;
+}
+
+bool trust_is_forged_field(struct arena *scratch, struct slice name, struct slice value,
+                           struct slice our_id)
+{
+	return slice_equal_nocase(name, SLICE("Authentication-Results")) &&
+	       authres_is_ours(scratch, value, our_id);
+}
+
+bool trust_is_forged(const struct trust *t, struct slice message)
+{
+	struct header_walk walk = { .rest = message };
+	struct header_field field;
+	struct arena *scratch = arena_new();
+	bool found = false;
+	while (!found && header_next(&walk, &field))
+		found = trust_is_forged_field(scratch, field.name, field.value,
+		                              trust_authserv_id(t));
+	arena_free(scratch);
+	return found;
+}
