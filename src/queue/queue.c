@@ -1,4 +1,4 @@
-/* The queue's life, and its feeder: the fiber that takes what is due from the table into memory. */
+/* The queue's life. */
 #include "queue/queue.h"
 
 #include <errno.h>
@@ -9,10 +9,8 @@
 /* Recipients in memory; each is about a kilobyte. What is more has to be written into the table
  * once more, with a later date. */
 #define READY_MAX_RECIPIENTS 20000
-#define PAGE_ROWS            200
-/* The wall clock, by which things are due, may jump: look at it this often. */
-#define LOOK_AGAIN_MS    (30 * 1000)
-#define STORE_TROUBLE_MS 2000
+/* Of one destination, as far as they are taken from the table: enough to go on with. */
+#define READY_MAX_FED 1000
 
 static int open_tls(struct queue *q)
 {
@@ -26,6 +24,9 @@ static int open_tls(struct queue *q)
 	return rc;
 }
 
+/* The flag is for what comes while the feeder is in a commit, which takes wakes for its own. */
+static void there_is_room(void *arg) { queue_added(arg); }
+
 int queue_open(const struct queue_config *config, struct queue **out)
 {
 	struct queue *q = mem_zero(1, sizeof(*q));
@@ -34,12 +35,16 @@ int queue_open(const struct queue_config *config, struct queue **out)
 		.max_connections = c->queue.max_connections,
 		.max_connections_per_destination = c->queue.max_connections_per_destination,
 		.max_recipients = READY_MAX_RECIPIENTS,
+		.max_fed = READY_MAX_FED,
+		.room = there_is_room,
+		.room_arg = q,
 	};
 	q->config = *config;
 	q->schedule = (struct queue_schedule){ .first_ms = c->queue.retry_first_ms,
 		                               .max_ms = c->queue.retry_max_ms,
 		                               .expire_ms = c->queue.expire_ms };
 	q->ready = queue_ready_new(&limits, &q->schedule);
+	q->agenda = queue_agenda_new();
 	pthread_mutex_init(&q->recorder.lock, NULL);
 	pthread_mutex_init(&q->clock.lock, NULL);
 	pthread_mutex_init(&q->withdrawal.lock, NULL);
@@ -69,6 +74,8 @@ void queue_close(struct queue *q)
 	pthread_mutex_destroy(&q->recorder.lock);
 	queue_ready_free(q->ready);
 	queue_verify_close(q);
+	queue_agenda_free(q->agenda);
+	free(q->scan.after);
 	tls_client_free(q->tls_any);
 	tls_client_free(q->tls_verified);
 	free(q->source_turns);
@@ -86,14 +93,20 @@ void queue_added(struct queue *q)
 
 void queue_note_due(struct queue *q, int64_t due_ms)
 {
-	int64_t known = atomic_load(&q->next_due_ms);
-	while (due_ms < known && !atomic_compare_exchange_weak(&q->next_due_ms, &known, due_ms))
+	int64_t known = atomic_load(&q->scan_due_ms);
+	while (due_ms < known && !atomic_compare_exchange_weak(&q->scan_due_ms, &known, due_ms))
 		continue;
 	if (due_ms < known)
 		queue_added(q);
 }
 
 void queue_kick(struct queue *q) { queue_note_due(q, 0); }
+
+void queue_note_domain(struct queue *q, struct slice domain, int64_t due_ms)
+{
+	if (queue_agenda_note(q->agenda, domain, due_ms))
+		queue_added(q);
+}
 
 void queue_dispatch(struct queue *q)
 {
@@ -113,126 +126,6 @@ void queue_dispatch(struct queue *q)
 	}
 }
 
-/* --- the feeder ----------------------------------------------------------------------- */
-
-static void put(struct queue *q, struct queue_job *job, int64_t now_ms)
-{
-	struct smtp_outcome why = { .verdict = SMTP_TEMPORARY, .stage = SMTP_STAGE_CONNECT };
-	int64_t due_ms;
-	if (queue_ready_put(q->ready, job->key, job, now_ms, &due_ms, &why.text))
-		return;
-	queue_job_return(job, now_ms, due_ms, &why);
-	queue_record_put(q, job);
-}
-
-static void spread(struct queue *q, struct queue_page *page)
-{
-	LIST_EACH (&page->jobs, link, following) {
-		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
-		list_remove(&job->link);
-		put(q, job, clock_wall_ms());
-	}
-	LIST_EACH (&page->expired, link, following) {
-		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
-		list_remove(&job->link);
-		queue_job_end_untried(job, &q->schedule, page->now_ms);
-		queue_record_put(q, job);
-	}
-	LIST_EACH (&page->released, link, following) {
-		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
-		list_remove(&job->link);
-		queue_record_put(q, job);
-	}
-	queue_ready_end_page(q->ready);
-	queue_dispatch(q);
-}
-
-static struct queue_page make_page(struct queue *q)
-{
-	return (struct queue_page){
-		.ready = q->ready,
-		.config = q->config.config,
-		.owner = q->owner,
-		.now_ms = clock_wall_ms(),
-		.dates_are_doubtful = queue_clock_is_doubtful(q),
-		.lease_ms = POST_LEASE_MS,
-		.max_rows = PAGE_ROWS,
-		.seen_message = q->seen_message,
-		.seen_position = q->seen_position,
-	};
-}
-
-static int failed_page(struct queue *q, int rc)
-{
-	queue_ready_end_page(q->ready);
-	log_error("queue.page.failed", kv_error(rc));
-	return rc;
-}
-
-/* What was added since the last look. */
-static int feed_new(struct queue *q)
-{
-	struct queue_page page;
-	do {
-		atomic_store(&q->added, false);
-		page = make_page(q);
-		int rc = queue_table_new(q->config.store, &page);
-		if (rc < 0)
-			return failed_page(q, rc);
-		q->seen_message = page.seen_message;
-		q->seen_position = page.seen_position;
-		queue_note_due(q, page.next_due_ms);
-		spread(q, &page);
-	} while (page.full);
-	return 0;
-}
-
-/* What waited and is due. */
-static int feed_due(struct queue *q)
-{
-	struct queue_page page = { .full = true };
-	while (page.full && !runtime_stopping()) {
-		page = make_page(q);
-		/* Before the look, so that what is written meanwhile counts. */
-		atomic_store(&q->next_due_ms, INT64_MAX);
-		int rc = queue_table_page(q->config.store, &page);
-		queue_note_due(q, rc < 0 ? 0 : page.next_due_ms);
-		if (rc < 0)
-			return failed_page(q, rc);
-		spread(q, &page);
-	}
-	return 0;
-}
-
-static int64_t time_to_wait(const struct queue *q, int rc)
-{
-	if (rc < 0)
-		return STORE_TROUBLE_MS;
-	int64_t wait_ms = atomic_load(&q->next_due_ms) - clock_wall_ms();
-	if (wait_ms < 0 || atomic_load(&q->added))
-		return 0;
-	return wait_ms < LOOK_AGAIN_MS ? wait_ms : LOOK_AGAIN_MS;
-}
-
-static void feed(void *arg)
-{
-	struct queue *q = arg;
-	while (!runtime_stopping()) {
-		int rc = queue_clock_follow(q);
-		queue_withdraw_now(q);
-		if (rc == 0)
-			rc = feed_new(q);
-		if (rc == 0 && atomic_load(&q->next_due_ms) <= clock_wall_ms())
-			rc = feed_due(q);
-		int64_t deadline = deadline_in(time_to_wait(q, rc));
-		if (fiber_park("queue: nothing is due", deadline) == -ECANCELED)
-			break;
-	}
-	queue_ready_stop(q->ready);
-	atomic_store(&q->recorder.ended, true);
-	fiber_wake(q->recorder.fiber);
-}
-
 static int take_over(struct db *db, void *arg)
 {
 	struct queue *q = arg;
@@ -248,7 +141,7 @@ int queue_start(struct queue *q)
 	if (rc < 0)
 		return rc;
 	q->recorder.fiber = fiber_start(-1, "queue recorder", queue_record_run, q);
-	fiber_id feeder = fiber_start(-1, "queue feeder", feed, q);
+	fiber_id feeder = fiber_start(-1, "queue feeder", queue_feed, q);
 	atomic_store(&q->feeder, feeder);
 	return feeder && q->recorder.fiber ? 0 : -ECANCELED;
 }

@@ -7,6 +7,7 @@
 
 #include "fiber/fiber.h"
 #include "queue/queue.h"
+#include "queue/queue_agenda.h"
 #include "queue/queue_convert.h"
 #include "queue/queue_ready.h"
 #include "queue/queue_table.h"
@@ -32,6 +33,16 @@ struct queue_clock {
 	struct clock_watch watch;
 	bool is_set;               /* and the rows do not know yet */
 	int64_t by_ms, forward_ms; /* in all; the steps forward alone */
+	int64_t corrected;         /* messages up to this one know; the feeder's */
+};
+
+/* A walk over the domains that mail waits for; the feeder's. See queue_scan.c. */
+struct queue_scan {
+	bool active;
+	bool corrects;         /* dates that can't be, at the start and when the clock was set */
+	char *after;           /* the last domain that was seen */
+	int64_t began_ms;      /* monotonic */
+	int64_t not_before_ms; /* monotonic: of the next one */
 };
 
 struct queue {
@@ -39,6 +50,8 @@ struct queue {
 	struct queue_schedule schedule;
 	struct queue_clock clock;
 	struct queue_ready *ready;
+	struct queue_agenda *agenda;
+	struct queue_scan scan;
 	struct queue_recorder recorder;
 	struct queue_withdrawal withdrawal;
 	struct tls_client *tls_any, *tls_verified;
@@ -47,7 +60,7 @@ struct queue {
 	atomic_uint *source_turns;        /* of section queue, then one a way: queue_source.h */
 	_Atomic fiber_id feeder;
 	atomic_bool added;                   /* since the feeder began to look for new rows */
-	_Atomic int64_t next_due_ms;         /* wall clock: nothing in the table is due before */
+	_Atomic int64_t scan_due_ms;         /* wall clock: when to look for domains anew */
 	int64_t seen_message, seen_position; /* the newest row that was taken up; the feeder's */
 	atomic_uint next_worker;
 	atomic_int carriers; /* delivery fibers that run */
@@ -61,9 +74,21 @@ void queue_dispatch(struct queue *q);
  * so that no job of these messages is between the table and the lists. */
 void queue_withdraw_now(struct queue *q);
 
+/* queue_feed.c: the fiber that takes what is due from the table into memory. */
+void queue_feed(void *queue);
+/* A row of the domain is due then: the feeder is to know. Any worker. */
+void queue_note_domain(struct queue *q, struct slice domain, int64_t due_ms);
+
+/* queue_scan.c: begins a walk over all domains, from the first one. */
+void queue_scan_begin(struct queue *q);
+/* Goes on with it by a page. */
+int queue_scan_go_on(struct queue *q);
+
 /* queue_clock.c: corrects the dates of rows: at the start, and by the feeder when the wall clock
  * was set. */
 int queue_clock_start(struct queue *q);
+/* The latest date at which a recipient that is tried can be due. */
+int64_t queue_clock_latest_due(const struct queue *q);
 int queue_clock_follow(struct queue *q);
 /* True while nothing should end because of a date. Any worker. */
 bool queue_clock_is_doubtful(struct queue *q);

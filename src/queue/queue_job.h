@@ -25,7 +25,8 @@ enum queue_end {
 
 /* What a recipient has besides what goes over the wire. */
 struct queue_target {
-	int64_t position;  /* of its row */
+	int64_t position; /* of its row */
+	struct slice domain;
 	unsigned attempts; /* before this one */
 	bool asked;        /* the operator wants it now */
 	bool delay_told;   /* of a delay, before */

@@ -21,6 +21,7 @@ struct queue_destination {
 	struct list ready[READY_CLASSES]; /* struct queue_job, in the order of their turn */
 	struct list idle;                 /* struct waiter */
 	struct list page;                 /* in touched: this page asked for it */
+	struct list refill;               /* in refills: it was watched, and has room */
 	char *key;
 	size_t ready_jobs;
 	size_t recipients; /* in ready */
@@ -29,6 +30,7 @@ struct queue_destination {
 	unsigned idle_connections;
 	unsigned era;            /* see queue_ready_renew() */
 	unsigned failures;       /* of its host, in a row */
+	bool watched;            /* more of it wait in the table */
 	int64_t pause_until_ms;  /* wall clock; 0: none */
 	int64_t pushed_until_us; /* see LATER_MS */
 	char why[WHY_MAX_BYTES];
@@ -47,6 +49,8 @@ struct queue_ready {
 	struct hash *destinations;
 	struct list hungry;
 	struct list touched;
+	struct list refills;
+	bool full; /* somebody waits for room */
 	size_t recipients, admitted;
 	int64_t swept_ms;
 	unsigned connections;
@@ -62,6 +66,7 @@ struct queue_ready *queue_ready_new(const struct queue_limits *limits,
 	r->destinations = hash_new();
 	list_init(&r->hungry);
 	list_init(&r->touched);
+	list_init(&r->refills);
 	return r;
 }
 
@@ -102,6 +107,7 @@ static struct queue_destination *get_destination(struct queue_ready *r, struct s
 		list_init(&d->ready[class]);
 	list_init(&d->idle);
 	list_init(&d->page);
+	list_init(&d->refill);
 	hash_put(r->destinations, key, d);
 	return d;
 }
@@ -112,7 +118,8 @@ static struct queue_destination *get_destination(struct queue_ready *r, struct s
 static void forget_if_unused(struct queue_ready *r, struct queue_destination *d, int64_t now_ms)
 {
 	bool remembers = d->failures > 0 && now_ms < d->pause_until_ms + r->schedule.max_ms;
-	if (d->ready_jobs > 0 || d->connections > 0 || d->admitted > 0 || remembers)
+	bool awaited = d->watched || !list_is_empty(&d->refill);
+	if (d->ready_jobs > 0 || d->connections > 0 || d->admitted > 0 || remembers || awaited)
 		return;
 	list_remove(&d->link);
 	list_remove(&d->page);
@@ -134,6 +141,83 @@ static bool has_room(const struct queue_ready *r, const struct queue_destination
 	size_t all = r->recipients + r->admitted;
 	size_t own = d->recipients + d->admitted;
 	return all < r->limits.max_recipients && own < r->limits.max_recipients - all;
+}
+
+/* As of queue_ready_room(). */
+static size_t room_of(const struct queue_ready *r, const struct queue_destination *d,
+                      int64_t now_ms)
+{
+	if (is_paused(d, now_ms))
+		return r->limits.max_fed;
+	if (d->failures > 0)
+		return d->ready_jobs + d->connections + d->admitted > 0 ? 0 : 1;
+	size_t own = d->recipients + d->admitted;
+	return own < r->limits.max_fed ? r->limits.max_fed - own : 0;
+}
+
+size_t queue_ready_room(struct queue_ready *r, struct slice key, int64_t now_ms)
+{
+	pthread_mutex_lock(&r->lock);
+	const struct queue_destination *d = hash_find(r->destinations, key);
+	size_t room = d ? room_of(r, d, now_ms) : r->limits.max_fed;
+	pthread_mutex_unlock(&r->lock);
+	return room;
+}
+
+static void call_for_more(const struct queue_ready *r)
+{
+	if (r->limits.room)
+		r->limits.room(r->limits.room_arg);
+}
+
+/* Half of what it may have is enough to go on with while more is fetched. */
+static void note_room(struct queue_ready *r, struct queue_destination *d)
+{
+	size_t room = d->watched ? room_of(r, d, clock_wall_ms()) : 0;
+	if (room > 0 && (d->failures > 0 || room >= r->limits.max_fed / 2)) {
+		d->watched = false;
+		list_append(&r->refills, &d->refill);
+		call_for_more(r);
+	}
+	if (r->full && r->recipients + r->admitted <= r->limits.max_recipients / 2) {
+		r->full = false;
+		call_for_more(r);
+	}
+}
+
+void queue_ready_watch(struct queue_ready *r, struct slice key)
+{
+	pthread_mutex_lock(&r->lock);
+	struct queue_destination *d = get_destination(r, key);
+	d->watched = list_is_empty(&d->refill);
+	/* Otherwise the next one that is taken tells. */
+	if (d->ready_jobs + d->connections == 0)
+		note_room(r, d);
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool queue_ready_refill(struct queue_ready *r, struct arena *arena, struct slice *key_out,
+                        size_t *room_out)
+{
+	pthread_mutex_lock(&r->lock);
+	struct queue_destination *d = LIST_FIRST(&r->refills, struct queue_destination, refill);
+	if (d) {
+		list_remove(&d->refill);
+		*key_out = arena_copy(arena, slice_from_str(d->key));
+		*room_out = room_of(r, d, clock_wall_ms());
+		forget_if_unused(r, d, clock_wall_ms());
+	}
+	pthread_mutex_unlock(&r->lock);
+	return d != NULL;
+}
+
+bool queue_ready_is_full(struct queue_ready *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->full = r->recipients + r->admitted >= r->limits.max_recipients / 4 * 3;
+	bool full = r->full;
+	pthread_mutex_unlock(&r->lock);
+	return full;
 }
 
 static int64_t push_back(struct queue_destination *d, int64_t now_ms)
@@ -309,6 +393,7 @@ static void take_out(struct queue_ready *r, struct queue_destination *d, struct 
 	d->recipients -= job->count;
 	r->recipients -= job->count;
 	note_hunger(r, d);
+	note_room(r, d);
 }
 
 static struct queue_job *take(struct queue_ready *r, struct queue_destination *d)
@@ -416,6 +501,7 @@ void queue_ready_works(struct queue_ready *r, struct queue_destination *d)
 		d->failures = 0;
 		d->pause_until_ms = 0;
 		note_hunger(r, d);
+		note_room(r, d);
 	}
 	pthread_mutex_unlock(&r->lock);
 }
@@ -434,6 +520,7 @@ int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d, in
 	snprintf(d->why, sizeof(d->why), "%.*s", SLICE_ARG(why));
 	while ((job = take(r, d)))
 		list_append(returned, &job->link);
+	note_room(r, d);
 	int64_t until = d->pause_until_ms;
 	pthread_mutex_unlock(&r->lock);
 	return until;
@@ -445,6 +532,7 @@ void queue_ready_leave(struct queue_ready *r, struct queue_destination *d)
 	d->connections--;
 	r->connections--;
 	note_hunger(r, d);
+	note_room(r, d);
 	forget_if_unused(r, d, clock_wall_ms());
 	pthread_mutex_unlock(&r->lock);
 }

@@ -22,6 +22,11 @@ struct queue_limits {
 	unsigned max_connections;
 	unsigned max_connections_per_destination;
 	size_t max_recipients; /* ready in memory */
+	size_t max_fed;        /* of one destination, as far as they come from the table */
+	/* There is room again where there was none: queue_ready_is_full(), queue_ready_watch(). Is
+	 * called under a lock: it may wake somebody, no more. Or NULL. */
+	void (*room)(void *arg);
+	void *room_arg;
 };
 
 struct queue_ready *queue_ready_new(const struct queue_limits *limits,
@@ -42,6 +47,18 @@ enum queue_admission {
 enum queue_admission queue_ready_admit(struct queue_ready *r, struct arena *arena, struct slice key,
                                        bool asked, int64_t now_ms, int64_t expires_ms,
                                        int64_t *due_ms_out, struct slice *why_out);
+/* How many recipients the destination could do with from the table: 0 if it has enough. Those that
+ * it can't have because it pauses are to be put off, so then it is any number. While one connection
+ * tries whether the host works again, one is enough. */
+size_t queue_ready_room(struct queue_ready *r, struct slice key, int64_t now_ms);
+/* More of it wait in the table than there is room for: it is to come up in queue_ready_refill(). */
+void queue_ready_watch(struct queue_ready *r, struct slice key);
+/* A destination that was watched and has room again (its key in the arena, and for how many), or
+ * false. It is watched no more. */
+bool queue_ready_refill(struct queue_ready *r, struct arena *arena, struct slice *key_out,
+                        size_t *room_out);
+/* Memory is as good as full: nothing more is to be taken from the table until `room` is called. */
+bool queue_ready_is_full(struct queue_ready *r);
 /* The page was read: what was admitted and not put counts no more. */
 void queue_ready_end_page(struct queue_ready *r);
 /* False if the destination has begun to pause since: then the job stays the caller's and is due at

@@ -21,7 +21,8 @@ static int setup(void **state)
 {
 	const struct queue_limits limits = { .max_connections = 3,
 		                             .max_connections_per_destination = 2,
-		                             .max_recipients = 8 };
+		                             .max_recipients = 8,
+		                             .max_fed = 8 };
 	const struct queue_schedule schedule = { .first_ms = 10, .max_ms = 100 };
 	struct bench *b = mem_zero(1, sizeof(*b));
 	b->ready = queue_ready_new(&limits, &schedule);
@@ -222,6 +223,72 @@ static void after_a_restart_the_attempts_tell(void **state)
 	queue_ready_leave(b->ready, d);
 }
 
+static void calls(void *arg) { (*(unsigned *)arg)++; }
+
+/* Half of four is room enough to fetch more; and half of all eight. */
+static void room_is_told_of(void **state)
+{
+	struct bench *b = *state;
+	unsigned called = 0;
+	struct slice key;
+	size_t room;
+	const struct queue_limits limits = { .max_connections = 3,
+		                             .max_connections_per_destination = 2,
+		                             .max_recipients = 8,
+		                             .max_fed = 4,
+		                             .room = calls,
+		                             .room_arg = &called };
+	const struct queue_schedule schedule = { .first_ms = 10, .max_ms = 100 };
+	queue_ready_free(b->ready);
+	b->ready = queue_ready_new(&limits, &schedule);
+	assert_int_equal(queue_ready_room(b->ready, SLICE("one"), b->now_ms), 4);
+	put(b, SLICE("one"), 4);
+	assert_int_equal(queue_ready_room(b->ready, SLICE("one"), b->now_ms), 0);
+	queue_ready_watch(b->ready, SLICE("one"));
+	assert_false(queue_ready_is_full(b->ready));
+	put(b, SLICE("two"), 2);
+	assert_true(queue_ready_is_full(b->ready));
+	struct queue_destination *d = queue_ready_next_connection(b->ready);
+	take_one(b, d);
+	assert_int_equal(called, 0);
+	assert_false(queue_ready_refill(b->ready, b->arena, &key, &room));
+	take_one(b, d);
+	assert_int_equal(called, 2);
+	assert_true(queue_ready_refill(b->ready, b->arena, &key, &room));
+	assert_string_equal(arena_str(b->arena, key), "one");
+	assert_int_equal(room, 2);
+	assert_false(queue_ready_refill(b->ready, b->arena, &key, &room));
+	assert_false(queue_ready_is_full(b->ready));
+	queue_ready_leave(b->ready, d);
+}
+
+/* While it is in doubt whether the host works, one recipient is enough. */
+static void one_tries(void **state)
+{
+	struct bench *b = *state;
+	struct list returned;
+	struct slice key;
+	size_t room;
+	list_init(&returned);
+	put(b, SLICE("one"), 1);
+	struct queue_destination *d = queue_ready_next_connection(b->ready);
+	take_one(b, d);
+	int64_t until = queue_ready_pause(b->ready, d, b->now_ms, 0, SLICE("closed"), &returned);
+	queue_ready_leave(b->ready, d);
+	while ((b->now_ms = clock_wall_ms()) < until)
+		continue;
+	assert_int_equal(queue_ready_room(b->ready, SLICE("one"), b->now_ms), 1);
+	put(b, SLICE("one"), 1);
+	assert_int_equal(queue_ready_room(b->ready, SLICE("one"), b->now_ms), 0);
+	queue_ready_watch(b->ready, SLICE("one"));
+	d = queue_ready_next_connection(b->ready);
+	take_one(b, d);
+	assert_false(queue_ready_refill(b->ready, b->arena, &key, &room));
+	queue_ready_works(b->ready, d);
+	assert_true(queue_ready_refill(b->ready, b->arena, &key, &room));
+	queue_ready_leave(b->ready, d);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -231,6 +298,8 @@ int main(void)
 		TEST(what_has_no_room_keeps_its_order),
 		TEST(by_priority),
 		TEST(a_pause_hands_all_back),
+		TEST(room_is_told_of),
+		TEST(one_tries),
 		TEST(after_a_restart_the_attempts_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

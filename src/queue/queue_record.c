@@ -146,7 +146,7 @@ static void end_jobs(struct queue *q, struct queue_job **jobs, struct queue_repo
 			const struct queue_target *t = &jobs[n]->targets[i];
 			tell(q, jobs[n], i);
 			if (t->end == QUEUE_END_DEFERRED || t->end == QUEUE_END_RETURNED)
-				queue_note_due(q, t->due_ms);
+				queue_note_domain(q, t->domain, t->due_ms);
 		}
 		queue_report_end(reports[n], true);
 		queue_job_free(jobs[n]);

@@ -2,6 +2,7 @@
  * may have another address than the host that an open one leads to. */
 #include <errno.h>
 
+#include "base/hash.h"
 #include "client/client_choose.h"
 #include "queue/queue_internal.h"
 #include "queue/queue_tls.h"
@@ -10,7 +11,6 @@
 struct waiting {
 	struct waiting *next;
 	struct slice domain;
-	int64_t free, leased; /* recipients */
 };
 
 struct run {
@@ -18,6 +18,7 @@ struct run {
 	struct post_run *asked;
 	struct arena *arena;
 	struct waiting *waiting;
+	struct hash *seen; /* domains */
 };
 
 /* A queue has the name of the smarthost that it leads to; "all" is every one. */
@@ -64,49 +65,93 @@ static bool is_wanted(const struct run *r, struct slice domain)
 	return false;
 }
 
-static int find_waiting(struct db *db, struct run *r)
+/* What waits to be fetched has nowhere to be sent to. */
+static int note_waiting(struct db *db, struct run *r, struct slice domain)
 {
-	struct db_rows rows;
-	int rc = db_query(
-		db, &rows,
-		"SELECT domain, sum(CASE WHEN lease_owner IS NULL THEN 1 ELSE 0 END),"
-		" count(*), EXISTS (SELECT 1 FROM fetch_domain f WHERE f.domain = r.domain)"
-		" FROM queue_recipient r WHERE held = 0 GROUP BY domain",
-		"");
-	while (rc == 0 && (rc = db_next(&rows)) == 0) {
-		const struct client_errand errand = { .domain = db_text(&rows, 0) };
-		/* What waits to be fetched has nowhere to be sent to. */
-		if (!is_wanted(r, errand.domain) ||
-		    (db_int(&rows, 3) != 0 &&
-		     !queue_table_has_way(r->queue->config.config, &errand)))
-			continue;
-		struct waiting *w = ARENA_NEW(r->arena, struct waiting);
-		*w = (struct waiting){ .next = r->waiting,
-			               .domain = arena_copy(r->arena, db_text(&rows, 0)),
-			               .free = db_int(&rows, 1) };
-		w->leased = db_int(&rows, 2) - w->free;
-		r->waiting = w;
-	}
-	db_end(&rows);
+	int64_t one;
+	if (!is_wanted(r, domain) || hash_put(r->seen, domain, r))
+		return 0;
+	int rc = db_get_int(db, &one, "SELECT 1 FROM fetch_domain WHERE domain = $1 LIMIT 1", "t",
+	                    domain);
+	const struct client_errand errand = { .domain = domain };
+	if (rc == 0 && !queue_table_has_way(r->queue->config.config, &errand))
+		return 0;
+	struct waiting *w = ARENA_NEW(r->arena, struct waiting);
+	*w = (struct waiting){ .next = r->waiting, .domain = domain };
+	r->waiting = w;
 	return rc == -ENODATA ? 0 : rc;
 }
 
-/* What is leased is in our hands already: it only learns what is wished. */
+/* The next domain in the index, behind this one. */
+static int next_domain(struct db *db, struct run *r, bool leased, struct slice *domain)
+{
+	struct db_rows rows;
+	int rc = leased ? db_query(db, &rows,
+	                           "SELECT domain FROM queue_recipient WHERE lease_owner = $1"
+	                           " AND domain > $2 ORDER BY domain LIMIT 1",
+	                           "st", r->queue->owner, *domain)
+	                : db_query(db, &rows,
+	                           "SELECT domain FROM queue_recipient WHERE lease_owner IS NULL"
+	                           " AND domain > $1 ORDER BY domain LIMIT 1",
+	                           "t", *domain);
+	if (rc == 0)
+		rc = db_next(&rows);
+	if (rc == 0)
+		*domain = arena_copy(r->arena, db_text(&rows, 0));
+	db_end(&rows);
+	return rc;
+}
+
+static int walk_domains(struct db *db, struct run *r, bool leased)
+{
+	struct slice domain = SLICE_EMPTY;
+	int rc;
+	while ((rc = next_domain(db, r, leased, &domain)) == 0) {
+		rc = note_waiting(db, r, domain);
+		if (rc < 0)
+			return rc;
+	}
+	return rc == -ENODATA ? 0 : rc;
+}
+
+/* Some rows of a domain may be leased, and others not. */
+static int find_waiting(struct db *db, void *arg)
+{
+	struct run *r = arg;
+	if (r->asked->kind == POST_RUN_DOMAIN)
+		return note_waiting(db, r, r->asked->name);
+	int rc = walk_domains(db, r, true);
+	return rc < 0 ? rc : walk_domains(db, r, false);
+}
+
+static int run_domain(struct db *db, const struct run *r, struct slice domain)
+{
+	int64_t started, working;
+	int rc = db_change(db, &started,
+	                   "UPDATE queue_recipient SET asked = 1, due_ms = $2"
+	                   " WHERE lease_owner IS NULL AND domain = $1 AND held = 0",
+	                   "ti", domain, clock_wall_ms());
+	if (rc < 0)
+		return rc;
+	/* What is leased is in our hands already: it only learns what is wished. */
+	rc = db_change(db, &working,
+	               "UPDATE queue_recipient SET asked = 1"
+	               " WHERE lease_owner = $2 AND domain = $1 AND held = 0",
+	               "ts", domain, r->queue->owner);
+	if (rc < 0)
+		return rc;
+	r->asked->started += started;
+	r->asked->working += working;
+	return 0;
+}
+
 static int run_commit(struct db *db, void *arg)
 {
 	struct run *r = arg;
-	r->waiting = NULL;
+	int rc = 0;
 	r->asked->started = r->asked->working = 0;
-	int rc = find_waiting(db, r);
-	for (const struct waiting *w = r->waiting; w && rc == 0; w = w->next) {
-		rc = db_run(db,
-		            "UPDATE queue_recipient SET asked = 1,"
-		            " due_ms = CASE WHEN lease_owner IS NULL THEN $2 ELSE due_ms END"
-		            " WHERE domain = $1 AND held = 0",
-		            "ti", w->domain, clock_wall_ms());
-		r->asked->started += w->free;
-		r->asked->working += w->leased;
-	}
+	for (const struct waiting *w = r->waiting; w && rc == 0; w = w->next)
+		rc = run_domain(db, r, w->domain);
 	return rc;
 }
 
@@ -132,12 +177,15 @@ int queue_run(struct queue *q, struct post_run *asked)
 {
 	if (asked->kind == POST_RUN_QUEUE && !has_queue(q->config.config, asked->name))
 		return -ENOENT;
-	struct run r = { .queue = q, .asked = asked, .arena = arena_new() };
-	int rc = store_commit(q->config.store, NULL, 0, run_commit, &r);
+	struct run r = { .queue = q, .asked = asked, .arena = arena_new(), .seen = hash_new() };
+	int rc = store_read(q->config.store, find_waiting, &r);
+	if (rc == 0)
+		rc = store_commit(q->config.store, NULL, 0, run_commit, &r);
 	if (rc == 0)
 		renew(&r);
-	if (rc == 0 && asked->started > 0)
-		queue_kick(q);
+	for (const struct waiting *w = r.waiting; w && rc == 0; w = w->next)
+		queue_note_domain(q, w->domain, clock_wall_ms());
+	hash_free(r.seen);
 	arena_free(r.arena);
 	return rc;
 }

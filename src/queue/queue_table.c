@@ -7,18 +7,15 @@
 #include "config/config_way.h"
 #include "route/journey.h"
 
-#define QUEUE_NEVER_MS INT64_MAX
 /* What would expire if the date were right is looked at again after this. */
 #define DOUBT_MS (60 * 1000)
 
 /* --- taking leases -------------------------------------------------------------------- */
 
-/* A due row that is not leased: it was put off by its destination, or it is in our memory
- * already and only its lease ran out. */
+/* A due row that is not leased, as its destination does not take it now. */
 struct put_off {
 	int64_t message, position, due_ms;
-	struct slice why;
-	bool is_ours;
+	struct slice domain, why;
 };
 
 struct reading {
@@ -58,7 +55,6 @@ enum column {
 	COL_RET,
 	COL_ENVID,
 	COL_OPTIONS,
-	COL_OWNER,
 	COL_SEGMENT,
 	COL_BLOB_POSITION,
 	COL_LENGTH,
@@ -132,11 +128,14 @@ static struct queue_job *make_job(const struct db_rows *rows, const struct confi
 static void add_target(struct queue_job *job, const struct db_rows *rows)
 {
 	size_t i = queue_job_add(job);
+	struct slice domain = db_text(rows, COL_DOMAIN);
 	job->wire[i].path = arena_copy(job->arena, db_text(rows, COL_PATH));
 	job->wire[i].notify = (unsigned)db_int(rows, COL_NOTIFY);
 	job->wire[i].orcpt = arena_copy(job->arena, db_text(rows, COL_ORCPT));
 	job->targets[i] = (struct queue_target){
 		.position = db_int(rows, COL_POSITION),
+		.domain = slice_equal(domain, job->domain) ? job->domain
+		                                           : arena_copy(job->arena, domain),
 		.attempts = (unsigned)db_int(rows, COL_ATTEMPTS),
 		.asked = db_int(rows, COL_ASKED) == QUEUE_ASKED_NOW,
 		.delay_told = db_int(rows, COL_DELAY_TOLD) != 0,
@@ -151,9 +150,8 @@ static struct queue_job *find_job(const struct reading *r, const struct db_rows 
 	size_t most = r->page->config->queue.max_recipients_per_transaction;
 	for (size_t i = r->job_count; i > 0; i--) {
 		struct queue_job *job = r->jobs[i - 1];
-		if (job->message != message)
-			return NULL;
-		if (slice_equal(job->key, key) && job->is_expired == expired &&
+		if (job->message == message && slice_equal(job->key, key) &&
+		    job->is_expired == expired && !job->is_release &&
 		    job->is_sent_back == (db_int(rows, COL_ASKED) == QUEUE_ASKED_BACK) &&
 		    (most == 0 || job->count < most) &&
 		    slice_equal(job->prefix, db_text(rows, COL_PREFIX)))
@@ -213,6 +211,7 @@ static void put_off(struct reading *r, const struct db_rows *rows, struct put_of
 {
 	p.message = db_int(rows, COL_MESSAGE);
 	p.position = db_int(rows, COL_POSITION);
+	p.domain = arena_copy(r->arena, db_text(rows, COL_DOMAIN));
 	r->put_off[r->put_off_count++] = p;
 }
 
@@ -311,29 +310,25 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	"r.queue_message_id, r.position, r.forward_path, r.domain, r.notify, r.orcpt, r.prefix,"   \
 	" r.attempts, r.asked, r.delay_told, m.queue_id, m.message_id, m.reverse_path, m.blob_id," \
 	" m.skip_bytes, m.size_bytes, m.arrived_ms, m.expires_ms, m.smtputf8, m.body_8bit, m.ret," \
-	" m.envid, m.options, r.lease_owner, b.segment, b.position, b.length,"                     \
+	" m.envid, m.options, b.segment, b.position, b.length,"                                    \
 	" EXISTS (SELECT 1 FROM fetch_domain f WHERE f.domain = r.domain),"                        \
 	" m.account, r.held, r.reroute"
 #define ROW_TABLES                                                                                 \
 	" FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_message_id"                \
 	" LEFT JOIN blob b ON b.id = m.blob_id"
 
-static int read_due(struct db *db, struct reading *r)
+static int read_domain(struct db *db, struct reading *r, struct queue_page_domain *d)
 {
-	const struct queue_page *p = r->page;
 	struct db_rows rows;
 	int rc = db_query(db, &rows,
-	                  "SELECT " ROW_COLUMNS ROW_TABLES " WHERE r.due_ms <= $1"
-	                  " ORDER BY r.due_ms, r.queue_message_id, r.position LIMIT $2",
-	                  "ii", p->now_ms, (int64_t)p->max_rows);
+	                  "SELECT " ROW_COLUMNS ROW_TABLES
+	                  " WHERE r.lease_owner IS NULL AND r.domain = $1 AND r.due_ms <= $2"
+	                  " ORDER BY r.due_ms, r.queue_message_id, r.position LIMIT $3",
+	                  "tii", d->name, r->page->now_ms, (int64_t)d->max_rows);
+	d->rows = 0;
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
-		r->rows++;
-		if (!slice_starts_with(db_text(&rows, COL_OWNER), slice_from_str(p->owner)))
-			judge_row(r, &rows);
-		else
-			put_off(r, &rows,
-			        (struct put_off){ .due_ms = p->now_ms + p->lease_ms,
-			                          .is_ours = true });
+		d->rows++;
+		judge_row(r, &rows);
 	}
 	db_end(&rows);
 	return rc == -ENODATA ? 0 : rc;
@@ -384,11 +379,6 @@ static int write_lease(struct db *db, const struct queue_page *p, const struct q
 
 static int write_put_off(struct db *db, const struct put_off *p)
 {
-	if (p->is_ours)
-		return db_run(db,
-		              "UPDATE queue_recipient SET due_ms = $3"
-		              " WHERE queue_message_id = $1 AND position = $2",
-		              "iii", p->message, p->position, p->due_ms);
 	return db_run(db,
 	              "UPDATE queue_recipient SET due_ms = $3, lease_owner = NULL,"
 	              " last_status = CASE WHEN $4 = '' THEN last_status ELSE '' END,"
@@ -414,14 +404,18 @@ static int write_page(struct db *db, struct reading *r)
 	return rc < 0 ? rc : write_put_offs(db, r);
 }
 
-static int read_next_due(struct db *db, struct queue_page *p)
+/* More of it may be due at once. */
+static int read_next_due(struct db *db, int64_t now_ms, struct queue_page_domain *d)
 {
-	int rc = db_get_int(db, &p->next_due_ms,
-	                    "SELECT due_ms FROM queue_recipient WHERE due_ms > $1"
-	                    " ORDER BY due_ms LIMIT 1",
-	                    "i", p->now_ms);
+	d->next_due_ms = now_ms;
+	if (d->rows == d->max_rows)
+		return 0;
+	int rc = db_get_int(db, &d->next_due_ms,
+	                    "SELECT due_ms FROM queue_recipient WHERE lease_owner IS NULL"
+	                    " AND domain = $1 AND due_ms > $2 ORDER BY due_ms LIMIT 1",
+	                    "ti", d->name, now_ms);
 	if (rc == -ENODATA)
-		p->next_due_ms = QUEUE_NEVER_MS;
+		d->next_due_ms = QUEUE_NEVER_MS;
 	return rc == -ENODATA ? 0 : rc;
 }
 
@@ -441,10 +435,15 @@ static int page_commit(struct db *db, void *arg)
 	struct reading *r = arg;
 	queue_ready_end_page(r->page->ready);
 	drop_jobs(r);
-	int rc = read_due(db, r);
+	struct queue_page *p = r->page;
+	int rc = 0;
+	for (size_t i = 0; i < p->domain_count && rc == 0; i++)
+		rc = read_domain(db, r, &p->domains[i]);
 	if (rc == 0)
 		rc = write_page(db, r);
-	return rc < 0 ? rc : read_next_due(db, r->page);
+	for (size_t i = 0; i < p->domain_count && rc == 0; i++)
+		rc = read_next_due(db, p->now_ms, &p->domains[i]);
+	return rc;
 }
 
 static void begin(struct reading *r, struct queue_page *page)
@@ -470,7 +469,12 @@ int queue_table_page(struct store *store, struct queue_page *page)
 {
 	struct reading r;
 	begin(&r, page);
-	return end(&r, store_commit(store, NULL, 0, page_commit, &r));
+	int rc = store_commit(store, NULL, 0, page_commit, &r);
+	for (size_t i = 0; i < page->domain_count; i++) {
+		const struct queue_page_domain *d = &page->domains[i];
+		queue_agenda_note(page->agenda, d->name, rc < 0 ? page->now_ms : d->next_due_ms);
+	}
+	return end(&r, rc);
 }
 
 int queue_table_new(struct store *store, struct queue_page *page)
@@ -478,15 +482,10 @@ int queue_table_new(struct store *store, struct queue_page *page)
 	struct reading r;
 	begin(&r, page);
 	int rc = store_read(store, read_new, &r);
-	page->next_due_ms = QUEUE_NEVER_MS;
-	if (rc == 0 && r.put_off_count > 0) {
+	if (rc == 0 && r.put_off_count > 0)
 		rc = store_commit(store, NULL, 0, write_put_offs, &r);
-		/* In the order of rows, so not by date. */
-		for (size_t i = 0; i < r.put_off_count; i++) {
-			if (r.put_off[i].due_ms < page->next_due_ms)
-				page->next_due_ms = r.put_off[i].due_ms;
-		}
-	}
+	for (size_t i = 0; i < r.put_off_count && rc == 0; i++)
+		queue_agenda_note(page->agenda, r.put_off[i].domain, r.put_off[i].due_ms);
 	return end(&r, rc);
 }
 
@@ -545,7 +544,7 @@ int queue_table_take_over(struct db *db, int64_t now_ms, int64_t *newest_out)
 	int rc = db_run(db,
 	                "UPDATE queue_recipient SET lease_owner = NULL,"
 	                " due_ms = CASE held WHEN 1 THEN $2 ELSE $1 END"
-	                " WHERE lease_owner IS NOT NULL",
+	                " WHERE lease_owner > ''",
 	                "ii", now_ms, QUEUE_NEVER_MS);
 	if (rc < 0)
 		return rc;

@@ -4,6 +4,7 @@
 #define VEREDUS_QUEUE_QUEUE_TABLE_H
 
 #include "client/client_choose.h"
+#include "queue/queue_agenda.h"
 #include "queue/queue_ready.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -14,10 +15,21 @@ enum queue_asked {
 	QUEUE_ASKED_BACK = 2, /* returned to its sender */
 };
 
+/* A domain whose rows are looked at. */
+struct queue_page_domain {
+	struct slice name;
+	size_t max_rows;
+	size_t rows;         /* out */
+	int64_t next_due_ms; /* out: of its next row; QUEUE_NEVER_MS: there is none */
+};
+
 /* One page of rows that are due. */
 struct queue_page {
 	/* in */
 	struct queue_ready *ready;
+	struct queue_agenda *agenda;       /* hears when domains are due again */
+	struct queue_page_domain *domains; /* for queue_table_page() */
+	size_t domain_count;
 	const struct config *config; /* for client_choose() */
 	const char *owner;           /* of leases */
 	int64_t now_ms;
@@ -31,15 +43,14 @@ struct queue_page {
 	struct list expired;  /* leased; to be recorded as QUEUE_END_EXPIRED */
 	struct list released; /* leased; their hold is over */
 	bool full;            /* there may be more at once */
-	int64_t next_due_ms;  /* of the earliest row that waits; INT64_MAX: none */
 };
 
-/* Takes leases on what is due, as far as the destinations admit it; puts off the rest. Makes a
- * commit. On failure nothing was leased and both lists are empty. A row whose lease ran out but
- * is ours is in our memory still (a slow remote, or the clock jumped): the lease goes on. */
+/* Takes leases on what is due for its domains, as far as the destinations admit it; puts off the
+ * rest. Makes a commit. On failure nothing was leased and all lists are empty; the domains are due
+ * still. */
 int queue_table_page(struct store *store, struct queue_page *page);
-/* The same for rows that were added since, which are leased to us already: mostly a read only.
- * next_due_ms tells of those that were put off. On failure they will be read again. */
+/* The same for rows that were added since, which are leased to us already: mostly a read only. On
+ * failure they will be read again. */
 int queue_table_new(struct store *store, struct queue_page *page);
 
 /* Is there a way to a domain whose mail may be fetched, so that it need not wait? */

@@ -335,6 +335,55 @@ static void a_dead_host_holds_up_no_other(void **state)
 	office_run(o, one_dead_one_alive);
 }
 
+static const char queued_for_dead[] =
+	"SELECT count(*) FROM queue_recipient WHERE domain = 'dead.test'";
+
+/* More than there is room for in memory, due at once, and behind them mail that can go. */
+static void a_crowd_before_a_dead_host(struct office *o)
+{
+	office_wait(o, RELAYED, 300);
+	EXPECT_NUMBER(o, office_count(o, queued_for_dead), 3000);
+	office_wait(o,
+	            "SELECT count(*) FROM queue_recipient WHERE lease_owner IS NULL"
+	            " AND last_text LIKE '%connection refused%'",
+	            3000);
+	/* The attempts: those that were on their way together. */
+	EXPECT_RANGE(o, office_count(o, DEFERRED), 1, 10);
+	office_post(o, "alice@example.test", "b@far.test", 0);
+	office_wait(o, RELAYED, 301);
+}
+
+static void a_crowd_for_a_dead_host_holds_up_no_other(void **state)
+{
+	struct office *o = *state;
+	struct config_smarthost hosts[2] = { o->smarthost, o->smarthost };
+	hosts[1].domain = "dead.test";
+	hosts[1].port = 1;
+	o->config->smarthosts = hosts;
+	o->config->smarthost_count = 2;
+	o->config->queue.retry_first_ms = o->config->queue.retry_max_ms = 3600 * 1000;
+	office_reopen(o);
+	office_fill(o, 3000, "dead.test", 1);
+	office_fill(o, 300, "d#.far.test", 60);
+	office_run(o, a_crowd_before_a_dead_host);
+}
+
+static void a_crowd(struct office *o)
+{
+	office_wait(o, QUEUED, 0);
+	EXPECT_NUMBER(o, o->remote.messages, 2500);
+	nothing_is_left(o);
+}
+
+/* More than is taken from the table at once, for one destination by way of many domains: each is
+ * looked at again when there is room. */
+static void a_crowd_for_one_host_goes_by_and_by(void **state)
+{
+	struct office *o = *state;
+	office_fill(o, 2500, "d#.far.test", 700);
+	office_run(o, a_crowd);
+}
+
 /* --- leases and the operator ---------------------------------------------------------- */
 
 static int lease_to_the_dead(struct db *db, void *arg)
@@ -472,6 +521,8 @@ int main(void)
 		TEST(rows_from_the_past_are_tried),
 		TEST(a_dead_host_costs_one_attempt_a_step),
 		TEST(a_dead_host_holds_up_no_other),
+		TEST(a_crowd_for_a_dead_host_holds_up_no_other),
+		TEST(a_crowd_for_one_host_goes_by_and_by),
 		TEST(takes_over_from_the_dead),
 		TEST(holds_releases_and_drops),
 		TEST(the_operator_ends_a_pause),

@@ -1,4 +1,5 @@
 #include "queue/queue_testing.h"
+#include "route/queue_rows.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -268,6 +269,60 @@ void office_post(struct office *o, const char *from, const char *to, unsigned no
 	                       SLICE("Subject: one\r\nMessage-ID: <1@x.test>\r\n\r\n"
 	                             ".dot\r\nbody\r\n"),
 	                       id) == POST_ACCEPTED);
+}
+
+struct fill {
+	struct office *office;
+	int count, domains;
+	const char *domain;
+	struct store_blob blob;
+};
+
+static int fill_one(struct db *db, const struct fill *f, int i)
+{
+	struct arena *arena = f->office->arena;
+	char id[17];
+	char *name = arena_str(arena, slice_from_str(f->domain));
+	char *number = strchr(name, '#');
+	if (number)
+		name = arena_printf(arena, "%.*s%d%s", (int)(number - name), name, i % f->domains,
+		                    number + 1);
+	snprintf(id, sizeof(id), "F%015d", i);
+	const struct queue_new_recipient to = {
+		.forward_path = slice_from_str(arena_printf(arena, "u%d@%s", i, name)),
+		.domain = slice_from_str(name),
+	};
+	const struct queue_new_message m = {
+		.queue_id = slice_from_str(id),
+		.reverse_path = SLICE("alice@example.test"),
+		.blob_id = f->blob.id,
+		.now_ms = clock_wall_ms(),
+		.due_ms = clock_wall_ms(),
+		.expires_ms = clock_wall_ms() + 24 * 3600 * 1000,
+		.recipients = &to,
+		.recipient_count = 1,
+	};
+	return queue_add_message(db, &m);
+}
+
+static int fill_commit(struct db *db, void *arg)
+{
+	const struct fill *f = arg;
+	int rc = 0;
+	for (int i = 0; i < f->count && rc == 0; i++)
+		rc = fill_one(db, f, i);
+	return rc;
+}
+
+void office_fill(struct office *o, int count, const char *domain, int domains)
+{
+	const struct slice message = SLICE("Subject: filled\r\n\r\nbody\r\n");
+	struct fill f = { .office = o,
+		          .count = count,
+		          .domain = domain,
+		          .domains = domains,
+		          .blob = { .parts = &message, .part_count = 1 } };
+	EXPECT_NUMBER(o, store_commit(o->store, &f.blob, 1, fill_commit, &f), 0);
 }
 
 struct question {

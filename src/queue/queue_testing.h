@@ -70,6 +70,10 @@ void office_reopen(struct office *o);
 void office_run(struct office *o, void (*scenario)(struct office *o));
 /* Accepts a message: recipients separated by spaces. */
 void office_post(struct office *o, const char *from, const char *to, unsigned notify);
+/* Puts messages for one recipient each into the table that nobody has a lease of and that are due:
+ * from "u0@DOMAIN" on, as they are after a restart. domain: a # in it is
+ * the number of one of `domains`, in turn. */
+void office_fill(struct office *o, int count, const char *domain, int domains);
 /* Waits, on the fiber, until the query gives the number; fails the test after some seconds. */
 void office_wait(struct office *o, const char *sql, int64_t wanted);
 int64_t office_count(struct office *o, const char *sql);

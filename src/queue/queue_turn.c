@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "queue/queue_internal.h"
 
-enum { PAGE_ROWS = 200, BEHIND_MS = 20 };
+enum { PAGE_ROWS = 1000, BEHIND_MS = 20 };
 
 struct turn {
 	struct queue *queue;

@@ -349,6 +349,15 @@ static const char *const schema_hands[] = {
 	NULL,
 };
 
+/* The queue looks at one domain at a time: what waits for it, by its date. What is leased stands
+ * under the lease's owner, so that the rows of a process that died are found without a look at all
+ * others; each row has one entry. */
+static const char *const schema_queue_place[] = {
+	"DROP INDEX queue_recipient_due",
+	"CREATE INDEX queue_recipient_place ON queue_recipient (lease_owner, domain, due_ms)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -364,5 +373,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 12, .statements = schema_srs },
 	{ .version = 13, .statements = schema_message_keys },
 	{ .version = 14, .statements = schema_hands },
+	{ .version = 15, .statements = schema_queue_place },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
