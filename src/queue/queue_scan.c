@@ -117,7 +117,7 @@ int queue_scan_go_on(struct queue *q)
 	struct page *p = ARENA_NEW(arena, struct page);
 	p->queue = q;
 	p->arena = arena;
-	p->after = slice_from_str(s->after);
+	p->after = arena_copy(arena, slice_from_str(s->after));
 	p->now_ms = clock_wall_ms();
 	p->latest_due_ms = s->corrects ? queue_clock_latest_due(q) : 0;
 	int rc = store_read(q->config.store, read_page, p);

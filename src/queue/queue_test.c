@@ -380,7 +380,7 @@ static void a_crowd(struct office *o)
 static void a_crowd_for_one_host_goes_by_and_by(void **state)
 {
 	struct office *o = *state;
-	office_fill(o, 2500, "d#.far.test", 700);
+	office_fill(o, 2500, "d#.far.test", 500);
 	office_run(o, a_crowd);
 }
 
