@@ -64,6 +64,19 @@ static void add_trouble(json_t *place, const struct smtp_outcome *outcome)
 	json_object_set_new(place, "temporary", json_boolean(outcome->verdict == SMTP_TEMPORARY));
 }
 
+/* A command or a file, as the configuration has it. */
+static json_t *final_json(struct look_up *l, const struct config_smarthost *way)
+{
+	static const char *const kinds[] = {
+		[FINAL_PIPE] = "pipe", [FINAL_MAILDIR] = "maildir", [FINAL_MBOX] = "mbox"
+	};
+	const char *to = way->path ? way->path : way->command[0];
+	for (size_t i = 1; !way->path && way->command[i]; i++)
+		to = arena_printf(l->arena, "%s %s", to, way->command[i]);
+	return json_pack("{s:s, s:s, s:s?}", "kind", kinds[way->final], "to", to, "user",
+	                 way->unix_user);
+}
+
 /* Which section of the configuration has the mail, and why it is that. */
 static json_t *way_json(struct look_up *l, const struct config_smarthost *way,
                         const struct client_errand *errand)
@@ -103,7 +116,9 @@ static json_t *find_place(struct look_up *l, struct slice key, const struct clie
 	                          tls_names[client_route_tls(l->config, route.smarthost)][0],
 	                          "dnssec", (int)route.secure, "own_left_out", (int)route.own,
 	                          "hosts", hosts);
-	if (route.smarthost)
+	if (way && way->final != FINAL_NONE)
+		json_object_set_new(place, "final", final_json(l, way));
+	else if (route.smarthost)
 		json_object_set_new(place, "smarthost", smarthost_json(route.smarthost));
 	if (way)
 		json_object_set_new(place, "way", way_json(l, way, errand));
@@ -193,6 +208,16 @@ static const char *meaning(const char *const (*names)[2], size_t count, const ch
 }
 #define MEANING(names, name) meaning(names, sizeof(names) / sizeof(names[0]), name)
 
+static void print_final(const json_t *place, const json_t *final)
+{
+	const json_t *way = json_object_get(place, "way");
+	const char *user = cli_item_text(final, "user");
+	printf("  by transport \"%s\" of the configuration: %s %s%s%s\n",
+	       cli_item_text(way, "title"), cli_item_text(final, "kind"),
+	       cli_item_text(final, "to"), user[0] ? ", as " : "", user);
+	printf("  which is for %s\n", cli_item_text(way, "why"));
+}
+
 static void print_way(const json_t *place)
 {
 	const json_t *smarthost = json_object_get(place, "smarthost"),
@@ -238,6 +263,10 @@ static void print_place(const json_t *place)
 		printf("  %s: %s %s\n",
 		       is_true(place, "temporary") ? "tried again later" : "returned to the sender",
 		       status, cli_item_text(place, "error"));
+		return;
+	}
+	if (json_object_get(place, "final")) {
+		print_final(place, json_object_get(place, "final"));
 		return;
 	}
 	print_way(place);

@@ -31,7 +31,14 @@ static int serve(struct cli *cli)
 	if (!server.config)
 		return CLI_FAILED;
 	log_setup((enum log_level)server.config->log.level, server.config->log.json, 2);
-	int rc = server_bind(&server);
+	/* While it is root, and before there is a thread, a socket or a key that it should not
+	 * have.
+	 */
+	int rc = final_start(server.config, &server.final);
+	if (rc < 0)
+		log_error("server.final", kv_error(rc));
+	if (rc == 0)
+		rc = server_bind(&server);
 	if (rc == 0)
 		rc = server_drop(&server);
 	if (rc == 0)

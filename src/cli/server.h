@@ -11,6 +11,7 @@
 #include "admin/admin.h"
 #include "auth/auth.h"
 #include "dns/dns.h"
+#include "final/final.h"
 #include "guard/guard.h"
 #include "imap/imap.h"
 #include "mailbox/mailbox.h"
@@ -31,6 +32,7 @@ struct server {
 	struct guard *guard;
 	struct trust *trust;
 	struct post *post;
+	struct final *final;
 	struct queue *queue;
 	struct smtp_context smtp[LISTENER_ODMR + 1]; /* by enum listener_kind */
 	struct pop3_context pop3;

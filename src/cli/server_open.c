@@ -175,9 +175,11 @@ static int open_post(struct server *s)
 
 static int open_queue(struct server *s)
 {
-	const struct queue_config config = {
-		.store = s->store, .post = s->post, .dns = s->dns, .config = s->config
-	};
+	const struct queue_config config = { .store = s->store,
+		                             .post = s->post,
+		                             .dns = s->dns,
+		                             .config = s->config,
+		                             .final = s->final };
 	int rc = queue_open(&config, &s->queue);
 	return rc < 0 ? failed("queue", rc, "") : 0;
 }
@@ -246,6 +248,7 @@ void server_close(struct server *s)
 	pop3_locks_free(s->pop3.locks);
 	if (s->queue)
 		queue_close(s->queue);
+	final_stop(s->final);
 	if (s->post)
 		post_close(s->post);
 	guard_close(s->guard);

@@ -99,6 +99,9 @@ static bool are_same_sources(const struct config_sources *a, const struct config
 
 static bool goes_alike(const struct config_smarthost *a, const struct config_smarthost *b)
 {
+	/* A final destination is like no other. */
+	if (a->final != FINAL_NONE || b->final != FINAL_NONE)
+		return a == b;
 	return a->direct == b->direct && a->lmtp == b->lmtp && is_same_text(a->host, b->host) &&
 	       a->port == b->port && a->tls == b->tls && is_same_text(a->user, b->user) &&
 	       is_same_text(a->password, b->password) && is_same_text(a->helo, b->helo) &&
@@ -113,6 +116,11 @@ struct slice client_choose_key(const struct config *config, struct arena *arena,
 	size_t first = 0;
 	while (!goes_alike(&config->smarthosts[first], way))
 		first++;
+	static const char *const finals[] = {
+		[FINAL_PIPE] = "pipe", [FINAL_MAILDIR] = "maildir", [FINAL_MBOX] = "mbox"
+	};
+	if (way->final != FINAL_NONE)
+		return slice_from_str(arena_printf(arena, "%s:%zu", finals[way->final], first));
 	if (way->direct)
 		return slice_from_str(
 			arena_printf(arena, "%.*s route:%zu", SLICE_ARG(domain), first));

@@ -31,8 +31,8 @@ const char *client_choose_why(struct arena *arena, const struct config_smarthost
                               const struct client_errand *errand);
 /* The destination's name: the domain, or "smarthost:host:port:n" or "lmtp:host:port:n", so that all
  * domains that go there in the same way (n: the first section of the configuration that says so)
- * share connections and limits; "domain route:n" for one that goes by MX from other addresses. In
- * the arena. way: that was chosen, or NULL. */
+ * share connections and limits; "domain route:n" for one that goes by MX from other addresses;
+ * "pipe:n", "maildir:n", "mbox:n". In the arena. way: that was chosen, or NULL. */
 struct slice client_choose_key(const struct config *config, struct arena *arena,
                                const struct config_smarthost *way, struct slice domain);
 

@@ -268,6 +268,8 @@ int client_route_find(struct dns *dns, const struct config *config, struct arena
 	out->hops = ARENA_ARRAY(arena, CLIENT_ROUTE_HOPS_MAX, struct client_hop);
 	if (client_choose_host_port(domain, &host, &port))
 		rc = add_named(&s, host, port);
+	else if (way && way->final != FINAL_NONE)
+		return 0;
 	else if (out->smarthost)
 		rc = add_host(&s, out->smarthost->host, out->smarthost->port, 0);
 	else if (domain.len > 2 && domain.data[0] == '[')

@@ -45,9 +45,10 @@ enum { CLIENT_ROUTE_HOSTS_MAX = 20, CLIENT_ROUTE_HOPS_MAX = 40 };
 enum config_tls_rule client_route_tls(const struct config *config,
                                       const struct config_smarthost *smarthost);
 
-/* way: what client_choose() said. 0, or a negative errno and *outcome: 5.1.10 for a Null MX, 5.1.2
- * for a domain that does not exist, 5.4.6 when all ways lead back to us, 5.4.4 when no host has an
- * address, 4.4.3 when the DNS does not answer. Everything lies in the arena. */
+/* way: what client_choose() said; a final destination has no hops. 0, or a negative errno and
+ * *outcome: 5.1.10 for a Null MX, 5.1.2 for a domain that does not exist, 5.4.6 when all ways lead
+ * back to us, 5.4.4 when no host has an address, 4.4.3 when the DNS does not answer. Everything
+ * lies in the arena. */
 int client_route_find(struct dns *dns, const struct config *config, struct arena *arena,
                       const struct config_smarthost *way, struct slice domain, int64_t deadline,
                       struct client_route *out, struct smtp_outcome *outcome);

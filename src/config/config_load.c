@@ -304,13 +304,14 @@ static void store_way(struct load *l, const struct way_section *w)
 {
 	const char *kind = way_kinds[w->kind];
 	struct config_place place = place_of(l, kind, w->section);
-	const struct config_way_lists lists = { .domain = get_list(l, w->section, "domain"),
-		                                .sender = get_list(l, w->section, "sender"),
-		                                .account = get_list(l, w->section, "account"),
-		                                .source = get_list(l, w->section, "source") };
+	struct config_way_lists lists = { .domain = get_list(l, w->section, "domain"),
+		                          .sender = get_list(l, w->section, "sender"),
+		                          .account = get_list(l, w->section, "account"),
+		                          .source = get_list(l, w->section, "source") };
 	struct config_transport transport = { .lmtp = NULL };
 	struct config_smarthost way = { .direct = w->kind == WAY_ROUTE };
 	if (w->kind == WAY_TRANSPORT) {
+		lists.pipe = get_list(l, w->section, "pipe");
 		store_section(l, kind, w->section, &transport);
 		config_add_transport(&place, &transport, &lists);
 		return;

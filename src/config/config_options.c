@@ -13,7 +13,8 @@ const struct config_section config_sections[] = {
 	  "route are asked in the order of the file, those that name the domain before those for "
 	  "\"*\"; the first whose conditions hold has the mail." },
 	{ "transport", true, "as of a smarthost",
-	  "Another program that takes the mail of a domain, by LMTP; instead of a smarthost." },
+	  "Another program that takes the mail, by LMTP or on its standard input; or files of Unix "
+	  "users, Maildir or mbox. Instead of a smarthost." },
 	{ "relay", true, "a domain that is not ours",
 	  "A domain whose mail is taken from everybody and passed on, to its better MX hosts or to "
 	  "its smarthost or transport (docs/relay.md)." },

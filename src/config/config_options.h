@@ -61,7 +61,7 @@ struct config_listen {
 enum transport_trust { TRANSPORT_FROM_TRUSTED, TRANSPORT_FROM_EVERYBODY };
 struct config_transport {
 	struct config_smarthost way;
-	const char *lmtp;
+	const char *lmtp, *maildir, *mbox;
 	enum transport_trust accept_from;
 };
 

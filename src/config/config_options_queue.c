@@ -63,6 +63,23 @@ static const struct config_option options[] = {
 	  "As in a smarthost; over a Unix socket there is none.",
 	  .choices = { "none", "opportunistic", "required", "verified", "implicit" } },
 	SOURCE_OPTIONS("transport", AT_TRANSPORT_WAY),
+	{ "transport", "pipe", CONFIG_LIST, NULL, 0, 0,
+	  "A command that gets the mail on standard input, once for each recipient: its absolute "
+	  "path and its arguments, without a shell (docs/outbound.md)." },
+	{ "transport", "maildir", CONFIG_TEXT, NULL, AT_TRANSPORT(maildir),
+	  "A Maildir of the Unix user, such as \"${home}/Maildir\"." },
+	{ "transport", "mbox", CONFIG_TEXT, NULL, AT_TRANSPORT(mbox),
+	  "An mbox of the Unix user, such as \"/var/mail/${local}\"." },
+	{ "transport", "user", CONFIG_TEXT, NULL, AT_TRANSPORT_WAY(unix_user),
+	  "The Unix user whose file it is or as whom the command runs. Default: ${local} for files, "
+	  "the server's for commands." },
+	{ "transport", "group", CONFIG_TEXT, NULL, AT_TRANSPORT_WAY(unix_group),
+	  "The group, instead of the user's: for /var/mail it is \"mail\" on most systems." },
+	{ "transport", "time-limit", CONFIG_DURATION, "5m", AT_TRANSPORT_WAY(time_limit_ms),
+	  "How long a command may run, or a file be waited for, before it is tried again later.",
+	  .min = 100, .max = SECONDS(3600) },
+	{ "transport", "max-deliveries", CONFIG_NUMBER, "10", AT_TRANSPORT_WAY(max_deliveries),
+	  "Commands that run, or files that are written, at a time.", .min = 1, .max = 1000 },
 	{ "transport", "accept-from", CONFIG_CHOICE, "trusted", AT_TRANSPORT(accept_from),
 	  "Whose mail for the domain is taken: trusted is who has logged in and relay-networks; "
 	  "everybody makes the domain one that the world may write to.",

@@ -26,6 +26,9 @@ struct config_sources {
 	size_t count;
 };
 
+/* Where mail ends, other than in a mailbox of ours: src/final/final.h. */
+enum config_final { FINAL_NONE, FINAL_PIPE, FINAL_MAILDIR, FINAL_MBOX };
+
 /* Which way mail takes: a section smarthost or transport, by which it goes instead of to its MX, or
  * a section route, by which it goes there, but from other addresses or at other times. */
 struct config_smarthost {
@@ -42,7 +45,14 @@ struct config_smarthost {
 	uint16_t port;
 	enum config_tls_rule tls;
 	const char *user, *password; /* NULL: no AUTH. password comes from password-file */
-	bool lmtp, everybody; /* a transport (host may be "unix:/path"); all may send there */
+	bool lmtp, everybody;    /* a transport (host may be "unix:/path"); all may send there */
+	enum config_final final; /* a transport, too; then host is NULL. config_template.h: */
+	const char **command;    /* of FINAL_PIPE: templates, a NULL behind the last */
+	const char *path;        /* of the others: a template */
+	const char *unix_user;   /* a template; or NULL */
+	const char *unix_group;  /* or NULL */
+	int64_t time_limit_ms;
+	unsigned max_deliveries; /* at a time */
 };
 
 struct config_queue {

@@ -103,6 +103,29 @@ static int add_include(struct config_text *t, const char *path, int line, struct
 	return rc < 0 ? -EINVAL : 0;
 }
 
+/* libConfuse would put variables of the environment in for "${NAME}" unless the dollar is escaped:
+ * here it is a placeholder. What stands in single quotes it leaves alone. */
+static void append_line(struct buf *out, struct slice line)
+{
+	char quote = '\0';
+	for (size_t i = 0; i < line.len; i++) {
+		char c = line.data[i];
+		if (c == '\\' && quote) {
+			buf_append_byte(out, c);
+			i++;
+			if (i < line.len)
+				buf_append_byte(out, line.data[i]);
+			continue;
+		}
+		if (quote ? c == quote : c == '"' || c == '\'')
+			quote = quote ? '\0' : c;
+		if (c == '$' && quote == '"' && slice_starts_with(slice_from(line, i), SLICE("${")))
+			buf_append_byte(out, '\\');
+		buf_append_byte(out, c);
+	}
+	buf_append_byte(out, '\n');
+}
+
 static int add_lines(struct config_text *t, const char *path, struct slice rest, unsigned depth,
                      const char **why_out)
 {
@@ -114,8 +137,7 @@ static int add_lines(struct config_text *t, const char *path, struct slice rest,
 			continue;
 		}
 		t->lines++;
-		buf_append(&t->text, line);
-		buf_append_byte(&t->text, '\n');
+		append_line(&t->text, line);
 	}
 	return rc == 0 && buf_failed(&t->text) ? -EFBIG : rc;
 }

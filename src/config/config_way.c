@@ -1,9 +1,12 @@
 #include "config/config_way.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include "base/cursor.h"
+#include "config/config_template.h"
 #include "message/address.h"
 
 enum { LMTP_PORT = 24 };
@@ -231,17 +234,92 @@ static bool set_listener(const struct config_place *p, const char *text,
 	return net_address_parse(host, 0, &address) == 0 || domain_is_valid(host);
 }
 
+static void set_lmtp(const struct config_place *p, const char *text, struct config_smarthost *way)
+{
+	way->lmtp = true;
+	if (!set_listener(p, text, way))
+		config_wrong(p, "lmtp is '%s': write \"unix:PATH\" or \"HOST:PORT\"", text);
+}
+
+/* --- final destinations ------------------------------------------------------------------ */
+
+static void check_template(const struct config_place *p, const char *option, const char *text)
+{
+	if (text && !config_template_is_good(text))
+		config_wrong(p, "%s: '%s' has a placeholder that there is not: these are: %s",
+		             option, text, CONFIG_TEMPLATE_NAMES);
+}
+
+static void set_command(const struct config_place *p, const struct config_list *list,
+                        struct config_smarthost *way)
+{
+	const char *program = list->items[0];
+	way->final = FINAL_PIPE;
+	way->command = ARENA_ARRAY(p->config->arena, list->count + 1, const char *);
+	for (size_t i = 0; i < list->count; i++) {
+		way->command[i] = list->items[i];
+		check_template(p, "pipe", list->items[i]);
+	}
+	if (program[0] != '/' || config_template_has_any(program))
+		config_wrong(p, "pipe: '%s' must be the absolute path of a command", program);
+	else if (access(program, F_OK) < 0)
+		config_warn(p, "pipe: there is no command %s: mail waits until there is", program);
+}
+
+static void set_path(const struct config_place *p, const char *option, const char *path,
+                     enum config_final final, struct config_smarthost *way)
+{
+	way->final = final;
+	way->path = path;
+	check_template(p, option, path);
+	if (path[0] != '/' && !slice_starts_with(slice_from_str(path), SLICE("${home}/")))
+		config_wrong(p, "%s: '%s' must begin with / or with ${home}/", option, path);
+}
+
+static void check_owner(const struct config_place *p, const struct config_smarthost *way)
+{
+	const char *user = way->unix_user;
+	check_template(p, "user", user);
+	const struct passwd *known = user ? getpwnam(user) : NULL;
+	if (user && !known && !config_template_has_any(user))
+		config_wrong(p, "user: there is no Unix user '%s'", user);
+	if (known && known->pw_uid == 0)
+		config_wrong(p, "user: root gets no mail and runs no command: name another");
+	if (way->unix_group && !getgrnam(way->unix_group))
+		config_wrong(p, "group: there is no Unix group '%s'", way->unix_group);
+	if (geteuid() == 0 && !user && !p->config->user && way->final == FINAL_PIPE)
+		config_wrong(p, "pipe: the command would run as root: add user = NAME");
+}
+
+static void set_final(const struct config_place *p, const struct config_transport *transport,
+                      const struct config_way_lists *lists, struct config_smarthost *way)
+{
+	if (lists->pipe.count > 0)
+		set_command(p, &lists->pipe, way);
+	else if (transport->maildir)
+		set_path(p, "maildir", transport->maildir, FINAL_MAILDIR, way);
+	else
+		set_path(p, "mbox", transport->mbox, FINAL_MBOX, way);
+	check_owner(p, way);
+}
+
 void config_add_transport(const struct config_place *p, struct config_transport *transport,
                           const struct config_way_lists *lists)
 {
 	struct config_smarthost *way = &transport->way;
-	way->lmtp = true;
+	int leads = (transport->lmtp != NULL) + (transport->maildir != NULL) +
+	            (transport->mbox != NULL) + (lists->pipe.count > 0);
 	way->everybody = transport->accept_from == TRANSPORT_FROM_EVERYBODY;
-	if (!transport->lmtp)
-		config_wrong(p, "it leads nowhere: add lmtp = \"unix:PATH\" or \"HOST:PORT\"");
-	else if (!set_listener(p, transport->lmtp, way))
-		config_wrong(p, "lmtp is '%s': write \"unix:PATH\" or \"HOST:PORT\"",
-		             transport->lmtp);
+	if (leads == 0)
+		config_wrong(p, "it leads nowhere: add lmtp = \"unix:PATH\" or \"HOST:PORT\", or "
+		                "pipe, maildir or mbox");
+	else if (leads > 1)
+		config_wrong(p, "it may have one of lmtp, pipe, maildir and mbox: leave the others "
+		                "out");
+	else if (transport->lmtp)
+		set_lmtp(p, transport->lmtp, way);
+	else
+		set_final(p, transport, lists, way);
 	config_add_way(p, way, lists);
 	if (way->everybody && config_way_is_for_all(way))
 		config_wrong(p, "accept-from = everybody would let strangers send anywhere: name "

@@ -7,7 +7,7 @@
 
 /* The lists of a section as they are written. */
 struct config_way_lists {
-	struct config_list domain, sender, account, source;
+	struct config_list domain, sender, account, source, pipe;
 };
 
 /* Gives the way its domains (those of the list, or the title) and conditions, and says what is

@@ -51,6 +51,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	list_init(&q->recorder.jobs);
 	q->owner = post_owner(config->post);
 	queue_verify_open(q);
+	queue_final_open(q);
 	q->source_turns = mem_zero(c->smarthost_count + 1, sizeof(*q->source_turns));
 	int rc = open_tls(q);
 	if (rc < 0) {
@@ -76,6 +77,7 @@ void queue_close(struct queue *q)
 	queue_verify_close(q);
 	queue_agenda_free(q->agenda);
 	free(q->scan.after);
+	queue_final_close(q);
 	tls_client_free(q->tls_any);
 	tls_client_free(q->tls_verified);
 	free(q->source_turns);

@@ -30,6 +30,7 @@
 
 #include "config/config.h"
 #include "dns/dns.h"
+#include "final/final.h"
 #include "queue/queue_admin.h"
 #include "route/post.h"
 #include "store/db.h"
@@ -42,6 +43,7 @@ struct queue_config {
 	struct post *post; /* takes DSNs */
 	struct dns *dns;
 	const struct config *config;
+	struct final *final; /* NULL: there are no commands and files */
 };
 
 /* [any thread] */

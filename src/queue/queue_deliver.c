@@ -364,6 +364,8 @@ static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome 
 	bool any = false;
 	if (queue_job_is_late(job, clock_wall_ms()))
 		return come_too_late(job, outcome);
+	if (job->way && job->way->final != FINAL_NONE)
+		return queue_final_carry(d->queue, job, outcome);
 	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
 	                  (d->was_idle && smtp_client_has_input(d->client))))
 		disconnect(d);

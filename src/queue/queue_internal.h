@@ -57,6 +57,7 @@ struct queue {
 	struct tls_client *tls_any, *tls_verified;
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	const char *owner;                /* of leases: post_owner() */
+	struct semaphore **final_places;  /* one a way; NULL where it leads to another host */
 	atomic_uint *source_turns;        /* of section queue, then one a way: queue_source.h */
 	_Atomic fiber_id feeder;
 	atomic_bool added;                   /* since the feeder began to look for new rows */
@@ -100,6 +101,11 @@ void queue_verify_close(struct queue *q);
 /* queue_deliver.c: how hosts of a route are connected to; rule and wish are the policy's. */
 void queue_client_configure(const struct queue *q, const struct client_route *route,
                             struct smtp_client_config *out);
+
+/* queue_final.c: to a command or a file. As sending over a connection; parks the fiber. */
+void queue_final_open(struct queue *q);
+void queue_final_close(struct queue *q);
+int queue_final_carry(struct queue *q, struct queue_job *job, struct smtp_outcome *outcome);
 
 /* queue_deliver.c: the fiber of a connection. */
 struct queue_carrier {
