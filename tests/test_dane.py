@@ -1,5 +1,7 @@
 """DANE for SMTP (RFC 7672): signed zones with TLSA records by Knot, and a host that is what they say,
 or is not. What does not match waits; nothing falls back."""
+import itertools
+
 import pytest
 
 from authority import Authority, tlsa
@@ -11,6 +13,7 @@ from test_relay import SLOW, by_mx, entries, journey, message
 FORMS = [(usage, selector, matching) for usage in (2, 3) for selector in (0, 1)
          for matching in (0, 1, 2)]
 OTHER = "3 1 1 " + "ab" * 32
+numbers = itertools.count(1)
 
 
 class World:
@@ -88,10 +91,11 @@ def server(world, dns, tmp_path_factory):
 
 def submit(server, domain, header=""):
     """The Message-ID."""
-    text = message(domain, to=f"bob@{domain}")
+    subject = f"{next(numbers)}.{domain}"
+    text = message(subject, to=f"bob@{domain}")
     with server.smtp() as smtp:
         smtp.sendmail("alice@a.test", [f"bob@{domain}"], header + text)
-    return f"<{domain}@a.test>"
+    return f"<{subject}@a.test>"
 
 
 def delivered(server, remote, domain, header=""):

@@ -9,6 +9,7 @@ const char *tls_policy_name(enum tls_policy_kind kind)
 	static const char *const names[] = {
 		[TLS_POLICY_NONE] = "none",
 		[TLS_POLICY_CONFIGURED] = "configured",
+		[TLS_POLICY_STS] = "sts",
 		[TLS_POLICY_DANE] = "dane",
 	};
 	return names[kind];
@@ -50,6 +51,11 @@ static bool is_asked(const struct tls_policy_domain *d)
 	if (d->minimum && d->minimum->level < TLS_LEVEL_REQUIRED)
 		return false;
 	return d->config->queue.tls || d->minimum || d->demand == TLS_DEMAND_VERIFIED;
+}
+
+bool tls_policy_wants_sts(const struct tls_policy_domain *d)
+{
+	return d->config->mta_sts.enabled && is_asked(d);
 }
 
 /* --- what the operator and the message ask for ---------------------------------------- */
@@ -166,6 +172,37 @@ static int take_dane(const struct tls_policy_domain *d, const struct client_hop 
 	return 0;
 }
 
+static const char *sts_text(const struct tls_policy_domain *d, struct arena *arena,
+                            const char *suffix)
+{
+	return arena_printf(arena, "the MTA-STS policy %.*s, %s%s", SLICE_ARG(d->sts->row.id),
+	                    sts_mode_name(d->sts->policy.mode), suffix);
+}
+
+/* For a host without TLSA records that can be used: these come first (RFC 8461 section 2). */
+static int find_sts(const struct tls_policy_domain *d, const struct client_hop *hop,
+                    struct arena *arena, struct tls_policy *out, struct smtp_outcome *outcome)
+{
+	if (!d->sts || !d->sts->has_policy || d->sts->policy.mode == STS_MODE_NONE)
+		return 0;
+	bool has_host = sts_policy_has_host(&d->sts->policy, hop->host);
+	if (d->sts->policy.mode == STS_MODE_TESTING) {
+		out->testing = true;
+		out->testing_has_host = has_host;
+		if (out->kind == TLS_POLICY_NONE)
+			out->why = sts_text(d, arena, has_host ? "" : ", does not name the host");
+		return 0;
+	}
+	if (!has_host)
+		return refuse(outcome, -EACCES,
+		              arena_printf(arena, "%s: %s, does not name the host", hop->host,
+		                           sts_text(d, arena, "")));
+	out->kind = TLS_POLICY_STS;
+	out->rule = TLS_RULE_VERIFIED;
+	out->why = sts_text(d, arena, "");
+	return 0;
+}
+
 static int find_dane(const struct tls_policy_domain *d, const struct client_hop *hop,
                      struct arena *arena, int64_t deadline, struct tls_policy *out,
                      struct smtp_outcome *outcome)
@@ -197,6 +234,8 @@ int tls_policy_find_host(const struct tls_policy_domain *d, const struct client_
 	out->wish.host = hop->host;
 	if (is_asked(d))
 		rc = find_dane(d, hop, arena, deadline, out, outcome);
+	if (rc == 0 && out->dane.usable == 0 && is_asked(d))
+		rc = find_sts(d, hop, arena, out, outcome);
 	if (rc < 0)
 		return rc;
 	/* What was agreed under one policy says nothing under another. */

@@ -1,7 +1,8 @@
-/* What a host must show before it gets mail for a domain: by DANE (RFC 7672), by the operator's
- * `tls` sections, or nothing at all.
+/* What a host must show before it gets mail for a domain: by DANE (RFC 7672), by MTA-STS (RFC
+ * 8461), by the operator's `tls` sections, or nothing at all.
  *
  *     tls_policy_find_domain()   once for a domain, what holds for all of its hosts
+ *     tls_policy_wants_sts()     if so, sts_find() or sts_ask(), and domain.sts is set to that
  *     tls_policy_find_host()     for each host, before it is connected to
  *
  * What was published is an obligation: a host that does not live up to it gets nothing, the next
@@ -11,13 +12,15 @@
 #define VEREDUS_CLIENT_TLS_POLICY_H
 
 #include "client/client_route.h"
+#include "client/sts.h"
 
 enum tls_policy_kind {
 	TLS_POLICY_NONE,       /* opportunistic */
 	TLS_POLICY_CONFIGURED, /* a smarthost, a section tls, or what the message asks for */
+	TLS_POLICY_STS,
 	TLS_POLICY_DANE,
 };
-/* "none", "configured", "dane" */
+/* "none", "configured", "sts", "dane" */
 const char *tls_policy_name(enum tls_policy_kind kind);
 
 /* Beside the domain, what a message may ask for (RFC 8689). */
@@ -33,6 +36,7 @@ struct tls_policy_domain {
 	struct slice domain;
 	enum tls_policy_demand demand;
 	const struct config_tls *minimum; /* NULL: none */
+	const struct sts_found *sts;      /* NULL: none */
 	/* Of the route. */
 	const struct config_smarthost *smarthost;
 	enum client_route_kind kind;
@@ -53,12 +57,16 @@ struct tls_policy {
 	struct tls_wish wish;
 	struct tls_policy_dane dane; /* count 0: none */
 	const char *why;             /* one line: what it is, or why it is not more */
+	/* An MTA-STS policy in testing mode holds: mail goes whatever comes of it, and this is what
+	 * it would ask for. */
+	bool testing, testing_has_host;
 };
 
 /* Everything returned lies in the arena. */
 void tls_policy_find_domain(struct dns *dns, const struct config *config,
                             const struct client_route *route, struct slice domain,
                             enum tls_policy_demand demand, struct tls_policy_domain *out);
+bool tls_policy_wants_sts(const struct tls_policy_domain *d);
 /* 0; or a negative errno and *outcome: the host gets nothing now, since it can't be known what it
  * must show (4.7.5), or since it shows less than the operator asks for (4.7.5). */
 int tls_policy_find_host(const struct tls_policy_domain *d, const struct client_hop *hop,

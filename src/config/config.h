@@ -78,6 +78,7 @@ struct config {
 		int64_t timeout_ms;
 	} dns;
 	struct config_queue queue;
+	struct config_mta_sts mta_sts;
 	struct config_forward forward;
 	struct {
 		const char *domain;           /* of names without one; NULL: the first of ours */

@@ -23,6 +23,8 @@ const struct config_section config_sections[] = {
 	{ "tls", true, "a domain, or \"*\" for all",
 	  "The least that mail for a domain asks of TLS, where it goes to its MX "
 	  "(docs/transport-security.md)." },
+	{ "mta-sts", false, NULL,
+	  "The policies of other domains (RFC 8461, docs/transport-security.md)." },
 	{ "rule", true, "what the log and `veredus policy test` call it",
 	  "Who may send mail to whom (docs/guard.md). Rules are walked in the order of the file; "
 	  "the "

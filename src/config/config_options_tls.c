@@ -10,6 +10,19 @@ static const struct config_option options[] = {
 	  .choices = { "none", "opportunistic", "required", "verified", "dane" } },
 	{ "tls", "oldest-version", CONFIG_CHOICE, "1.2", AT_TLS(oldest),
 	  "The oldest version of TLS that will do.", .choices = { "1.2", "1.3" } },
+
+	{ "mta-sts", "enabled", CONFIG_FLAG, "yes", AT(mta_sts.enabled),
+	  "Mail for a domain that publishes a policy goes as that asks, or waits." },
+	{ "mta-sts", "refresh", CONFIG_DURATION, "1d", AT(mta_sts.refresh_ms),
+	  "How old a policy that is in use may become before it is fetched again; it is also at "
+	  "the half of the time that it says it is good for.", .min = 100, .max = DAYS(30) },
+	{ "mta-sts", "timeout", CONFIG_DURATION, "30s", AT(mta_sts.timeout_ms),
+	  "How long fetching one may take. RFC 8461 suggests a minute; mail waits for it.",
+	  .min = 100, .max = SECONDS(60) },
+	{ "mta-sts", "port", CONFIG_PORT, "443", AT(mta_sts.port),
+	  "The port of the web servers; another than 443 is for tests." },
+	{ "mta-sts", "ca", CONFIG_PATH, NULL, AT(mta_sts.ca),
+	  "A PEM file of the roots that their certificates must lead to. Default: the system's." },
 };
 /* clang-format on */
 const struct config_option_table config_options_tls = CONFIG_OPTION_TABLE(options);

@@ -2,6 +2,9 @@
 #ifndef VEREDUS_CONFIG_CONFIG_TLS_H
 #define VEREDUS_CONFIG_CONFIG_TLS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* The least that mail for a domain (or "*") asks of TLS on its way to the domain's MX. */
 enum config_tls_level {
 	TLS_LEVEL_NONE,          /* never TLS */
@@ -15,6 +18,14 @@ struct config_tls {
 	const char *domain; /* lower-case A-labels, or "*" */
 	enum config_tls_level level;
 	enum config_tls_version oldest;
+};
+
+/* Fetching the policies of other domains: RFC 8461. */
+struct config_mta_sts {
+	bool enabled;
+	uint16_t port;  /* 443, but for tests */
+	const char *ca; /* NULL: the system's */
+	int64_t timeout_ms, refresh_ms;
 };
 
 struct config_place;

@@ -19,6 +19,8 @@ struct transfer {
 	const struct http_request *request;
 	struct buf body;
 	long status;
+	char content_type[128];
+	struct curl_slist *resolve, *headers;
 	CURLcode result;
 	char why[CURL_ERROR_SIZE];
 };
@@ -27,6 +29,34 @@ static size_t receive(char *data, size_t size, size_t count, void *arg)
 {
 	struct transfer *t = arg;
 	return buf_append(&t->body, slice_of(data, size * count)) < 0 ? 0 : size * count;
+}
+
+/* "host:port:address,address..." */
+static void set_addresses(CURL *curl, struct transfer *t)
+{
+	const struct http_request *r = t->request;
+	struct arena *arena = arena_new();
+	const char *line = arena_printf(arena, "%s:%u:", r->host, (unsigned)r->port);
+	for (size_t i = 0; i < r->address_count; i++) {
+		char ip[NET_ADDRESS_TEXT_MAX];
+		bool is_v6 = r->addresses[i].any.sa_family == AF_INET6;
+		net_address_ip(&r->addresses[i], ip);
+		line = arena_printf(arena, is_v6 ? "%s%s[%s]" : "%s%s%s", line, i ? "," : "", ip);
+	}
+	t->resolve = curl_slist_append(NULL, line);
+	curl_easy_setopt(curl, CURLOPT_RESOLVE, t->resolve);
+	arena_free(arena);
+}
+
+static void set_body(CURL *curl, struct transfer *t)
+{
+	const struct http_request *r = t->request;
+	struct arena *arena = arena_new();
+	t->headers = curl_slist_append(NULL, arena_printf(arena, "Content-Type: %s", r->body_type));
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->headers);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body.data);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+	arena_free(arena);
 }
 
 static void set_options(CURL *curl, struct transfer *t)
@@ -48,6 +78,10 @@ static void set_options(CURL *curl, struct transfer *t)
 		curl_easy_setopt(curl, CURLOPT_USERNAME, r->user);
 		curl_easy_setopt(curl, CURLOPT_PASSWORD, r->password);
 	}
+	if (r->address_count > 0)
+		set_addresses(curl, t);
+	if (r->body_type)
+		set_body(curl, t);
 	if (r->form)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->form);
 }
@@ -57,13 +91,18 @@ static void run(void *arg)
 	struct transfer *t = arg;
 	pthread_once(&curl_once, curl_start);
 	CURL *curl = curl_easy_init();
+	const char *type = NULL;
 	t->result = CURLE_OUT_OF_MEMORY;
 	if (!curl)
 		return;
 	set_options(curl, t);
 	t->result = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &t->status);
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	snprintf(t->content_type, sizeof(t->content_type), "%s", type ? type : "");
 	curl_easy_cleanup(curl);
+	curl_slist_free_all(t->resolve);
+	curl_slist_free_all(t->headers);
 }
 
 static int error_of(const struct transfer *t)
@@ -90,7 +129,11 @@ int http_ask(const struct http_request *request, struct arena *arena, struct htt
 	struct transfer t = { .request = request, .body = buf_make(request->max_bytes) };
 	fiber_offload(run, &t);
 	int rc = error_of(&t);
-	*reply = (struct http_reply){ .status = t.status };
+	*reply = (struct http_reply){
+		.status = t.status,
+		.is_untrusted = t.result == CURLE_PEER_FAILED_VERIFICATION,
+		.content_type = arena_str(arena, slice_from_str(t.content_type)),
+	};
 	if (rc == 0)
 		reply->body = arena_copy(arena, buf_slice(&t.body));
 	else if (rc == -EMSGSIZE)

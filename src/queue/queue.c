@@ -53,6 +53,8 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	queue_verify_open(q);
 	queue_final_open(q);
 	q->source_turns = mem_zero(c->smarthost_count + 1, sizeof(*q->source_turns));
+	const struct sts_config sts = { .store = config->store, .dns = config->dns, .config = c };
+	q->sts = sts_new(&sts);
 	int rc = open_tls(q);
 	if (rc < 0) {
 		queue_close(q);
@@ -78,6 +80,7 @@ void queue_close(struct queue *q)
 	queue_agenda_free(q->agenda);
 	free(q->scan.after);
 	queue_final_close(q);
+	sts_free(q->sts);
 	tls_client_free(q->tls_any);
 	tls_client_free(q->tls_verified);
 	free(q->source_turns);
@@ -145,6 +148,7 @@ int queue_start(struct queue *q)
 	q->recorder.fiber = fiber_start(-1, "queue recorder", queue_record_run, q);
 	fiber_id feeder = fiber_start(-1, "queue feeder", queue_feed, q);
 	atomic_store(&q->feeder, feeder);
+	sts_start(q->sts);
 	return feeder && q->recorder.fiber ? 0 : -ECANCELED;
 }
 

@@ -159,14 +159,13 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 	d->peer = d->tls = d->from = SLICE_EMPTY;
 	int rc = client_route_find(c->dns, c->config, d->arena, job->way, job->domain,
 	                           deadline_in(ROUTE_MS), &route, outcome);
-	if (rc == 0 && job->tls_need == QUEUE_TLS_NEEDED)
-		rc = queue_tls_check_route(&route, job->domain, d->arena, outcome);
+	if (rc == 0)
+		rc = queue_policy_find(d->queue, &route, job->domain, job->tls_need, d->arena,
+		                       deadline_in(ROUTE_MS), &d->domain, outcome);
 	if (rc < 0)
 		return rc;
 	queue_client_configure(d->queue, &route, &d->config);
 	d->config.wish = &d->policy.wish;
-	tls_policy_find_domain(c->dns, c->config, &route, job->domain,
-	                       queue_tls_demand(job->tls_need), &d->domain);
 	return open_any(d, &route, job->tls_need, outcome);
 }
 

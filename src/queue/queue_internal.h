@@ -55,6 +55,7 @@ struct queue {
 	struct queue_recorder recorder;
 	struct queue_withdrawal withdrawal;
 	struct tls_client *tls_any, *tls_verified;
+	struct sts *sts;
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	const char *owner;                /* of leases: post_owner() */
 	struct semaphore **final_places;  /* one a way; NULL where it leads to another host */
@@ -97,6 +98,12 @@ bool queue_clock_is_doubtful(struct queue *q);
 /* queue_verify.c: around queue_verify(). */
 void queue_verify_open(struct queue *q);
 void queue_verify_close(struct queue *q);
+
+/* queue_policy.c: what holds for all hosts of a domain. 0, or a negative errno and *outcome: it
+ * must not go there (5.7.10), or the wait has ended. */
+int queue_policy_find(struct queue *q, const struct client_route *route, struct slice domain,
+                      enum queue_tls_need need, struct arena *arena, int64_t deadline,
+                      struct tls_policy_domain *out, struct smtp_outcome *outcome);
 
 /* queue_deliver.c: how hosts of a route are connected to; rule and wish are the policy's. */
 void queue_client_configure(const struct queue *q, const struct client_route *route,

@@ -39,16 +39,19 @@ static int refuse(struct smtp_outcome *outcome, enum smtp_stage stage, const cha
 	return -EACCES;
 }
 
-int queue_tls_check_route(const struct client_route *route, struct slice domain,
+int queue_tls_check_route(const struct client_route *route, const struct tls_policy_domain *domain,
                           struct arena *arena, struct smtp_outcome *outcome)
 {
+	const struct sts_found *sts = domain->sts;
 	if (route->smarthost || route->secure)
+		return 0;
+	if (sts && sts->has_policy && sts->policy.mode == STS_MODE_ENFORCE)
 		return 0;
 	return refuse(outcome, SMTP_STAGE_ROUTE, "5.7.10",
 	              arena_printf(arena,
-	                           "%.*s: the sender requires TLS, and no DNSSEC tells which hosts "
-	                           "are to be trusted with its mail",
-	                           SLICE_ARG(domain)));
+	                           "%.*s: the sender requires TLS, and neither DNSSEC nor MTA-STS "
+	                           "tells which hosts are to be trusted with its mail",
+	                           SLICE_ARG(domain->domain)));
 }
 
 int queue_tls_check_host(const struct smtp_client *c, struct arena *arena,

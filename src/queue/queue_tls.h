@@ -20,8 +20,9 @@ struct slice queue_tls_key(struct arena *arena, struct slice key, enum queue_tls
 /* What that asks of the policy for a host. */
 enum tls_policy_demand queue_tls_demand(enum queue_tls_need need);
 
-/* Section 4.2.1, step 2: can the names of these hosts be believed? 0, or -EACCES and *outcome. */
-int queue_tls_check_route(const struct client_route *route, struct slice domain,
+/* Section 4.2.1, step 2: can the names of these hosts be believed, by DNSSEC or by an MTA-STS
+ * policy that must hold? 0, or -EACCES and *outcome. */
+int queue_tls_check_route(const struct client_route *route, const struct tls_policy_domain *domain,
                           struct arena *arena, struct smtp_outcome *outcome);
 /* Step 5: does the host that was connected to promise REQUIRETLS? As above. */
 int queue_tls_check_host(const struct smtp_client *c, struct arena *arena,

@@ -127,11 +127,12 @@ static int ask_hop(struct probe *p, const struct config_smarthost *way,
 static int ask_hosts(struct probe *p, const struct client_route *route)
 {
 	struct smtp_client_config config;
-	int rc = -EHOSTUNREACH;
-	const struct queue_config *c = &p->queue->config;
+	int rc = queue_policy_find(p->queue, route, slice_from_str(p->relay->domain),
+	                           QUEUE_TLS_USUAL, p->arena, p->deadline, &p->domain, &p->outcome);
+	if (rc < 0)
+		return rc;
+	rc = -EHOSTUNREACH;
 	queue_client_configure(p->queue, route, &config);
-	tls_policy_find_domain(c->dns, c->config, route, slice_from_str(p->relay->domain),
-	                       TLS_DEMAND_USUAL, &p->domain);
 	config.deadline = p->deadline;
 	if (config.timeouts.connect_ms > p->relay->probe_timeout_ms / 2)
 		config.timeouts.connect_ms = p->relay->probe_timeout_ms / 2;

@@ -358,6 +358,20 @@ static const char *const schema_queue_place[] = {
 	NULL,
 };
 
+/* Policies of other domains: client/sts.h. */
+static const char *const schema_sts[] = {
+	"CREATE TABLE sts_policy ("
+	"  domain     TEXT PRIMARY KEY,"
+	"  id         TEXT NOT NULL,"
+	"  body       TEXT NOT NULL,"
+	"  fetched_ms INTEGER NOT NULL,"
+	"  expires_ms INTEGER NOT NULL,"
+	"  used_ms    INTEGER NOT NULL,"
+	"  tried_ms   INTEGER NOT NULL"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -374,5 +388,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 13, .statements = schema_message_keys },
 	{ .version = 14, .statements = schema_hands },
 	{ .version = 15, .statements = schema_queue_place },
+	{ .version = 16, .statements = schema_sts },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
