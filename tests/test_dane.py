@@ -1,6 +1,7 @@
 """DANE for SMTP (RFC 7672): signed zones with TLSA records by Knot, and a host that is what they say,
 or is not. What does not match waits; nothing falls back."""
 import itertools
+import json
 
 import pytest
 
@@ -204,3 +205,29 @@ def test_resumed(world, dns, make_server):
         wait_for(lambda: not remote.open, SLOW, "the end of the connection")
         assert ", verified, resumed, policy dane" in delivered(server, remote, domain)
         assert [s.resumed for s in remote.sessions] == [False, True]
+
+
+def test_route_tells(world, server):
+    """Without sending anything."""
+    def route(domain, status=0):
+        done = server.cli("route", f"bob@{domain}", check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    key = tlsa(world.certificate[0], 3, 1, 1)
+    told = route("rolled.dane.test")
+    assert f"    10  rolled.mx.dane.test  127.0.0.1:{world.port}\n" \
+        "         policy dane: TLS or nothing, verified: the TLSA records of rolled.mx.dane.test\n" in told
+    assert f"         _{world.port}._tcp.rolled.mx.dane.test TLSA {key}\n" in told
+    assert "policy dane: TLS or nothing, verified, TLS 1.3:" in route("strictly.dane.test")
+    told = route("pkix.dane.test")
+    assert "any certificate: none of the TLSA records" in told and told.count(", of no use\n") == 2
+    assert "policy none: TLS if offered, any certificate: the host has no TLSA" in route("none.dane.test")
+    assert "policy configured: TLS if offered, any cert" in route("switched.dane.test")
+    # Left out: mail would wait.
+    told = route("strict.dane.test", 75)
+    assert "tried again later: 4.7.5" in told and "left out: strict.mx.dane.test: section tls" in told
+    assert "forged" in route("hidden.dane.test", 75)
+    [place] = json.loads(server.cli("route", "--json", "x@second.dane.test").stdout)["destinations"]
+    assert [h["policy"]["kind"] for h in place["hosts"]] == ["dane", "dane"]
+    assert place["hosts"][0]["policy"]["tlsa"] == [{"record": OTHER, "usable": True}]

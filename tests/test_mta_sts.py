@@ -1,5 +1,6 @@
 """MTA-STS (RFC 8461): policies from a real web server, kept until they expire; hosts that are what
 the policy says, or are not."""
+import json
 import sqlite3
 
 import pytest
@@ -215,3 +216,17 @@ def test_fetched_ahead_of_expiry(world, dns, web, make_server):
         asked = len(web.asked)
         wait_for(lambda: len(web.asked) > asked + 1, SLOW, "two tries more")
         assert "policy sts" in delivered(server, remote, "refresh.test")
+
+
+def test_route_tells(server, web):
+    web.policies["id.test"] = policy("else.mx.test", "*.mx.test")
+    told = server.cli("route", "bob@id.test").stdout
+    assert "MTA-STS policy 1, enforce, of " in told and ", mx else.mx.test *.mx.test\n" in told
+    assert "policy sts: TLS or nothing, verified: the MTA-STS policy 1, enforce" in told
+    assert "id.test" not in rows(server)
+    web.policies["other.test"] = policy("else.mx.test")
+    done = server.cli("route", "bob@other.test", check=False)
+    assert done.returncode == 75 and "left out: other.mx.test: the MTA-STS policy" in done.stdout
+    web.policies["enforce.test"] = policy("enforce.mx.test")
+    [place] = json.loads(server.cli("route", "--json", "x@enforce.test").stdout)["destinations"]
+    assert place["sts"]["mode"] == "enforce" and place["sts"]["mx"] == ["enforce.mx.test"]

@@ -4,6 +4,7 @@
 
 #include "admin/admin_commands.h"
 #include "base/clock.h"
+#include "client/sts.h"
 #include "directory/fetch.h"
 #include "queue/call_ahead.h"
 #include "queue/queue_table.h"
@@ -83,6 +84,20 @@ static void find_account(struct question *q, const struct route_resolution *send
 		q->sender_text = address_text(q->arena, &q->sender);
 }
 
+/* The policy that is kept of the domain, or null. */
+static int sts_json(struct db *db, const struct question *q, struct slice domain, json_t **out)
+{
+	struct sts_row row;
+	int rc = sts_row_get(db, q->arena, domain, &row);
+	*out = json_null();
+	if (rc == 0)
+		*out = json_pack("{s:o, s:o, s:I, s:I}", "id", admin_json_text(row.id), "policy",
+		                 admin_json_text(row.text), "fetched_ms",
+		                 (json_int_t)row.fetched_ms, "expires_ms",
+		                 (json_int_t)row.expires_ms);
+	return rc == -ENODATA ? 0 : rc;
+}
+
 /* Those that get into the queue. */
 static int add_queued(struct db *db, struct question *q)
 {
@@ -95,11 +110,15 @@ static int add_queued(struct db *db, struct question *q)
 		int rc = directory_find_fetch(db, t->domain);
 		if (rc < 0 && rc != -ENOENT)
 			return rc;
-		json_array_append_new(
-			q->queued,
-			json_pack("{s:o, s:o, s:b}", "address", admin_json_text(t->address),
-		                  "domain", admin_json_text(t->domain), "fetched",
-		                  rc == 0 && !queue_table_has_way(q->config, &errand)));
+		bool is_fetched = rc == 0 && !queue_table_has_way(q->config, &errand);
+		json_t *sts;
+		rc = sts_json(db, q, t->domain, &sts);
+		json_array_append_new(q->queued, json_pack("{s:o, s:o, s:b, s:o}", "address",
+		                                           admin_json_text(t->address), "domain",
+		                                           admin_json_text(t->domain), "fetched",
+		                                           is_fetched, "sts", sts));
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/route_tls.h"
 #include "client/client_route.h"
 #include "fiber/fiber.h"
 #include "queue/queue_source.h"
@@ -101,16 +102,20 @@ static json_t *source_json(const struct look_up *l, const struct config_smarthos
 	return json_pack("{s:s, s:o}", "helo", helo, "addresses", sources);
 }
 
-static json_t *find_place(struct look_up *l, struct slice key, const struct client_errand *errand)
+static json_t *find_place(struct look_up *l, struct slice key, const struct client_errand *errand,
+                          const json_t *kept)
 {
 	const struct config_smarthost *way = client_choose(l->config, errand);
 	struct client_route route;
 	struct smtp_outcome outcome = { .verdict = SMTP_OK };
 	int rc = client_route_find(l->dns, l->config, l->arena, way, errand->domain,
 	                           deadline_in(LOOK_UP_MS), &route, &outcome);
-	json_t *hosts = json_array();
+	json_t *hosts = json_array(), *sts = json_null();
 	for (size_t i = 0; i < route.count && rc == 0; i++)
 		json_array_append_new(hosts, hop_json(&route.hops[i]));
+	if (rc == 0)
+		rc = route_tls_find(l->dns, l->config, l->arena, &route, errand->domain, kept,
+		                    hosts, &sts, &outcome);
 	json_t *place = json_pack("{s:s%, s:[], s:s, s:s, s:b, s:b, s:o}", "destination", key.data,
 	                          key.len, "recipients", "by", way_names[route.kind][0], "tls",
 	                          tls_names[client_route_tls(l->config, route.smarthost)][0],
@@ -123,6 +128,7 @@ static json_t *find_place(struct look_up *l, struct slice key, const struct clie
 	if (way)
 		json_object_set_new(place, "way", way_json(l, way, errand));
 	json_object_set_new(place, "source", source_json(l, way));
+	json_object_set_new(place, "sts", sts);
 	if (rc < 0)
 		add_trouble(place, &outcome);
 	return place;
@@ -157,7 +163,7 @@ static void find_places(struct look_up *l)
 		struct slice key = client_choose_key(l->config, l->arena, way, errand.domain);
 		json_t *place = known_place(places, key);
 		if (!place) {
-			place = find_place(l, key, &errand);
+			place = find_place(l, key, &errand, json_object_get(recipient, "sts"));
 			json_array_append_new(places, place);
 		}
 		json_array_append(json_object_get(place, "recipients"),
@@ -259,24 +265,29 @@ static void print_place(const json_t *place)
 	json_array_foreach(json_object_get(place, "recipients"), i, recipient)
 		printf(" %s", json_string_value(recipient));
 	putchar('\n');
-	if (status[0]) {
+	if (status[0])
 		printf("  %s: %s %s\n",
 		       is_true(place, "temporary") ? "tried again later" : "returned to the sender",
 		       status, cli_item_text(place, "error"));
+	if (status[0] && json_array_size(json_object_get(place, "hosts")) == 0)
 		return;
-	}
 	if (json_object_get(place, "final")) {
 		print_final(place, json_object_get(place, "final"));
 		return;
 	}
 	print_way(place);
 	print_source(json_object_get(place, "source"));
-	printf("  TLS %s: %s\n", tls, MEANING(tls_names, tls));
+	if (json_object_get(place, "smarthost"))
+		printf("  TLS %s: %s\n", tls, MEANING(tls_names, tls));
 	if (is_true(place, "own_left_out"))
 		printf("  this host is among them: left out, with those that are no better\n");
+	route_tls_print_sts(json_object_get(place, "sts"));
 	json_array_foreach(json_object_get(place, "hosts"), i, host)
+	{
 		printf("  %5lld  %s  %s\n", cli_item_number(host, "preference"),
-	               cli_item_text(host, "host"), cli_item_text(host, "address"));
+		       cli_item_text(host, "host"), cli_item_text(host, "address"));
+		route_tls_print_host(host);
+	}
 }
 
 static void print_relay(const json_t *relay)
