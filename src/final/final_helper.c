@@ -314,7 +314,7 @@ static int receive(int socket, char *room, int *fds)
 
 void final_helper_run(int socket, const struct config *config)
 {
-	char request[FINAL_REQUEST_MAX];
+	char *request = mem_alloc(FINAL_REQUEST_MAX);
 	int fds[FINAL_FDS], len;
 	/* Nothing of the server's but its standard error. */
 	if (socket != PATH_FDS_FROM && dup2(socket, PATH_FDS_FROM) < 0)
