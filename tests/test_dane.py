@@ -113,7 +113,7 @@ def deferred(server, domain, header=""):
     submit(server, domain, header)
     wait_for(lambda: any(e["last"] for e in waiting(server, domain)), SLOW, "an attempt")
     [entry] = waiting(server, domain)
-    server.cli("queue", "drop", entry["id"])
+    server.cli("queue", "drop", "--yes", entry["id"])
     return entry["last"]
 
 

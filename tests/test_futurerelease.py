@@ -125,7 +125,7 @@ def test_operator(make_server):
     first, second = [e["id"] for e in entries(server)]
     assert "released: 1" in server.cli("queue", "release", first).stdout
     wait_for(lambda: subjects(server, "bob") == ["first"], SLOW, "the first")
-    assert "dropped: 1" in server.cli("queue", "drop", second).stdout
+    assert "dropped: 1" in server.cli("queue", "drop", "--yes", second).stdout
     assert entries(server) == []
     submit(server, ["bob@example.test"], "third", ["HOLDFOR=1"])
     server.cli("queue", "hold", "all")

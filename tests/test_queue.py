@@ -277,3 +277,27 @@ def test_drop_needs_to_be_told_what(filled):
     result = server.cli("queue", "drop", check=False)
     assert result.returncode == 1 and "say which" in result.stderr
     assert len(entries(server)) == 3
+
+
+def test_trace_by_time_and_alias(make_server):
+    with Remote() as remote:
+        server = make_server(config=CONFIG % remote.port)
+        server.cli("alias", "add", "team@example.test", "alice@example.test", "bob@far.test")
+        with server.smtp() as smtp:
+            smtp.sendmail("x@y.test", ["team@example.test"], "Subject: both\n\nbody")
+        wait_for(lambda: remote.taken)
+
+        def events(*args):
+            found = json.loads(server.cli("trace", "--json", *args).stdout)
+            return [(e["event"], e["address"]) for e in found]
+        all_of_it = events("--to", "team@example.test")
+        assert all_of_it[:3] == [("received", "x@y.test"), ("delivered", "alice@example.test"),
+                                 ("queued", "bob@far.test")]
+        assert "far.test, for team@example.test" in server.cli("trace", "--to", "bob@far.test").stdout
+        assert events("--since", "1h", "--from", "X@y.test")[:3] == all_of_it[:3]
+        assert events("--since", time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() - 3600)),
+                      "--until", "2100-01-01")[:3] == all_of_it[:3]
+        assert events("--until", "1h") == events("--since", "2100-01-01") == []
+        for bad in ["yesterday", "2026-13-01", "2026-01-01x"]:
+            result = server.cli("trace", "--since", bad, check=False)
+            assert result.returncode == 2 and "neither a time" in result.stderr

@@ -4,15 +4,18 @@
 #include <errno.h>
 
 #include "admin/admin_commands.h"
+#include "fiber/fiber.h"
 #include "route/journey.h"
 #include "route/queue_id.h"
 #include "store/store.h"
 
 enum { TRACE_LIMIT = 20, TRACE_LIMIT_MAX = 1000, PAGE = 200 };
+enum { ENOUGH = 2 }; /* a visit's word for "no more" */
 
 /* The messages that are meant: their queue ids, newest first. */
 struct found {
 	struct journey_filter filter;
+	struct journey_search search;
 	int64_t limit;
 	char (*ids)[QUEUE_ID_LEN + 1];
 	int64_t count;
@@ -22,14 +25,13 @@ static int visit_found(const struct journey_event *e, void *arg)
 {
 	struct found *f = arg;
 	snprintf(f->ids[f->count++], QUEUE_ID_LEN + 1, "%.*s", SLICE_ARG(e->queue_id));
-	return 0;
+	return f->count == f->limit ? ENOUGH : 0;
 }
 
 static int search_in_read(struct db *db, void *arg)
 {
 	struct found *f = arg;
-	f->count = 0;
-	return journey_search(db, &f->filter, f->limit, visit_found, f);
+	return journey_search(db, &f->filter, &f->search, visit_found, f);
 }
 
 /* Some events of one journey. */
@@ -82,7 +84,12 @@ static int send_found(struct admin *admin, struct admin_reply *reply, struct fou
                       size_t *count)
 {
 	f->ids = mem_zero((size_t)f->limit, sizeof(*f->ids));
-	int rc = store_read(admin->store, search_in_read, f);
+	int rc;
+	while ((rc = store_read(admin->store, search_in_read, f)) == 1) {
+		if (fiber_self())
+			fiber_yield();
+	}
+	rc = rc == ENOUGH ? 0 : rc;
 	for (int64_t i = 0; i < f->count && rc == 0; i++)
 		rc = admin_send_journey(admin, reply, f->ids[i], count);
 	free(f->ids);
@@ -95,7 +102,9 @@ static int trace(struct admin *admin, const json_t *request, struct admin_reply 
 	struct found f = {
 		.filter = { .message_id = slice_from_str(id),
 		            .from = slice_from_str(admin_text(request, "from")),
-		            .to = slice_from_str(admin_text(request, "to")) },
+		            .to = slice_from_str(admin_text(request, "to")),
+		            .since_ms = admin_number(request, "since_ms", 0),
+		            .until_ms = admin_number(request, "until_ms", 0) },
 		.limit = id ? TRACE_LIMIT_MAX : admin_number(request, "limit", TRACE_LIMIT),
 	};
 	size_t count = 0;

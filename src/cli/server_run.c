@@ -12,12 +12,13 @@
 #include "base/log.h"
 #include "cli/server.h"
 #include "fiber/fiber.h"
-#include "route/journey.h"
+#include "route/journey_sketch.h"
 #include "store/store.h"
 
 enum {
 	GRACE_MS = 10000,
 	UPKEEP_MS = 600000,
+	SKETCH_MS = 20000,
 	TRUST_DATE_MS = 3600000, /* once the clock has run evenly for so long */
 	PORTS_MAX = 128,
 	NAMES_MAX = 24,
@@ -176,6 +177,18 @@ static void keep_up(void *arg)
 	}
 }
 
+/* So that journeys can be searched: soon, as what has no sketch is read by each search. */
+static void sketch_journeys(void *arg)
+{
+	struct server *s = arg;
+	uint64_t count;
+	while (fiber_sleep(deadline_in(SKETCH_MS)) == 0) {
+		int rc = journey_sketch_all(s->store, clock_wall_ms(), &count);
+		if (rc < 0)
+			log_warn("server.journeys.sketch", kv_error(rc));
+	}
+}
+
 /* The first fiber. */
 static void begin(void *arg)
 {
@@ -190,6 +203,7 @@ static void begin(void *arg)
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);
+	fiber_start(-1, "server.sketches", sketch_journeys, s);
 	tell_ready(s);
 	watch_signals(s);
 }

@@ -52,12 +52,26 @@ int journey_find(struct db *db, struct slice queue_id, int64_t after, int64_t li
                  journey_visit visit, void *arg);
 /* What a message must have to be found; empty: anything. */
 struct journey_filter {
-	struct slice message_id; /* with its brackets or without */
-	struct slice from, to;   /* addresses; case does not matter */
+	struct slice message_id;    /* with its brackets or without */
+	struct slice from, to;      /* addresses; case does not matter */
+	int64_t since_ms, until_ms; /* wall clock: it began to come then; 0: any */
 };
-/* The RECEIVED events of messages, newest first, at most limit. Walks the table. */
-int journey_search(struct db *db, const struct journey_filter *filter, int64_t limit,
-                   journey_visit visit, void *arg);
+/* Where a search goes on; zeroed: with the newest message. */
+struct journey_search {
+	char upto[24]; /* ids behind it have been looked at */
+	bool begun;
+};
+/* Inside a read: looks at some of the journeys, newest first, and hands out the RECEIVED events of
+ * messages that are meant. 1: there may be more, go on in another read; 0: that was all; or what
+ * visit returned. How it is done without an index: journey_sketch.h. */
+int journey_search(struct db *db, const struct journey_filter *filter,
+                   struct journey_search *search, journey_visit visit, void *arg);
+/* Hands out the rows of a query whose columns are at_ms, queue_id, message_id, kind, address, peer,
+ * detail and position. */
+struct db_rows;
+int journey_visit_rows(struct db_rows *rows, journey_visit visit, void *arg);
+/* Inside a commit: a journey mentions what it did not when it began. */
+int journey_note_late(struct db *db, struct slice queue_id);
 /* "received", "delivered", ... */
 const char *journey_kind_name(enum journey_kind kind);
 

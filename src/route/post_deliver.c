@@ -349,6 +349,18 @@ static struct slice delivery_hold_text(struct delivery *d)
 	                                   SLICE_ARG(date_format(date_local(until_s), date))));
 }
 
+/* "far.example, for team@example.test": where to, and the alias that led there. */
+static struct slice delivery_queued_text(struct delivery *d, const struct drop *drop, bool held)
+{
+	if (held)
+		return delivery_hold_text(d);
+	if (drop->target->alias.len == 0 || slice_equal_nocase(drop->asked, drop->target->address))
+		return drop->target->domain;
+	return arena_concat(d->arena,
+	                    (struct slice[]){ drop->target->domain, SLICE(", for "), drop->asked },
+	                    3);
+}
+
 static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
 	bool held = delivery_is_held(d);
@@ -376,9 +388,12 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.recipient_count = b->remote_count,
 	};
 	int rc = queue_add_message(db, &message);
-	for (size_t i = 0; i < b->remote_count && rc == 0; i++)
-		rc = commit_journey(db, d, b, JOURNEY_QUEUED, b->remote[i].forward_path,
-		                    held ? delivery_hold_text(d) : b->remote[i].domain);
+	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
+		const struct drop *drop = &b->drops[i];
+		if (drop->target->account_id == 0)
+			rc = commit_journey(db, d, b, JOURNEY_QUEUED, drop->target->address,
+			                    delivery_queued_text(d, drop, held));
+	}
 	return rc;
 }
 
@@ -402,15 +417,18 @@ static int commit_notes(struct db *db, const struct delivery *d, struct batch *b
 	return rc;
 }
 
+static int commit_received(struct db *db, const struct delivery *d, struct batch *b)
+{
+	int rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
+	                        slice_from_str(d->received));
+	return rc < 0 ? rc : commit_notes(db, d, b);
+}
+
 static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
 	b->events = 0;
-	int rc = 0;
-	if (!b->continues)
-		rc = commit_journey(db, d, b, JOURNEY_RECEIVED, d->envelope->reverse_path,
-		                    slice_from_str(d->received));
-	if (!b->continues && rc == 0)
-		rc = commit_notes(db, d, b);
+	int rc = b->continues ? journey_note_late(db, slice_of(b->queue_id, QUEUE_ID_LEN))
+	                      : commit_received(db, d, b);
 	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
 		if (b->drops[i].target->account_id != 0)
 			rc = commit_local(db, d, b, blob_id, &b->drops[i]);

@@ -438,7 +438,11 @@ static int ask_journey(struct db *db, void *arg)
 		                         .to = slice_from_str(a->to) };
 	if (id.len == QUEUE_ID_LEN)
 		return journey_find(db, id, -1, 10, see_event, &a->seen);
-	return journey_search(db, &filter, 10, see_event, &a->seen);
+	struct journey_search search = { .begun = false };
+	int rc;
+	while ((rc = journey_search(db, &filter, &search, see_event, &a->seen)) == 1)
+		continue;
+	return rc;
 }
 
 static struct seen journey(struct office *o, const char *id, const char *from, const char *to)

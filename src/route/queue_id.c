@@ -27,12 +27,21 @@ static uint64_t queue_id_advance(struct queue_id_source *source, int64_t wall_ms
 	return next;
 }
 
+static void queue_id_spell(unsigned __int128 id, char out[static QUEUE_ID_LEN + 1])
+{
+	for (int i = QUEUE_ID_LEN - 1; i >= 0; i--, id >>= 5)
+		out[i] = alphabet[id & 31];
+	out[QUEUE_ID_LEN] = 0;
+}
+
 void queue_id_next(struct queue_id_source *source, int64_t wall_ms,
                    char out[static QUEUE_ID_LEN + 1])
 {
 	unsigned __int128 id = queue_id_advance(source, wall_ms);
-	id = id << TAIL_BITS | source->tail;
-	for (int i = QUEUE_ID_LEN - 1; i >= 0; i--, id >>= 5)
-		out[i] = alphabet[id & 31];
-	out[QUEUE_ID_LEN] = 0;
+	queue_id_spell(id << TAIL_BITS | source->tail, out);
+}
+
+void queue_id_least(int64_t wall_ms, char out[static QUEUE_ID_LEN + 1])
+{
+	queue_id_spell((unsigned __int128)(uint64_t)wall_ms << (COUNT_BITS + TAIL_BITS), out);
 }

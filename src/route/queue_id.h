@@ -20,5 +20,7 @@ void queue_id_source_create(struct queue_id_source *source);
 /* [any thread] Writes the id and a NUL. */
 void queue_id_next(struct queue_id_source *source, int64_t wall_ms,
                    char out[static QUEUE_ID_LEN + 1]);
+/* The least id of a moment: ids before it are older. */
+void queue_id_least(int64_t wall_ms, char out[static QUEUE_ID_LEN + 1]);
 
 #endif

@@ -34,11 +34,24 @@ static void test_restart(void **state)
 	}
 }
 
+static void test_least(void **state)
+{
+	(void)state;
+	struct queue_id_source source;
+	char least[QUEUE_ID_LEN + 1], next[QUEUE_ID_LEN + 1], id[QUEUE_ID_LEN + 1];
+	queue_id_source_create(&source);
+	queue_id_next(&source, 1767171600000, id);
+	queue_id_least(1767171600000, least);
+	queue_id_least(1767171600001, next);
+	assert_true(strcmp(least, id) < 0 && strcmp(id, next) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_least),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,9 +173,9 @@ static const char *const schema_1[] = {
 	/* --- journeys ----------------------------------------------------------------- */
 
 	/* What happened to a message, one event a row. Queue ids ascend with time, so new rows go
-	 * to the end of the table and old ones go away as a range. Searching by Message-ID or
-	 * address walks the table: an index of either doubles what a message writes to the log of
-	 * the database (9 KB instead of 4), for what an operator asks now and then. */
+	 * to the end of the table and old ones go away as a range. There is no index of Message-IDs
+	 * or addresses: one of either doubles what a message writes to the log of the database (9
+	 * KB instead of 4), for what an operator asks now and then. See route/journey_sketch.h. */
 	"CREATE TABLE journey ("
 	"  queue_id   TEXT NOT NULL,"
 	"  position   INTEGER NOT NULL," /* in the journey, from 0 */
@@ -372,6 +372,19 @@ static const char *const schema_sts[] = {
 	NULL,
 };
 
+/* How journeys are searched without an index: route/journey_sketch.h. */
+static const char *const schema_sketch[] = {
+	/* Of the journeys behind those of the sketch before, up to last_id. */
+	"CREATE TABLE journey_sketch ("
+	"  last_id TEXT NOT NULL PRIMARY KEY,"
+	"  bits    BLOB NOT NULL"
+	")",
+	"CREATE TABLE journey_late ("
+	"  queue_id TEXT NOT NULL PRIMARY KEY"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -389,5 +402,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 14, .statements = schema_hands },
 	{ .version = 15, .statements = schema_queue_place },
 	{ .version = 16, .statements = schema_sts },
+	{ .version = 17, .statements = schema_sketch },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
