@@ -2,6 +2,7 @@
  * SEARCH understood is asked of a message. */
 #include "fuzz.h"
 #include "imap/imap_match.h"
+#include "imap/imap_parse_sort.h"
 #include "imap/imap_utf7.h"
 
 static void check_inside(struct slice whole, struct slice part)
@@ -65,8 +66,11 @@ static void names(struct arena *arena, struct slice input)
 		(void)imap_name_matches(slice_sub(input, 0, input.len / 2),
 		                        slice_from(input, input.len / 2));
 	(void)imap_fold(arena, input);
-	for (unsigned field = ENVELOPE_DATE; field <= ENVELOPE_BCC; field++)
+	for (unsigned field = ENVELOPE_DATE; field <= ENVELOPE_MESSAGE_ID; field++) {
 		(void)imap_envelope_field(arena, input, (enum imap_envelope_field)field);
+		(void)imap_envelope_address(arena, input, (enum imap_envelope_field)field,
+		                            field & 1);
+	}
 }
 
 static void arguments(struct arena *arena, struct slice whole, struct cursor c)
@@ -77,6 +81,9 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	struct imap_list list;
 	struct imap_append append;
 	struct imap_select select;
+	struct imap_search keys;
+	struct imap_sort sort;
+	enum imap_thread_kind thread;
 	struct imap_set set;
 	struct slice string;
 	unsigned items;
@@ -97,6 +104,12 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	at = c;
 	if (imap_take_select(&at, arena, &select))
 		check_set(arena, &select.known);
+	at = c;
+	if (imap_take_sort(&at, arena, &sort) && (sort.count == 0 || !sort.search.root))
+		abort();
+	at = c;
+	if (imap_take_thread(&at, arena, &thread, &keys) && !keys.root)
+		abort();
 	at = c;
 	(void)imap_take_store(&at, arena, &store);
 	at = c;

@@ -1,10 +1,12 @@
 """IMAP as clients use it: dialogues line by line, and Python's imaplib."""
 import base64
+import contextlib
 import email.message
 import imaplib
 import random
 import re
 import socket
+import sqlite3
 
 import pytest
 
@@ -865,4 +867,24 @@ def test_quota(make_server):
     assert b"NO [OVERQUOTA]" in last
     client.ok("SELECT INBOX")
     assert b"[OVERQUOTA]" in client.no("COPY 1:* Archive")
+    client.close()
+
+
+def test_threads_of_messages_that_are_older_than_their_keys(make_server):
+    """Rows without References learn them from the messages, once."""
+    server = make_server()
+    client = Raw(server)
+    client.append(b"Subject: a\r\nMessage-ID: <1@x>\r\n\r\n")
+    client.append(b"Subject: b\r\nMessage-ID: <2@x>\r\nReferences: <0@x>\r\n <1@x>\r\n\r\n")
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.dir / "veredus.db")) as db, db:
+        assert db.execute("UPDATE message SET ref_ids = NULL, saved_ms = NULL").rowcount == 2
+    server.start()
+    client = Raw(server)
+    client.ok("SELECT INBOX")
+    assert client.ok("THREAD REFS UTF-8 ALL") == [b"* THREAD (1 2)"]
+    assert client.ok("FETCH 1 SAVEDATE") == [b"* 1 FETCH (SAVEDATE NIL)"]
+    assert client.ok("SEARCH SAVEDSINCE 1-Jan-2000") == [b"* SEARCH"]
+    with contextlib.closing(sqlite3.connect(server.dir / "veredus.db")) as db:
+        assert [text for text, in db.execute("SELECT ref_ids FROM message")] == [b"", b"<0@x> <1@x>"]
     client.close()

@@ -52,6 +52,8 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("UNSELECT"), imap_unselect, IMAP_SELECTED | NO_ARGUMENT },
 	{ NAME("EXPUNGE"), imap_expunge, IMAP_SELECTED | HAS_UID_FORM | CHANGES },
 	{ NAME("SEARCH"), imap_search, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
+	{ NAME("SORT"), imap_sort, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
+	{ NAME("THREAD"), imap_thread, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
 	{ NAME("UIDBATCHES"), imap_uidbatches, IMAP_SELECTED },
 	{ NAME("FETCH"), imap_fetch, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
 	{ NAME("STORE"), imap_store, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES | CHANGES },

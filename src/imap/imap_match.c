@@ -3,77 +3,9 @@
 #include "imap/imap_session.h"
 
 enum {
-	FIELD_TEXT_MAX = 64 << 10, /* bytes of a field that are looked at */
+	FIELD_TEXT_MAX = IMAP_ENVELOPE_TEXT_MAX,
 	DAY_SECONDS = 24 * 60 * 60,
 };
-
-/* --- envelopes ----------------------------------------------------------------------- */
-
-/* address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")" */
-static bool take_address(struct cursor *c, struct arena *arena, struct buf *out)
-{
-	struct slice part[4];
-	bool is_nil;
-	if (!take_byte(c, '('))
-		return false;
-	for (size_t i = 0; i < 4; i++) {
-		if ((i > 0 && !imap_take_space(c)) ||
-		    !imap_take_nstring(c, arena, &part[i], &is_nil))
-			return false;
-	}
-	buf_append(out, header_decode(arena, part[0], FIELD_TEXT_MAX));
-	buf_append(out, SLICE(" <"));
-	buf_append(out, part[2]);
-	buf_append(out, SLICE("@"));
-	buf_append(out, part[3]);
-	buf_append(out, SLICE("> "));
-	return take_byte(c, ')');
-}
-
-/* "(" 1*address ")" / nil; out may be refused more, which cuts the text off. */
-static bool take_addresses(struct cursor *c, struct arena *arena, struct buf *out)
-{
-	if (imap_take_word(c, SLICE("NIL")))
-		return true;
-	if (!take_byte(c, '('))
-		return false;
-	while (cursor_peek(c) == '(') {
-		if (!take_address(c, arena, out))
-			return false;
-		(void)imap_take_space(c);
-	}
-	return take_byte(c, ')');
-}
-
-static bool take_envelope_field(struct cursor *c, struct arena *arena,
-                                enum imap_envelope_field field, struct buf *out)
-{
-	struct slice text;
-	bool is_nil;
-	if (field >= ENVELOPE_FROM)
-		return take_addresses(c, arena, out);
-	if (!imap_take_nstring(c, arena, &text, &is_nil))
-		return false;
-	buf_append(out,
-	           field == ENVELOPE_SUBJECT ? header_decode(arena, text, FIELD_TEXT_MAX) : text);
-	return true;
-}
-
-struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
-                                 enum imap_envelope_field field)
-{
-	struct cursor c = cursor_of(envelope);
-	struct buf text = buf_make(FIELD_TEXT_MAX);
-	bool ok = take_byte(&c, '(');
-	for (unsigned i = 0; ok && i <= (unsigned)field; i++) {
-		buf_clear(&text);
-		ok = take_envelope_field(&c, arena, (enum imap_envelope_field)i, &text) &&
-		     (i == (unsigned)field || imap_take_space(&c));
-	}
-	struct slice out = ok ? arena_copy(arena, buf_slice(&text)) : SLICE_EMPTY;
-	buf_free(&text);
-	return out;
-}
 
 /* --- text ---------------------------------------------------------------------------- */
 

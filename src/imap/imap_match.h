@@ -3,6 +3,7 @@
 #ifndef VEREDUS_IMAP_IMAP_MATCH_H
 #define VEREDUS_IMAP_IMAP_MATCH_H
 
+#include "imap/imap_envelope.h"
 #include "imap/imap_parse.h"
 #include "mailbox/mailbox_view.h"
 
@@ -17,20 +18,5 @@ struct imap_match {
 enum imap_verdict { MATCH_NO, MATCH_YES, MATCH_UNKNOWN /* without row or bytes */ };
 
 enum imap_verdict imap_match(const struct imap_search_key *key, const struct imap_match *m);
-
-/* Field of an ENVELOPE for people to search in, UTF-8: addresses as
- * "Name <local@domain>", one behind the other. */
-enum imap_envelope_field {
-	ENVELOPE_DATE,
-	ENVELOPE_SUBJECT,
-	ENVELOPE_FROM,
-	ENVELOPE_SENDER,
-	ENVELOPE_REPLY_TO,
-	ENVELOPE_TO,
-	ENVELOPE_CC,
-	ENVELOPE_BCC,
-};
-struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
-                                 enum imap_envelope_field field);
 
 #endif

@@ -170,6 +170,9 @@ struct imap_search {
 	struct slice charset; /* empty: not given */
 	struct imap_search_key *root;
 };
+/* Its parts, for SORT and THREAD: ["RETURN" ... SP], into a cleared struct; and the keys. */
+bool imap_take_search_returns(struct cursor *c, struct imap_search *out);
+bool imap_take_search_keys(struct cursor *c, struct arena *arena, struct imap_search *out);
 /* search = ["RETURN" "(" ... ")" SP] ["CHARSET" SP astring SP] search-key *(SP search-key) */
 bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out);
 

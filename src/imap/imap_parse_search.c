@@ -258,7 +258,7 @@ static bool take_return(struct cursor *c, struct imap_search *search)
 
 /* "RETURN" SP "(" [option *(SP option)] ")" SP; nothing in it means ALL. RFC 9394 section 3.1: not
  * both all and a part. */
-static bool take_returns(struct cursor *c, struct imap_search *search)
+bool imap_take_search_returns(struct cursor *c, struct imap_search *search)
 {
 	if (!imap_take_word(c, SLICE("RETURN")))
 		return true;
@@ -276,15 +276,20 @@ static bool take_returns(struct cursor *c, struct imap_search *search)
 	return imap_take_space(c);
 }
 
-bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out)
+bool imap_take_search_keys(struct cursor *c, struct arena *arena, struct imap_search *out)
 {
 	struct search_parser p = { .arena = arena, .search = out };
+	return take_keys(c, &p, &out->root);
+}
+
+bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out)
+{
 	*out = (struct imap_search){ .charset = SLICE_EMPTY };
-	if (!take_returns(c, out))
+	if (!imap_take_search_returns(c, out))
 		return false;
 	if (imap_take_word(c, SLICE("CHARSET")) &&
 	    (!imap_take_space(c) || !imap_take_astring(c, arena, &out->charset) ||
 	     !imap_take_space(c)))
 		return false;
-	return take_keys(c, &p, &out->root);
+	return imap_take_search_keys(c, arena, out);
 }

@@ -4,13 +4,15 @@
 #include "base/log.h"
 #include "imap/imap_match.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_search.h"
 
 enum { ESEARCH_BYTES_MAX = 1 << 20 };
 
 struct search {
 	struct imap_command *c;
 	struct imap_session *s;
-	struct imap_search request;
+	struct imap_search *request;
+	bool by_uid;         /* numbers are UIDs */
 	struct arena *arena; /* of a batch */
 	struct arena *scratch;
 	struct uid_set numbers; /* the same as the client wants them: UIDs or sequence numbers */
@@ -19,7 +21,7 @@ struct search {
 
 static void add_found(struct search *f, const struct mailbox_item *item)
 {
-	uint32_t number = f->c->by_uid ? item->uid : item->seq;
+	uint32_t number = f->by_uid ? item->uid : item->seq;
 	uid_set_add(f->c->arena, &f->numbers, number, number);
 }
 
@@ -85,7 +87,7 @@ static int doubt_row(const struct mailbox_message *row, void *arg)
 		                .item = &e->item,
 		                .recent_uid = d->f->s->selected->recent_uid,
 		                .row = row };
-	enum imap_verdict v = imap_match(d->f->request.root, &m);
+	enum imap_verdict v = imap_match(d->f->request->root, &m);
 	e->needs_bytes = v == MATCH_UNKNOWN;
 	e->matches = v == MATCH_YES;
 	d->needs_bytes |= e->needs_bytes;
@@ -121,7 +123,7 @@ static bool bytes_match(struct search *f, const struct doubt *e)
 		f->missing++;
 		return false;
 	}
-	bool matches = imap_match(f->request.root, &m) == MATCH_YES;
+	bool matches = imap_match(f->request->root, &m) == MATCH_YES;
 	blob_close(&blob);
 	return matches;
 }
@@ -170,7 +172,7 @@ static int search_all(struct search *f)
 	d->count = 0;
 	while (rc == 0 && mailbox_view_next(view, &walk, &item)) {
 		struct imap_match m = { .item = &item, .recent_uid = f->s->selected->recent_uid };
-		enum imap_verdict v = imap_match(f->request.root, &m);
+		enum imap_verdict v = imap_match(f->request->root, &m);
 		/* Found in order, or the set would have to be sorted. */
 		if (v == MATCH_YES && d->count == 0)
 			add_found(f, &item);
@@ -191,8 +193,7 @@ static int search_all(struct search *f)
 static uint64_t greatest_mod_seq(struct search *f, const struct uid_set *numbers)
 {
 	const struct mailbox_view *view = f->s->selected->view;
-	struct uid_set uids = f->c->by_uid ? *numbers
-	                                   : mailbox_view_uids(view, f->c->arena, numbers);
+	struct uid_set uids = f->by_uid ? *numbers : mailbox_view_uids(view, f->c->arena, numbers);
 	struct mailbox_set_walk walk = { .uids = &uids };
 	struct mailbox_item item;
 	uint64_t greatest = 0;
@@ -204,9 +205,9 @@ static uint64_t greatest_mod_seq(struct search *f, const struct uid_set *numbers
 static uint64_t told_mod_seq(struct search *f)
 {
 	const struct uid_set *n = &f->numbers;
-	unsigned returns = f->request.returns;
+	unsigned returns = f->request->returns;
 	struct uid_set ends = { 0 };
-	if (!f->request.extended || (returns & (RETURN_ALL | RETURN_COUNT)))
+	if (!f->request->extended || (returns & (RETURN_ALL | RETURN_COUNT)))
 		return greatest_mod_seq(f, n);
 	if (returns & RETURN_MIN)
 		uid_set_add(f->c->arena, &ends, n->ranges[0].first, n->ranges[0].first);
@@ -224,7 +225,7 @@ static void answer_search(struct search *f)
 		for (uint64_t n = r.first; n <= r.last && !f->s->write_error; n++)
 			imap_write_number(f->s, SLICE(" "), n);
 	}
-	if (f->request.mod_seq && f->numbers.count)
+	if (f->request->mod_seq && f->numbers.count)
 		imap_printf(f->s, " (MODSEQ %llu)", (unsigned long long)told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
 }
@@ -232,7 +233,7 @@ static void answer_search(struct search *f)
 /* " PARTIAL (-1:-100 2:4,8)": those at some places among what was found (RFC 9394 section 3.1). */
 static void answer_partial(struct search *f, struct buf *text)
 {
-	const struct imap_partial *p = &f->request.partial;
+	const struct imap_partial *p = &f->request->partial;
 	const char *minus = p->from_end ? "-" : "";
 	struct uid_set some = { 0 };
 	uint64_t first, count;
@@ -261,12 +262,12 @@ static void answer_partial(struct search *f, struct buf *text)
 static void answer_esearch(struct search *f)
 {
 	const struct uid_set *n = &f->numbers;
-	unsigned returns = f->request.returns;
+	unsigned returns = f->request->returns;
 	struct buf all = buf_make(ESEARCH_BYTES_MAX);
 
 	imap_write(f->s, SLICE("* ESEARCH (TAG \""));
 	imap_write(f->s, f->c->tag);
-	imap_write(f->s, f->c->by_uid ? SLICE("\") UID") : SLICE("\")"));
+	imap_write(f->s, f->by_uid ? SLICE("\") UID") : SLICE("\")"));
 	if ((returns & RETURN_MIN) && n->count)
 		imap_printf(f->s, " MIN %u", n->ranges[0].first);
 	if ((returns & RETURN_MAX) && n->count)
@@ -279,19 +280,18 @@ static void answer_esearch(struct search *f)
 	}
 	if (returns & RETURN_PARTIAL)
 		answer_partial(f, &all);
-	if (f->request.mod_seq && n->count)
+	if (f->request->mod_seq && n->count)
 		imap_write_number(f->s, SLICE(" MODSEQ "), told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
 	buf_free(&all);
 }
 
 /* What "$" stands for from now on: all that was found, but if only the first or last is asked for,
- * that (RFC 5182 section 2.4). An empty set after a search that fails. */
+ * that (RFC 5182 section 2.4). */
 static void save_result(struct search *f)
 {
-	struct imap_selected *selected = f->s->selected;
 	const struct uid_set *n = &f->numbers;
-	unsigned returns = f->request.returns;
+	unsigned returns = f->request->returns;
 	struct uid_set some = { 0 };
 	if (n->count && !(returns & (RETURN_ALL | RETURN_COUNT | RETURN_PARTIAL)) &&
 	    (returns & (RETURN_MIN | RETURN_MAX))) {
@@ -302,77 +302,94 @@ static void save_result(struct search *f)
 			            n->ranges[n->count - 1].last);
 		n = &some;
 	}
-	struct uid_set uids = f->c->by_uid ? *n : mailbox_view_uids(selected->view, f->c->arena, n);
+	struct uid_set uids = f->by_uid ? *n
+	                                : mailbox_view_uids(f->s->selected->view, f->c->arena, n);
+	imap_search_save(f->s, &uids);
+}
+
+void imap_search_save(struct imap_session *s, const struct uid_set *uids)
+{
+	struct imap_selected *selected = s->selected;
 	free(selected->saved.ranges);
-	selected->saved = (struct uid_set){ .count = uids.count };
-	if (uids.count == 0)
+	selected->saved = (struct uid_set){ .count = uids->count };
+	if (uids->count == 0)
 		return;
-	selected->saved.ranges = mem_alloc(uids.count * sizeof(struct uid_range));
-	memcpy(selected->saved.ranges, uids.ranges, uids.count * sizeof(struct uid_range));
+	selected->saved.ranges = mem_alloc(uids->count * sizeof(struct uid_range));
+	memcpy(selected->saved.ranges, uids->ranges, uids->count * sizeof(struct uid_range));
 }
 
-static bool charset_is_known(struct slice charset)
+bool imap_search_charset(struct imap_command *c, struct slice charset)
 {
-	return charset.len == 0 || slice_equal_nocase(charset, SLICE("UTF-8")) ||
-	       slice_equal_nocase(charset, SLICE("US-ASCII"));
+	if (charset.len == 0 || slice_equal_nocase(charset, SLICE("UTF-8")) ||
+	    slice_equal_nocase(charset, SLICE("US-ASCII")))
+		return true;
+	imap_no(c, "BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.");
+	return false;
 }
 
-static bool take_search(struct search *f)
+static bool take_search(struct imap_command *c, struct imap_search *request)
 {
-	struct imap_command *c = f->c;
-	if (!imap_take_space(&c->args) || !imap_take_search(&c->args, c->arena, &f->request)) {
+	if (!imap_take_space(&c->args) || !imap_take_search(&c->args, c->arena, request)) {
 		imap_bad(c, "SEARCH needs keys.");
 		return false;
 	}
 	/* RFC 9755 section 3 */
-	if ((c->s->enabled & ENABLED_UTF8) && f->request.charset.len > 0) {
+	if ((c->s->enabled & ENABLED_UTF8) && request->charset.len > 0) {
 		imap_bad(c, "All is UTF-8 now.");
 		return false;
 	}
-	if (!imap_at_end(c))
+	if (!imap_at_end(c) || !imap_search_charset(c, request->charset))
 		return false;
-	if (!charset_is_known(f->request.charset)) {
-		imap_no(c, "BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.");
-		return false;
-	}
 	/* RFC 9051 section 6.4.4 */
-	if ((c->s->enabled & ENABLED_REV2) && !f->request.extended) {
-		f->request.extended = true;
-		f->request.returns = RETURN_ALL;
+	if ((c->s->enabled & ENABLED_REV2) && !request->extended) {
+		request->extended = true;
+		request->returns = RETURN_ALL;
 	}
 	return true;
 }
 
-static void answer(struct search *f)
+static int run(struct search *f)
 {
-	if (!f->request.extended)
-		answer_search(f);
-	else if (f->request.returns != RETURN_SAVE)
-		answer_esearch(f);
+	if (f->request->mod_seq)
+		imap_enable_condstore(f->s);
+	prepare(f, f->request->root);
+	f->arena = arena_new();
+	f->scratch = arena_new();
+	int rc = search_all(f);
+	arena_free(f->scratch);
+	arena_free(f->arena);
+	return rc;
+}
+
+int imap_search_run(struct imap_command *c, struct imap_search *request, struct uid_set *uids_out,
+                    unsigned *unreadable_out)
+{
+	struct search f = { .c = c, .s = c->s, .request = request, .by_uid = true };
+	int rc = run(&f);
+	*uids_out = f.numbers;
+	*unreadable_out = f.missing;
+	return rc;
 }
 
 void imap_search(struct imap_command *c)
 {
-	struct search f = { .c = c, .s = c->s };
-	if (!take_search(&f))
+	struct imap_search request;
+	struct search f = { .c = c, .s = c->s, .request = &request, .by_uid = c->by_uid };
+	if (!take_search(c, &request))
 		return;
-	if (f.request.mod_seq)
-		imap_enable_condstore(c->s);
-	prepare(&f, f.request.root);
-	f.arena = arena_new();
-	f.scratch = arena_new();
-	int rc = search_all(&f);
-	arena_free(f.scratch);
-	arena_free(f.arena);
+	int rc = run(&f);
 	if (rc < 0)
 		f.numbers = (struct uid_set){ 0 };
-	if (f.request.returns & RETURN_SAVE)
+	if (request.returns & RETURN_SAVE)
 		save_result(&f);
 	if (rc < 0) {
 		imap_failed(c, rc);
 		return;
 	}
-	answer(&f);
+	if (!request.extended)
+		answer_search(&f);
+	else if (request.returns != RETURN_SAVE)
+		answer_esearch(&f);
 	if (f.missing)
 		imap_no(c, "SERVERBUG", "Some messages can't be read.");
 }

@@ -123,6 +123,9 @@ int mailbox_change_flags(struct db *db, int64_t mailbox_id, const struct uid_set
 int mailbox_change_flags_since(struct db *db, struct arena *arena, int64_t mailbox_id,
                                const struct uid_set *uids, uint64_t mod_seq, enum flag_change how,
                                uint64_t flags, struct uid_set *newer_out);
+/* Of a row that was made before they were kept. */
+int mailbox_set_references(struct db *db, int64_t mailbox_id, uint32_t uid,
+                           struct slice references);
 /* Removes the messages with those UIDs that exist; if only_deleted, and that have FLAG_DELETED.
  * One commit whatever their number; *count_out (NULL allowed). */
 int mailbox_expunge(struct db *db, int64_t mailbox_id, const struct uid_set *uids,

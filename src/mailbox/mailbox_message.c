@@ -351,16 +351,33 @@ int mailbox_get_keyword(struct db *db, int64_t mailbox_id, struct slice keyword,
 
 /* --- reading ------------------------------------------------------------------------- */
 
+/* Columns that are not asked for are not read: they may lie on pages of their own. */
+#define MESSAGE_QUERY(envelope, structure, keys)                                                   \
+	"SELECT id, blob_id, size_bytes, internal_ms, " envelope ", " structure ", " keys          \
+	" FROM message WHERE id >= $1 AND id <= $2 ORDER BY id"
+
+static const char *message_query(unsigned what)
+{
+	static const char *const queries[] = {
+		MESSAGE_QUERY("NULL", "NULL", "NULL, NULL"),
+		MESSAGE_QUERY("envelope", "NULL", "NULL, NULL"),
+		MESSAGE_QUERY("NULL", "body_structure", "NULL, NULL"),
+		MESSAGE_QUERY("envelope", "body_structure", "NULL, NULL"),
+		MESSAGE_QUERY("NULL", "NULL", "saved_ms, ref_ids"),
+		MESSAGE_QUERY("envelope", "NULL", "saved_ms, ref_ids"),
+		MESSAGE_QUERY("NULL", "body_structure", "saved_ms, ref_ids"),
+		MESSAGE_QUERY("envelope", "body_structure", "saved_ms, ref_ids"),
+	};
+	return queries[what & (READ_ENVELOPE | READ_BODYSTRUCTURE | READ_KEYS)];
+}
+
 static int each_in_range(struct db *db, int64_t mailbox_id, const struct uid_range *range,
                          unsigned what, int (*visit)(const struct mailbox_message *m, void *arg),
                          void *arg)
 {
 	struct db_rows rows;
-	int rc = db_query(db, &rows,
-	                  "SELECT id, blob_id, size_bytes, internal_ms, envelope, body_structure,"
-	                  " saved_ms, ref_ids FROM message WHERE id >= $1 AND id <= $2"
-	                  " ORDER BY id",
-	                  "ii", message_key(mailbox_id, range->first),
+	int rc = db_query(db, &rows, message_query(what), "ii",
+	                  message_key(mailbox_id, range->first),
 	                  message_key(mailbox_id, range->last));
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		struct mailbox_message m = {
@@ -368,15 +385,12 @@ static int each_in_range(struct db *db, int64_t mailbox_id, const struct uid_ran
 			.blob_id = db_int(&rows, 1),
 			.size_bytes = (uint64_t)db_int(&rows, 2),
 			.internal_ms = db_int(&rows, 3),
-			.envelope = what & READ_ENVELOPE ? db_bytes(&rows, 4) : SLICE_EMPTY,
-			.bodystructure = what & READ_BODYSTRUCTURE ? db_bytes(&rows, 5)
-			                                           : SLICE_EMPTY,
+			.envelope = db_bytes(&rows, 4),
+			.bodystructure = db_bytes(&rows, 5),
+			.saved_ms = db_int(&rows, 6),
+			.knows_references = !db_is_null(&rows, 7),
+			.references = db_bytes(&rows, 7),
 		};
-		if (what & READ_KEYS) {
-			m.saved_ms = db_int(&rows, 6);
-			m.knows_references = !db_is_null(&rows, 7);
-			m.references = db_bytes(&rows, 7);
-		}
 		rc = visit(&m, arg);
 	}
 	db_end(&rows);
@@ -391,4 +405,10 @@ int mailbox_each_message(struct db *db, int64_t mailbox_id, const struct uid_set
 	for (size_t i = 0; i < uids->count && rc == 0; i++)
 		rc = each_in_range(db, mailbox_id, &uids->ranges[i], what, visit, arg);
 	return rc;
+}
+
+int mailbox_set_references(struct db *db, int64_t mailbox_id, uint32_t uid, struct slice references)
+{
+	return db_run(db, "UPDATE message SET ref_ids = $2 WHERE id = $1", "ib",
+	              message_key(mailbox_id, uid), references_kept(references));
 }

@@ -1,0 +1,156 @@
+#include "imap/imap_envelope.h"
+
+#include "imap/imap_lexer.h"
+#include "message/header.h"
+
+/* --- values -------------------------------------------------------------------------- */
+
+static bool skip_quoted(struct cursor *c)
+{
+	char byte;
+	while (take_any(c, &byte)) {
+		if (byte == '"')
+			return true;
+		if (byte == '\\' && !take_any(c, &byte))
+			return false;
+	}
+	return false;
+}
+
+/* The rest of a literal, behind its brace. */
+static bool skip_literal(struct cursor *c)
+{
+	struct slice bytes;
+	uint32_t size;
+	return imap_take_number(c, &size) && take_text(c, SLICE("}\r\n")) &&
+	       take_bytes(c, size, &bytes);
+}
+
+/* A string, NIL, or parentheses with anything in them. */
+static bool skip_value(struct cursor *c)
+{
+	unsigned depth = 0;
+	char byte;
+	do {
+		if (!take_any(c, &byte))
+			return false;
+		if ((byte == '"' && !skip_quoted(c)) || (byte == '{' && !skip_literal(c)))
+			return false;
+		if (byte == '(')
+			depth++;
+		else if (byte == ')' && depth-- == 0)
+			return false;
+		else if (byte == 'N' && depth == 0 && !take_text(c, SLICE("IL")))
+			return false;
+	} while (depth > 0);
+	return true;
+}
+
+/* --- addresses ----------------------------------------------------------------------- */
+
+static bool is_address_field(enum imap_envelope_field field)
+{
+	return field >= ENVELOPE_FROM && field <= ENVELOPE_BCC;
+}
+
+enum { ADDRESS_NAME, ADDRESS_ROUTE, ADDRESS_LOCAL, ADDRESS_HOST, ADDRESS_PARTS };
+
+/* address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")" */
+static bool take_address_parts(struct cursor *c, struct arena *arena,
+                               struct slice part[static ADDRESS_PARTS])
+{
+	bool is_nil;
+	if (!take_byte(c, '('))
+		return false;
+	for (size_t i = 0; i < ADDRESS_PARTS; i++) {
+		if ((i > 0 && !imap_take_space(c)) ||
+		    !imap_take_nstring(c, arena, &part[i], &is_nil))
+			return false;
+	}
+	return take_byte(c, ')');
+}
+
+static bool take_address(struct cursor *c, struct arena *arena, struct buf *out)
+{
+	struct slice part[ADDRESS_PARTS];
+	if (!take_address_parts(c, arena, part))
+		return false;
+	buf_append(out, header_decode(arena, part[ADDRESS_NAME], IMAP_ENVELOPE_TEXT_MAX));
+	buf_append(out, SLICE(" <"));
+	buf_append(out, part[ADDRESS_LOCAL]);
+	buf_append(out, SLICE("@"));
+	buf_append(out, part[ADDRESS_HOST]);
+	buf_append(out, SLICE("> "));
+	return true;
+}
+
+/* "(" 1*address ")" / nil; out may be refused more, which cuts the text off. */
+static bool take_addresses(struct cursor *c, struct arena *arena, struct buf *out)
+{
+	if (imap_take_word(c, SLICE("NIL")))
+		return true;
+	if (!take_byte(c, '('))
+		return false;
+	while (cursor_peek(c) == '(') {
+		if (!take_address(c, arena, out))
+			return false;
+		(void)imap_take_space(c);
+	}
+	return take_byte(c, ')');
+}
+
+static bool take_envelope_field(struct cursor *c, struct arena *arena,
+                                enum imap_envelope_field field, struct buf *out)
+{
+	struct slice text;
+	bool is_nil;
+	if (is_address_field(field))
+		return take_addresses(c, arena, out);
+	if (!imap_take_nstring(c, arena, &text, &is_nil))
+		return false;
+	buf_append(out, field == ENVELOPE_SUBJECT
+	                        ? header_decode(arena, text, IMAP_ENVELOPE_TEXT_MAX)
+	                        : text);
+	return true;
+}
+
+/* Goes to a field without looking into those before it. */
+static bool find_field(struct slice envelope, enum imap_envelope_field field, struct cursor *out)
+{
+	struct cursor c = cursor_of(envelope);
+	if (!take_byte(&c, '('))
+		return false;
+	for (unsigned i = 0; i < (unsigned)field; i++) {
+		if (!skip_value(&c) || !imap_take_space(&c))
+			return false;
+	}
+	*out = c;
+	return true;
+}
+
+struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
+                                 enum imap_envelope_field field)
+{
+	struct buf text = buf_make(IMAP_ENVELOPE_TEXT_MAX);
+	struct cursor c;
+	bool ok = find_field(envelope, field, &c) && take_envelope_field(&c, arena, field, &text);
+	struct slice out = ok ? arena_copy(arena, buf_slice(&text)) : SLICE_EMPTY;
+	buf_free(&text);
+	return out;
+}
+
+struct slice imap_envelope_address(struct arena *arena, struct slice envelope,
+                                   enum imap_envelope_field field, bool display)
+{
+	struct slice part[ADDRESS_PARTS];
+	struct cursor c;
+	if (!is_address_field(field) || !find_field(envelope, field, &c) || !take_byte(&c, '(') ||
+	    !take_address_parts(&c, arena, part))
+		return SLICE_EMPTY;
+	if (!display)
+		return part[ADDRESS_LOCAL];
+	if (part[ADDRESS_NAME].len > 0)
+		return header_decode(arena, part[ADDRESS_NAME], IMAP_ENVELOPE_TEXT_MAX);
+	struct slice address[] = { part[ADDRESS_LOCAL], SLICE("@"), part[ADDRESS_HOST] };
+	return arena_concat(arena, address, 3);
+}

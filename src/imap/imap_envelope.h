@@ -1,0 +1,32 @@
+/* Fields of an ENVELOPE as it is stored (RFC 3501 section 7.4.2): for SEARCH, SORT and THREAD,
+ * which look at many messages and open none. Pure. */
+#ifndef VEREDUS_IMAP_IMAP_ENVELOPE_H
+#define VEREDUS_IMAP_IMAP_ENVELOPE_H
+
+#include "base/arena.h"
+
+enum { IMAP_ENVELOPE_TEXT_MAX = 64 << 10 }; /* bytes of a field that are looked at */
+
+enum imap_envelope_field {
+	ENVELOPE_DATE,
+	ENVELOPE_SUBJECT,
+	ENVELOPE_FROM,
+	ENVELOPE_SENDER,
+	ENVELOPE_REPLY_TO,
+	ENVELOPE_TO,
+	ENVELOPE_CC,
+	ENVELOPE_BCC,
+	ENVELOPE_IN_REPLY_TO,
+	ENVELOPE_MESSAGE_ID,
+};
+
+/* For people to search in, UTF-8: addresses as "Name <local@domain>", one behind the other. */
+struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
+                                 enum imap_envelope_field field);
+/* Of the first address of a field the local part (RFC 5256 section 3), or with display the name
+ * that is shown, or the address if there is none (RFC 5957 section 2). Empty if there is no
+ * address. */
+struct slice imap_envelope_address(struct arena *arena, struct slice envelope,
+                                   enum imap_envelope_field field, bool display);
+
+#endif

@@ -1,0 +1,30 @@
+/* Searching, for those that do more with what is found than to tell it. */
+#ifndef VEREDUS_IMAP_IMAP_SEARCH_H
+#define VEREDUS_IMAP_IMAP_SEARCH_H
+
+#include "imap/imap_session.h"
+
+/* The UIDs of the messages of the selected mailbox that match, in the command's arena;
+ * *unreadable_out is how many had to be left out. 0 or why rows can't be read. */
+int imap_search_run(struct imap_command *c, struct imap_search *request, struct uid_set *uids_out,
+                    unsigned *unreadable_out);
+/* They are "$" from now on (RFC 5182). */
+void imap_search_save(struct imap_session *s, const struct uid_set *uids);
+/* False: NO [BADCHARSET] is set. */
+bool imap_search_charset(struct imap_command *c, struct slice charset);
+
+/* Keys of SORT and THREAD: the date of sending in seconds, and the base subject, folded. */
+int64_t imap_sent_date(struct arena *scratch, const struct mailbox_message *row);
+struct slice imap_sort_subject(struct arena *scratch, const struct mailbox_message *row,
+                               bool *is_reply_out);
+
+/* Calls visit for the row of each message of the selected mailbox that is in the set, ascending;
+ * what is a set of enum mailbox_read. It runs inside a read of the store: slices of the row are
+ * valid during the call, and it must not wait. Other sessions have a turn now and then. A negative
+ * result ends it. */
+int imap_each_row(struct imap_command *c, const struct uid_set *uids, unsigned what,
+                  int (*visit)(const struct mailbox_item *item, const struct mailbox_message *row,
+                               void *arg),
+                  void *arg);
+
+#endif

@@ -1,0 +1,194 @@
+/* THREAD (RFC 5256): ORDEREDSUBJECT, REFERENCES, and REFS, which is REFERENCES without looking at
+ * subjects and with threads in the order of their latest message. From the messages' rows; only a
+ * row that was made before they had References costs a look into the message, once. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "imap/imap_envelope.h"
+#include "imap/imap_reply.h"
+#include "imap/imap_search.h"
+#include "imap/imap_thread_tree.h"
+#include "message/header.h"
+
+enum { THREAD_BYTES_MAX = 256 << 20, UNKNOWN_BATCH = 500 };
+
+/* A message whose row has no references. */
+struct unknown {
+	size_t index;
+	uint32_t uid;
+	int64_t blob_id;
+};
+
+struct thread {
+	struct imap_command *c;
+	struct arena *scratch;
+	bool wants_references;
+	struct thread_message *messages;
+	size_t count;
+	struct unknown unknown[UNKNOWN_BATCH];
+	size_t unknown_count;
+};
+
+/* --- reading ------------------------------------------------------------------------- */
+
+/* The first "<...>" of a field. */
+static struct slice first_id(struct slice text)
+{
+	ptrdiff_t open = slice_find_byte(text, '<');
+	if (open < 0)
+		return SLICE_EMPTY;
+	text = slice_from(text, (size_t)open);
+	ptrdiff_t close = slice_find_byte(text, '>');
+	return close < 0 ? SLICE_EMPTY : slice_sub(text, 0, (size_t)close + 1);
+}
+
+/* RFC 5256 section 3: without References the first id of In-Reply-To. */
+static struct slice parents_of(struct thread *t, const struct mailbox_message *row)
+{
+	if (first_id(row->references).len > 0)
+		return row->references;
+	return first_id(imap_envelope_field(t->scratch, row->envelope, ENVELOPE_IN_REPLY_TO));
+}
+
+static int add_row(const struct mailbox_item *item, const struct mailbox_message *row, void *arg)
+{
+	struct thread *t = arg;
+	struct arena *arena = t->c->arena;
+	struct thread_message *m = &t->messages[t->count];
+	bool is_reply;
+	struct slice subject = imap_sort_subject(t->scratch, row, &is_reply);
+	struct slice id = imap_envelope_field(t->scratch, row->envelope, ENVELOPE_MESSAGE_ID);
+	*m = (struct thread_message){
+		.number = t->c->by_uid ? item->uid : item->seq,
+		.date = imap_sent_date(t->scratch, row),
+		.id = arena_copy(arena, first_id(id)),
+		.references = arena_copy(arena, parents_of(t, row)),
+		.subject = arena_copy(arena, subject),
+		.is_reply = is_reply,
+	};
+	arena_reset(t->scratch);
+	if (t->wants_references && !row->knows_references && t->unknown_count < UNKNOWN_BATCH)
+		t->unknown[t->unknown_count++] = (struct unknown){ t->count, item->uid,
+			                                           row->blob_id };
+	t->count++;
+	return arena_used(arena) > THREAD_BYTES_MAX ? -E2BIG : 0;
+}
+
+/* --- older rows ---------------------------------------------------------------------- */
+
+/* On the thread pool. */
+static void look_up_references(void *arg)
+{
+	struct thread *t = arg;
+	for (size_t i = 0; i < t->unknown_count; i++) {
+		struct thread_message *m = &t->messages[t->unknown[i].index];
+		struct blob_view blob;
+		struct slice value;
+		if (blob_open(imap_context(t->c->s)->store, t->unknown[i].blob_id, &blob) < 0)
+			continue;
+		struct slice header = slice_sub(blob.bytes, 0, header_length(blob.bytes));
+		if (header_find(header, SLICE("References"), &value) && first_id(value).len > 0)
+			m->references = arena_copy(t->c->arena, header_unfold(t->scratch, value));
+		blob_close(&blob);
+		arena_reset(t->scratch);
+	}
+}
+
+static int keep_references(struct db *db, void *arg)
+{
+	struct thread *t = arg;
+	int64_t mailbox_id = t->c->s->selected->view->mailbox_id;
+	int rc = 0;
+	for (size_t i = 0; i < t->unknown_count && rc == 0; i++)
+		rc = mailbox_set_references(db, mailbox_id, t->unknown[i].uid,
+		                            t->messages[t->unknown[i].index].references);
+	return rc;
+}
+
+/* The next time the row knows. Nobody is told when that fails: it will be looked up again. */
+static void learn_references(struct thread *t)
+{
+	if (t->unknown_count == 0)
+		return;
+	fiber_offload(look_up_references, t);
+	int rc = store_commit(imap_context(t->c->s)->store, NULL, 0, keep_references, t);
+	if (rc < 0)
+		log_debug("imap.references.failed", kv_error(rc));
+}
+
+/* All rows, as many unknown ones at a time as there is room for. */
+static int read_rows(struct thread *t, const struct uid_set *uids)
+{
+	struct imap_command *c = t->c;
+	unsigned what = READ_ENVELOPE | (t->wants_references ? READ_KEYS : 0);
+	t->messages = ARENA_ARRAY(c->arena, c->s->selected->view->count + 1, struct thread_message);
+	t->scratch = arena_new();
+	int rc;
+	do {
+		t->count = 0;
+		t->unknown_count = 0;
+		rc = imap_each_row(c, uids, what, add_row, t);
+		if (rc == 0)
+			learn_references(t);
+	} while (rc == 0 && t->unknown_count == UNKNOWN_BATCH);
+	arena_free(t->scratch);
+	return rc;
+}
+
+/* --- the command --------------------------------------------------------------------- */
+
+struct build_job {
+	struct thread_tree tree;
+	enum imap_thread_kind kind;
+	const struct thread *t;
+	int rc;
+};
+
+static void build(void *arg)
+{
+	struct build_job *job = arg;
+	job->rc = thread_tree_build(&job->tree, job->kind, job->t->messages, job->t->count);
+}
+
+static void write_piece(void *arg, struct slice piece) { imap_write(arg, piece); }
+
+static int answer(struct thread *t, enum imap_thread_kind kind)
+{
+	struct build_job job = { .kind = kind, .t = t };
+	fiber_offload(build, &job);
+	if (job.rc == 0) {
+		imap_write(t->c->s, job.tree.root_count ? SLICE("* THREAD ") : SLICE("* THREAD"));
+		thread_tree_write(&job.tree, write_piece, t->c->s);
+		imap_write(t->c->s, SLICE("\r\n"));
+	}
+	thread_tree_destroy(&job.tree);
+	return job.rc;
+}
+
+void imap_thread(struct imap_command *c)
+{
+	struct thread *t = ARENA_NEW(c->arena, struct thread);
+	enum imap_thread_kind kind;
+	struct imap_search search;
+	struct uid_set uids;
+	unsigned unreadable;
+	if (!imap_take_space(&c->args) || !imap_take_thread(&c->args, c->arena, &kind, &search)) {
+		imap_bad(c, "THREAD needs an algorithm, a charset and keys.");
+		return;
+	}
+	if (!imap_at_end(c) || !imap_search_charset(c, search.charset))
+		return;
+	t->c = c;
+	t->wants_references = kind != THREAD_ORDEREDSUBJECT;
+	int rc = imap_search_run(c, &search, &uids, &unreadable);
+	if (rc == 0)
+		rc = read_rows(t, &uids);
+	if (rc == 0)
+		rc = answer(t, kind);
+	if (rc == -E2BIG)
+		imap_no(c, "LIMIT", "Too many messages for that.");
+	else if (rc < 0)
+		imap_failed(c, rc);
+	else if (unreadable)
+		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+}

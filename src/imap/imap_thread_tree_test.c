@@ -1,0 +1,134 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "imap/imap_thread_tree.h"
+
+enum { TEXT_MAX = 16 << 20 };
+
+static void write_text(void *arg, struct slice piece) { buf_append(arg, piece); }
+
+static void assert_threads(enum imap_thread_kind kind, const struct thread_message *messages,
+                           size_t count, const char *want)
+{
+	struct thread_tree t;
+	struct buf text = buf_make(TEXT_MAX);
+	assert_int_equal(thread_tree_build(&t, kind, messages, count), 0);
+	thread_tree_write(&t, write_text, &text);
+	if (!slice_equal(buf_slice(&text), slice_from_str(want)))
+		fail_msg("got %.*s, want %s", SLICE_ARG(buf_slice(&text)), want);
+	thread_tree_destroy(&t);
+	buf_free(&text);
+}
+
+#define M(number_, date_, id_, references_, subject_, is_reply_)                                   \
+	{                                                                                          \
+		.number = number_, .date = date_, .id = SLICE(id_),                                \
+		.references = SLICE(references_), .subject = SLICE(subject_),                      \
+		.is_reply = is_reply_                                                              \
+	}
+#define ASSERT_THREADS(kind, messages, want)                                                       \
+	assert_threads(kind, messages, sizeof(messages) / sizeof((messages)[0]), want)
+
+static void test_answers(void **state)
+{
+	const struct thread_message m[] = {
+		M(1, 10, "<a>", "", "lunch", false),       M(2, 20, "<b>", "<a>", "lunch", true),
+		M(3, 30, "<c>", "<a> <b>", "lunch", true), M(4, 25, "<d>", "<a>", "lunch", true),
+		M(5, 5, "<e>", "", "other", false),
+	};
+	(void)state;
+	ASSERT_THREADS(THREAD_REFERENCES, m, "(5)(1 (2 3)(4))");
+	ASSERT_THREADS(THREAD_REFS, m, "(5)(1 (2 3)(4))");
+	ASSERT_THREADS(THREAD_ORDEREDSUBJECT, m, "(5)(1 (2)(4)(3))");
+}
+
+static void test_missing_messages(void **state)
+{
+	const struct thread_message two[] = {
+		M(1, 10, "<a>", "<x>", "a", false),
+		M(2, 20, "<b>", "<x>", "b", false),
+	};
+	const struct thread_message one[] = {
+		M(1, 10, "<a>", "<x> <y> <z>", "a", false),
+		M(2, 20, "<b>", "<x> <y> <z> <a>", "b", false),
+	};
+	const struct thread_message between[] = {
+		M(1, 10, "<a>", "", "a", false),
+		M(2, 20, "<b>", "<a> <gone> <lost>", "b", false),
+		M(3, 30, "<c>", "<a> <gone>", "c", false),
+	};
+	(void)state;
+	ASSERT_THREADS(THREAD_REFS, two, "((1)(2))");
+	ASSERT_THREADS(THREAD_REFS, one, "(1 2)");
+	ASSERT_THREADS(THREAD_REFS, between, "(1 (2)(3))");
+}
+
+static void test_subjects(void **state)
+{
+	const struct thread_message m[] = {
+		M(1, 30, "<a>", "", "lunch", true), /* its original came later */
+		M(2, 40, "<b>", "", "lunch", false), M(3, 50, "<c>", "", "lunch", true),
+		M(4, 10, "", "", "", false),         M(5, 20, "", "", "", false),
+		M(6, 60, "<d>", "", "tea", false),   M(7, 70, "<e>", "", "tea", false),
+		M(8, 80, "<f>", "", "tea", false),
+	};
+	const struct thread_message dummies[] = {
+		M(1, 10, "<a>", "<x>", "s", true), M(2, 20, "<b>", "<x>", "s", true),
+		M(3, 30, "<c>", "<y>", "s", true), M(4, 40, "<d>", "<y>", "s", true),
+		M(5, 50, "<e>", "", "s", false),
+	};
+	(void)state;
+	ASSERT_THREADS(THREAD_REFERENCES, m, "(4)(5)(2 (1)(3))((6)(7)(8))");
+	ASSERT_THREADS(THREAD_REFS, m, "(4)(5)(1)(2)(3)(6)(7)(8)");
+	ASSERT_THREADS(THREAD_REFERENCES, dummies, "((1)(2)(3)(4)(5))");
+}
+
+static void test_nonsense(void **state)
+{
+	const struct thread_message circle[] = {
+		M(1, 10, "<a>", "<b>", "a", false), M(2, 20, "<b>", "<a>", "b", false),
+		M(3, 30, "<c>", "<c>", "c", false),
+		M(4, 40, "<a>", "<c> <d <e", "d", false), /* an id that is taken */
+	};
+	(void)state;
+	ASSERT_THREADS(THREAD_REFS, circle, "(2 1)(3 4)");
+	assert_threads(THREAD_REFERENCES, circle, 0, "");
+	assert_threads(THREAD_ORDEREDSUBJECT, circle, 0, "");
+}
+
+/* Each an answer to the one before; and all spoken of by all. */
+static void test_a_long_chain(void **state)
+{
+	enum { COUNT = 200000 };
+	struct thread_message *m = mem_zero(COUNT, sizeof(*m));
+	struct arena *arena = arena_new();
+	struct buf want = buf_make(TEXT_MAX);
+	(void)state;
+	for (unsigned i = 0; i < COUNT; i++) {
+		m[i] = (struct thread_message){ .number = i + 1, .date = COUNT - i };
+		m[i].id = slice_from_str(arena_printf(arena, "<%u>", i));
+		m[i].references = i ? m[i - 1].id : SLICE_EMPTY;
+		m[i].subject = SLICE("s");
+		buf_printf(&want, i ? " %u" : "(%u", i + 1);
+	}
+	buf_append(&want, SLICE(")"));
+	buf_append_byte(&want, '\0');
+	assert_threads(THREAD_REFERENCES, m, COUNT, want.data);
+	buf_free(&want);
+	arena_free(arena);
+	free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answers),      cmocka_unit_test(test_missing_messages),
+		cmocka_unit_test(test_subjects),     cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_a_long_chain),
+	};
+	return cmocka_run_group_tests_name("imap_thread_tree", tests, NULL, NULL);
+}
