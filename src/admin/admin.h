@@ -32,6 +32,7 @@ struct store;
 struct mailboxes;
 struct auth;
 struct guard;
+struct trust;
 struct post;
 struct queue;
 
@@ -45,6 +46,7 @@ struct admin {
 	struct mailboxes *mailboxes;
 	struct auth *auth;
 	struct guard *guard;
+	struct trust *trust;
 	struct post *post;
 	struct queue *queue;
 	struct service **services;

@@ -8,6 +8,7 @@
 extern const struct admin_command admin_user_commands[];
 extern const struct admin_command admin_app_commands[];
 extern const struct admin_command admin_domain_commands[];
+extern const struct admin_command admin_dkim_commands[];
 extern const struct admin_command admin_alias_commands[];
 extern const struct admin_command admin_alias_import_commands[];
 extern const struct admin_command admin_certificate_commands[];

@@ -9,6 +9,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_domain,
 	&cmd_alias,
 	&cmd_certificate,
+	&cmd_dkim,
 	&cmd_ban,
 	&cmd_policy,
 	&cmd_fetch,

@@ -128,10 +128,13 @@ static int open_guard(struct server *s)
 	return rc < 0 ? failed("guard", rc, "") : 0;
 }
 
-static void open_trust(struct server *s)
+static int open_trust(struct server *s)
 {
-	const struct trust_config config = { .config = s->config, .dns = s->dns };
-	s->trust = trust_open(&config);
+	const struct trust_config config = { .config = s->config,
+		                             .dns = s->dns,
+		                             .store = s->store };
+	int rc = trust_open(&config, &s->trust);
+	return rc < 0 ? failed("trust", rc, "") : 0;
 }
 
 static void kick_queue(void *arg)
@@ -164,6 +167,7 @@ static int open_post(struct server *s)
 	const struct post_config config = { .store = s->store,
 		                            .mailboxes = s->mailboxes,
 		                            .config = s->config,
+		                            .trust = s->trust,
 		                            .queued = kick_queue,
 		                            .queued_until = wake_queue,
 		                            .queued_arg = s,
@@ -212,6 +216,7 @@ static void set_contexts(struct server *s)
 		                   .mailboxes = s->mailboxes,
 		                   .auth = s->auth,
 		                   .guard = s->guard,
+		                   .trust = s->trust,
 		                   .post = s->post,
 		                   .queue = s->queue,
 		                   .services = s->services,
@@ -231,7 +236,7 @@ int server_open(struct server *s)
 	if (rc == 0)
 		rc = open_guard(s);
 	if (rc == 0)
-		open_trust(s);
+		rc = open_trust(s);
 	if (rc == 0)
 		rc = open_post(s);
 	if (rc == 0)

@@ -14,6 +14,7 @@
 #include "fiber/fiber.h"
 #include "route/journey_sketch.h"
 #include "store/store.h"
+#include "trust/trust_keys.h"
 
 enum {
 	GRACE_MS = 10000,
@@ -200,6 +201,7 @@ static void begin(void *arg)
 		return;
 	}
 	guard_start(s->guard);
+	trust_start(s->trust);
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);

@@ -17,6 +17,13 @@ static const struct config_option options[] = {
 	{ "trust", "partial-body", CONFIG_FLAG, "no", AT(trust.partial_body),
 	  "Let a DKIM signature pass that signs only the beginning of the body (l=): others may have "
 	  "put something behind it." },
+	{ "trust", "sign", CONFIG_CHOICE, "users", AT(trust.sign),
+	  "Whose mail to other hosts is signed, by domains that have keys (veredus dkim): nobody's, that "
+	  "of users and our own reports, or that of all who are trusted, relay-networks included.",
+	  .choices = { "nobody", "users", "trusted" } },
+	{ "trust", "keep-old-keys", CONFIG_DURATION, "7d", AT(trust.keep_old_keys_ms),
+	  "How long a signing key is listed, and its record should stay in the DNS, after another has "
+	  "taken its place: mail with its signature is still under way.", .max = DAYS(365) },
 };
 /* clang-format on */
 const struct config_option_table config_options_trust = CONFIG_OPTION_TABLE(options);

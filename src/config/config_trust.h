@@ -5,12 +5,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Whose mail is signed. */
+enum config_sign { CONFIG_SIGN_NOBODY, CONFIG_SIGN_USERS, CONFIG_SIGN_TRUSTED };
+
 struct config_trust {
 	bool verify;             /* mail of strangers is checked */
 	const char *authserv_id; /* NULL: the hostname */
 	int64_t timeout_ms;      /* for all that is asked of the DNS about one message */
 	unsigned max_signatures; /* that are verified */
 	bool partial_body;       /* l= may leave a part of the body unsigned */
+	enum config_sign sign;
+	int64_t keep_old_keys_ms; /* after another signs in its place */
 };
 
 #endif

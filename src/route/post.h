@@ -16,6 +16,7 @@ struct post;
 struct post_parcel;
 struct store;
 struct mailboxes;
+struct trust;
 
 /* Which mail is to be sent now (ETRN), and how many recipients that are. */
 enum post_run_kind {
@@ -42,6 +43,7 @@ struct post_config {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	const struct config *config;
+	struct trust *trust; /* with which mail is signed; NULL: none is */
 	/* Called after a commit that put something into the queue. */
 	void (*queued)(void *arg);
 	void *queued_arg;

@@ -14,6 +14,7 @@
 #include "route/journey.h"
 #include "route/post_internal.h"
 #include "route/post_sent.h"
+#include "route/post_sign.h"
 #include "route/queue_rows.h"
 #include "store/store.h"
 
@@ -548,6 +549,28 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 		c->forwarded ? ", forwarded for " : "", c->forwarded ? c->forwarded : "");
 }
 
+static bool delivery_leaves(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->drop_count; i++) {
+		if (d->drops[i].target->account_id == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What stays here needs no signature. */
+static void delivery_sign(struct delivery *d)
+{
+	struct slice domain = SLICE_EMPTY, fields = SLICE_EMPTY;
+	if (delivery_leaves(d))
+		fields = post_sign(d->post, d->arena, d->client, d->envelope, d->message, &domain);
+	if (fields.len == 0)
+		return;
+	d->parts[1] = arena_concat(d->arena, (struct slice[]){ d->parts[1], fields }, 2);
+	d->size_bytes += fields.len;
+	d->received = arena_printf(d->arena, "%s, signed by %.*s", d->received, SLICE_ARG(domain));
+}
+
 static void delivery_gather_blobs(struct delivery *d)
 {
 	const struct post_envelope *e = d->envelope;
@@ -587,6 +610,7 @@ static enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 		return POST_FAILED;
 	if (d->loop)
 		return POST_LOOP;
+	delivery_sign(d);
 	delivery_make_batches(d);
 	d->sent = post_sent_new(d->post, d->arena, d->client, d->envelope, &d->summary, d->message,
 	                        d->size_bytes, d->now_ms);

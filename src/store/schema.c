@@ -286,6 +286,21 @@ static const char *const schema_fetch[] = {
 	NULL,
 };
 
+static const char *const schema_dkim[] = {
+	/* Keys with which our domains sign: trust/dkim_rows.h. */
+	"CREATE TABLE dkim_key ("
+	"  domain      TEXT NOT NULL,"
+	"  selector    TEXT NOT NULL,"
+	"  algorithm   INTEGER NOT NULL," /* enum dkim_algorithm */
+	"  state       INTEGER NOT NULL," /* enum dkim_state */
+	"  created_ms  INTEGER NOT NULL,"
+	"  until_ms    INTEGER NOT NULL," /* of an old one: when it is forgotten */
+	"  private_key BLOB NOT NULL,"    /* DER */
+	"  PRIMARY KEY (domain, selector)"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 static const char *const schema_send_as[] = {
 	/* directory/send_as.h */
 	"CREATE TABLE send_as ("
@@ -403,5 +418,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 15, .statements = schema_queue_place },
 	{ .version = 16, .statements = schema_sts },
 	{ .version = 17, .statements = schema_sketch },
+	{ .version = 18, .statements = schema_dkim },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

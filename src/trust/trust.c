@@ -6,29 +6,34 @@
 #include "dns/dns.h"
 #include "fiber/fiber.h"
 #include "trust/key_cache.h"
+#include "trust/trust_internal.h"
+#include "trust/trust_keys.h"
 
 /* A body that is larger is hashed on the thread pool: others wait for this worker. */
 enum { OFFLOAD_BYTES = 256 * 1024 };
 
-struct trust {
-	const struct config *config;
-	struct dns *dns;
-	struct dkim_keys *keys;
-};
-
-struct trust *trust_open(const struct trust_config *config)
+int trust_open(const struct trust_config *config, struct trust **out)
 {
 	struct trust *t = mem_zero(1, sizeof(*t));
 	t->config = config->config;
 	t->dns = config->dns;
+	t->store = config->store;
 	t->keys = dkim_keys_new();
-	return t;
+	pthread_mutex_init(&t->lock, NULL);
+	int rc = t->store ? trust_keys_changed(t) : 0;
+	if (rc < 0)
+		trust_close(t);
+	else
+		*out = t;
+	return rc;
 }
 
 void trust_close(struct trust *t)
 {
 	if (!t)
 		return;
+	trust_signer_release(t->signers);
+	pthread_mutex_destroy(&t->lock);
 	dkim_keys_free(t->keys);
 	free(t);
 }

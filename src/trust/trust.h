@@ -22,14 +22,16 @@
 #include "trust/trust_result.h"
 
 struct dns;
+struct store;
 struct trust;
 
 struct trust_config {
 	const struct config *config;
 	struct dns *dns;
+	struct store *store; /* where our keys are; NULL: nothing is signed */
 };
-/* [any thread] */
-struct trust *trust_open(const struct trust_config *config);
+/* [any thread] 0, or an error of the store. */
+int trust_open(const struct trust_config *config, struct trust **out);
 void trust_close(struct trust *t);
 
 /* What is asked about. All of it stays the caller's. */
