@@ -43,7 +43,7 @@ def test_bytes_stay(make_server):
         trace, at, rest = one.data.partition(b"From: Smith  <")
         assert at + rest == ODD
         assert [line.split(b":")[0] for line in re.split(rb"\r\n(?!\s)", trace) if line] == \
-            [b"Delivered-To", b"Received"]
+            [b"Delivered-To", b"Authentication-Results", b"Received"]
 
 
 def test_senders_are_rewritten(make_server):

@@ -183,7 +183,8 @@ def test_only_some_at_a_time(make_server):
             smtp.mail(STRANGER)
             smtp.putcmd(f"rcpt to:<user{i % 4}@b.test>")
         assert [smtp.getreply()[0] for smtp in clients] == [250] * 8
-        assert max(most) <= 2 and len(probes(remote)) == 4
+        # Two may ask for the same user at the same time; later ones know.
+        assert max(most) <= 2 and 4 <= len(probes(remote)) <= 6
         for smtp in clients:
             smtp.quit()
 

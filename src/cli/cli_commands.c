@@ -17,6 +17,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_queue,
 	&cmd_route,
 	&cmd_trace,
+	&cmd_bounces,
 	&cmd_status,
 	&cmd_send,
 	&cmd_sendmail,

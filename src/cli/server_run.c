@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/server.h"
 #include "fiber/fiber.h"
+#include "route/bounce_rows.h"
 #include "route/journey_sketch.h"
 #include "store/store.h"
 #include "trust/trust_keys.h"
@@ -146,7 +147,12 @@ struct expiry {
 static int expire_journeys(struct db *db, void *arg)
 {
 	struct expiry *e = arg;
-	return journey_expire(db, e->before_ms, &e->count);
+	int64_t bounces = 0;
+	int rc = journey_expire(db, e->before_ms, &e->count);
+	if (rc == 0)
+		rc = bounce_row_expire(db, e->before_ms, &bounces);
+	e->count += bounces;
+	return rc;
 }
 
 /* Not while the date may be wrong: what is forgotten does not come back with the right one. */

@@ -5,6 +5,7 @@
 
 #include "base/cursor.h"
 #include "config/config_way.h"
+#include "route/bounce_rows.h"
 #include "route/journey.h"
 
 /* What would expire if the date were right is looked at again after this. */
@@ -575,6 +576,28 @@ static int note_event(struct db *db, const struct queue_job *job, size_t i, enum
 	return journey_note(db, &event);
 }
 
+/* A report that can't be delivered is no news of its recipient. */
+static int note_bounce(struct db *db, const struct queue_job *job, size_t i)
+{
+	const struct smtp_outcome *o = &job->wire[i].outcome;
+	char status[SMTP_ENHANCED_TEXT_MAX] = "";
+	if (job->reverse_path.len == 0)
+		return 0;
+	if (o->enhanced.class != 0)
+		smtp_enhanced_text(o->enhanced, status);
+	struct bounce_row row = { .at_ms = job->ended_ms,
+		                  .queue_id = slice_from_str(job->queue_id),
+		                  .sender = job->reverse_path,
+		                  .account = job->account,
+		                  .recipient = job->wire[i].path,
+		                  .source = BOUNCE_SOURCE_REPLY,
+		                  .status = slice_from_str(status),
+		                  .reporter = job->peer,
+		                  .text = o->text };
+	row.class = bounce_class_of(row.status, row.text);
+	return bounce_row_add(db, &row);
+}
+
 static int record_gone(struct db *db, const struct queue_job *job, size_t i,
                        struct queue_recorded *out)
 {
@@ -590,7 +613,8 @@ static int record_gone(struct db *db, const struct queue_job *job, size_t i,
 	if (job->targets[i].end == QUEUE_END_RELEASED)
 		return 0;
 	bool relayed = job->targets[i].end == QUEUE_END_RELAYED;
-	return note_event(db, job, i, relayed ? JOURNEY_RELAYED : JOURNEY_BOUNCED);
+	int noted = note_event(db, job, i, relayed ? JOURNEY_RELAYED : JOURNEY_BOUNCED);
+	return noted < 0 || relayed ? noted : note_bounce(db, job, i);
 }
 
 /* When a row is due again, but for what the operator wished meanwhile. $4 is never. */

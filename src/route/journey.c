@@ -11,13 +11,26 @@ static const char *const kind_names[] = {
 	[JOURNEY_DROPPED] = "dropped",   [JOURNEY_REFUSED] = "refused",
 	[JOURNEY_TAGGED] = "tagged",     [JOURNEY_HELD] = "held",
 	[JOURNEY_RELEASED] = "released", [JOURNEY_REROUTED] = "rerouted",
-	[JOURNEY_CHECKED] = "checked",
+	[JOURNEY_CHECKED] = "checked",   [JOURNEY_REPORTED] = "reported",
 };
 
 const char *journey_kind_name(enum journey_kind kind)
 {
 	return (size_t)kind < sizeof(kind_names) / sizeof(kind_names[0]) ? kind_names[kind]
 	                                                                 : "unknown";
+}
+
+/* "ESMTPSA, TLSv1.3, as alice@example.test (failed logins before: 1), 1000 bytes" */
+struct slice journey_account(const struct journey_event *received)
+{
+	ptrdiff_t at = slice_find(received->detail, SLICE(", as "));
+	if (received->kind != JOURNEY_RECEIVED || at < 0)
+		return SLICE_EMPTY;
+	struct slice rest = slice_from(received->detail, (size_t)at + 5);
+	size_t len = 0;
+	while (len < rest.len && rest.data[len] != ',' && rest.data[len] != ' ')
+		len++;
+	return slice_sub(rest, 0, len);
 }
 
 int journey_note(struct db *db, const struct journey_event *e)

@@ -21,6 +21,7 @@ enum journey_kind {
 	JOURNEY_RELEASED,
 	JOURNEY_REROUTED, /* detail: where it goes now */
 	JOURNEY_CHECKED,  /* who has sent it; detail: what checks came to */
+	JOURNEY_REPORTED, /* by a message that came back; detail: what, and the id of that */
 };
 
 struct journey_event {
@@ -72,6 +73,8 @@ struct db_rows;
 int journey_visit_rows(struct db_rows *rows, journey_visit visit, void *arg);
 /* Inside a commit: a journey mentions what it did not when it began. */
 int journey_note_late(struct db *db, struct slice queue_id);
+/* The account that handed a message in, of its RECEIVED event; empty if nobody had logged in. */
+struct slice journey_account(const struct journey_event *received);
 /* "received", "delivered", ... */
 const char *journey_kind_name(enum journey_kind kind);
 

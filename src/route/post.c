@@ -194,3 +194,17 @@ bool post_owns_sender(struct post *p, const struct post_client *client, struct s
 	arena_free(q.arena);
 	return owns;
 }
+
+struct post_counts post_counts(const struct post *p)
+{
+	return (struct post_counts){
+		.accepted = p->results[POST_ACCEPTED],
+		.bytes = p->bytes,
+		.mailboxes = p->mailboxes,
+		.queued = p->queued,
+		.full = p->results[POST_FULL],
+		.loops = p->results[POST_LOOP],
+		.quota = p->results[POST_QUOTA],
+		.failed = p->results[POST_FAILED],
+	};
+}

@@ -12,6 +12,7 @@
 #include "mailbox/note.h"
 #include "message/summary.h"
 #include "route/journey.h"
+#include "route/post_bounce.h"
 #include "route/post_internal.h"
 #include "route/post_sent.h"
 #include "route/post_sign.h"
@@ -72,8 +73,9 @@ struct delivery {
 	size_t drop_count, drop_capacity;
 	struct batch *batches;
 	size_t batch_count;
-	struct post_sent *sent;   /* NULL: there is no copy for the sender */
-	struct store_blob *blobs; /* one a batch, those of the reports, that of the copy */
+	struct post_bounce *bounce; /* it reports of another message; or NULL */
+	struct post_sent *sent;     /* NULL: there is no copy for the sender */
+	struct store_blob *blobs;   /* one a batch, those of the reports, that of the copy */
 	size_t blob_count;
 	bool loop, lost;
 };
@@ -490,12 +492,16 @@ static int delivery_commit_sent(struct db *db, struct delivery *d)
 
 static int delivery_check_and_commit(struct db *db, void *arg)
 {
-	int rc = delivery_check_quotas(db, arg);
+	struct delivery *d = arg;
+	int rc = delivery_check_quotas(db, d);
 	if (rc == 0)
-		rc = delivery_commit(db, arg);
+		rc = delivery_commit(db, d);
 	if (rc == 0)
-		rc = delivery_commit_sent(db, arg);
-	return rc == 0 ? delivery_commit_reports(db, arg) : rc;
+		rc = delivery_commit_sent(db, d);
+	if (rc == 0)
+		rc = post_bounce_commit(db, d->bounce, slice_of(d->batches->queue_id, QUEUE_ID_LEN),
+		                        d->now_ms);
+	return rc == 0 ? delivery_commit_reports(db, d) : rc;
 }
 
 /* --- the whole of it ----------------------------------------------------------------- */
@@ -700,6 +706,8 @@ enum post_result post_deliver_to(struct post *p, const struct post_client *clien
 		.now_ms = clock_wall_ms(),
 	};
 	enum post_result result = delivery_prepare(&d, trace);
+	if (result == POST_ACCEPTED && scope != POST_ELSEWHERE)
+		d.bounce = post_bounce_new(p, d.arena, envelope, message);
 	if (result == POST_ACCEPTED)
 		result = delivery_store(&d);
 	if (result == POST_ACCEPTED) {
@@ -709,20 +717,6 @@ enum post_result post_deliver_to(struct post *p, const struct post_client *clien
 	delivery_count(&d, result);
 	delivery_end(&d);
 	return result;
-}
-
-struct post_counts post_counts(const struct post *p)
-{
-	return (struct post_counts){
-		.accepted = p->results[POST_ACCEPTED],
-		.bytes = p->bytes,
-		.mailboxes = p->mailboxes,
-		.queued = p->queued,
-		.full = p->results[POST_FULL],
-		.loops = p->results[POST_LOOP],
-		.quota = p->results[POST_QUOTA],
-		.failed = p->results[POST_FAILED],
-	};
 }
 
 /* --- in steps ------------------------------------------------------------------------ */

@@ -1,0 +1,193 @@
+"""What comes back of mail: reports and complaints are matched to it, classified, shown."""
+import email
+import json
+import re
+
+import pytest
+
+from conftest import wait_for
+from remote import Remote
+from test_relay import FAST, SLOW, journey, message, smarthost, wait_empty
+
+DSN = """\
+From: MAILER-DAEMON@far.test
+To: alice@example.test
+Subject: Returned
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+Sorry.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; inner.far.test
+
+Final-Recipient: rfc822; {to}
+Action: {action}
+Status: {status}
+Diagnostic-Code: smtp; {text}
+
+--b
+Content-Type: text/rfc822-headers
+
+{header}
+--b--
+"""
+ARF = """\
+From: fbl@far.test
+To: alice@example.test
+Subject: complaint
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary=b
+
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: abuse
+User-Agent: far/1
+Version: 1
+
+--b
+Content-Type: message/rfc822
+
+{header}
+(gone)
+--b--
+"""
+QMAIL = """\
+From: MAILER-DAEMON@far.test
+Subject: failure notice
+
+Hi. This is the qmail-send program at far.test.
+I'm afraid I wasn't able to deliver your message to the following addresses.
+
+<{to}>:
+{text}
+
+--- Below this line is a copy of the message.
+
+{header}
+"""
+
+
+@pytest.fixture
+def sent(make_server):
+    """Mail from alice that another host has taken: server, its header there, its queue id here."""
+    with Remote() as remote:
+        server = make_server(config=smarthost(remote) + FAST)
+
+        def send(*to, subject="one"):
+            with server.submission("alice") as smtp:
+                smtp.sendmail("alice@example.test", to, message(subject))
+            taken = wait_for(lambda: [t for t in remote.taken if subject.encode() in t.data], SLOW,
+                             "the message")
+            wait_empty(server)
+            header = taken[0].data.decode().replace("\r\n", "\n").split("\n\n")[0] + "\n"
+            queue_id = re.search(r"\bid (38\w{14})\b", header)[1]
+            return header, queue_id
+
+        server.send = send
+        yield server
+
+
+def come_back(server, text, to="alice@example.test", sender=""):
+    with server.smtp() as smtp:
+        smtp.sendmail(sender, [to], text)
+
+
+def bounces(server, *args):
+    return json.loads(server.cli("bounces", "--json", *args).stdout)
+
+
+def test_reports_are_matched(sent):
+    header, queue_id = sent.send("bob@far.test", "carol@far.test")
+    come_back(sent, DSN.format(to="bob@far.test", action="failed", status="5.1.1",
+                               text="550 5.1.1 who?", header=header))
+    come_back(sent, QMAIL.format(to="Carol@far.test", text="mailbox full (#5.2.2)", header=header))
+    come_back(sent, DSN.format(to="carol@far.test", action="delayed", status="4.4.1", text="later",
+                               header=header))
+    later, hard = bounces(sent)
+    assert (hard["class"], hard["status"], hard["to"], hard["source"]) == \
+        ("hard", "5.1.1", "bob@far.test", "report")
+    assert hard["queue_id"] == queue_id and hard["reporter"] == "inner.far.test"
+    assert hard["from"] == hard["account"] == "alice@example.test"
+    assert hard["text"] == "550 5.1.1 who?"
+    assert (later["class"], later["to"]) == ("soft", "carol@far.test")
+    events = journey(sent, "<one@a.test>")
+    assert "hard 5.1.1: 550 5.1.1 who?" in events and "inner.far.test" in events
+    assert "soft 5.2.2: mailbox full (#5.2.2)" in events and "delayed 4.4.1: later" in events
+    # The report itself is delivered like any message.
+    assert len(sent.wait_messages(3, "alice")) == 3
+    assert [b["to"] for b in bounces(sent, "--class", "hard")] == ["bob@far.test"]
+    assert len(bounces(sent, "--to", "@far.test", "--from", "@example.test", "--since", "1h")) == 2
+    assert len(bounces(sent, "--id", queue_id, "--limit", "1")) == 1
+    assert bounces(sent, "--to", "@ar.test") == bounces(sent, "--from", "bob@example.test") == []
+    assert "hard       bob@far.test  from alice@example.test" in sent.cli("bounces").stdout
+
+
+def test_who_was_sent_on_there(sent):
+    """One recipient, and the report names another: hosts behind the next forward, too."""
+    header, _ = sent.send("bob@far.test")
+    come_back(sent, DSN.format(to="robert@inner.test", action="failed", status="5.7.1",
+                               text="554 5.7.1 listed at spamhaus", header=header),
+              to="alice+verp=bob=far.test@example.test")
+    [one] = bounces(sent)
+    assert (one["to"], one["class"]) == ("bob@far.test", "block")
+
+
+def test_complaints(sent):
+    header, _ = sent.send("bob@far.test")
+    come_back(sent, ARF.format(header=header), sender="fbl@far.test")
+    [one] = bounces(sent, "--class", "complaint")
+    assert (one["to"], one["source"], one["text"]) == ("bob@far.test", "complaint", "abuse")
+
+
+def test_what_is_not_believed(sent):
+    header, queue_id = sent.send("bob@far.test", "carol@far.test")
+    fields = {"to": "bob@far.test", "action": "failed", "status": "5.1.1", "text": "no"}
+    # Who has not seen the message does not know its id; nor was it sent to everybody.
+    come_back(sent, DSN.format(**fields, header=header.replace(queue_id, queue_id[:-1] + "0")))
+    come_back(sent, DSN.format(**{**fields, "to": "dave@far.test"}, header=header))
+    come_back(sent, message("no report", "", "alice@example.test", header))
+    come_back(sent, DSN.format(**fields, header=header).replace("multipart/report", "text/plain"),
+              sender="mallory@far.test")
+    assert bounces(sent) == []
+    assert "reported" not in journey(sent, "<one@a.test>")
+    assert "There are none." in sent.cli("bounces").stdout
+    assert sent.cli("bounces", "--class", "none", check=False).returncode == 1
+
+
+def test_what_is_refused_at_once(make_server):
+    with Remote(lambda s, verb, line: "550 5.1.1 who?" if verb == "RCPT" and "bob" in line
+                else None) as remote:
+        server = make_server(config=smarthost(remote) + FAST)
+        with server.submission("alice") as smtp:
+            smtp.sendmail("alice@example.test", ["bob@far.test", "carol@far.test"], message())
+        server.wait_messages(1, "alice", seconds=SLOW)
+        [one] = bounces(server)
+        assert (one["class"], one["source"], one["to"]) == ("hard", "reply", "bob@far.test")
+        assert one["account"] == "alice@example.test" and one["text"] == "550 5.1.1 who?"
+
+
+def test_of_another_veredus(make_server):
+    """A real report: the second host takes the mail, and the third refuses it."""
+    with Remote(lambda s, verb, line: "550 5.2.1 gone" if verb == "RCPT" and "bob" in line
+                else None) as third:
+        second = make_server(start=False, domain="second.test")
+        first = make_server(start=False, domain="first.test")
+        relay = 'smarthost "{0}" {{ host = "127.0.0.1" port = {1} tls = none }}\n'
+        first.configure(relay.format("second.test", second.port["smtp"]) + FAST)
+        second.configure(relay.format("third.test", third.port) +
+                         relay.format("first.test", first.port["smtp"]) + FAST)
+        second.cli("alias", "add", "out@second.test", "bob@third.test")
+        first.start(), second.start()
+        with first.submission("alice") as smtp:
+            smtp.sendmail("alice@first.test", ["out@second.test"], message())
+        [raw] = first.wait_messages(1, "alice", seconds=SLOW)
+        assert email.message_from_bytes(raw).get_content_type() == "multipart/report"
+        [one] = bounces(first)
+        assert (one["to"], one["class"], one["status"]) == ("out@second.test", "hard", "5.2.1")
+        assert one["reporter"] == "mx.second.test"
