@@ -1,12 +1,13 @@
 """Which way mail takes: by recipient, sender and account; from which of our addresses."""
 import json
+import time
 
 import pytest
 
 from conftest import wait_for
 from dns_zone import DnsZone
 from remote import Remote
-from test_relay import FAST, SLOW, journey, message, submit, wait_empty
+from test_relay import FAST, SLOW, journey, message, report, submit, wait_empty
 
 
 def way(kind, title, remote=None, options=""):
@@ -184,3 +185,64 @@ def test_by_mx_from_elsewhere(make_server):
         submit(server, "x@six.test", "six", "a@news.test")
         wait_for(lambda: "Address family not supported" in journey(server, "<six@a.test>"), SLOW,
                  "an attempt")
+
+
+# --- times ---------------------------------------------------------------------------------
+
+def test_times_of_a_way(make_server):
+    """Each way is tried again, told of and given up by its own times."""
+    tries = {"slow": [], "fast": []}
+
+    def script(session, verb, line):
+        if verb != "RCPT":
+            return None
+        for name, at in tries.items():
+            if name in line:
+                at.append(time.monotonic())
+        return "450 4.2.0 not yet"
+
+    with Remote(script) as remote:
+        server = make_server(config=(
+            'queue { retry-first = 100ms retry-max = 200ms expire = 1h }\n'
+            + way("smarthost", "fast.test", remote, "expire = 1500ms delay-notice-after = 400ms")
+            + way("smarthost", "slow.test", remote, "retry-first = 1h retry-max = 2h")
+            + 'relay-networks = { "127.0.0.0/8" }\n'))
+        with server.submission("alice") as smtp:
+            smtp.sendmail("alice@example.test", ["x@fast.test", "x@slow.test"],
+                          message("asked", "alice@example.test"),
+                          rcpt_options=["NOTIFY=FAILURE,DELAY"])
+        with server.submission("bob") as smtp:
+            smtp.sendmail("bob@example.test", ["y@fast.test"], message("unasked", "bob@example.test"))
+        found = [about for raw in server.wait_messages(2, "alice", seconds=SLOW)
+                 for about in report(raw)]
+        assert [(a["Final-Recipient"], a["Action"]) for a in found] == [
+            ("rfc822; x@fast.test", "delayed"), ("rfc822; x@fast.test", "failed")]
+        assert found[0]["Will-Retry-Until"] and found[0]["Status"] == "4.2.0"
+        [raw] = server.wait_messages(1, "bob", seconds=SLOW)
+        assert report(raw)[0]["Action"] == "failed"
+        [left] = json.loads(server.cli("queue", "list", "--json").stdout)
+        assert left["to"] == "x@slow.test" and left["attempts"] == 1
+        assert len(tries["slow"]) == 1 and len(tries["fast"]) > 8
+        [found] = route(server, "x@fast.test")
+        assert found["times"] == {"retry_first_ms": 100, "retry_max_ms": 200, "expire_ms": 1500,
+                                  "delay_notice_ms": 400}
+        assert ("  tried again after 1h, then up to 2h; given up after 1h\n"
+                in server.cli("route", "x@slow.test").stdout)
+
+
+def test_delays_are_told_unasked(make_server):
+    with Remote(lambda session, verb, line: "450 4.2.0 no" if verb == "RCPT" else None) as remote:
+        server = make_server(config=(
+            'queue { retry-first = 50ms retry-max = 10h delay-notice-after = 1s'
+            ' delay-notice-unasked = yes }\n'
+            # Dates are trusted once the clock has run evenly for as long as mail may take.
+            'route "brief.test" { expire = 500ms }\n' + way("smarthost", "*", remote)))
+        hand_in(server, "alice", "x@far.test", "plain")
+        with server.submission("bob") as smtp:
+            smtp.sendmail("bob@example.test", ["x@far.test"], message("failures", "bob@example.test"),
+                          rcpt_options=["NOTIFY=FAILURE"])
+        # At its time, and not when the pauses, which grow, come to an end.
+        [raw] = server.wait_messages(1, seconds=SLOW)
+        assert report(raw)[0]["Action"] == "delayed"
+        time.sleep(1)
+        assert len(server.messages()) == 1 and server.messages("bob") == []

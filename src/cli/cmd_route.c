@@ -6,6 +6,7 @@
 #include "cli/route_tls.h"
 #include "client/client_route.h"
 #include "fiber/fiber.h"
+#include "queue/queue_schedule.h"
 #include "queue/queue_source.h"
 
 enum { LOOK_UP_MS = 60 * 1000 };
@@ -102,6 +103,15 @@ static json_t *source_json(const struct look_up *l, const struct config_smarthos
 	return json_pack("{s:s, s:o}", "helo", helo, "addresses", sources);
 }
 
+static json_t *times_json(const struct look_up *l, const struct config_smarthost *way)
+{
+	const struct queue_schedule s = queue_schedule_of(l->config, way);
+	int64_t expire_ms = queue_schedule_expiry(&s, 0, l->config->queue.times.expire_ms);
+	return json_pack("{s:I, s:I, s:I, s:I}", "retry_first_ms", (json_int_t)s.first_ms,
+	                 "retry_max_ms", (json_int_t)s.max_ms, "expire_ms", (json_int_t)expire_ms,
+	                 "delay_notice_ms", (json_int_t)s.delay_notice_ms);
+}
+
 static json_t *find_place(struct look_up *l, struct slice key, const struct client_errand *errand,
                           const json_t *kept)
 {
@@ -129,6 +139,7 @@ static json_t *find_place(struct look_up *l, struct slice key, const struct clie
 		json_object_set_new(place, "way", way_json(l, way, errand));
 	json_object_set_new(place, "source", source_json(l, way));
 	json_object_set_new(place, "sts", sts);
+	json_object_set_new(place, "times", times_json(l, way));
 	if (rc < 0)
 		add_trouble(place, &outcome);
 	return place;
@@ -256,6 +267,29 @@ static void print_source(const json_t *source)
 		"  from %s, as %s\n", cli_item_text(one, "address"), cli_item_text(one, "helo"));
 }
 
+/* Seconds where it is less than a minute, which is for tests. */
+static const char *duration(int64_t ms, char *out, size_t size)
+{
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" } };
+	size_t i = 0;
+	while (i < 3 && ms % units[i].ms != 0)
+		i++;
+	snprintf(out, size, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+	return out;
+}
+
+static void print_times(const json_t *times)
+{
+	char first[32], most[32], expire[32];
+	printf("  tried again after %s, then up to %s; given up after %s\n",
+	       duration(cli_item_number(times, "retry_first_ms"), first, sizeof(first)),
+	       duration(cli_item_number(times, "retry_max_ms"), most, sizeof(most)),
+	       duration(cli_item_number(times, "expire_ms"), expire, sizeof(expire)));
+}
+
 static void print_place(const json_t *place)
 {
 	size_t i;
@@ -273,6 +307,7 @@ static void print_place(const json_t *place)
 		return;
 	if (json_object_get(place, "final")) {
 		print_final(place, json_object_get(place, "final"));
+		print_times(json_object_get(place, "times"));
 		return;
 	}
 	print_way(place);
@@ -288,6 +323,7 @@ static void print_place(const json_t *place)
 		       cli_item_text(host, "host"), cli_item_text(host, "address"));
 		route_tls_print_host(host);
 	}
+	print_times(json_object_get(place, "times"));
 }
 
 static void print_relay(const json_t *relay)

@@ -97,6 +97,12 @@ static bool are_same_sources(const struct config_sources *a, const struct config
 	return true;
 }
 
+static bool are_same_times(const struct config_times *a, const struct config_times *b)
+{
+	return a->retry_first_ms == b->retry_first_ms && a->retry_max_ms == b->retry_max_ms &&
+	       a->expire_ms == b->expire_ms && a->delay_notice_ms == b->delay_notice_ms;
+}
+
 static bool goes_alike(const struct config_smarthost *a, const struct config_smarthost *b)
 {
 	/* A final destination is like no other. */
@@ -105,7 +111,7 @@ static bool goes_alike(const struct config_smarthost *a, const struct config_sma
 	return a->direct == b->direct && a->lmtp == b->lmtp && is_same_text(a->host, b->host) &&
 	       a->port == b->port && a->tls == b->tls && is_same_text(a->user, b->user) &&
 	       is_same_text(a->password, b->password) && is_same_text(a->helo, b->helo) &&
-	       are_same_sources(&a->sources, &b->sources);
+	       are_same_sources(&a->sources, &b->sources) && are_same_times(&a->times, &b->times);
 }
 
 struct slice client_choose_key(const struct config *config, struct arena *arena,

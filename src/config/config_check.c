@@ -402,9 +402,9 @@ void config_check_whole(const struct config_place *p)
 			"smtp: no-soliciting is '%s': write keywords such as net.example:ADV with "
 			"commas between them, or *",
 			unwanted);
-	if (c->queue.retry_first_ms > c->queue.retry_max_ms)
+	if (c->queue.times.retry_first_ms > c->queue.times.retry_max_ms)
 		config_wrong(p, "queue: retry-first is longer than retry-max: swap them");
-	if (c->queue.retry_max_ms > c->queue.expire_ms)
+	if (c->queue.times.retry_max_ms > c->queue.times.expire_ms)
 		config_warn(p,
 		            "queue: retry-max is longer than expire: some mail is tried only once");
 	check_tls(p);

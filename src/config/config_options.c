@@ -19,7 +19,9 @@ const struct config_section config_sections[] = {
 	  "A domain whose mail is taken from everybody and passed on, to its better MX hosts or to "
 	  "its smarthost or transport (docs/relay.md)." },
 	{ "route", true, "as of a smarthost",
-	  "Mail that goes to the MX of its domain, but from other addresses than usual." },
+	  "Mail that goes to the MX of its domain, but from other addresses than usual, or is "
+	  "tried for "
+	  "another time." },
 	{ "tls", true, "a domain, or \"*\" for all",
 	  "The least that mail for a domain asks of TLS, where it goes to its MX "
 	  "(docs/transport-security.md)." },

@@ -40,6 +40,37 @@
 			"The name for EHLO. Default: hostname."                                    \
 	}
 
+#define TIME_OPTIONS(section, AT_WAY)                                                              \
+	{ section,                                                                                 \
+	  "retry-first",                                                                           \
+	  CONFIG_DURATION,                                                                         \
+	  NULL,                                                                                    \
+	  AT_WAY(times.retry_first_ms),                                                            \
+	  "As in section queue, which has the defaults of this and the next three.",               \
+	  .min = 10,                                                                               \
+	  .max = DAYS(1) },                                                                        \
+		{ section,                                                                         \
+		  "retry-max",                                                                     \
+		  CONFIG_DURATION,                                                                 \
+		  NULL,                                                                            \
+		  AT_WAY(times.retry_max_ms),                                                      \
+		  "The longest pause between attempts.",                                           \
+		  .min = 10,                                                                       \
+		  .max = DAYS(7) },                                                                \
+		{ section,                                                                         \
+		  "expire",                                                                        \
+		  CONFIG_DURATION,                                                                 \
+		  NULL,                                                                            \
+		  AT_WAY(times.expire_ms),                                                         \
+		  "How long delivery is tried.",                                                   \
+		  .min = 10,                                                                       \
+		  .max = DAYS(60) },                                                               \
+	{                                                                                          \
+		section, "delay-notice-after", CONFIG_DURATION, NULL,                              \
+			AT_WAY(times.delay_notice_ms), "When the sender is told of a delay.",      \
+			.min = 10, .max = DAYS(60)                                                 \
+	}
+
 /* clang-format off */
 static const struct config_option options[] = {
 	WAY_OPTIONS("smarthost", AT_SMARTHOST),
@@ -55,6 +86,7 @@ static const struct config_option options[] = {
 	  "A file whose first line is the password." },
 
 	SOURCE_OPTIONS("smarthost", AT_SMARTHOST),
+	TIME_OPTIONS("smarthost", AT_SMARTHOST),
 
 	WAY_OPTIONS("transport", AT_TRANSPORT_WAY),
 	{ "transport", "lmtp", CONFIG_TEXT, NULL, AT_TRANSPORT(lmtp),
@@ -63,6 +95,7 @@ static const struct config_option options[] = {
 	  "As in a smarthost; over a Unix socket there is none.",
 	  .choices = { "none", "opportunistic", "required", "verified", "implicit" } },
 	SOURCE_OPTIONS("transport", AT_TRANSPORT_WAY),
+	TIME_OPTIONS("transport", AT_TRANSPORT_WAY),
 	{ "transport", "pipe", CONFIG_LIST, NULL, 0, 0,
 	  "A command that gets the mail on standard input, once for each recipient: its absolute "
 	  "path and its arguments, without a shell (docs/outbound.md)." },
@@ -87,17 +120,24 @@ static const struct config_option options[] = {
 
 	WAY_OPTIONS("route", AT_SMARTHOST),
 	SOURCE_OPTIONS("route", AT_SMARTHOST),
+	TIME_OPTIONS("route", AT_SMARTHOST),
 
 	{ "queue", "source", CONFIG_LIST, NULL, 0, 0,
 	  "Addresses to connect to other hosts from, as in a smarthost." },
-	{ "queue", "retry-first", CONFIG_DURATION, "5m", AT(queue.retry_first_ms),
+	{ "queue", "retry-first", CONFIG_DURATION, "5m", AT(queue.times.retry_first_ms),
 	  "The pause after the first attempt that failed for now; it doubles with each.",
 	  .min = 10, .max = DAYS(1) },
-	{ "queue", "retry-max", CONFIG_DURATION, "4h", AT(queue.retry_max_ms),
+	{ "queue", "retry-max", CONFIG_DURATION, "4h", AT(queue.times.retry_max_ms),
 	  "The longest pause between attempts.", .min = 10, .max = DAYS(7) },
-	{ "queue", "expire", CONFIG_DURATION, "5d", AT(queue.expire_ms),
+	{ "queue", "expire", CONFIG_DURATION, "5d", AT(queue.times.expire_ms),
 	  "How long delivery is tried before the message goes back to its sender.",
 	  .min = 10, .max = DAYS(60) },
+	{ "queue", "delay-notice-after", CONFIG_DURATION, "4h", AT(queue.times.delay_notice_ms),
+	  "When the sender is told that mail has not been delivered yet, once.",
+	  .min = 10, .max = DAYS(60) },
+	{ "queue", "delay-notice-unasked", CONFIG_FLAG, "no", AT(queue.delay_notice_unasked),
+	  "Tell also those senders who did not say by NOTIFY what they want to hear; no: only those "
+	  "who asked for it (NOTIFY=DELAY)." },
 	{ "queue", "max-connections", CONFIG_NUMBER, "100", AT(queue.max_connections),
 	  "Connections to other hosts at a time.", .min = 1, .max = 100000 },
 	{ "queue", "max-connections-per-destination", CONFIG_NUMBER, "10",

@@ -16,6 +16,14 @@ enum config_tls_rule {
 	TLS_RULE_IMPLICIT,      /* TLS from the start (465), chain and name good */
 };
 
+/* When mail is tried again, and its sender told. In a way 0 stands for: as in section queue. */
+struct config_times {
+	int64_t retry_first_ms; /* after the first temporary failure */
+	int64_t retry_max_ms;   /* the longest pause */
+	int64_t expire_ms;      /* then it bounces */
+	int64_t delay_notice_ms;
+};
+
 /* An address to connect from, and the name that EHLO says there (NULL: the way's, or ours). */
 struct config_source {
 	struct net_address address; /* port 0 */
@@ -38,7 +46,8 @@ struct config_smarthost {
 	size_t domain_count;
 	/* Of whom the mail must be: the sender, and the account that handed it in. */
 	struct config_patterns sender, account;
-	bool direct;                   /* a section route: host is NULL */
+	bool direct; /* a section route: host is NULL */
+	struct config_times times;
 	struct config_sources sources; /* none: those of the section queue */
 	const char *helo;
 	const char *host; /* a name or an address literal without brackets */
@@ -56,10 +65,9 @@ struct config_smarthost {
 };
 
 struct config_queue {
-	int64_t retry_first_ms;   /* after the first temporary failure */
-	int64_t retry_max_ms;     /* the longest pause */
-	int64_t expire_ms;        /* then it bounces */
-	unsigned max_connections; /* out, in all */
+	struct config_times times;
+	bool delay_notice_unasked; /* also to who did not say NOTIFY */
+	unsigned max_connections;  /* out, in all */
 	unsigned max_connections_per_destination;
 	int64_t connect_timeout_ms;
 	int64_t command_timeout_ms;

@@ -185,8 +185,8 @@ static void empty_file_gives_defaults(void **state)
 	assert_int_equal(c->imap.idle_ms, 1800000);
 	assert_int_equal(c->imap.max_command_bytes, 65536);
 	assert_int_equal(c->pop3.idle_ms, 600000);
-	assert_int_equal(c->queue.retry_first_ms, 300000);
-	assert_int_equal(c->queue.expire_ms, 432000000);
+	assert_int_equal(c->queue.times.retry_first_ms, 300000);
+	assert_int_equal(c->queue.times.expire_ms, 432000000);
 	assert_int_equal(c->queue.smtp_port, 25);
 	assert_true(c->queue.tls);
 	assert_false(c->smtp.auth_without_tls);

@@ -192,6 +192,17 @@ static void set_helo(const struct config_place *p, struct config_smarthost *way)
 		             way->helo);
 }
 
+static void check_times(const struct config_place *p, const struct config_times *own)
+{
+	const struct config_times *usual = &p->config->queue.times;
+	int64_t first_ms = own->retry_first_ms ? own->retry_first_ms : usual->retry_first_ms;
+	int64_t max_ms = own->retry_max_ms ? own->retry_max_ms : usual->retry_max_ms;
+	if (first_ms > max_ms)
+		config_wrong(p,
+		             "retry-first is longer than retry-max, which may be that of section "
+		             "queue: set both");
+}
+
 void config_add_way(const struct config_place *p, struct config_smarthost *way,
                     const struct config_way_lists *lists)
 {
@@ -203,6 +214,7 @@ void config_add_way(const struct config_place *p, struct config_smarthost *way,
 	set_patterns(p, "account", &lists->account, &way->account);
 	config_add_sources(p, &lists->source, &way->sources);
 	set_helo(p, way);
+	check_times(p, &way->times);
 	check_others(p, way);
 	c->smarthosts[c->smarthost_count++] = *way;
 }

@@ -40,9 +40,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 		.room_arg = q,
 	};
 	q->config = *config;
-	q->schedule = (struct queue_schedule){ .first_ms = c->queue.retry_first_ms,
-		                               .max_ms = c->queue.retry_max_ms,
-		                               .expire_ms = c->queue.expire_ms };
+	q->schedule = queue_schedule_bounds(c);
 	q->ready = queue_ready_new(&limits, &q->schedule);
 	q->agenda = queue_agenda_new();
 	pthread_mutex_init(&q->recorder.lock, NULL);

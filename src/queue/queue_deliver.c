@@ -430,8 +430,8 @@ static int64_t begin_pause(struct delivery *d, const struct queue_job *job, int6
 		if (job->targets[i].attempts > attempts)
 			attempts = job->targets[i].attempts;
 	}
-	int64_t until_ms = queue_ready_pause(q->ready, d->destination, now_ms, attempts,
-	                                     outcome->text, &returned);
+	int64_t until_ms = queue_ready_pause(q->ready, d->destination, &job->schedule, now_ms,
+	                                     attempts, outcome->text, &returned);
 	LIST_EACH (&returned, link, following) {
 		struct queue_job *other = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&other->link);
@@ -455,7 +455,7 @@ static void finish(struct delivery *d, struct queue_job *job, int rc,
 		host_due_ms = begin_pause(d, job, now_ms, outcome);
 	else if (!cancelled && outcome->stage > SMTP_STAGE_CONNECT)
 		queue_ready_works(q->ready, d->destination);
-	queue_job_judge(job, &q->schedule, now_ms, host_due_ms);
+	queue_job_judge(job, now_ms, host_due_ms);
 	queue_record_put(q, job);
 }
 

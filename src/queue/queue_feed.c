@@ -35,7 +35,7 @@ static void spread(struct queue *q, struct queue_page *page)
 	LIST_EACH (&page->expired, link, following) {
 		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&job->link);
-		queue_job_end_untried(job, &q->schedule, page->now_ms);
+		queue_job_end_untried(job, page->now_ms);
 		queue_record_put(q, job);
 	}
 	LIST_EACH (&page->released, link, following) {

@@ -47,7 +47,7 @@ struct queue_scan {
 
 struct queue {
 	struct queue_config config;
-	struct queue_schedule schedule;
+	struct queue_schedule schedule; /* queue_schedule_bounds() */
 	struct queue_clock clock;
 	struct queue_ready *ready;
 	struct queue_agenda *agenda;

@@ -39,11 +39,22 @@ size_t queue_job_add(struct queue_job *job)
 	return job->count++;
 }
 
-int64_t queue_job_limit(const struct envelope_options *o, int64_t arrived_ms, bool delay_told,
-                        int64_t expires_ms)
+int64_t queue_job_delay_at(const struct queue_job_dates *d)
 {
-	bool tells = o->by_mode == 'N' && !delay_told && o->by_ms > arrived_ms;
-	return (o->by_mode == 'R' || tells) && o->by_ms < expires_ms ? o->by_ms : expires_ms;
+	bool wanted = d->notify ? d->notify & NOTIFY_DELAY : d->schedule->delay_unasked;
+	if (!wanted || d->delay_told || d->schedule->delay_notice_ms == 0)
+		return INT64_MAX;
+	return d->arrived_ms + d->schedule->delay_notice_ms;
+}
+
+int64_t queue_job_limit(const struct queue_job_dates *d)
+{
+	const struct envelope_options *o = d->options;
+	bool tells = o->by_mode == 'N' && !d->delay_told && o->by_ms > d->arrived_ms;
+	int64_t limit = queue_job_delay_at(d);
+	if ((o->by_mode == 'R' || tells) && o->by_ms < limit)
+		limit = o->by_ms;
+	return limit < d->expires_ms ? limit : d->expires_ms;
 }
 
 bool queue_job_is_late(const struct queue_job *job, int64_t now_ms)
@@ -57,23 +68,32 @@ static bool has_expired(const struct queue_job *job, int64_t now_ms)
 	       (now_ms >= job->expires_ms && !job->dates_are_doubtful);
 }
 
+struct queue_job_dates queue_job_dates(const struct queue_job *job, size_t i)
+{
+	return (struct queue_job_dates){ .options = &job->options,
+		                         .schedule = &job->schedule,
+		                         .notify = job->wire[i].notify,
+		                         .delay_told = job->targets[i].delay_told,
+		                         .arrived_ms = job->arrived_ms,
+		                         .expires_ms = job->expires_ms };
+}
+
 /* When recipient i is to be looked at, at the latest. */
 static int64_t limit_of(const struct queue_job *job, size_t i, int64_t now_ms)
 {
-	int64_t limit = queue_job_limit(&job->options, job->arrived_ms, job->targets[i].delay_told,
-	                                job->expires_ms);
+	const struct queue_job_dates dates = queue_job_dates(job, i);
+	int64_t limit = queue_job_limit(&dates);
 	return limit > now_ms ? limit : job->expires_ms;
 }
 
-static void defer(struct queue_job *job, size_t i, const struct queue_schedule *schedule,
-                  int64_t now_ms, int64_t host_due_ms)
+static void defer(struct queue_job *job, size_t i, int64_t now_ms, int64_t host_due_ms)
 {
 	struct queue_target *t = &job->targets[i];
 	if (has_expired(job, now_ms)) {
 		t->end = QUEUE_END_EXPIRED;
 		return;
 	}
-	int64_t pause = queue_schedule_pause(schedule, t->attempts + 1, random_u64());
+	int64_t pause = queue_schedule_pause(&job->schedule, t->attempts + 1, random_u64());
 	t->end = QUEUE_END_DEFERRED;
 	t->due_ms = queue_schedule_due(now_ms, host_due_ms > 0 ? host_due_ms - now_ms : pause,
 	                               limit_of(job, i, now_ms));
@@ -86,8 +106,7 @@ static void give_back(struct queue_target *t, int64_t now_ms)
 	t->due_ms = now_ms;
 }
 
-void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedule, int64_t now_ms,
-                     int64_t host_due_ms)
+void queue_job_judge(struct queue_job *job, int64_t now_ms, int64_t host_due_ms)
 {
 	job->ended_ms = now_ms;
 	for (size_t i = 0; i < job->count; i++) {
@@ -102,7 +121,7 @@ void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedul
 		else if (o->error == -ECANCELED)
 			give_back(t, now_ms);
 		else
-			defer(job, i, schedule, now_ms, host_due_ms);
+			defer(job, i, now_ms, host_due_ms);
 	}
 }
 
@@ -121,14 +140,13 @@ void queue_job_return(struct queue_job *job, int64_t now_ms, int64_t due_ms,
 	}
 }
 
-void queue_job_end_untried(struct queue_job *job, const struct queue_schedule *schedule,
-                           int64_t now_ms)
+void queue_job_end_untried(struct queue_job *job, int64_t now_ms)
 {
 	job->ended_ms = now_ms;
 	for (size_t i = 0; i < job->count; i++) {
 		if (job->is_sent_back)
 			job->targets[i].end = QUEUE_END_FAILED;
 		else
-			defer(job, i, schedule, now_ms, 0);
+			defer(job, i, now_ms, 0);
 	}
 }

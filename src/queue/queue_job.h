@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "client/smtp_client.h"
+#include "queue/queue_schedule.h"
 #include "queue/queue_tls.h"
 #include "route/post.h"
 #include "store/store.h"
@@ -48,7 +49,8 @@ struct queue_job {
 	struct blob_place place;
 	uint64_t skip_bytes, size_bytes;
 	int64_t arrived_ms, expires_ms;
-	bool dates_are_doubtful; /* the clock was set just now: it does not expire */
+	struct queue_schedule schedule; /* of its way */
+	bool dates_are_doubtful;        /* the clock was set just now: it does not expire */
 	bool smtputf8, body_8bit, body_binary;
 	char ret;
 	struct slice envid;
@@ -86,18 +88,27 @@ size_t queue_job_add(struct queue_job *job);
 
 /* Sets the ends of all recipients from their outcomes. Those that failed for a while are due by
  * their own schedule (pause_ms of how often it was tried), or at host_due_ms if that is not 0. */
-struct queue_schedule;
-void queue_job_judge(struct queue_job *job, const struct queue_schedule *schedule, int64_t now_ms,
-                     int64_t host_due_ms);
+void queue_job_judge(struct queue_job *job, int64_t now_ms, int64_t host_due_ms);
 /* The operator returns it: failed. Or its time is over before it was tried: expired, or, where the
  * sender only wants to hear that it is late (BY=...;N), deferred once more. */
-void queue_job_end_untried(struct queue_job *job, const struct queue_schedule *schedule,
-                           int64_t now_ms);
+void queue_job_end_untried(struct queue_job *job, int64_t now_ms);
 /* It is to be returned now: BY=...;R. */
 bool queue_job_is_late(const struct queue_job *job, int64_t now_ms);
-/* Until when something happens to a recipient: it expires, or by BY is returned or told of. */
-int64_t queue_job_limit(const struct envelope_options *o, int64_t arrived_ms, bool delay_told,
-                        int64_t expires_ms);
+/* What decides when a recipient is to be looked at, at the latest. */
+struct queue_job_dates {
+	const struct envelope_options *options;
+	const struct queue_schedule *schedule;
+	unsigned notify;
+	bool delay_told;
+	int64_t arrived_ms, expires_ms;
+};
+/* Of recipient i. */
+struct queue_job_dates queue_job_dates(const struct queue_job *job, size_t i);
+/* When its sender is to be told of a delay; INT64_MAX: never. */
+int64_t queue_job_delay_at(const struct queue_job_dates *dates);
+/* Until when something happens to a recipient of the job, which need not be added yet: it expires,
+ * or its sender is to be told that it is late. */
+int64_t queue_job_limit(const struct queue_job_dates *dates);
 /* None was tried: all are due at due_ms, or expired if their time is over. */
 void queue_job_return(struct queue_job *job, int64_t now_ms, int64_t due_ms,
                       const struct smtp_outcome *why);

@@ -19,7 +19,8 @@ static void what_was_not_tried_is_not_relayed(void **state)
 	queue_job_add(job);
 	queue_job_add(job);
 	job->wire[0].outcome = (struct smtp_outcome){ .verdict = SMTP_OK };
-	queue_job_judge(job, &schedule, 1000, 0);
+	job->schedule = schedule;
+	queue_job_judge(job, 1000, 0);
 	assert_int_equal(job->targets[0].end, QUEUE_END_RELAYED);
 	assert_int_equal(job->targets[1].end, QUEUE_END_DEFERRED);
 	assert_true(job->targets[1].due_ms > 1000);

@@ -91,8 +91,9 @@ void queue_ready_works(struct queue_ready *r, struct queue_destination *d);
 /* The host is in trouble. Begins a pause (or finds one begun by another connection) and returns
  * its end, wall clock; jobs that wait are moved to *returned. attempts: how often the job that
  * found it was tried before, as after a restart that is all that is known. */
-int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d, int64_t now_ms,
-                          unsigned attempts, struct slice why, struct list *returned);
+int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d,
+                          const struct queue_schedule *schedule, int64_t now_ms, unsigned attempts,
+                          struct slice why, struct list *returned);
 /* The fiber ends. */
 void queue_ready_leave(struct queue_ready *r, struct queue_destination *d);
 

@@ -7,6 +7,8 @@
 
 #include "queue/queue_ready.h"
 
+static const struct queue_schedule schedule = { .first_ms = 10, .max_ms = 100 };
+
 #define FAR_FUTURE_MS (1LL << 50)
 
 struct bench {
@@ -23,7 +25,6 @@ static int setup(void **state)
 		                             .max_connections_per_destination = 2,
 		                             .max_recipients = 8,
 		                             .max_fed = 8 };
-	const struct queue_schedule schedule = { .first_ms = 10, .max_ms = 100 };
 	struct bench *b = mem_zero(1, sizeof(*b));
 	b->ready = queue_ready_new(&limits, &schedule);
 	b->arena = arena_new();
@@ -158,8 +159,8 @@ static size_t pause(struct bench *b, struct queue_destination *d, unsigned attem
 	struct list returned;
 	size_t count = 0;
 	list_init(&returned);
-	*until_ms = queue_ready_pause(b->ready, d, b->now_ms, attempts, SLICE("it is down"),
-	                              &returned);
+	*until_ms = queue_ready_pause(b->ready, d, &schedule, b->now_ms, attempts,
+	                              SLICE("it is down"), &returned);
 	LIST_EACH (&returned, link, following) {
 		queue_job_free(LIST_ENTRY(link, struct queue_job, link));
 		count++;
@@ -238,7 +239,6 @@ static void room_is_told_of(void **state)
 		                             .max_fed = 4,
 		                             .room = calls,
 		                             .room_arg = &called };
-	const struct queue_schedule schedule = { .first_ms = 10, .max_ms = 100 };
 	queue_ready_free(b->ready);
 	b->ready = queue_ready_new(&limits, &schedule);
 	assert_int_equal(queue_ready_room(b->ready, SLICE("one"), b->now_ms), 4);
@@ -273,7 +273,8 @@ static void one_tries(void **state)
 	put(b, SLICE("one"), 1);
 	struct queue_destination *d = queue_ready_next_connection(b->ready);
 	take_one(b, d);
-	int64_t until = queue_ready_pause(b->ready, d, b->now_ms, 0, SLICE("closed"), &returned);
+	int64_t until = queue_ready_pause(b->ready, d, &schedule, b->now_ms, 0, SLICE("closed"),
+	                                  &returned);
 	queue_ready_leave(b->ready, d);
 	while ((b->now_ms = clock_wall_ms()) < until)
 		continue;

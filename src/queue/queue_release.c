@@ -82,9 +82,9 @@ static struct envelope_options options_left(const struct queue_job *job)
 }
 
 /* The ends of those that can't go now; the others wait for the commit. */
-static void set_ends(struct queue *q, struct queue_job *job)
+static void set_ends(struct queue_job *job)
 {
-	queue_job_judge(job, &q->schedule, clock_wall_ms(), 0);
+	queue_job_judge(job, clock_wall_ms(), 0);
 	for (size_t i = 0; i < job->count; i++) {
 		if (job->targets[i].end == QUEUE_END_RELAYED)
 			job->targets[i].end = QUEUE_END_RELEASED;
@@ -92,13 +92,13 @@ static void set_ends(struct queue *q, struct queue_job *job)
 }
 
 /* The post office does not take it: a loop is one for ever, all else may pass. */
-static int fail_all(struct queue *q, struct queue_job *job, int error)
+static int fail_all(struct queue_job *job, int error)
 {
 	enum post_verdict verdict = error == -ELOOP ? POST_ALIAS_LOOP : POST_TEMPORARY;
 	log_warn("queue.release.failed", kv_str("queue_id", job->queue_id), kv_error(error));
 	for (size_t i = 0; i < job->count; i++)
 		job->wire[i].outcome = failed_outcome(verdict);
-	set_ends(q, job);
+	set_ends(job);
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static int make_parcel(struct queue *q, struct queue_report *r, struct queue_job
 		                                             : NULL };
 	for (size_t i = 0; i < job->count; i++)
 		count += judge_recipient(q, r, job, i, &recipients[count]);
-	set_ends(q, job);
+	set_ends(job);
 	if (count == 0)
 		return -ENODATA;
 	int rc = choose_form(q, r, job);
@@ -170,7 +170,7 @@ int queue_release_prepare(struct queue *q, struct queue_job *job, struct queue_r
 	int rc = blob_open(q->config.store, job->blob_id, &r->view);
 	if (rc < 0) {
 		arena_free(arena);
-		return fail_all(q, job, rc);
+		return fail_all(job, rc);
 	}
 	r->has_view = true;
 	rc = make_parcel(q, r, job);
@@ -185,5 +185,5 @@ int queue_release_prepare(struct queue *q, struct queue_job *job, struct queue_r
 	if (rc == -EAGAIN)
 		return rc;
 	/* Nobody is left to get it: their ends say why. */
-	return rc == -ENODATA ? 0 : fail_all(q, job, rc);
+	return rc == -ENODATA ? 0 : fail_all(job, rc);
 }

@@ -10,13 +10,10 @@
 #include "queue/queue_dsn.h"
 #include "queue/queue_internal.h"
 
-/* How old a message must be before its sender is told, if asked for, that it takes long. */
-#define DELAY_NOTICE_MS (4 * 60 * 60 * 1000LL)
-
-static bool wants_delay(const struct queue_job *job, unsigned notify)
+static bool wants_delay(const struct queue_job *job, size_t i)
 {
-	return (notify & NOTIFY_DELAY) && !job->dates_are_doubtful &&
-	       job->ended_ms - job->arrived_ms >= DELAY_NOTICE_MS;
+	const struct queue_job_dates dates = queue_job_dates(job, i);
+	return !job->dates_are_doubtful && job->ended_ms >= queue_job_delay_at(&dates);
 }
 
 /* BY=...;N. A time that was over when the message came has been told of by who let it pass. */
@@ -53,7 +50,7 @@ static bool wants(const struct queue_job *job, size_t i, enum queue_dsn_action a
 		       (notify == 0 || (notify & NOTIFY_FAILURE));
 	case DSN_DELAYED:
 		return t->end == QUEUE_END_DEFERRED && !t->delay_told &&
-		       (wants_delay(job, notify) || wants_lateness(job, notify));
+		       (wants_delay(job, i) || wants_lateness(job, notify));
 	case DSN_RELAYED:
 		return t->end == QUEUE_END_RELAYED &&
 		       (wants_relay(job, notify) || wants_trace(job, notify));

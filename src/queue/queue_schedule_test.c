@@ -63,6 +63,35 @@ static void five_days_take_few_attempts(void **state)
 	assert_in_range(attempts, 30, 42);
 }
 
+static void ways_have_times_of_their_own(void **state)
+{
+	(void)state;
+	struct config_smarthost ways[] = {
+		{ .times = { .retry_first_ms = 10, .expire_ms = 5000 } },
+		{ .times = { .retry_max_ms = 900, .delay_notice_ms = 70, .expire_ms = 20000 } },
+	};
+	const struct config config = {
+		.queue = { .times = { 20, 300, 9000, 60 }, .delay_notice_unasked = true },
+		.smarthosts = ways,
+		.smarthost_count = 2,
+	};
+	struct queue_schedule s = queue_schedule_of(&config, NULL);
+	assert_int_equal(s.first_ms, 20);
+	assert_int_equal(queue_schedule_expiry(&s, 100, 1234), 1234);
+	s = queue_schedule_of(&config, &ways[0]);
+	assert_int_equal(s.first_ms, 10);
+	assert_int_equal(s.max_ms, 300);
+	assert_int_equal(s.delay_notice_ms, 60);
+	assert_true(s.delay_unasked);
+	assert_int_equal(queue_schedule_expiry(&s, 100, 1234), 5100);
+	s = queue_schedule_of(&config, &ways[1]);
+	assert_int_equal(s.max_ms, 900);
+	assert_int_equal(s.delay_notice_ms, 70);
+	s = queue_schedule_bounds(&config);
+	assert_int_equal(s.max_ms, 900);
+	assert_int_equal(s.expire_ms, 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -70,6 +99,7 @@ int main(void)
 		cmocka_unit_test(jitter_stays_within_a_tenth),
 		cmocka_unit_test(the_last_attempt_is_at_expiry),
 		cmocka_unit_test(five_days_take_few_attempts),
+		cmocka_unit_test(ways_have_times_of_their_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,39 @@ static struct client_errand errand_of(const struct db_rows *rows)
 		                       .account = db_text(rows, COL_ACCOUNT) };
 }
 
+/* Mail that its sender wants to go later has as long as was said when it came: its time begins
+ * then.
+ */
+static struct queue_schedule schedule_of(const struct db_rows *rows, const struct config *config,
+                                         const struct config_smarthost *way)
+{
+	struct queue_schedule s = queue_schedule_of(config, way);
+	if (s.expire_ms > 0 && options_of(rows).hold_until_ms != 0)
+		s.expire_ms = 0;
+	return s;
+}
+
+/* When something happens to it, whatever its destination does. */
+static int64_t limit_of(const struct db_rows *rows, const struct queue_page *p,
+                        const struct config_smarthost *way, const struct envelope_options *options)
+{
+	struct queue_schedule schedule = schedule_of(rows, p->config, way);
+	const int64_t arrived_ms = db_int(rows, COL_ARRIVED);
+	struct queue_job_dates dates = { .options = options,
+		                         .schedule = &schedule,
+		                         .notify = (unsigned)db_int(rows, COL_NOTIFY),
+		                         .delay_told = db_int(rows, COL_DELAY_TOLD) != 0,
+		                         .arrived_ms = arrived_ms,
+		                         .expires_ms = QUEUE_NEVER_MS };
+	/* No delay is told of then either. */
+	if (p->dates_are_doubtful)
+		schedule.delay_notice_ms = 0;
+	else
+		dates.expires_ms = queue_schedule_expiry(&schedule, arrived_ms,
+		                                         db_int(rows, COL_EXPIRES));
+	return queue_job_limit(&dates);
+}
+
 static struct queue_job *make_job(const struct db_rows *rows, const struct config *config,
                                   struct slice key)
 {
@@ -109,7 +142,6 @@ static struct queue_job *make_job(const struct db_rows *rows, const struct confi
 	job->skip_bytes = (uint64_t)db_int(rows, COL_SKIP);
 	job->size_bytes = (uint64_t)db_int(rows, COL_SIZE);
 	job->arrived_ms = db_int(rows, COL_ARRIVED);
-	job->expires_ms = db_int(rows, COL_EXPIRES);
 	envelope_options_parse(arena_copy(a, db_text(rows, COL_OPTIONS)), job->arrived_ms,
 	                       &job->options);
 	job->smtputf8 = db_int(rows, COL_UTF8) != 0;
@@ -121,6 +153,9 @@ static struct queue_job *make_job(const struct db_rows *rows, const struct confi
 	job->domain = arena_copy(a, errand.domain);
 	job->account = arena_copy(a, errand.account);
 	job->way = client_choose(config, &errand);
+	job->schedule = schedule_of(rows, config, job->way);
+	job->expires_ms = queue_schedule_expiry(&job->schedule, job->arrived_ms,
+	                                        db_int(rows, COL_EXPIRES));
 	job->key = arena_copy(a, key);
 	job->tls_need = queue_tls_need(&job->options, job->reverse_path);
 	return job;
@@ -275,8 +310,8 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	if (obey_operator(r, rows))
 		return;
 	const struct client_errand errand = errand_of(rows);
-	struct slice key = client_choose_key(p->config, r->arena, client_choose(p->config, &errand),
-	                                     errand.domain);
+	const struct config_smarthost *way = client_choose(p->config, &errand);
+	struct slice key = client_choose_key(p->config, r->arena, way, errand.domain);
 	const struct envelope_options options = options_of(rows);
 	if (options.hold_until_ms != 0) {
 		lease_release(r, rows);
@@ -286,9 +321,7 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 	                    queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH)));
 	struct slice why;
 	int64_t due_ms = 0;
-	int64_t expires_ms = p->dates_are_doubtful ? QUEUE_NEVER_MS : db_int(rows, COL_EXPIRES);
-	expires_ms = queue_job_limit(&options, db_int(rows, COL_ARRIVED),
-	                             db_int(rows, COL_DELAY_TOLD) != 0, expires_ms);
+	int64_t expires_ms = limit_of(rows, p, way, &options);
 	if (is_fetched(p, rows)) {
 		wait_to_be_fetched(r, rows, expires_ms);
 		return;

@@ -330,7 +330,7 @@ static void a_dead_host_holds_up_no_other(void **state)
 	hosts[1].port = 1;
 	o->config->smarthosts = hosts;
 	o->config->smarthost_count = 2;
-	o->config->queue.retry_first_ms = o->config->queue.retry_max_ms = 3600 * 1000;
+	o->config->queue.times.retry_first_ms = o->config->queue.times.retry_max_ms = 3600 * 1000;
 	office_reopen(o);
 	office_run(o, one_dead_one_alive);
 }
@@ -361,7 +361,7 @@ static void a_crowd_for_a_dead_host_holds_up_no_other(void **state)
 	hosts[1].port = 1;
 	o->config->smarthosts = hosts;
 	o->config->smarthost_count = 2;
-	o->config->queue.retry_first_ms = o->config->queue.retry_max_ms = 3600 * 1000;
+	o->config->queue.times.retry_first_ms = o->config->queue.times.retry_max_ms = 3600 * 1000;
 	office_reopen(o);
 	office_fill(o, 3000, "dead.test", 1);
 	office_fill(o, 300, "d#.far.test", 60);
@@ -495,7 +495,7 @@ static void asked_for(struct office *o)
 static void the_operator_ends_a_pause(void **state)
 {
 	struct office *o = *state;
-	o->config->queue.retry_first_ms = o->config->queue.retry_max_ms = 3600 * 1000;
+	o->config->queue.times.retry_first_ms = o->config->queue.times.retry_max_ms = 3600 * 1000;
 	o->config->queue.max_connections_per_destination = 1;
 	office_reopen(o);
 	office_run(o, asked_for);

@@ -183,9 +183,9 @@ int office_setup(void **state)
 	o->dir = dir;
 	o->config = config_defaults(dir);
 	o->config->hostname = "mx.example.test";
-	o->config->queue.retry_first_ms = 50;
-	o->config->queue.retry_max_ms = 400;
-	o->config->queue.expire_ms = 5 * 24 * 3600 * 1000LL;
+	o->config->queue.times.retry_first_ms = 50;
+	o->config->queue.times.retry_max_ms = 400;
+	o->config->queue.times.expire_ms = 5 * 24 * 3600 * 1000LL;
 	o->config->queue.tls = false;
 	o->store = testing_open(dir);
 	assert_int_equal(store_commit(o->store, NULL, 0, make_account, NULL), 0);

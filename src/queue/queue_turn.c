@@ -66,7 +66,7 @@ static void send_one(struct turn *t, struct queue_job *job)
 	struct smtp_outcome outcome = { .verdict = SMTP_OK };
 	int rc = queue_deliver_one(q, t->client, t->peer, t->tls, job, &outcome);
 	job->dates_are_doubtful = queue_clock_is_doubtful(q);
-	queue_job_judge(job, &q->schedule, clock_wall_ms(), 0);
+	queue_job_judge(job, clock_wall_ms(), 0);
 	t->asked->sent += rc == 0;
 	t->over |= !smtp_client_is_usable(t->client) || (rc < 0 && outcome.error == -ECANCELED);
 }

@@ -381,7 +381,7 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.due_ms = leased ? d->now_ms + POST_LEASE_MS : hold_ms,
 		.held = held,
 		.lease_owner = leased ? d->post->owner : NULL,
-		.expires_ms = hold_ms + d->post->config.config->queue.expire_ms,
+		.expires_ms = hold_ms + d->post->config.config->queue.times.expire_ms,
 		.smtputf8 = delivery_needs_smtputf8(d),
 		.body = delivery_body(d),
 		.envid = d->envelope->envid,

@@ -322,7 +322,7 @@ static void test_hold(void **state)
 	assert_int_equal(count(o, "SELECT min(due_ms) FROM queue_recipient"),
 	                 envelope.options.hold_until_ms);
 	assert_int_equal(count(o, "SELECT expires_ms FROM queue_message"),
-	                 envelope.options.hold_until_ms + o->config->queue.expire_ms);
+	                 envelope.options.hold_until_ms + o->config->queue.times.expire_ms);
 	assert_int_equal(o->queued, 0);
 }
 
