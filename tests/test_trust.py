@@ -2,9 +2,12 @@
 real DNS."""
 import base64
 import email
+import json
 import pathlib
 import re
 import socket
+import struct
+import subprocess
 import tempfile
 
 import dkim
@@ -12,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from conftest import _factory
+from conftest import _factory, free_port, wait_for
 from dns_zone import DnsZone
 
 MESSAGE = (b"From: Ann <ann@signed.test>\r\nTo: alice@example.test\r\nSubject: Hello  there\r\n"
@@ -134,6 +137,81 @@ def test_ed25519_and_two_at_once(receiver):
     assert results(receiver, both.replace(b"Hello, Alice", b"Hello, Malice")) == ["fail", "fail"]
 
 
+def milter_headers(port, message):
+    """The fields that a milter puts on top of a message, as it is told of it by a mail server."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection, \
+            connection.makefile("rb") as stream:
+        def send(command, data=b""):
+            connection.sendall(struct.pack("!I", len(data) + 1) + command + data)
+            return receive_one()
+
+        def receive_one():
+            length, = struct.unpack("!I", stream.read(4))
+            data = stream.read(length)
+            return data[:1], data[1:]
+
+        send(b"O", struct.pack("!III", 6, 0x1FF, 0))
+        send(b"C", b"localhost\0" + b"4" + struct.pack("!H", 4711) + b"127.0.0.1\0")
+        send(b"H", b"client.test\0")
+        send(b"M", b"<ann@signed.test>\0")
+        send(b"R", b"<alice@example.test>\0")
+        header, body = message.split(b"\r\n\r\n", 1)
+        for field in header.split(b"\r\n"):
+            name, value = field.split(b": ", 1)
+            send(b"L", name + b"\0" + value + b"\0")
+        send(b"N")
+        send(b"B", body)
+        fields = b""
+        kind, data = send(b"E")
+        while kind in (b"i", b"h"):
+            name, value, _ = (data[4:] if kind == b"i" else data).split(b"\0")
+            fields += name + b": " + value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n"
+            kind, data = receive_one()
+        return fields
+
+
+@pytest.mark.parametrize("canon", ["simple/simple", "relaxed/relaxed", "simple/relaxed"])
+def test_signed_by_opendkim(receiver, tmp_path, canon):
+    port = free_port()
+    (tmp_path / "key").write_bytes(KEYS.rsa)
+    (tmp_path / "key").chmod(0o600)
+    (tmp_path / "conf").write_text(f"Mode s\nDomain signed.test\nSelector rsa\n"
+                                   f"KeyFile {tmp_path}/key\nCanonicalization {canon}\n"
+                                   "OversignHeaders From\nRequireSafeKeys no\n")
+    process = subprocess.Popen(["opendkim", "-f", "-x", tmp_path / "conf", "-p",
+                                f"inet:{port}@127.0.0.1"])
+    try:
+        def fields():
+            try:
+                return milter_headers(port, MESSAGE)
+            except ConnectionRefusedError:
+                return None
+        signature = wait_for(fields, 20, "opendkim")
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert b"a=rsa-sha256" in signature
+    assert results(receiver, signature + MESSAGE) == ["pass"]
+
+
+@pytest.mark.parametrize("method", ["simple/simple", "relaxed/relaxed", "relaxed/simple"])
+def test_signed_by_mail_dkim(receiver, tmp_path, method):
+    (tmp_path / "key").write_bytes(KEYS.rsa)
+    (tmp_path / "m").write_bytes(MESSAGE)
+    script = '''
+        use Mail::DKIM::Signer;
+        my $s = Mail::DKIM::Signer->new(Algorithm => "rsa-sha256", Method => $ARGV[2],
+            Domain => "signed.test", Selector => "rsa", KeyFile => $ARGV[1]);
+        open my $f, "<", $ARGV[0] or die; local $/ = undef; my $m = <$f>;
+        $s->PRINT($m); $s->CLOSE; print $s->signature->as_string, "\r\n";
+    '''
+    out = subprocess.run(["perl", "-e", script, tmp_path / "m", tmp_path / "key", method],
+                         capture_output=True, timeout=60)
+    assert out.returncode == 0, out.stderr
+    signature = out.stdout.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    assert results(receiver, signature + MESSAGE) == ["pass"]
+
+
 @pytest.mark.parametrize("selector, wanted", [
     (b"bare", "pass"), (b"alias", "pass"), (b"beside", "pass"), (b"testing", "pass"),
     (b"exact", "pass"), (b"ed", "permerror"), (b"revoked", "permerror"), (b"sha1", "permerror"),
@@ -171,6 +249,26 @@ def test_journey_tells(receiver):
                       sign(MESSAGE.replace(b"<1@", b"<journey@")))
     journey = receiver.cli("trace", "<journey@signed.test>").stdout
     assert re.search(r"checked +dkim=pass \(signed\.test\)", journey), journey
+
+
+def test_explain(receiver, tmp_path):
+    letter = tmp_path / "letter.eml"
+    letter.write_bytes(b"From x Sun Mar  1 10:00:00 2026\n" + sign().replace(b"\r\n", b"\n"))
+    verdict, = json.loads(receiver.cli("explain", "--json", letter).stdout)
+    assert verdict["result"] == "pass" and verdict["properties"]["header.d"] == "signed.test"
+    assert verdict["evidence"]["key"] == "rsa._domainkey.signed.test"
+    assert verdict["evidence"]["key bits"] == "2048"
+    assert verdict["evidence"]["body hash found"] == verdict["evidence"]["body hash signed"]
+    letter.write_bytes(sign() + b"more\r\n")
+    text = receiver.cli("explain", letter).stdout
+    assert re.search(r"^dkim +fail: the body was changed", text, re.M), text
+    found, signed = re.findall(r"body hash \w+ +(\S+)", text)
+    assert found != signed
+    letter.write_bytes(sign() + b"\x1b[2J\r\n")
+    assert "\x1b" not in receiver.cli("explain", letter).stdout
+    letter.write_bytes(b"")
+    assert receiver.cli("explain", letter, check=False).returncode == 1
+    assert receiver.cli("explain", tmp_path / "none", check=False).returncode == 1
 
 
 def test_forged_results(receiver):

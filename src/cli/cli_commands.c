@@ -24,6 +24,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_mailq,
 	&cmd_newaliases,
 	&cmd_message,
+	&cmd_explain,
 	&cmd_bench,
 	&cmd_check,
 	&cmd_config,

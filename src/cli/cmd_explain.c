@@ -1,0 +1,211 @@
+/* veredus explain: who has sent this message, and how is that known? */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli_admin.h"
+#include "cli/cli_commands.h"
+#include "dns/dns.h"
+#include "fiber/fiber.h"
+#include "trust/trust.h"
+
+enum { MESSAGE_MAX = 1 << 30 };
+
+struct explaining {
+	struct cli *cli;
+	const struct config *config;
+	struct slice message;
+	struct trust_results results;
+	int rc;
+};
+
+/* --- the message ------------------------------------------------------------------------- */
+
+static bool has_bare_lf(struct slice s)
+{
+	const char *at = s.data, *end = s.data + s.len;
+	while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+		if (at == s.data || at[-1] != '\r')
+			return true;
+		at++;
+	}
+	return false;
+}
+
+/* Files mostly have bare line ends, which the message had not when it was signed. */
+static struct slice with_crlf(struct arena *arena, struct slice s)
+{
+	if (!has_bare_lf(s))
+		return s;
+	size_t lines = 0, len = 0;
+	for (size_t i = 0; i < s.len; i++)
+		lines += s.data[i] == '\n';
+	char *out = arena_alloc(arena, s.len + lines);
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] == '\n' && (i == 0 || s.data[i - 1] != '\r'))
+			out[len++] = '\r';
+		out[len++] = s.data[i];
+	}
+	return slice_of(out, len);
+}
+
+/* Of a mailbox file only the line in front; what our store puts on top stays. */
+static struct slice without_from_line(struct slice s)
+{
+	if (slice_starts_with(s, SLICE("From ")))
+		slice_split(&s, '\n');
+	return s;
+}
+
+/* Mapped until the process ends. */
+static int read_message(struct explaining *e, const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return cli_fail("%s: %s", path, strerrordesc_np(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > MESSAGE_MAX) {
+		close(fd);
+		return cli_fail("%s: no message", path);
+	}
+	void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	int error = errno;
+	close(fd);
+	if (at == MAP_FAILED)
+		return cli_fail("%s: %s", path, strerrordesc_np(error));
+	e->message = with_crlf(e->cli->arena, without_from_line(slice_of(at, (size_t)st.st_size)));
+	return CLI_OK;
+}
+
+/* --- asking ------------------------------------------------------------------------------ */
+
+static void ask(void *arg)
+{
+	struct explaining *e = arg;
+	const struct config *c = e->config;
+	const struct dns_config dns_config = { .forwarder = c->dns.forwarder,
+		                               .trust_anchor = c->dns.trust_anchor,
+		                               .timeout_ms = c->dns.timeout_ms };
+	const struct trust_question question = { .message = e->message };
+	struct trust_config trust_config = { .config = c };
+	struct trust *trust = NULL;
+	e->rc = dns_open(&dns_config, &trust_config.dns);
+	if (e->rc == 0)
+		e->rc = trust_open(&trust_config, &trust);
+	if (e->rc == 0)
+		e->rc = trust_check(trust, e->cli->arena, &question, &e->results);
+	trust_close(trust);
+	dns_close(trust_config.dns);
+	runtime_stop(0);
+}
+
+/* --- printing ---------------------------------------------------------------------------- */
+
+static json_t *text_json(struct slice text)
+{
+	json_t *json = json_stringn(text.data, text.len);
+	return json ? json : json_string("(not UTF-8)");
+}
+
+static json_t *verdict_json(const struct trust_verdict *v)
+{
+	json_t *properties = json_object(), *evidence = json_object();
+	for (size_t i = 0; i < v->property_count; i++) {
+		const struct trust_property *p = &v->properties[i];
+		char name[64];
+		snprintf(name, sizeof(name), "%s.%s", p->type, p->name);
+		json_object_set_new(properties, name, text_json(p->value));
+	}
+	for (size_t i = 0; i < v->evidence_count; i++)
+		json_object_set_new(evidence, v->evidence[i].name, text_json(v->evidence[i].value));
+	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "method", v->method, "result",
+	                 trust_result_name(v->result), "reason", v->reason, "properties",
+	                 properties, "evidence", evidence);
+}
+
+/* What strangers wrote goes to a terminal: nothing in it may move the cursor. */
+static void print_safely(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+		putchar(c < ' ' || c == 0x7F ? ' ' : c);
+	}
+}
+
+/* dkim   pass
+ *            header.d=example.org header.s=sel
+ *            body hash found   ... */
+static void print_verdict(const struct trust_verdict *v)
+{
+	printf("%-6s  %s%s%s\n", v->method, trust_result_name(v->result), v->reason[0] ? ": " : "",
+	       v->reason);
+	for (size_t i = 0; i < v->property_count; i++) {
+		printf("%s%s.%s=", i > 0 ? " " : "        ", v->properties[i].type,
+		       v->properties[i].name);
+		print_safely(v->properties[i].value);
+	}
+	if (v->property_count > 0)
+		putchar('\n');
+	for (size_t i = 0; i < v->evidence_count; i++) {
+		printf("        %-16s  ", v->evidence[i].name);
+		print_safely(v->evidence[i].value);
+		putchar('\n');
+	}
+}
+
+static void print_results(const struct explaining *e)
+{
+	const struct trust_results *r = &e->results;
+	if (!cli_has(e->cli, "json")) {
+		for (size_t i = 0; i < r->count; i++)
+			print_verdict(&r->verdicts[i]);
+		return;
+	}
+	json_t *all = json_array();
+	for (size_t i = 0; i < r->count; i++)
+		json_array_append_new(all, verdict_json(&r->verdicts[i]));
+	json_dumpf(all, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(all);
+}
+
+static int explain(struct cli *cli)
+{
+	struct explaining e = { .cli = cli };
+	const struct runtime_config runtime = { .workers = 1 };
+	int status = read_message(&e, cli->words[0]);
+	struct config *config = status == CLI_OK ? cli_load_config(cli) : NULL;
+	if (!config)
+		return CLI_FAILED;
+	e.config = config;
+	int rc = runtime_run(&runtime, ask, &e);
+	if (rc == 0)
+		rc = e.rc;
+	if (rc == 0)
+		print_results(&e);
+	else
+		status = cli_fail("it could not be checked: %s", strerrordesc_np(-rc));
+	config_free(config);
+	return status;
+}
+
+static const struct cli_option options[] = {
+	{ "json", 0, NULL, "as JSON" },
+	{ 0 },
+};
+
+const struct cli_command cmd_explain = {
+	.name = "explain",
+	.summary = "Who has sent a message, with all evidence.",
+	.usage = "[--json] FILE",
+	.text = "Checks a message from a file as the server checks one that a stranger brings, "
+		"now, "
+		"and\nprints each verdict with what it was made from. The DNS is asked as the "
+		"configuration says.\n",
+	.options = options,
+	.min_words = 1,
+	.max_words = 1,
+	.run = explain,
+};
