@@ -71,6 +71,31 @@
 			.min = 10, .max = DAYS(60)                                                 \
 	}
 
+#define RATE_OPTIONS(section, prefix, AT_RATE, of)                                                 \
+	{ section,                                                                                 \
+	  prefix "messages-per-minute",                                                            \
+	  CONFIG_NUMBER,                                                                           \
+	  "0",                                                                                     \
+	  AT_RATE(messages),                                                                       \
+	  "Messages that " of " is given in a minute, evenly; 0: as many as it takes.",            \
+	  .min = 0,                                                                                \
+	  .max = 1000000 },                                                                        \
+		{ section,                                                                         \
+		  prefix "recipients-per-minute",                                                  \
+		  CONFIG_NUMBER,                                                                   \
+		  "0",                                                                             \
+		  AT_RATE(recipients),                                                             \
+		  "The same of recipients.",                                                       \
+		  .min = 0,                                                                        \
+		  .max = 1000000 },                                                                \
+	{                                                                                          \
+		section, prefix "connections-per-minute", CONFIG_NUMBER, "0",                      \
+			AT_RATE(connections), "The same of connections.", .min = 0, .max = 1000000 \
+	}
+#define AT_SMARTHOST_RATE(member) AT_SMARTHOST(rates.member)
+#define AT_TRANSPORT_RATE(member) AT_TRANSPORT_WAY(rates.member)
+#define AT_QUEUE_RATE(member)     AT(queue.rates.member)
+
 /* clang-format off */
 static const struct config_option options[] = {
 	WAY_OPTIONS("smarthost", AT_SMARTHOST),
@@ -87,6 +112,7 @@ static const struct config_option options[] = {
 
 	SOURCE_OPTIONS("smarthost", AT_SMARTHOST),
 	TIME_OPTIONS("smarthost", AT_SMARTHOST),
+	RATE_OPTIONS("smarthost", "", AT_SMARTHOST_RATE, "it"),
 
 	WAY_OPTIONS("transport", AT_TRANSPORT_WAY),
 	{ "transport", "lmtp", CONFIG_TEXT, NULL, AT_TRANSPORT(lmtp),
@@ -113,6 +139,7 @@ static const struct config_option options[] = {
 	  .min = 100, .max = SECONDS(3600) },
 	{ "transport", "max-deliveries", CONFIG_NUMBER, "10", AT_TRANSPORT_WAY(max_deliveries),
 	  "Commands that run, or files that are written, at a time.", .min = 1, .max = 1000 },
+	RATE_OPTIONS("transport", "", AT_TRANSPORT_RATE, "it"),
 	{ "transport", "accept-from", CONFIG_CHOICE, "trusted", AT_TRANSPORT(accept_from),
 	  "Whose mail for the domain is taken: trusted is who has logged in and relay-networks; "
 	  "everybody makes the domain one that the world may write to.",
@@ -121,6 +148,7 @@ static const struct config_option options[] = {
 	WAY_OPTIONS("route", AT_SMARTHOST),
 	SOURCE_OPTIONS("route", AT_SMARTHOST),
 	TIME_OPTIONS("route", AT_SMARTHOST),
+	RATE_OPTIONS("route", "", AT_SMARTHOST_RATE, "all that goes by it"),
 
 	{ "queue", "source", CONFIG_LIST, NULL, 0, 0,
 	  "Addresses to connect to other hosts from, as in a smarthost." },
@@ -143,6 +171,11 @@ static const struct config_option options[] = {
 	{ "queue", "max-connections-per-destination", CONFIG_NUMBER, "10",
 	  AT(queue.max_connections_per_destination),
 	  "Connections to one destination at a time.", .min = 1, .max = 10000 },
+	{ "queue", "first-connections-per-destination", CONFIG_NUMBER, "5",
+	  AT(queue.first_connections_per_destination),
+	  "As many at first. With each message that gets through it may become more, up to "
+	  "max-connections-per-destination, and fewer when it has trouble.", .min = 1, .max = 10000 },
+	RATE_OPTIONS("queue", "destination-", AT_QUEUE_RATE, "a destination"),
 	{ "queue", "max-recipients-per-transaction", CONFIG_NUMBER, "100",
 	  AT(queue.max_recipients_per_transaction),
 	  "Recipients that a message is sent to at once.", .min = 1, .max = 10000 },

@@ -37,6 +37,11 @@ struct config_sources {
 /* Where mail ends, other than in a mailbox of ours: src/final/final.h. */
 enum config_final { FINAL_NONE, FINAL_PIPE, FINAL_MAILDIR, FINAL_MBOX };
 
+/* How much may go out in a minute; 0: no limit. */
+struct config_rates {
+	unsigned messages, recipients, connections;
+};
+
 /* Which way mail takes: a section smarthost or transport, by which it goes instead of to its MX, or
  * a section route, by which it goes there, but from other addresses or at other times. */
 struct config_smarthost {
@@ -61,14 +66,17 @@ struct config_smarthost {
 	const char *unix_user;   /* a template; or NULL */
 	const char *unix_group;  /* or NULL */
 	int64_t time_limit_ms;
-	unsigned max_deliveries; /* at a time */
+	unsigned max_deliveries;   /* at a time */
+	struct config_rates rates; /* of all that goes this way */
 };
 
 struct config_queue {
 	struct config_times times;
-	bool delay_notice_unasked; /* also to who did not say NOTIFY */
-	unsigned max_connections;  /* out, in all */
+	bool delay_notice_unasked;                  /* also to who did not say NOTIFY */
+	unsigned max_connections;                   /* out, in all */
+	unsigned first_connections_per_destination; /* till it has shown what it takes */
 	unsigned max_connections_per_destination;
+	struct config_rates rates; /* of each destination */
 	int64_t connect_timeout_ms;
 	int64_t command_timeout_ms;
 	int64_t data_timeout_ms;       /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */

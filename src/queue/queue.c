@@ -34,6 +34,10 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	const struct queue_limits limits = {
 		.max_connections = c->queue.max_connections,
 		.max_connections_per_destination = c->queue.max_connections_per_destination,
+		.first_connections_per_destination = c->queue.first_connections_per_destination,
+		.rates = c->queue.rates,
+		.ways = c->smarthosts,
+		.way_count = c->smarthost_count,
 		.max_recipients = READY_MAX_RECIPIENTS,
 		.max_fed = READY_MAX_FED,
 		.room = there_is_room,

@@ -149,6 +149,22 @@ static int open_any(struct delivery *d, const struct client_route *route, enum q
 	return rc;
 }
 
+/* No more connections in a time than are to be. */
+static int wait_for_turn(struct delivery *d, const struct queue_job *job,
+                         struct smtp_outcome *outcome)
+{
+	int64_t wait_ms;
+	while ((wait_ms = queue_ready_connect_ms(d->queue->ready, d->destination, job)) > 0) {
+		int rc = fiber_sleep(deadline_in(wait_ms));
+		if (rc < 0 && rc != -ETIMEDOUT) {
+			*outcome = smtp_outcome_trouble(d->arena, SMTP_STAGE_ROUTE, rc, "4.3.2",
+			                                "queue");
+			return rc;
+		}
+	}
+	return 0;
+}
+
 static int connect_to(struct delivery *d, const struct queue_job *job, struct smtp_outcome *outcome)
 {
 	const struct queue_config *c = &d->queue->config;
@@ -157,8 +173,11 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 	d->era = queue_ready_era(d->queue->ready, d->destination);
 	d->host = NULL;
 	d->peer = d->tls = d->from = SLICE_EMPTY;
-	int rc = client_route_find(c->dns, c->config, d->arena, job->way, job->domain,
-	                           deadline_in(ROUTE_MS), &route, outcome);
+	int rc = wait_for_turn(d, job, outcome);
+	if (rc < 0)
+		return rc;
+	rc = client_route_find(c->dns, c->config, d->arena, job->way, job->domain,
+	                       deadline_in(ROUTE_MS), &route, outcome);
 	if (rc == 0)
 		rc = queue_policy_find(d->queue, &route, job->domain, job->tls_need, d->arena,
 		                       deadline_in(ROUTE_MS), &d->domain, outcome);
@@ -442,6 +461,36 @@ static int64_t begin_pause(struct delivery *d, const struct queue_job *job, int6
 	return until_ms;
 }
 
+/* A message that was put off may have been so for our haste: what is said of one recipient rather
+ * is for them (greylisting, a full mailbox). */
+static bool is_hurried(const struct smtp_outcome *o)
+{
+	return o->verdict == SMTP_TEMPORARY && o->error != -ECANCELED &&
+	       (o->error == -ETIMEDOUT ||
+	        (o->code > 0 && o->stage >= SMTP_STAGE_MAIL && o->stage != SMTP_STAGE_RCPT));
+}
+
+static void note_pace(struct delivery *d, int rc, const struct smtp_outcome *outcome)
+{
+	struct queue *q = d->queue;
+	queue_ready_works(q->ready, d->destination);
+	if (rc == 0 && queue_ready_faster(q->ready, d->destination))
+		queue_dispatch(q);
+	else if (rc < 0 && is_hurried(outcome))
+		queue_ready_slower(q->ready, d->destination);
+}
+
+/* A connection that was not to be had, while others are: the job is for them. */
+static bool is_one_too_many(struct delivery *d, struct queue_job *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		enum smtp_verdict verdict = job->wire[i].outcome.verdict;
+		if (verdict == SMTP_OK || verdict == SMTP_PERMANENT)
+			return false;
+	}
+	return queue_ready_one_less(d->queue->ready, d->destination, job);
+}
+
 static void finish(struct delivery *d, struct queue_job *job, int rc,
                    const struct smtp_outcome *outcome)
 {
@@ -450,11 +499,13 @@ static void finish(struct delivery *d, struct queue_job *job, int rc,
 	int64_t host_due_ms = 0;
 	bool cancelled = rc < 0 && outcome->error == -ECANCELED;
 	job->dates_are_doubtful = queue_clock_is_doubtful(q);
-	bool trouble = rc < 0 && outcome->host && outcome->verdict == SMTP_TEMPORARY;
-	if (trouble && !cancelled)
+	bool trouble = rc < 0 && !cancelled && outcome->host && outcome->verdict == SMTP_TEMPORARY;
+	if (trouble && is_one_too_many(d, job))
+		return;
+	if (trouble)
 		host_due_ms = begin_pause(d, job, now_ms, outcome);
 	else if (!cancelled && outcome->stage > SMTP_STAGE_CONNECT)
-		queue_ready_works(q->ready, d->destination);
+		note_pace(d, rc, outcome);
 	queue_job_judge(job, now_ms, host_due_ms);
 	queue_record_put(q, job);
 }
@@ -466,6 +517,24 @@ static bool is_worn(const struct delivery *d)
 	       clock_monotonic_ms() - d->opened_ms > CONNECTION_MAX_MS;
 }
 
+/* As fast as it is to be served; while that takes long the other side need not keep a connection.
+ */
+static struct queue_job *take_job(struct delivery *d)
+{
+	struct queue_ready *r = d->queue->ready;
+	struct queue_job *job;
+	int64_t wait_ms;
+	while (!(job = queue_ready_take(r, d->destination)) &&
+	       (wait_ms = queue_ready_pace_ms(r, d->destination)) > 0) {
+		if (wait_ms > IDLE_MS)
+			disconnect(d);
+		d->was_idle = true;
+		if (fiber_sleep(deadline_in(wait_ms)) == -ECANCELED)
+			return NULL;
+	}
+	return job;
+}
+
 static struct queue_job *next_job(struct delivery *d)
 {
 	struct queue *q = d->queue;
@@ -473,7 +542,7 @@ static struct queue_job *next_job(struct delivery *d)
 		if (fiber_sleep(deadline_in(BEHIND_MS)) == -ECANCELED)
 			return NULL;
 	}
-	struct queue_job *job = queue_ready_take(q->ready, d->destination);
+	struct queue_job *job = take_job(d);
 	if (job || !d->client)
 		return job;
 	d->was_idle = true;

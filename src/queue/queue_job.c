@@ -39,6 +39,15 @@ size_t queue_job_add(struct queue_job *job)
 	return job->count++;
 }
 
+void queue_job_begin_anew(struct queue_job *job)
+{
+	for (size_t i = 0; i < job->count; i++)
+		job->wire[i].outcome = (struct smtp_outcome){ .verdict = SMTP_UNTRIED };
+	job->part_from = job->part_count = 0;
+	job->peer = job->tls = job->from = SLICE_EMPTY;
+	job->retried = false;
+}
+
 int64_t queue_job_delay_at(const struct queue_job_dates *d)
 {
 	bool wanted = d->notify ? d->notify & NOTIFY_DELAY : d->schedule->delay_unasked;

@@ -86,6 +86,9 @@ void queue_job_free(struct queue_job *job);
 /* Room for one more recipient; wire and target are cleared. Returns its index. */
 size_t queue_job_add(struct queue_job *job);
 
+/* As if nothing had been tried. */
+void queue_job_begin_anew(struct queue_job *job);
+
 /* Sets the ends of all recipients from their outcomes. Those that failed for a while are due by
  * their own schedule (pause_ms of how often it was tried), or at host_due_ms if that is not 0. */
 void queue_job_judge(struct queue_job *job, int64_t now_ms, int64_t host_due_ms);

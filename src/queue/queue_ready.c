@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "base/hash.h"
+#include "queue/queue_pace.h"
 
 /* Recipients for which there is no room in memory are looked at again after this, and then one
  * after the other, as they would have come. */
@@ -28,6 +29,8 @@ struct queue_destination {
 	size_t admitted;   /* in this page, not put yet */
 	unsigned connections;
 	unsigned idle_connections;
+	struct queue_pace pace;
+	struct queue_meters meters;
 	unsigned era;            /* see queue_ready_renew() */
 	unsigned failures;       /* of its host, in a row */
 	bool watched;            /* more of it wait in the table */
@@ -50,6 +53,7 @@ struct queue_ready {
 	struct list hungry;
 	struct list touched;
 	struct list refills;
+	struct queue_meters *way_meters;
 	bool full; /* somebody waits for room */
 	size_t recipients, admitted;
 	int64_t swept_ms;
@@ -67,6 +71,11 @@ struct queue_ready *queue_ready_new(const struct queue_limits *limits,
 	list_init(&r->hungry);
 	list_init(&r->touched);
 	list_init(&r->refills);
+	r->way_meters = mem_zero(limits->way_count + 1, sizeof(*r->way_meters));
+	if (limits->first_connections_per_destination == 0 ||
+	    limits->first_connections_per_destination > limits->max_connections_per_destination)
+		r->limits.first_connections_per_destination =
+			limits->max_connections_per_destination;
 	return r;
 }
 
@@ -91,6 +100,7 @@ void queue_ready_free(struct queue_ready *r)
 	while (hash_next(r->destinations, &position, &key, &value))
 		destination_free(value);
 	hash_free(r->destinations);
+	free(r->way_meters);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -108,8 +118,28 @@ static struct queue_destination *get_destination(struct queue_ready *r, struct s
 	list_init(&d->idle);
 	list_init(&d->page);
 	list_init(&d->refill);
+	queue_pace_begin(&d->pace, r->limits.first_connections_per_destination);
 	hash_put(r->destinations, key, d);
 	return d;
+}
+
+static int64_t now_us(void) { return clock_monotonic_ms() * 1000; }
+
+static bool has_used_rate(const struct queue_destination *d)
+{
+	int64_t now = now_us();
+	return d->meters.messages.until_us > now || d->meters.recipients.until_us > now ||
+	       d->meters.connections.until_us > now;
+}
+
+/* Those of the way that a job goes by; NULL: it has no rates. */
+static struct queue_meters *meters_of_way(const struct queue_ready *r, const struct queue_job *job)
+{
+	for (size_t i = 0; i < r->limits.way_count; i++) {
+		if (&r->limits.ways[i] == job->way)
+			return &r->way_meters[i];
+	}
+	return NULL;
 }
 
 /* A destination is forgotten when nothing is there, nothing is open and there is nothing to
@@ -119,6 +149,7 @@ static void forget_if_unused(struct queue_ready *r, struct queue_destination *d,
 {
 	bool remembers = d->failures > 0 && now_ms < d->pause_until_ms + r->schedule.max_ms;
 	bool awaited = d->watched || !list_is_empty(&d->refill);
+	remembers |= clock_monotonic_ms() < d->pace.calm_until_ms || has_used_rate(d);
 	if (d->ready_jobs > 0 || d->connections > 0 || d->admitted > 0 || remembers || awaited)
 		return;
 	list_remove(&d->link);
@@ -293,13 +324,45 @@ void queue_ready_end_page(struct queue_ready *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
+static struct queue_job *first_job(const struct queue_destination *d)
+{
+	struct queue_job *job = NULL;
+	for (int class = 0; class < READY_CLASSES && !job; class ++)
+		job = LIST_FIRST(&d->ready[class], struct queue_job, link);
+	return job;
+}
+
+static int64_t pace_ms(const struct queue_ready *r, const struct queue_destination *d)
+{
+	const struct queue_job *job = first_job(d);
+	if (!job)
+		return 0;
+	int64_t now = now_us();
+	int64_t own_ms = queue_meters_wait_ms(&d->meters, &r->limits.rates, now);
+	const struct queue_meters *way = meters_of_way(r, job);
+	int64_t way_ms = way ? queue_meters_wait_ms(way, &job->way->rates, now) : 0;
+	return own_ms > way_ms ? own_ms : way_ms;
+}
+
+static void count_job(struct queue_ready *r, struct queue_destination *d,
+                      const struct queue_job *job)
+{
+	int64_t now = now_us();
+	struct queue_meters *way = meters_of_way(r, job);
+	queue_meters_count(&d->meters, &r->limits.rates, job->count, now);
+	if (way)
+		queue_meters_count(way, &job->way->rates, job->count, now);
+}
+
 /* Does it want one more connection? One at a time while its host is in doubt. The second is had
  * for the asking, so that one large message does not hold up the next; further ones when there is
  * a job waiting for each that is open, as few connections with many messages are cheapest for
  * both sides. */
 static bool is_hungry(const struct queue_ready *r, const struct queue_destination *d)
 {
-	unsigned most = d->failures > 0 ? 1 : r->limits.max_connections_per_destination;
+	unsigned most = d->failures > 0 ? 1 : d->pace.allowed;
+	if (d->ready_jobs > 0 && pace_ms(r, d) > 0)
+		most = 1;
 	size_t enough = d->connections < 2 ? d->idle_connections : d->connections;
 	return d->ready_jobs > enough && d->connections < most;
 }
@@ -398,11 +461,20 @@ static void take_out(struct queue_ready *r, struct queue_destination *d, struct 
 
 static struct queue_job *take(struct queue_ready *r, struct queue_destination *d)
 {
-	struct queue_job *job = NULL;
-	for (int class = 0; class < READY_CLASSES && !job; class ++)
-		job = LIST_FIRST(&d->ready[class], struct queue_job, link);
+	struct queue_job *job = first_job(d);
 	if (job)
 		take_out(r, d, job);
+	return job;
+}
+
+/* As fast as the destination is to be served. */
+static struct queue_job *take_paced(struct queue_ready *r, struct queue_destination *d)
+{
+	if (r->stopped || d->connections > d->pace.allowed || pace_ms(r, d) > 0)
+		return NULL;
+	struct queue_job *job = take(r, d);
+	if (job)
+		count_job(r, d, job);
 	return job;
 }
 
@@ -438,9 +510,77 @@ void queue_ready_withdraw(struct queue_ready *r,
 struct queue_job *queue_ready_take(struct queue_ready *r, struct queue_destination *d)
 {
 	pthread_mutex_lock(&r->lock);
-	struct queue_job *job = r->stopped ? NULL : take(r, d);
+	struct queue_job *job = take_paced(r, d);
 	pthread_mutex_unlock(&r->lock);
 	return job;
+}
+
+int64_t queue_ready_pace_ms(struct queue_ready *r, struct queue_destination *d)
+{
+	pthread_mutex_lock(&r->lock);
+	bool leaves = r->stopped || d->connections > d->pace.allowed;
+	int64_t wait_ms = leaves ? 0 : pace_ms(r, d);
+	pthread_mutex_unlock(&r->lock);
+	return wait_ms;
+}
+
+int64_t queue_ready_connect_ms(struct queue_ready *r, struct queue_destination *d,
+                               const struct queue_job *job)
+{
+	int64_t now = now_us();
+	pthread_mutex_lock(&r->lock);
+	unsigned rate = r->limits.rates.connections;
+	struct queue_meters *way = meters_of_way(r, job);
+	int64_t wait_ms = queue_meter_wait_ms(&d->meters.connections, rate, now);
+	int64_t way_ms = way ? queue_meter_wait_ms(&way->connections, job->way->rates.connections,
+	                                           now)
+	                     : 0;
+	if (wait_ms < way_ms)
+		wait_ms = way_ms;
+	if (wait_ms == 0)
+		queue_meter_count(&d->meters.connections, rate, 1, now);
+	if (wait_ms == 0 && way)
+		queue_meter_count(&way->connections, job->way->rates.connections, 1, now);
+	pthread_mutex_unlock(&r->lock);
+	return wait_ms;
+}
+
+bool queue_ready_faster(struct queue_ready *r, struct queue_destination *d)
+{
+	pthread_mutex_lock(&r->lock);
+	queue_pace_faster(&d->pace, r->limits.max_connections_per_destination,
+	                  clock_monotonic_ms());
+	note_hunger(r, d);
+	bool hungry = !list_is_empty(&r->hungry) && r->connections < r->limits.max_connections;
+	pthread_mutex_unlock(&r->lock);
+	return hungry;
+}
+
+void queue_ready_slower(struct queue_ready *r, struct queue_destination *d)
+{
+	pthread_mutex_lock(&r->lock);
+	queue_pace_slower(&d->pace, d->connections, clock_monotonic_ms());
+	note_hunger(r, d);
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool queue_ready_one_less(struct queue_ready *r, struct queue_destination *d, struct queue_job *job)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	pthread_mutex_lock(&r->lock);
+	bool works = !r->stopped && d->connections > 1 && queue_pace_works(&d->pace, now_ms);
+	if (works) {
+		queue_pace_one_less(&d->pace, d->connections, now_ms);
+		queue_job_begin_anew(job);
+		list_insert_before(d->ready[class_of(job)].next, &job->link);
+		d->ready_jobs++;
+		d->recipients += job->count;
+		r->recipients += job->count;
+		wake_one(d);
+		note_hunger(r, d);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return works;
 }
 
 /* Others have jobs and no connection, and there are no more to be had. */
@@ -456,8 +596,8 @@ struct queue_job *queue_ready_wait(struct queue_ready *r, struct queue_destinati
 	int64_t deadline = deadline_in(idle_ms);
 	int rc = 0;
 	pthread_mutex_lock(&r->lock);
-	struct queue_job *job = r->stopped ? NULL : take(r, d);
-	if (job || r->stopped || is_wanted_elsewhere(r)) {
+	struct queue_job *job = take_paced(r, d);
+	if (job || r->stopped || d->connections > d->pace.allowed || is_wanted_elsewhere(r)) {
 		pthread_mutex_unlock(&r->lock);
 		return job;
 	}
@@ -468,7 +608,7 @@ struct queue_job *queue_ready_wait(struct queue_ready *r, struct queue_destinati
 		rc = fiber_park("queue idle connection", deadline);
 		pthread_mutex_lock(&r->lock);
 		w.woken = false;
-		job = r->stopped ? NULL : take(r, d);
+		job = take_paced(r, d);
 	}
 	list_remove(&w.link);
 	d->idle_connections--;

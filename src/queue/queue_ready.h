@@ -11,6 +11,7 @@
 #ifndef VEREDUS_QUEUE_QUEUE_READY_H
 #define VEREDUS_QUEUE_QUEUE_READY_H
 
+#include "config/config.h"
 #include "fiber/fiber.h"
 #include "queue/queue_job.h"
 #include "queue/queue_schedule.h"
@@ -21,6 +22,10 @@ struct queue_destination;
 struct queue_limits {
 	unsigned max_connections;
 	unsigned max_connections_per_destination;
+	unsigned first_connections_per_destination; /* 0: the most */
+	struct config_rates rates;                  /* of a destination */
+	const struct config_smarthost *ways;        /* with rates of their own */
+	size_t way_count;
 	size_t max_recipients; /* ready in memory */
 	size_t max_fed;        /* of one destination, as far as they come from the table */
 	/* There is room again where there was none: queue_ready_is_full(), queue_ready_watch(). Is
@@ -77,11 +82,25 @@ struct queue_destination *queue_ready_next_connection(struct queue_ready *r);
 
 /* --- a delivery fiber ----------------------------------------------------------------- */
 
-/* The next job of the destination, or NULL. */
+/* The next job of the destination, or NULL: there is none, or it has to wait for its rate, or there
+ * are more connections than there should be now. */
 struct queue_job *queue_ready_take(struct queue_ready *r, struct queue_destination *d);
 /* The same, but waits up to idle_ms for one, unless others want the connection's place. */
 struct queue_job *queue_ready_wait(struct queue_ready *r, struct queue_destination *d,
                                    int64_t idle_ms);
+/* How long the next job has to wait for a rate; 0: not at all, or there is none. */
+int64_t queue_ready_pace_ms(struct queue_ready *r, struct queue_destination *d);
+/* The same of a connection for a job; at 0 it has been counted. */
+int64_t queue_ready_connect_ms(struct queue_ready *r, struct queue_destination *d,
+                               const struct queue_job *job);
+/* A message got through. True if a connection more may be opened now. */
+bool queue_ready_faster(struct queue_ready *r, struct queue_destination *d);
+/* The host put a message off, or took too long for it. */
+void queue_ready_slower(struct queue_ready *r, struct queue_destination *d);
+/* The host had trouble with a connection before anything was sent. If others to it work that was
+ * one too many: the job goes back to the front, and the caller leaves. False: it is dead. */
+bool queue_ready_one_less(struct queue_ready *r, struct queue_destination *d,
+                          struct queue_job *job);
 /* Connections that are open now are to take no further job: their era is over. */
 void queue_ready_renew(struct queue_ready *r, struct slice key);
 /* The era of a connection that is opened now. */
