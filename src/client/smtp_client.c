@@ -46,9 +46,13 @@ static void show(struct smtp_client *c, bool is_ours, struct slice line)
 		c->config->dialogue(c->config->dialogue_arg, is_ours, line);
 }
 
+bool smtp_client_is_answered(const struct smtp_client *c) { return conn_buffered(c->conn).len > 0; }
+
 int smtp_client_put(struct smtp_client *c, struct slice line, struct slice shown)
 {
 	int64_t deadline = smtp_client_deadline(c, c->config->timeouts.command_ms);
+	if (smtp_client_is_answered(c))
+		return -EBADMSG;
 	show(c, true, shown.len > 0 ? shown : line);
 	int rc = conn_write(c->conn, line, deadline);
 	if (rc < 0)

@@ -28,7 +28,11 @@ struct smtp_client {
 
 enum { SMTP_OUTCOME_TEXT_MAX = 512 };
 
-/* Writes a command line without flushing; shown: what the dialogue sees (or line.len == 0). */
+/* There are more replies than there were commands: the next one would be taken for the answer to
+ * what was not said yet, and a message for delivered that nobody has. */
+bool smtp_client_is_answered(const struct smtp_client *c);
+/* Writes a command line without flushing; shown: what the dialogue sees (or line.len == 0).
+ * -EBADMSG if it has been answered. */
 int smtp_client_put(struct smtp_client *c, struct slice line, struct slice shown);
 /* Sends what was put, waits for a reply into c->reply. 0, or a negative errno. After a failure
  * the connection is usable no more. */

@@ -417,7 +417,7 @@ static int end_for_each(struct transaction *t)
 static int send_message(struct transaction *t)
 {
 	struct smtp_client *c = t->c;
-	int rc = write_message(t);
+	int rc = smtp_client_is_answered(c) ? -EBADMSG : write_message(t);
 	if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET) {
 		/* Ours or the reader's failure in the middle: closing is the only way to take
 		 * back what was sent. */

@@ -33,6 +33,8 @@ static const char *trouble_text(int error)
 		return "the server is stopping";
 	case -EPROTO:
 		return "the other side does not speak SMTP";
+	case -EBADMSG:
+		return "it replied before it was asked";
 	case -EMSGSIZE:
 		return "a reply was longer than any should be";
 	default:
@@ -59,7 +61,7 @@ int smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, int error, 
                        struct smtp_outcome *outcome)
 {
 	const char *enhanced = "4.4.2";
-	if (error == -EPROTO || error == -EMSGSIZE)
+	if (error == -EPROTO || error == -EBADMSG || error == -EMSGSIZE)
 		enhanced = "4.5.0";
 	else if (stage <= SMTP_STAGE_GREETING)
 		enhanced = "4.4.1";

@@ -165,6 +165,7 @@ static int feed(struct queue *q)
 	bool done = false;
 	int rc = 0;
 	while (rc == 0 && !done && !runtime_stopping()) {
+		queue_withdraw_now(q);
 		rc = feed_new(q);
 		if (rc == 0 && atomic_load(&q->scan_due_ms) <= clock_wall_ms())
 			queue_scan_begin(q);
@@ -199,7 +200,6 @@ void queue_feed(void *arg)
 	struct queue *q = arg;
 	while (!runtime_stopping()) {
 		int rc = queue_clock_follow(q);
-		queue_withdraw_now(q);
 		if (rc == 0)
 			rc = feed(q);
 		int64_t deadline = deadline_in(time_to_wait(q, rc));
