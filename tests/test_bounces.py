@@ -191,3 +191,92 @@ def test_of_another_veredus(make_server):
         [one] = bounces(first)
         assert (one["to"], one["class"], one["status"]) == ("out@second.test", "hard", "5.2.1")
         assert one["reporter"] == "mx.second.test"
+
+
+# --- suppression ---------------------------------------------------------------------------
+
+def rcpt(server, to, user="alice", sender=None):
+    """The reply to RCPT, in one text."""
+    with server.submission(user) as smtp:
+        smtp.mail(sender or f"{user}@example.test")
+        code, text = smtp.rcpt(to)
+        return f"{code} {text.decode()}"
+
+
+def suppressed(server, *args):
+    return {(s["scope"], s["address"]): s for s in
+            json.loads(server.cli("suppression", "list", "--json", *args).stdout)}
+
+
+def test_suppression(make_server):
+    def script(session, verb, line):
+        if verb == "RCPT" and "gone" in line.lower():
+            return "550 5.1.1 who?"
+        return "552 5.2.2 full" if verb == "RCPT" and "full" in line else None
+
+    with Remote(script) as remote:
+        server = make_server(config=smarthost(remote) + FAST + """
+            suppression "Alice@example.test" { for = 0 }
+            suppression "other.test" { complaints = no }""")
+
+        def send(user, *to):
+            with server.submission(user) as smtp:
+                smtp.sendmail(f"{user}@example.test", to, message())
+            wait_empty(server)
+
+        send("alice", "Gone@far.test", "full@far.test")
+        send("bob", "gone2@far.test")
+        assert set(suppressed(server)) == {("alice@example.test", "gone@far.test")}
+        refused = rcpt(server, "GONE@far.test")
+        assert refused.startswith("550 5.1.1 No mail to it since ") and "who?" in refused
+        # Not what only failed for now, nor for others; nor for strangers who use her name.
+        assert rcpt(server, "full@far.test").startswith("250")
+        assert rcpt(server, "gone@far.test", "bob").startswith("250")
+        server.cli("suppression", "remove", "alice@example.test", "gone@far.test")
+        assert rcpt(server, "gone@far.test").startswith("250")
+        assert server.cli("suppression", "remove", "alice@example.test", "gone@far.test",
+                          check=False).returncode == 1
+        # By hand, for a time, with what is said.
+        server.cli("suppression", "add", "alice@example.test", "Dave@far.test", "--for", "1h",
+                   "--reason", "asked us not to")
+        assert "asked us not to" in rcpt(server, "dave@far.test")
+        [entry] = suppressed(server, "alice@example.test").values()
+        assert entry["until_ms"] - entry["since_ms"] == 3_600_000
+        assert "dave@far.test" in server.cli("suppression", "list").stdout
+        done = server.cli("suppression", "add", "nobody.test", "x@far.test", check=False)
+        assert done.returncode == 1 and "no section suppression" in done.stderr
+
+
+def test_suppression_by_reports(make_server):
+    """By the sender's domain, as relay clients send; complaints count."""
+    with Remote() as remote:
+        server = make_server(config=smarthost(remote) + FAST + 'suppression "Bulk.test" { }\n')
+
+        def send(*to):
+            with server.smtp() as smtp:
+                return smtp.sendmail("news@bulk.test", to, message("bulk", "news@bulk.test"))
+
+        send("bob@far.test")
+        taken = wait_for(lambda: remote.taken, SLOW, "the message")
+        header = taken[0].data.decode().replace("\r\n", "\n").split("\n\n")[0] + "\n"
+        wait_empty(server)
+        come_back(server, DSN.format(to="bob@far.test", action="delayed", status="5.1.1", text="no",
+                                     header=header))
+        assert suppressed(server) == {}
+        come_back(server, ARF.format(header=header), sender="fbl@far.test")
+        [entry] = suppressed(server).values()
+        assert (entry["scope"], entry["address"]) == ("bulk.test", "bob@far.test")
+        [(to, (code, text))] = send("bob@far.test", "carol@far.test").items()
+        assert (to, code) == ("bob@far.test", 550) and text.endswith(b"the recipient complained")
+        assert rcpt(server, "bob@far.test").startswith("250")
+
+
+@pytest.mark.parametrize("text, why", [
+    ('suppression "no domain" { }', "neither"),
+    ('suppression "a@b@c" { }', "neither"),
+    ('suppression "A.test" { }\nsuppression "a.test" { }', "already"),
+])
+def test_mistakes(make_server, text, why):
+    server = make_server(start=False, accounts=(), config=text)
+    done = server.cli("check", check=False)
+    assert done.returncode == 3 and why in done.stderr

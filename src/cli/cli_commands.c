@@ -18,6 +18,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_route,
 	&cmd_trace,
 	&cmd_bounces,
+	&cmd_suppression,
 	&cmd_status,
 	&cmd_send,
 	&cmd_sendmail,

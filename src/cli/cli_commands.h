@@ -7,6 +7,7 @@
 extern const struct cli_command cmd_alias;
 extern const struct cli_command cmd_ban;
 extern const struct cli_command cmd_bench;
+extern const struct cli_command cmd_suppression;
 extern const struct cli_command cmd_bounces;
 extern const struct cli_command cmd_certificate;
 extern const struct cli_command cmd_check;

@@ -14,6 +14,7 @@
 #include "fiber/fiber.h"
 #include "route/bounce_rows.h"
 #include "route/journey_sketch.h"
+#include "route/suppression.h"
 #include "store/store.h"
 #include "trust/trust_keys.h"
 
@@ -151,6 +152,8 @@ static int expire_journeys(struct db *db, void *arg)
 	int rc = journey_expire(db, e->before_ms, &e->count);
 	if (rc == 0)
 		rc = bounce_row_expire(db, e->before_ms, &bounces);
+	if (rc == 0)
+		rc = suppression_expire(db, clock_wall_ms());
 	e->count += bounces;
 	return rc;
 }

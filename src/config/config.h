@@ -47,6 +47,8 @@ struct config {
 	size_t smarthost_count;
 	struct config_relay *relays; /* config_relay_find() */
 	size_t relay_count;
+	struct config_suppression *suppressions; /* config_suppression_find() */
+	size_t suppression_count;
 	struct config_tls *tls_minimums;
 	size_t tls_minimum_count;
 	struct config_rules rules; /* who may speak, in the order of the file */

@@ -32,6 +32,8 @@ void config_check_certificate(const struct config_place *place,
 void config_check_smarthost(const struct config_place *place, struct config_smarthost *smarthost);
 /* Gives the domain its canonical form, and counts it. */
 void config_check_relay(const struct config_place *place, struct config_relay *relay);
+void config_check_suppression(const struct config_place *place,
+                              struct config_suppression *suppression);
 void config_check_forward(const struct config_place *place);
 /* The first line of a file, in the arena; NULL if it can't be read or is empty. */
 const char *config_read_secret(struct arena *arena, const char *path);

@@ -361,6 +361,20 @@ static void store_tls(struct load *l, cfg_t *cfg)
 	}
 }
 
+static void store_suppressions(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	unsigned count = cfg_size(cfg, "suppression");
+	c->suppressions = ARENA_ARRAY(l->arena, count + 1, struct config_suppression);
+	for (unsigned i = 0; i < count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "suppression", i);
+		struct config_suppression *s = &c->suppressions[c->suppression_count];
+		store_section(l, "suppression", section, s);
+		struct config_place place = place_of(l, "suppression", section);
+		config_check_suppression(&place, s);
+	}
+}
+
 static void store_rules(struct load *l, cfg_t *cfg)
 {
 	struct config *c = l->config;
@@ -413,6 +427,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_certificates(l, cfg);
 	store_ways(l, cfg);
 	store_relays(l, cfg);
+	store_suppressions(l, cfg);
 	store_tls(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);

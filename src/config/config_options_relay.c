@@ -22,6 +22,12 @@ static const struct config_option options[] = {
 	{ "relay", "max-probes", CONFIG_NUMBER, "5", AT_RELAY(max_probes),
 	  "How many recipients the next host is asked for at a time.", .min = 1, .max = 1000 },
 
+	{ "suppression", "for", CONFIG_DURATION, "180d", AT_SUPPRESSION(for_ms),
+	  "How long after a hard bounce no mail is taken for its recipient; 0: until it is removed.",
+	  .max = DAYS(3650) },
+	{ "suppression", "complaints", CONFIG_FLAG, "yes", AT_SUPPRESSION(complaints),
+	  "Whether a complaint (ARF) that comes back counts like a hard bounce." },
+
 	{ "forward", "srs", CONFIG_FLAG, "no", AT(forward.srs),
 	  "Rewrite senders that are not ours (SRS), so that SPF holds at the next host." },
 	{ "forward", "srs-domain", CONFIG_TEXT, NULL, AT(forward.srs_domain),

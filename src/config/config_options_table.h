@@ -4,18 +4,19 @@
 
 #include "config/config_options.h"
 
-#define WHERE(type, member)  offsetof(type, member), sizeof(((type *)0)->member)
-#define AT(member)           WHERE(struct config, member)
-#define AT_LISTEN(member)    WHERE(struct config_listen, member)
-#define AT_CERT(member)      WHERE(struct config_certificate, member)
-#define AT_RULE(member)      WHERE(struct config_rule_text, member)
-#define AT_SMARTHOST(member) WHERE(struct config_smarthost, member)
-#define AT_TLS(member)       WHERE(struct config_tls, member)
-#define AT_TRANSPORT(member) WHERE(struct config_transport, member)
-#define AT_RELAY(member)     WHERE(struct config_relay, member)
-#define AT_PASSDB(member)    WHERE(struct config_passdb, member)
-#define SECONDS(n)           ((n)*1000ull)
-#define DAYS(n)              ((n)*86400000ull)
+#define WHERE(type, member)    offsetof(type, member), sizeof(((type *)0)->member)
+#define AT(member)             WHERE(struct config, member)
+#define AT_LISTEN(member)      WHERE(struct config_listen, member)
+#define AT_CERT(member)        WHERE(struct config_certificate, member)
+#define AT_RULE(member)        WHERE(struct config_rule_text, member)
+#define AT_SMARTHOST(member)   WHERE(struct config_smarthost, member)
+#define AT_TLS(member)         WHERE(struct config_tls, member)
+#define AT_TRANSPORT(member)   WHERE(struct config_transport, member)
+#define AT_SUPPRESSION(member) WHERE(struct config_suppression, member)
+#define AT_RELAY(member)       WHERE(struct config_relay, member)
+#define AT_PASSDB(member)      WHERE(struct config_passdb, member)
+#define SECONDS(n)             ((n)*1000ull)
+#define DAYS(n)                ((n)*86400000ull)
 
 struct config_option_table {
 	const struct config_option *rows;

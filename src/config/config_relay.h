@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/slice.h"
 
 /* How it is known which recipients there are. */
@@ -26,6 +27,13 @@ struct config_relay {
 	unsigned max_probes;                  /* at a time */
 };
 
+/* Who is not written to any more after a hard bounce: by the sender's domain, or by account. */
+struct config_suppression {
+	const char *scope; /* canonical: a domain or an address */
+	int64_t for_ms;    /* 0: until it is removed */
+	bool complaints;   /* after those, too */
+};
+
 /* Mail that aliases send to other hosts. */
 struct config_forward {
 	bool srs;               /* rewrite senders that are not ours: route/srs.h */
@@ -37,5 +45,13 @@ struct config_forward {
 struct config;
 /* The section of a domain (canonical), or NULL. */
 const struct config_relay *config_relay_find(const struct config *config, struct slice domain);
+
+/* The section for mail of that account (canonical, or empty), or else of that sender; or NULL. */
+const struct config_suppression *config_suppression_find(const struct config *config,
+                                                         struct arena *arena, struct slice account,
+                                                         struct slice sender);
+/* The one with that title, as it may be written; or NULL. */
+const struct config_suppression *config_suppression_title(const struct config *config,
+                                                          struct arena *arena, struct slice title);
 
 #endif

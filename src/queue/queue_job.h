@@ -56,9 +56,10 @@ struct queue_job {
 	struct slice envid;
 	struct envelope_options options;
 	struct slice prefix;
-	struct slice domain;                /* of the recipients, for finding the MX */
-	struct slice account;               /* that handed it in, or empty */
-	const struct config_smarthost *way; /* client_choose() */
+	struct slice domain;                          /* of the recipients, for finding the MX */
+	const struct config_suppression *suppression; /* of its sender; or NULL */
+	struct slice account;                         /* that handed it in, or empty */
+	const struct config_smarthost *way;           /* client_choose() */
 	struct slice key; /* of the destination: queue_tls_key() of client_choose_key() */
 	enum queue_tls_need tls_need;
 	bool is_release;   /* the hold is over: it is not carried, see queue_release.c */

@@ -200,6 +200,8 @@ static void note_told(struct queue_job *job)
 int queue_report_prepare(struct queue *q, struct queue_job *job, struct queue_report **out)
 {
 	*out = NULL;
+	job->suppression = config_suppression_find(q->config.config, job->arena, job->account,
+	                                           job->reverse_path);
 	if (job->is_release && queue_release_prepare(q, job, out) < 0)
 		return -EAGAIN;
 	unsigned actions = wanted_actions(job);

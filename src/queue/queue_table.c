@@ -7,6 +7,7 @@
 #include "config/config_way.h"
 #include "route/bounce_rows.h"
 #include "route/journey.h"
+#include "route/suppression.h"
 
 /* What would expire if the date were right is looked at again after this. */
 #define DOUBT_MS (60 * 1000)
@@ -628,7 +629,8 @@ static int note_bounce(struct db *db, const struct queue_job *job, size_t i)
 		                  .reporter = job->peer,
 		                  .text = o->text };
 	row.class = bounce_class_of(row.status, row.text);
-	return bounce_row_add(db, &row);
+	int rc = bounce_row_add(db, &row);
+	return rc == 0 ? suppression_note(db, job->suppression, &row) : rc;
 }
 
 static int record_gone(struct db *db, const struct queue_job *job, size_t i,

@@ -138,6 +138,12 @@ int post_run_queue(struct post *p, struct post_run *run);
 bool post_owns_sender(struct post *p, const struct post_client *client, struct slice local,
                       struct slice domain);
 
+/* Is this recipient suppressed for what this client sends as this sender? Then why, for people; in
+ * the arena. */
+bool post_is_suppressed(struct post *p, const struct post_client *client, struct arena *arena,
+                        const struct address *sender, const struct address *recipient,
+                        const char **why_out);
+
 struct post_recipient {
 	struct slice local, domain; /* as received */
 	unsigned notify;            /* DSN: bits of enum post_notify; 0: not given */

@@ -1,9 +1,12 @@
 /* What VRFY, EXPN and ETRN may ask. */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "directory/directory.h"
+#include "message/date.h"
 #include "route/post_internal.h"
+#include "route/suppression.h"
 #include "store/store.h"
 
 struct expansion {
@@ -77,6 +80,60 @@ struct slice post_forward_sender(struct post *p, struct arena *arena, struct sli
 	if (rc < 0 || o.found == 0)
 		return path;
 	return srs_sender(p->srs, arena, path);
+}
+
+struct suppressed {
+	struct arena *arena;
+	const struct config_suppression *section;
+	struct slice recipient;
+	struct suppression found;
+	bool is;
+};
+
+static int post_find_suppressed(struct db *db, void *arg)
+{
+	struct suppressed *s = arg;
+	int rc = suppression_find(db, s->arena, slice_from_str(s->section->scope), s->recipient,
+	                          clock_wall_ms(), &s->found);
+	s->is = rc == 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* The reason is what a host elsewhere has said. */
+static const char *post_suppressed_text(struct arena *arena, const struct suppression *s)
+{
+	char date[DATE_TEXT_MAX];
+	char *out = arena_printf(arena, "No mail to it since %.*s: %.*s",
+	                         SLICE_ARG(date_format(date_local(s->since_ms / 1000), date)),
+	                         (int)(s->reason.len < 300 ? s->reason.len : 300), s->reason.data);
+	for (char *c = out; *c; c++) {
+		if (*c < 0x20 || *c >= 0x7f)
+			*c = '?';
+	}
+	return out;
+}
+
+bool post_is_suppressed(struct post *p, const struct post_client *client, struct arena *arena,
+                        const struct address *sender, const struct address *recipient,
+                        const char **why_out)
+{
+	struct address canonical;
+	struct suppressed s = { .arena = arena };
+	const struct config *c = p->config.config;
+	if (c->suppression_count == 0 || !client->may_relay)
+		return false;
+	s.section = config_suppression_find(c, arena, slice_from_str(client->account),
+	                                    address_text(arena, sender));
+	if (!s.section || !address_canonical(arena, recipient, &canonical))
+		return false;
+	s.recipient = address_text(arena, &canonical);
+	int rc = store_read(p->config.store, post_find_suppressed, &s);
+	if (rc < 0)
+		log_error("route.recipient.failed", kv_error(rc));
+	if (rc < 0 || !s.is)
+		return false;
+	*why_out = post_suppressed_text(arena, &s.found);
+	return true;
 }
 
 struct first_domain {

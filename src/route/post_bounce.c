@@ -7,6 +7,7 @@
 #include "message/bounce.h"
 #include "route/bounce_rows.h"
 #include "route/journey.h"
+#include "route/suppression.h"
 #include "store/store.h"
 
 /* A message that is larger is read on the thread pool: others wait for this worker. */
@@ -25,6 +26,7 @@ struct post_bounce {
 	struct bounce report;
 	/* Of the message that it is about. */
 	struct slice queue_id, sender, account;
+	const struct config_suppression *suppression;
 	struct match *matches;
 	size_t count;
 };
@@ -153,6 +155,7 @@ struct post_bounce *post_bounce_new(struct post *p, struct arena *arena,
 		return NULL;
 	b->matches = ARENA_ARRAY(arena, b->report.count + 1, struct match);
 	int rc = store_read(p->config.store, find_in_read, b);
+	b->suppression = config_suppression_find(p->config.config, arena, b->account, b->sender);
 	if (rc < 0)
 		log_error("route.report.failed", kv_error(rc));
 	return rc == 0 && b->count > 0 ? b : NULL;
@@ -217,6 +220,8 @@ int post_bounce_commit(struct db *db, const struct post_bounce *b, struct slice 
 		              m->said->action == BOUNCE_COMPLAINED;
 		if (rc == 0 && is_end)
 			rc = bounce_row_add(db, &row);
+		if (rc == 0 && is_end)
+			rc = suppression_note(db, b->suppression, &row);
 	}
 	return rc;
 }

@@ -187,6 +187,13 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	if (verdict == POST_MOVED)
 		*moved_to = smtp_moved_to(s, scratch, &rcpt.recipient);
 	enum smtp_answer answer = smtp_verdict_answer(verdict);
+	struct config_reply reply = { .code = 550, .enhanced = "5.1.1" };
+	if (verdict == POST_REMOTE &&
+	    post_is_suppressed(s->context->post, &s->client, scratch, &t->sender, &rcpt.recipient,
+	                       &reply.text)) {
+		smtp_say_refused(s, &reply);
+		return SMTP_ANSWER_SAID;
+	}
 	if (answer == SMTP_ANSWER_RECIPIENT_OK && t->terminal == SMTP_SEND &&
 	    !smtp_terminal_is_there(s, &rcpt.recipient))
 		answer = SMTP_ANSWER_NOT_LOGGED_IN;

@@ -419,6 +419,19 @@ static const char *const schema_bounce[] = {
 	NULL,
 };
 
+static const char *const schema_suppression[] = {
+	/* route/suppression.h */
+	"CREATE TABLE suppression ("
+	"  scope     TEXT NOT NULL,"
+	"  recipient TEXT NOT NULL,"
+	"  since_ms  INTEGER NOT NULL,"
+	"  until_ms  INTEGER NOT NULL," /* 0: until it is removed */
+	"  reason    TEXT NOT NULL,"
+	"  PRIMARY KEY (scope, recipient)"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -439,5 +452,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 17, .statements = schema_sketch },
 	{ .version = 18, .statements = schema_dkim },
 	{ .version = 19, .statements = schema_bounce },
+	{ .version = 20, .statements = schema_suppression },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
