@@ -55,6 +55,7 @@ static struct queue_page make_page(struct queue *q)
 		.config = q->config.config,
 		.owner = q->owner,
 		.now_ms = clock_wall_ms(),
+		.latest_due_ms = queue_clock_latest_due(q),
 		.dates_are_doubtful = queue_clock_is_doubtful(q),
 		.lease_ms = POST_LEASE_MS,
 		.max_rows = PAGE_ROWS,

@@ -13,8 +13,7 @@ struct page {
 	struct arena *arena;
 	struct slice after; /* in and out */
 	struct slice names[PAGE_DOMAINS];
-	int64_t due_ms[PAGE_DOMAINS];
-	bool is_late[PAGE_DOMAINS]; /* some row is due later than any can be */
+	int64_t due_ms[PAGE_DOMAINS], corrected_ms[PAGE_DOMAINS];
 	size_t count;
 	int64_t now_ms, latest_due_ms;
 	bool over;
@@ -38,43 +37,32 @@ static int read_next(struct db *db, struct page *p)
 	return rc;
 }
 
-static int look_for_late(struct db *db, struct page *p)
-{
-	int64_t one;
-	int rc = db_get_int(db, &one,
-	                    "SELECT 1 FROM queue_recipient WHERE lease_owner IS NULL"
-	                    " AND domain = $1 AND due_ms > $2 AND due_ms < $3 AND held = 0 LIMIT 1",
-	                    "tii", p->names[p->count], p->latest_due_ms, QUEUE_NEVER_MS);
-	p->is_late[p->count] = rc == 0;
-	return rc == -ENODATA ? 0 : rc;
-}
-
 static int read_page(struct db *db, void *arg)
 {
 	struct page *p = arg;
 	int rc = 0;
 	while (rc == 0 && p->count < PAGE_DOMAINS) {
 		rc = read_next(db, p);
-		if (rc == 0 && p->latest_due_ms > 0)
-			rc = look_for_late(db, p);
 		p->count += rc == 0;
 	}
 	p->over = rc == -ENODATA;
 	return p->over ? 0 : rc;
 }
 
+/* No row of it is due before the latest date that can be? */
+static bool is_late(const struct page *p, size_t i)
+{
+	return p->latest_due_ms < p->due_ms[i] && p->due_ms[i] < QUEUE_NEVER_MS;
+}
+
 static int correct_page(struct db *db, void *arg)
 {
-	const struct page *p = arg;
+	struct page *p = arg;
 	int rc = 0;
 	for (size_t i = 0; i < p->count && rc == 0; i++) {
-		if (p->is_late[i])
-			rc = db_run(db,
-			            "UPDATE queue_recipient SET due_ms = $1"
-			            " WHERE lease_owner IS NULL AND domain = $2 AND due_ms > $3"
-			            " AND due_ms < $4 AND held = 0",
-			            "itii", p->now_ms, p->names[i], p->latest_due_ms,
-			            QUEUE_NEVER_MS);
+		if (is_late(p, i))
+			rc = queue_table_correct(db, p->names[i], p->latest_due_ms, p->now_ms,
+			                         &p->corrected_ms[i]);
 	}
 	return rc;
 }
@@ -83,9 +71,8 @@ static int correct(struct page *p)
 {
 	bool any = false;
 	for (size_t i = 0; i < p->count; i++) {
-		any |= p->is_late[i];
-		if (p->is_late[i] && p->now_ms < p->due_ms[i])
-			p->due_ms[i] = p->now_ms;
+		any |= is_late(p, i);
+		p->corrected_ms[i] = p->due_ms[i];
 	}
 	return any ? store_commit(p->queue->config.store, NULL, 0, correct_page, p) : 0;
 }
@@ -119,12 +106,12 @@ int queue_scan_go_on(struct queue *q)
 	p->arena = arena;
 	p->after = arena_copy(arena, slice_from_str(s->after));
 	p->now_ms = clock_wall_ms();
-	p->latest_due_ms = s->corrects ? queue_clock_latest_due(q) : 0;
+	p->latest_due_ms = s->corrects ? queue_clock_latest_due(q) : QUEUE_NEVER_MS;
 	int rc = store_read(q->config.store, read_page, p);
 	if (rc == 0)
 		rc = correct(p);
 	for (size_t i = 0; i < p->count && rc == 0; i++)
-		queue_agenda_note(q->agenda, p->names[i], p->due_ms[i]);
+		queue_agenda_note(q->agenda, p->names[i], p->corrected_ms[i]);
 	if (rc == 0) {
 		free(s->after);
 		s->after = mem_str(p->after);

@@ -360,15 +360,19 @@ static int read_domain(struct db *db, struct reading *r, struct queue_page_domai
 	                  " WHERE r.lease_owner IS NULL AND r.domain = $1 AND r.due_ms <= $2"
 	                  " ORDER BY r.due_ms, r.queue_message_id, r.position LIMIT $3",
 	                  "tii", d->name, r->page->now_ms, (int64_t)d->max_rows);
+	size_t put_off = r->put_off_count;
 	d->rows = 0;
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		d->rows++;
 		judge_row(r, &rows);
 	}
 	db_end(&rows);
+	d->leased = d->rows - (r->put_off_count - put_off);
 	return rc == -ENODATA ? 0 : rc;
 }
 
+/* By the key, whose end they are at: coalesce() keeps the index of leases, all of which are ours,
+ * out of it. */
 static int read_new(struct db *db, void *arg)
 {
 	struct reading *r = arg;
@@ -377,7 +381,7 @@ static int read_new(struct db *db, void *arg)
 	int rc = db_query(db, &rows,
 	                  "SELECT " ROW_COLUMNS ROW_TABLES
 	                  " WHERE (r.queue_message_id, r.position) > ($1, $2)"
-	                  " AND r.lease_owner = $3"
+	                  " AND coalesce(r.lease_owner, '') = $3"
 	                  " ORDER BY r.queue_message_id, r.position LIMIT $4",
 	                  "iisi", p->seen_message, p->seen_position, p->owner,
 	                  (int64_t)p->max_rows);
@@ -439,18 +443,34 @@ static int write_page(struct db *db, struct reading *r)
 	return rc < 0 ? rc : write_put_offs(db, r);
 }
 
-/* More of it may be due at once. */
-static int read_next_due(struct db *db, int64_t now_ms, struct queue_page_domain *d)
+int queue_table_correct(struct db *db, struct slice domain, int64_t latest_ms, int64_t now_ms,
+                        int64_t *due_ms)
 {
-	d->next_due_ms = now_ms;
+	int64_t changed;
+	int rc = db_change(db, &changed,
+	                   "UPDATE queue_recipient SET due_ms = $1 WHERE lease_owner IS NULL"
+	                   " AND domain = $2 AND due_ms > $3 AND due_ms < $4 AND held = 0",
+	                   "itii", now_ms, domain, latest_ms, QUEUE_NEVER_MS);
+	if (rc == 0 && changed > 0 && now_ms < *due_ms)
+		*due_ms = now_ms;
+	return rc;
+}
+
+/* More of it may be due at once. */
+static int read_next_due(struct db *db, const struct queue_page *p, struct queue_page_domain *d)
+{
+	d->next_due_ms = p->now_ms;
 	if (d->rows == d->max_rows)
 		return 0;
 	int rc = db_get_int(db, &d->next_due_ms,
 	                    "SELECT due_ms FROM queue_recipient WHERE lease_owner IS NULL"
 	                    " AND domain = $1 AND due_ms > $2 ORDER BY due_ms LIMIT 1",
-	                    "ti", d->name, now_ms);
+	                    "ti", d->name, p->now_ms);
 	if (rc == -ENODATA)
 		d->next_due_ms = QUEUE_NEVER_MS;
+	/* What nobody can have now and was put off for days is not what a clock did. */
+	else if (rc == 0 && d->leased > 0 && p->latest_due_ms < d->next_due_ms)
+		rc = queue_table_correct(db, d->name, p->latest_due_ms, p->now_ms, &d->next_due_ms);
 	return rc == -ENODATA ? 0 : rc;
 }
 
@@ -477,7 +497,7 @@ static int page_commit(struct db *db, void *arg)
 	if (rc == 0)
 		rc = write_page(db, r);
 	for (size_t i = 0; i < p->domain_count && rc == 0; i++)
-		rc = read_next_due(db, p->now_ms, &p->domains[i]);
+		rc = read_next_due(db, p, &p->domains[i]);
 	return rc;
 }
 

@@ -19,7 +19,7 @@ enum queue_asked {
 struct queue_page_domain {
 	struct slice name;
 	size_t max_rows;
-	size_t rows;         /* out */
+	size_t rows, leased; /* out */
 	int64_t next_due_ms; /* out: of its next row; QUEUE_NEVER_MS: there is none */
 };
 
@@ -33,6 +33,7 @@ struct queue_page {
 	const struct config *config; /* for client_choose() */
 	const char *owner;           /* of leases */
 	int64_t now_ms;
+	int64_t latest_due_ms;   /* the latest date that a row can be due at */
 	bool dates_are_doubtful; /* nothing expires */
 	int64_t lease_ms;
 	unsigned max_rows;
@@ -52,6 +53,11 @@ int queue_table_page(struct store *store, struct queue_page *page);
 /* The same for rows that were added since, which are leased to us already: mostly a read only. On
  * failure they will be read again. */
 int queue_table_new(struct store *store, struct queue_page *page);
+
+/* In a commit: rows of the domain that are due later than any can be, as a clock was ahead that
+ * wrote them, are due now; then so is *due_ms. */
+int queue_table_correct(struct db *db, struct slice domain, int64_t latest_ms, int64_t now_ms,
+                        int64_t *due_ms);
 
 /* Is there a way to a domain whose mail may be fetched, so that it need not wait? */
 bool queue_table_has_way(const struct config *config, const struct client_errand *errand);
