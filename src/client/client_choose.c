@@ -110,8 +110,9 @@ static bool goes_alike(const struct config_smarthost *a, const struct config_sma
 		return a == b;
 	return a->direct == b->direct && a->lmtp == b->lmtp && is_same_text(a->host, b->host) &&
 	       a->port == b->port && a->tls == b->tls && is_same_text(a->user, b->user) &&
-	       is_same_text(a->password, b->password) && is_same_text(a->helo, b->helo) &&
-	       are_same_sources(&a->sources, &b->sources) && are_same_times(&a->times, &b->times);
+	       is_same_text(a->password, b->password) && a->auth == b->auth &&
+	       is_same_text(a->helo, b->helo) && are_same_sources(&a->sources, &b->sources) &&
+	       are_same_times(&a->times, &b->times);
 }
 
 struct slice client_choose_key(const struct config *config, struct arena *arena,

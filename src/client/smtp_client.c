@@ -102,17 +102,6 @@ int smtp_client_command(struct smtp_client *c, struct slice line, struct slice s
 
 /* --- EHLO ---------------------------------------------------------------------------- */
 
-static void note_auth(struct smtp_client *c, struct slice mechanisms)
-{
-	while (mechanisms.len > 0) {
-		struct slice name = slice_split(&mechanisms, ' ');
-		if (slice_equal_nocase(name, SLICE("PLAIN")))
-			c->extensions |= SMTP_EXT_AUTH_PLAIN;
-		else if (slice_equal_nocase(name, SLICE("LOGIN")))
-			c->extensions |= SMTP_EXT_AUTH_LOGIN;
-	}
-}
-
 static void note_extension(struct smtp_client *c, struct slice line)
 {
 	static const struct {
@@ -136,10 +125,10 @@ static void note_extension(struct smtp_client *c, struct slice line)
 	struct slice rest = slice_trim(line);
 	/* "AUTH=PLAIN" is how some servers wrote it before RFC 2554. */
 	if (slice_starts_with_nocase(rest, SLICE("AUTH=")))
-		return note_auth(c, slice_from(rest, 5));
+		return smtp_client_note_mechanisms(c, slice_from(rest, 5));
 	struct slice keyword = slice_split(&rest, ' ');
 	if (slice_equal_nocase(keyword, SLICE("AUTH")))
-		return note_auth(c, rest);
+		return smtp_client_note_mechanisms(c, rest);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (slice_equal_nocase(keyword, known[i].keyword))
 			c->extensions |= known[i].bit;
@@ -156,6 +145,7 @@ static void note_extensions(struct smtp_client *c)
 {
 	struct slice rest = buf_slice(&c->reply.text);
 	c->extensions = SMTP_EXT_ESMTP;
+	c->mechanisms = 0;
 	c->max_size = 0;
 	c->min_by_s = 0;
 	smtp_client_note_limits(c, SLICE_EMPTY);
@@ -275,7 +265,8 @@ static int get_ready(struct smtp_client *c, struct arena *arena, struct smtp_out
 	rc = start_tls(c, arena, outcome);
 	if (rc < 0)
 		return rc;
-	return c->config->user ? smtp_client_auth(c, arena, outcome) : 0;
+	bool wants_login = c->config->user || c->config->auth == AUTH_MECHANISM_GSSAPI;
+	return wants_login ? smtp_client_auth(c, arena, outcome) : 0;
 }
 
 static struct smtp_client *new_client(const struct smtp_client_config *config, const char *host)

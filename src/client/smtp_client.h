@@ -84,7 +84,8 @@ struct smtp_client_config {
 	struct tls_client *tls_any;       /* for OPPORTUNISTIC and REQUIRED */
 	struct tls_client *tls_verified;  /* for VERIFIED and IMPLICIT */
 	const struct tls_wish *wish;      /* whom TLS is to meet; NULL: host */
-	const char *user, *password;      /* NULL: no AUTH */
+	const char *user, *password;      /* NULL: no AUTH, but by GSSAPI */
+	enum config_auth_mechanism auth;  /* GSSAPI: by the ticket that this process has */
 	bool lmtp;                        /* LHLO, and a verdict for each recipient: RFC 2033 */
 	bool auth_in_clear;               /* send the password also without TLS */
 	bool no_pipelining;               /* even if it is offered */
@@ -120,8 +121,6 @@ enum smtp_extension {
 	SMTP_EXT_DSN = 16,
 	SMTP_EXT_STARTTLS = 32,
 	SMTP_EXT_CHUNKING = 64,
-	SMTP_EXT_AUTH_PLAIN = 128,
-	SMTP_EXT_AUTH_LOGIN = 256,
 	SMTP_EXT_ENHANCED = 512,
 	SMTP_EXT_ESMTP = 1024, /* EHLO was understood at all */
 	SMTP_EXT_BINARYMIME = 1 << 15,

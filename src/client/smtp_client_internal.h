@@ -4,12 +4,26 @@
 
 #include "client/smtp_client.h"
 
+/* What AUTH may name, the strongest first, those that tell the password behind; GSSAPI needs none.
+ */
+enum smtp_auth_mechanism {
+	SMTP_AUTH_SCRAM_SHA_256,
+	SMTP_AUTH_SCRAM_SHA_1,
+	SMTP_AUTH_DIGEST_MD5,
+	SMTP_AUTH_CRAM_MD5,
+	SMTP_AUTH_PLAIN,
+	SMTP_AUTH_LOGIN,
+	SMTP_AUTH_GSSAPI,
+	SMTP_AUTH_MECHANISMS,
+};
+
 struct smtp_client {
 	const struct smtp_client_config *config;
 	const char *host;
 	struct conn *conn;
 	struct smtp_reply reply; /* the last one read */
 	unsigned extensions;     /* enum smtp_extension */
+	unsigned mechanisms;     /* bits by enum smtp_auth_mechanism */
 	uint64_t max_size;
 	uint64_t min_by_s;        /* of DELIVERBY */
 	int64_t message_deadline; /* of the message that is being sent; before: of the config */
@@ -59,7 +73,8 @@ int smtp_client_refused(struct smtp_client *c, enum smtp_stage stage, struct are
 int smtp_client_broken(struct smtp_client *c, enum smtp_stage stage, int error, struct arena *arena,
                        struct smtp_outcome *outcome);
 
-/* smtp_client_auth.c: AUTH by the strongest mechanism that both know. */
+/* smtp_client_auth.c: AUTH by the configured mechanism, or the strongest that both know. */
+void smtp_client_note_mechanisms(struct smtp_client *c, struct slice names);
 int smtp_client_auth(struct smtp_client *c, struct arena *arena, struct smtp_outcome *outcome);
 
 /* smtp_client_limits.c: what stands behind LIMITS. */

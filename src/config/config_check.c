@@ -249,7 +249,10 @@ void config_check_smarthost(const struct config_place *p, struct config_smarthos
 	struct arena *arena = p->config->arena;
 	if (!smarthost->host)
 		config_wrong(p, "there is no host: add host = NAME");
-	if (!smarthost->user != !smarthost->password)
+	if (smarthost->auth == AUTH_MECHANISM_GSSAPI && smarthost->password)
+		config_wrong(p, "auth = gssapi takes no password: leave password-file out");
+	else if (smarthost->auth != AUTH_MECHANISM_GSSAPI &&
+	         !smarthost->user != !smarthost->password)
 		config_wrong(p, "user and password-file belong together: give both or none");
 	if (!smarthost->password)
 		return;

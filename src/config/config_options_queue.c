@@ -109,6 +109,11 @@ static const struct config_option options[] = {
 	{ "smarthost", "user", CONFIG_TEXT, NULL, AT_SMARTHOST(user), "The name to log in with." },
 	{ "smarthost", "password-file", CONFIG_PATH, NULL, AT_SMARTHOST(password),
 	  "A file whose first line is the password." },
+	{ "smarthost", "auth", CONFIG_CHOICE, "any", AT_SMARTHOST(auth),
+	  "How to log in: any is the strongest that the host offers. gssapi needs no password, but a "
+	  "ticket or client keytab of the server (docs/outbound.md); user is then who to act for.",
+	  .choices = { "any", "plain", "login", "cram-md5", "digest-md5", "scram-sha-1",
+	               "scram-sha-256", "gssapi" } },
 
 	SOURCE_OPTIONS("smarthost", AT_SMARTHOST),
 	TIME_OPTIONS("smarthost", AT_SMARTHOST),

@@ -16,6 +16,18 @@ enum config_tls_rule {
 	TLS_RULE_IMPLICIT,      /* TLS from the start (465), chain and name good */
 };
 
+/* How to log in at a smarthost. */
+enum config_auth_mechanism {
+	AUTH_MECHANISM_ANY, /* the strongest that there is with a password */
+	AUTH_MECHANISM_PLAIN,
+	AUTH_MECHANISM_LOGIN,
+	AUTH_MECHANISM_CRAM_MD5,
+	AUTH_MECHANISM_DIGEST_MD5,
+	AUTH_MECHANISM_SCRAM_SHA_1,
+	AUTH_MECHANISM_SCRAM_SHA_256,
+	AUTH_MECHANISM_GSSAPI,
+};
+
 /* When mail is tried again, and its sender told. In a way 0 stands for: as in section queue. */
 struct config_times {
 	int64_t retry_first_ms; /* after the first temporary failure */
@@ -59,6 +71,7 @@ struct config_smarthost {
 	uint16_t port;
 	enum config_tls_rule tls;
 	const char *user, *password; /* NULL: no AUTH. password comes from password-file */
+	enum config_auth_mechanism auth;
 	bool lmtp, everybody;    /* a transport (host may be "unix:/path"); all may send there */
 	enum config_final final; /* a transport, too; then host is NULL. config_template.h: */
 	const char **command;    /* of FINAL_PIPE: templates, a NULL behind the last */

@@ -45,6 +45,7 @@ void queue_client_configure(const struct queue *q, const struct client_route *ro
 		.lmtp = s && s->lmtp,
 		.user = s ? s->user : NULL,
 		.password = s ? s->password : NULL,
+		.auth = s ? s->auth : AUTH_MECHANISM_ANY,
 		/* The operator said so by `tls = none`. */
 		.auth_in_clear = s && s->tls == TLS_RULE_NONE,
 		.timeouts = { .connect_ms = c->queue.connect_timeout_ms,
