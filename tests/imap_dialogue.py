@@ -2,6 +2,7 @@
 sessions of docs/imap.md. Played by the player of SMTP's dialogues."""
 import itertools
 import re
+import zlib
 
 from conftest import PASSWORD
 from test_smtp import Dialogue, Wire
@@ -39,6 +40,40 @@ class ImapWire(Wire):
             lines.append(self.line())
         assert lines[-1].startswith("x OK"), lines
         return lines
+
+
+class Deflated:
+    """What a connection is after COMPRESS, for the one who reads lines of it."""
+
+    def __init__(self, sock):
+        self.sock, self.held = sock, b""
+        self.deflate, self.inflate = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
+
+    def sendall(self, data):
+        self.sock.sendall(self.deflate.compress(data) + self.deflate.flush(zlib.Z_SYNC_FLUSH))
+
+    def fill(self):
+        data = self.sock.recv(65536)
+        self.held += self.inflate.decompress(data)
+        return data
+
+    def readline(self):
+        while b"\n" not in self.held and self.fill():
+            pass
+        line, end, self.held = self.held.partition(b"\n")
+        return line + end
+
+    def read(self, size):
+        while len(self.held) < size and self.fill():
+            pass
+        data, self.held = self.held[:size], self.held[size:]
+        return data
+
+    def makefile(self, _):
+        return self
+
+    def close(self):
+        self.sock.close()
 
 
 class ImapDialogue(Dialogue):
@@ -90,4 +125,7 @@ class ImapDialogue(Dialogue):
             self.tag = tag[1]
         if self.validity:
             line = re.sub(r"\bQRESYNC \(\d{9,}", f"QRESYNC ({self.validity}", line)
-        super().step(line)
+        if line == "DEFLATE":
+            self.wire.sock = self.wire.file = Deflated(self.wire.sock)
+        else:
+            super().step(line)

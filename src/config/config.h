@@ -62,6 +62,7 @@ struct config {
 		unsigned max_errors;         /* commands answered BAD in a row, then BYE */
 		unsigned max_login_failures; /* a session, then BYE */
 		bool auth_without_tls;
+		bool compress; /* COMPRESS is offered */
 	} imap;
 	struct {
 		int64_t idle_ms;

@@ -29,6 +29,8 @@ static const struct config_option options[] = {
 	  .max = 10000 },
 	{ "imap", "max-login-failures", CONFIG_NUMBER, "3", AT(imap.max_login_failures),
 	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
+	{ "imap", "compress", CONFIG_FLAG, "yes", AT(imap.compress),
+	  "Offer COMPRESS=DEFLATE; a session that uses it costs some 72 KiB more." },
 	{ "imap", "auth-without-tls", CONFIG_FLAG, "no", AT(imap.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
 

@@ -7,7 +7,8 @@ enum { CAPABILITIES_BYTES_MAX = 4000 };
 
 bool imap_may_start_tls(const struct imap_session *s)
 {
-	return service_config(s->session.service)->tls && !conn_is_tls(s->session.conn);
+	return service_config(s->session.service)->tls && !conn_is_tls(s->session.conn) &&
+	       !conn_is_compressed(s->session.conn);
 }
 
 struct auth_client imap_auth_client(const struct imap_session *s)
@@ -93,6 +94,7 @@ static const struct capability capabilities[] = {
 	{ KEYWORD("UTF8=ACCEPT"), USER, NULL, NULL },
 	{ KEYWORD("XLIST"), USER, NULL, NULL },
 	{ KEYWORD("UNAUTHENTICATE"), USER, NULL, NULL },
+	{ KEYWORD("COMPRESS=DEFLATE"), USER, imap_may_compress, NULL },
 	{ KEYWORD("CONDSTORE"), USER, NULL, NULL },
 	{ KEYWORD("QRESYNC"), USER, NULL, NULL },
 	{ KEYWORD("APPENDLIMIT"), USER, NULL, append_limit },

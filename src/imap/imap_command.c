@@ -46,6 +46,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("STATUS"), imap_status, LOGGED_IN },
 	{ NAME("APPEND"), imap_append, LOGGED_IN | TAKES_MESSAGE },
 	{ NAME("REPLACE"), imap_replace, IMAP_SELECTED | HAS_UID_FORM | TAKES_MESSAGE | CHANGES },
+	{ NAME("COMPRESS"), imap_compress, LOGGED_IN },
 	{ NAME("IDLE"), imap_idle, LOGGED_IN | NO_ARGUMENT },
 	{ NAME("CHECK"), imap_noop, IMAP_SELECTED | NO_ARGUMENT },
 	{ NAME("CLOSE"), imap_close, IMAP_SELECTED | NO_ARGUMENT },

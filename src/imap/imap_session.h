@@ -110,6 +110,7 @@ void imap_command_run(struct imap_command *c);
 /* Untagged or in a tagged code: what is offered now. */
 const char *imap_capabilities(struct imap_session *s, struct arena *arena);
 bool imap_may_start_tls(const struct imap_session *s);
+bool imap_may_compress(const struct imap_session *s);
 bool imap_may_login(const struct imap_session *s);
 struct auth_client imap_auth_client(const struct imap_session *s);
 
@@ -227,6 +228,7 @@ void imap_uidbatches(struct imap_command *c);
 void imap_append(struct imap_command *c);
 void imap_replace(struct imap_command *c);
 
+void imap_compress(struct imap_command *c);
 void imap_idle(struct imap_command *c);
 /* A line came while in IDLE: DONE, or something that is not. */
 void imap_idle_line(struct imap_session *s, struct slice line);

@@ -99,16 +99,28 @@ static void drain_input(struct conn *c)
 	net_buffer_give(sink);
 }
 
+static ssize_t stream_receive(struct conn *c, char *to, size_t max)
+{
+	if (c->zip)
+		return conn_zip_receive(c, to, max);
+	return c->tls ? conn_tls_receive(c, to, max) : conn_socket_receive(c->fd, to, max);
+}
+
+static ssize_t stream_send(struct conn *c, const char *from, size_t len)
+{
+	if (c->zip)
+		return conn_zip_send(c, from, len);
+	return c->tls ? conn_tls_send(c, from, len) : conn_socket_send(c->fd, from, len);
+}
+
 void conn_close(struct conn *c)
 {
 	if (!c)
 		return;
-	if (c->out && !c->broken) {
-		if (c->tls)
-			(void)conn_tls_send(c, c->out + c->out_at, c->out_end - c->out_at);
-		else
-			(void)conn_socket_send(c->fd, c->out + c->out_at, c->out_end - c->out_at);
-	}
+	if (c->out && !c->broken)
+		(void)stream_send(c, c->out + c->out_at, c->out_end - c->out_at);
+	if (c->zip)
+		conn_zip_end(c);
 	if (c->tls)
 		conn_tls_end(c);
 	drain_input(c);
@@ -206,10 +218,7 @@ int conn_try_fill(struct conn *c)
 		return -ENOBUFS;
 	room = CONN_BUFFER_MAX - c->in_end;
 	c->wants = FIBER_READ;
-	if (c->tls)
-		got = conn_tls_receive(c, c->in + c->in_end, room);
-	else
-		got = conn_socket_receive(c->fd, c->in + c->in_end, room);
+	got = stream_receive(c, c->in + c->in_end, room);
 	c->more = got > 0 && (size_t)got == room;
 	if (got > 0) {
 		c->in_end += (uint32_t)got;
@@ -222,7 +231,8 @@ int conn_try_fill(struct conn *c)
 
 bool conn_may_hold_more(const struct conn *c)
 {
-	return !c->broken && (c->more || (c->tls && conn_tls_pending(c)));
+	return !c->broken &&
+	       (c->more || (c->tls && conn_tls_pending(c)) || (c->zip && conn_zip_pending(c)));
 }
 
 void conn_rest(struct conn *c)
@@ -237,6 +247,8 @@ void conn_rest(struct conn *c)
 		c->out = NULL;
 		c->out_at = c->out_end = 0;
 	}
+	if (c->zip)
+		conn_zip_rest(c);
 }
 
 int conn_fill(struct conn *c, int64_t deadline)
@@ -367,7 +379,7 @@ int conn_flush(struct conn *c, int64_t deadline)
 		int rc;
 
 		c->wants = FIBER_WRITE;
-		sent = c->tls ? conn_tls_send(c, from, len) : conn_socket_send(c->fd, from, len);
+		sent = stream_send(c, from, len);
 		if (sent >= 0) {
 			c->out_at += (uint32_t)sent;
 			continue;
@@ -433,7 +445,7 @@ int conn_write(struct conn *c, struct slice s, int64_t deadline)
 {
 	int rc;
 
-	if (!c->tls && s.len >= CONN_BUFFER_MAX)
+	if (!c->tls && !c->zip && s.len >= CONN_BUFFER_MAX)
 		return write_large(c, s, deadline);
 	while (s.len > 0) {
 		size_t room = (size_t)CONN_BUFFER_MAX - c->out_end;

@@ -74,6 +74,14 @@ int conn_printf(struct conn *c, int64_t deadline, const char *format, ...)
 /* Sends what is in the write buffer. */
 int conn_flush(struct conn *c, int64_t deadline);
 
+/* --- compression --------------------------------------------------------------------- */
+
+/* From here on both directions are compressed (RFC 1951, without a header). What is in the write
+ * buffer goes out as it is before; what has been received and not consumed is taken for compressed.
+ * -EALREADY, -ENOMEM, or why it can't be sent. A session costs some 72 KiB more for it. */
+int conn_compress(struct conn *c, int64_t deadline);
+bool conn_is_compressed(const struct conn *c);
+
 /* --- TLS ----------------------------------------------------------------------------- */
 
 /* Handshakes, after sending what is in the write buffer; buffered plain input must have been

@@ -7,6 +7,7 @@
 #include "net/conn.h"
 
 struct conn_tls;
+struct conn_zip;
 
 /* Half of the struct is rarely touched: what a round trip needs stands first. */
 struct conn {
@@ -14,6 +15,7 @@ struct conn {
 	int wants; /* what the stream waits for when it could go no further */
 	struct watch *watch;
 	struct conn_tls *tls; /* NULL: plain */
+	struct conn_zip *zip; /* NULL: not compressed */
 	char *in;             /* a buffer of the pool, or NULL */
 	uint32_t in_at;       /* first byte not consumed */
 	uint32_t in_end;      /* behind the last byte received */
@@ -45,6 +47,18 @@ void conn_rest(struct conn *c);
 /* Receives or sends once over the socket: bytes, 0 at the end, -EAGAIN or another -errno. */
 ssize_t conn_socket_receive(int fd, char *to, size_t max);
 ssize_t conn_socket_send(int fd, const char *from, size_t len);
+
+/* --- conn_zip.c --- */
+
+/* As those of TLS. */
+ssize_t conn_zip_receive(struct conn *c, char *to, size_t max);
+ssize_t conn_zip_send(struct conn *c, const char *from, size_t len);
+/* True if there are bytes that have been received and not inflated, or their end was among those.
+ */
+bool conn_zip_pending(const struct conn *c);
+/* Gives its buffers back that are empty. */
+void conn_zip_rest(struct conn *c);
+void conn_zip_end(struct conn *c);
 
 /* --- conn_tls.c --- */
 
