@@ -1,4 +1,5 @@
-"""The command sendmail as others call it: cron, mail(1), git send-email, by any user of the host."""
+"""The command sendmail as others call it: cron, mail(1), git send-email, PHP, by any user of the host."""
+import json
 import os
 import pathlib
 import pwd
@@ -9,7 +10,8 @@ import tempfile
 
 import pytest
 
-from conftest import VEREDUS, _factory
+from conftest import VEREDUS, _factory, wait_for
+from remote import Remote
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -175,6 +177,46 @@ def test_mail(host, public, sendmail, tmp_path):
                             "VEREDUS_SOCKET": str(host.socket)})
         host_has = lambda: find(host, program)
         assert "hello" in host_has()[0]
+
+
+def test_php_mail(host, public):
+    """As PHP calls it unless told otherwise: -t -i, and what the fifth argument of mail() adds."""
+    script = r"""
+        exit(mail("alice@example.test, Bob <bob@example.test>", "from PHP",
+                  "first\n.\nlast\n", "From: Web <web@example.test>\r\nX-Kind: form",
+                  "-fbounces@example.test") ? 0 : 1);"""
+    subprocess.run(["php", "-d", f"sendmail_path={public}/sendmail -t -i", "-r", script],
+                   check=True, timeout=60,
+                   env={**os.environ, "VEREDUS_SOCKET": str(host.socket)})
+    [raw] = find(host, "from PHP")
+    assert raw.startswith("Return-Path: <bounces@example.test>\r\n")
+    assert "From: Web <web@example.test>\r\n" in raw and "X-Kind: form\r\n" in raw
+    assert "first\r\n.\r\nlast\r\n" in raw
+    assert len(find(host, "from PHP", "bob")) == 1
+
+
+def test_runs_of_the_queue(make_server, public):
+    """-q as other mail systems have it: all, by id, by recipient, by sender."""
+    busy = lambda session, verb, line: "450 4.2.1 busy" if verb == "RCPT" else None
+    with Remote(busy) as remote:
+        s = make_server(config=f"""
+            relay-networks = {{ "127.0.0.0/8" }}
+            queue {{ retry-first = 1h retry-max = 1h }}
+            smarthost "*" {{ host = "127.0.0.1" port = {remote.port} tls = none }}""")
+        with s.smtp() as smtp:
+            for i in range(4):
+                smtp.sendmail(f"s{i}@example.test", [f"r{i}@d{i}.test"], f"Subject: {i}\n\nbody")
+        queue = lambda: json.loads(s.cli("queue", "list", "--json").stdout)
+        wait_for(lambda: [e["attempts"] for e in queue()] == [1, 1, 1, 1])
+        ids = [e["id"] for e in queue()]
+        remote.script = None
+        run = lambda arg: subprocess.run([VEREDUS, "-d", s.dir, "sendmail", arg], check=True,
+                                         timeout=60)
+        for n, arg in enumerate([f"-qI{ids[0]}", "-qRr1@d1.test", "-qSs2@example.test", "-q"], 1):
+            run(arg)
+            wait_for(lambda: len(remote.taken) == n)
+            assert remote.taken[-1].recipients == [f"r{n - 1}@d{n - 1}.test"]
+        wait_for(lambda: queue() == [])
 
 
 def test_git_send_email(host, public, tmp_path):

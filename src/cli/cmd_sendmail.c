@@ -134,7 +134,7 @@ static int take_option(struct sendmail *m, int letter, const char *text)
 	}
 }
 
-/* -q, -qIid, -qRaddress, -qR@domain */
+/* -q, -qIid, -qRaddress, -qR@domain, -qSaddress, -qS@domain */
 static int run_queue(const struct sendmail *m)
 {
 	const char *what = m->queued;
@@ -145,8 +145,10 @@ static int run_queue(const struct sendmail *m)
 		request = json_pack("{s:s}", "id", what + 1);
 	else if (what[0] == 'R' && strchr(what, '@'))
 		request = json_pack("{s:s}", "to", what + 1);
+	else if (what[0] == 'S' && strchr(what, '@'))
+		request = json_pack("{s:s}", "from", what + 1);
 	else
-		return wrong("-q, -qIid, -qRaddress or -qR@domain (the server sees to the queue by "
+		return wrong("-q, -qIid, -qRaddress or -qSaddress (the server sees to the queue by "
 		             "itself); not -q",
 		             what);
 	return cli_request(m->cli, "queue.retry", request, NULL, NULL);
