@@ -407,6 +407,17 @@ static void store_guard(struct load *l, cfg_t *cfg)
 	config_set_exempt_networks(&place, &exempt);
 }
 
+static void store_trust(struct load *l, cfg_t *cfg)
+{
+	struct config_list sealers = get_list(l, cfg_getsec(cfg, "trust"), "trusted-sealers");
+	struct config_trust *t = &l->config->trust;
+	t->trusted_sealers = sealers.items;
+	t->trusted_sealer_count = sealers.count;
+	for (size_t i = 0; i < sealers.count; i++)
+		t->trusted_sealers[i] = arena_str(
+			l->arena, arena_lower(l->arena, slice_from_str(sealers.items[i])));
+}
+
 static void store_passdbs(struct load *l, cfg_t *cfg)
 {
 	struct config *c = l->config;
@@ -431,6 +442,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_tls(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);
+	store_trust(l, cfg);
 	store_passdbs(l, cfg);
 	struct config_place forward = place_of(l, "forward", NULL);
 	config_check_forward(&forward);

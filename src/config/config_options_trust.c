@@ -21,6 +21,12 @@ static const struct config_option options[] = {
 	  "Whose mail to other hosts is signed, by domains that have keys (veredus dkim): nobody's, that "
 	  "of users and our own reports, or that of all who are trusted, relay-networks included.",
 	  .choices = { "nobody", "users", "trusted" } },
+	{ "trust", "seal", CONFIG_FLAG, "yes", AT(trust.seal),
+	  "Seal (ARC, RFC 8617) what aliases send on to other hosts, by the domain of the alias, if it has "
+	  "keys." },
+	{ "trust", "trusted-sealers", CONFIG_LIST, NULL, 0, 0,
+	  "Domains whose seals are believed: { \"lists.example.org\", \"example.net\" }. A message counts as "
+	  "checked by them if all who have sealed it are among these." },
 	{ "trust", "keep-old-keys", CONFIG_DURATION, "7d", AT(trust.keep_old_keys_ms),
 	  "How long a signing key is listed, and its record should stay in the DNS, after another has "
 	  "taken its place: mail with its signature is still under way.", .max = DAYS(365) },

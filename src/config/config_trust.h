@@ -15,6 +15,9 @@ struct config_trust {
 	unsigned max_signatures; /* that are verified */
 	bool partial_body;       /* l= may leave a part of the body unsigned */
 	enum config_sign sign;
+	bool seal;                    /* what aliases send on to other hosts */
+	const char **trusted_sealers; /* domains, in lower case */
+	size_t trusted_sealer_count;
 	int64_t keep_old_keys_ms; /* after another signs in its place */
 };
 

@@ -74,7 +74,7 @@ int dns_cname(struct dns *d, struct arena *a, const char *name, int64_t deadline
               struct dns_answer *out);
 /* Several names at once, at most DNS_NAMES_MAX; results[i] and answers[i] are what dns_txt() would
  * return, -ETIMEDOUT too. 0, or -ECANCELED. */
-enum { DNS_NAMES_MAX = 64 };
+enum { DNS_NAMES_MAX = 80 };
 int dns_txt_each(struct dns *d, struct arena *a, const char *const *names, size_t count,
                  int64_t deadline, struct dns_answer *answers, int *results);
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,

@@ -17,6 +17,7 @@ struct post_parcel;
 struct store;
 struct mailboxes;
 struct trust;
+struct trust_results;
 
 /* Which mail is to be sent now (ETRN), and how many recipients that are. */
 enum post_run_kind {
@@ -182,6 +183,8 @@ struct post_envelope {
 	size_t report_count;
 	const struct post_note *notes;
 	size_t note_count;
+	/* What checks of the message came to, for its seal; NULL: there were none. */
+	const struct trust_results *checked;
 };
 
 /* [any thread] What the message will be called in replies, logs and journeys: 16 characters and

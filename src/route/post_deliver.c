@@ -555,26 +555,24 @@ static void delivery_begin(struct delivery *d, struct slice trace)
 		c->forwarded ? ", forwarded for " : "", c->forwarded ? c->forwarded : "");
 }
 
-static bool delivery_leaves(const struct delivery *d)
-{
-	for (size_t i = 0; i < d->drop_count; i++) {
-		if (d->drops[i].target->account_id == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What stays here needs no signature. */
 static void delivery_sign(struct delivery *d)
 {
-	struct slice domain = SLICE_EMPTY, fields = SLICE_EMPTY;
-	if (delivery_leaves(d))
-		fields = post_sign(d->post, d->arena, d->client, d->envelope, d->message, &domain);
-	if (fields.len == 0)
+	struct slice alias = SLICE_EMPTY;
+	const char *by = "";
+	bool leaves = false;
+	for (size_t i = 0; i < d->drop_count && alias.len == 0; i++) {
+		const struct route_target *t = d->drops[i].target;
+		leaves |= t->account_id == 0;
+		alias = t->account_id == 0 ? t->alias : alias;
+	}
+	if (!leaves)
 		return;
+	struct slice fields = post_sign(d->post, d->arena, d->client, d->envelope, alias,
+	                                d->message, &by);
 	d->parts[1] = arena_concat(d->arena, (struct slice[]){ d->parts[1], fields }, 2);
 	d->size_bytes += fields.len;
-	d->received = arena_printf(d->arena, "%s, signed by %.*s", d->received, SLICE_ARG(domain));
+	d->received = arena_printf(d->arena, "%s%s", d->received, by);
 }
 
 static void delivery_gather_blobs(struct delivery *d)

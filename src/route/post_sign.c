@@ -5,6 +5,7 @@
 #include "message/address.h"
 #include "message/address_list.h"
 #include "message/header.h"
+#include "trust/arc.h"
 #include "trust/trust_keys.h"
 
 enum { AUTHORS_MAX = 8 };
@@ -13,7 +14,7 @@ enum { AUTHORS_MAX = 8 };
 static bool is_ours(const struct post *p, const struct post_client *client,
                     const struct post_envelope *envelope)
 {
-	if (!p->config.trust || envelope->continues || envelope->body_binary)
+	if (envelope->continues || envelope->body_binary)
 		return false;
 	switch (p->config.config->trust.sign) {
 	case CONFIG_SIGN_TRUSTED:
@@ -74,23 +75,90 @@ static void sign(void *arg)
 	                      clock_wall_ms() / 1000);
 }
 
-struct slice post_sign(struct post *p, struct arena *arena, const struct post_client *client,
-                       const struct post_envelope *envelope, struct slice message,
-                       struct slice *domain_out)
+static struct slice sign_it(struct post *p, struct arena *arena, const struct post_client *client,
+                            struct slice message, const char **by_out)
 {
 	struct signing s = { .arena = arena,
 		             .message = message,
 		             .max_header_bytes = p->config.config->message.header_bytes,
 		             .fields = SLICE_EMPTY };
 	struct trust_signers *hold;
-	if (!is_ours(p, client, envelope))
-		return SLICE_EMPTY;
 	struct slice domain = signing_domain(p, arena, client, message);
 	if (!trust_signer_find(p->config.trust, domain, &hold, &s.signer))
 		return SLICE_EMPTY;
 	/* The arena is nobody else's while this fiber waits. */
 	fiber_offload(sign, &s);
-	*domain_out = arena_copy(arena, s.signer->domain);
+	if (s.fields.len > 0)
+		*by_out = arena_printf(arena, ", signed by %.*s", SLICE_ARG(s.signer->domain));
 	trust_signer_release(hold);
 	return s.fields;
+}
+
+/* --- seals ------------------------------------------------------------------------------- */
+
+/* Not everybody who reads seals knows Ed25519. */
+static const struct dkim_signer_key *sealing_key(const struct dkim_signer *signer)
+{
+	for (size_t i = 0; i < signer->count; i++) {
+		if (signer->keys[i].algorithm == DKIM_RSA_SHA256)
+			return &signer->keys[i];
+	}
+	return &signer->keys[0];
+}
+
+struct seal_job {
+	struct arena *arena;
+	struct arc_sealing sealing;
+	struct slice fields;
+};
+
+static void seal(void *arg)
+{
+	struct seal_job *job = arg;
+	job->fields = arc_seal(job->arena, &job->sealing);
+}
+
+static struct slice seal_it(struct post *p, struct arena *arena,
+                            const struct post_envelope *envelope, struct slice alias,
+                            struct slice message, const char **by_out)
+{
+	const struct trust_results *checked = envelope->checked;
+	const struct dkim_signer *signer;
+	struct trust_signers *hold;
+	struct slice domain = alias;
+	if (!p->config.config->trust.seal || !checked || !checked->arc)
+		return SLICE_EMPTY;
+	slice_split(&domain, '@');
+	if (!trust_signer_find(p->config.trust, domain, &hold, &signer))
+		return SLICE_EMPTY;
+	struct seal_job job = {
+		.arena = arena,
+		.sealing = { .domain = signer->domain,
+		             .key = sealing_key(signer),
+		             .chain = checked->arc,
+		             .results = trust_value(checked, arena),
+		             .message = message,
+		             .max_header_bytes = p->config.config->message.header_bytes,
+		             .now_s = clock_wall_ms() / 1000 },
+		.fields = SLICE_EMPTY,
+	};
+	fiber_offload(seal, &job);
+	if (job.fields.len > 0)
+		*by_out = arena_printf(arena, ", sealed by %.*s", SLICE_ARG(signer->domain));
+	trust_signer_release(hold);
+	return job.fields;
+}
+
+struct slice post_sign(struct post *p, struct arena *arena, const struct post_client *client,
+                       const struct post_envelope *envelope, struct slice alias,
+                       struct slice message, const char **by_out)
+{
+	struct slice fields = SLICE_EMPTY;
+	if (!p->config.trust)
+		return fields;
+	if (is_ours(p, client, envelope))
+		fields = sign_it(p, arena, client, message, by_out);
+	if (fields.len == 0 && alias.len > 0)
+		fields = seal_it(p, arena, envelope, alias, message, by_out);
+	return fields;
 }

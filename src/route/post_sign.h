@@ -8,10 +8,11 @@
 
 #include "route/post_internal.h"
 
-/* The fields to be put on top of the message, in the arena; empty: it is not to be signed.
- * domain_out says by whom. Parks the fiber. */
+/* The fields to be put on top of the message, in the arena; empty: there are none. A message that
+ * is not ours gets a seal if an alias sends it on (alias empty: none does). by_out: ", signed by
+ * example.org" for the journey. Parks the fiber. */
 struct slice post_sign(struct post *p, struct arena *arena, const struct post_client *client,
-                       const struct post_envelope *envelope, struct slice message,
-                       struct slice *domain_out);
+                       const struct post_envelope *envelope, struct slice alias,
+                       struct slice message, const char **by_out);
 
 #endif

@@ -103,7 +103,13 @@ struct slice dkim_sign_field(struct arena *arena, struct dkim_header *header, st
 	s.bytes_at = begun.len;
 	s.bytes_len = 0;
 	dkim_header_digest(arena, header, begun, &s, &digest);
-	struct slice bytes = dkim_private_sign(arena, s.algorithm, key, dkim_digest_slice(&digest));
+	return dkim_sign_end(
+		arena, begun,
+		dkim_private_sign(arena, s.algorithm, key, dkim_digest_slice(&digest)));
+}
+
+struct slice dkim_sign_end(struct arena *arena, struct slice begun, struct slice bytes)
+{
 	if (bytes.len == 0)
 		return SLICE_EMPTY;
 	struct buf out = buf_make(FIELD_BYTES_MAX);
@@ -132,7 +138,7 @@ static struct slice sign_with(struct arena *arena, struct dkim_header *header,
 	return dkim_sign_field(arena, header, slice_from_str(begun), &s, key->key);
 }
 
-static struct slice hash_body(struct arena *arena, struct slice body)
+struct slice dkim_sign_body(struct arena *arena, struct slice body)
 {
 	static const struct dkim_signature form = { .algorithm = DKIM_RSA_SHA256,
 		                                    .body_canon = DKIM_RELAXED };
@@ -154,7 +160,7 @@ struct slice dkim_sign(struct arena *arena, const struct dkim_signer *signer, st
 	if (header->cut || signer->count == 0)
 		return SLICE_EMPTY;
 	shape.name_count = dkim_sign_names(arena, header, &shape.names);
-	shape.body_hash = hash_body(arena, header->body);
+	shape.body_hash = dkim_sign_body(arena, header->body);
 	for (size_t i = 0; i < signer->count; i++)
 		fields[i] = sign_with(arena, header, signer, &signer->keys[i], &shape, now_s);
 	return arena_concat(arena, fields, signer->count);

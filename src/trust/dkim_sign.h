@@ -26,6 +26,10 @@ size_t dkim_sign_names(struct arena *arena, const struct dkim_header *header, st
  * `shape` names and the field itself. In the arena, with its line end; empty if it failed. */
 struct slice dkim_sign_field(struct arena *arena, struct dkim_header *header, struct slice begun,
                              const struct dkim_signature *shape, struct evp_pkey_st *key);
+/* The same for bytes that are there already. */
+struct slice dkim_sign_end(struct arena *arena, struct slice begun, struct slice bytes);
+/* The SHA-256 of a body, relaxed; in the arena. */
+struct slice dkim_sign_body(struct arena *arena, struct slice body);
 /* "From:To:Subject", folded; in the arena. */
 struct slice dkim_sign_list(struct arena *arena, const struct slice *names, size_t count);
 

@@ -52,6 +52,7 @@ struct work {
 	struct dkim_header header;
 	struct dkim_bodies bodies;
 	struct dkim_check dkim;
+	struct arc_check arc;
 	/* Keys, each name once. */
 	const char *names[DNS_NAMES_MAX];
 	size_t name_count;
@@ -86,10 +87,28 @@ static int ask_keys(struct work *w, int64_t deadline)
 		if (w->dkim.verdicts[i].is_open)
 			want_key(w, w->dkim.verdicts[i].key_name);
 	}
+	for (size_t i = 0; i < arc_check_keys(&w->arc); i++) {
+		if (arc_check_key(&w->arc, i))
+			want_key(w, arc_check_key(&w->arc, i));
+	}
 	if (w->name_count == 0 || !w->trust->dns)
 		return 0;
 	return dns_txt_each(w->trust->dns, w->arena, w->names, w->name_count, deadline, w->answers,
 	                    w->results);
+}
+
+static void answer_arc(struct work *w)
+{
+	for (size_t i = 0; i < arc_check_keys(&w->arc); i++) {
+		if (!arc_check_key(&w->arc, i))
+			continue;
+		size_t at = want_key(w, arc_check_key(&w->arc, i));
+		const struct dns_answer *a = &w->answers[at];
+		bool found = w->results[at] == 0;
+		arc_check_answer(&w->arc, w->trust->keys, i, w->results[at],
+		                 found ? a->texts : NULL, found ? a->count : 0);
+	}
+	arc_check_end(&w->arc);
 }
 
 static void answer_keys(struct work *w)
@@ -119,15 +138,19 @@ int trust_check(struct trust *t, struct arena *arena, const struct trust_questio
 	*out = (struct trust_results){ .authserv_id = trust_authserv_id(t) };
 	dkim_header_index(arena, question->message, t->config->message.header_bytes, &w->header);
 	dkim_check_begin(&w->dkim, arena, &w->header, &rules, &w->bodies);
+	arc_check_begin(&w->arc, arena, &w->header, &rules, &w->bodies);
 	if (w->header.body.len > OFFLOAD_BYTES && w->bodies.count > 0)
 		fiber_offload(hash_bodies, w);
 	else
 		hash_bodies(w);
 	dkim_check_compare(&w->dkim, &w->bodies);
+	arc_check_compare(&w->arc, &w->bodies);
 	int rc = ask_keys(w, deadline_in(c->timeout_ms));
 	if (rc < 0)
 		return rc;
 	answer_keys(w);
+	answer_arc(w);
 	trust_add_dkim(out, arena, &w->dkim);
+	trust_add_arc(out, arena, &w->arc, c);
 	return 0;
 }

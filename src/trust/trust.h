@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "message/address.h"
 #include "net/address.h"
+#include "trust/arc.h"
 #include "trust/dkim_verify.h"
 #include "trust/trust_result.h"
 
@@ -67,6 +68,8 @@ struct trust_results {
 	struct trust_verdict *verdicts;
 	size_t count, capacity;
 	const struct dkim_check *dkim; /* NULL: not asked for */
+	const struct arc_check *arc;   /* likewise */
+	bool arc_trusted;              /* the chain holds, and we trust all who sealed it */
 };
 
 /* 0, or -ECANCELED. The results lie in the arena, and point into the message. Parks the fiber. */
@@ -77,6 +80,8 @@ struct slice trust_authserv_id(const struct trust *t);
 
 /* The whole field with its line end. */
 struct slice trust_field(const struct trust_results *r, struct arena *arena);
+/* Its value alone. */
+struct slice trust_value(const struct trust_results *r, struct arena *arena);
 /* "dkim=pass (example.org), dkim=fail (example.net: the body was changed)" */
 struct slice trust_text(const struct trust_results *r, struct arena *arena);
 
@@ -94,7 +99,9 @@ struct trust_verdict *trust_add(struct trust_results *r, struct arena *arena, co
 void trust_property(struct trust_verdict *v, const char *type, const char *name,
                     struct slice value);
 void trust_evidence(struct trust_verdict *v, const char *name, struct slice value);
-/* trust_dkim.c */
+/* trust_dkim.c, trust_arc.c */
 void trust_add_dkim(struct trust_results *r, struct arena *arena, const struct dkim_check *check);
+void trust_add_arc(struct trust_results *r, struct arena *arena, const struct arc_check *check,
+                   const struct config_trust *config);
 
 #endif

@@ -49,20 +49,25 @@ static void put_verdict(struct buf *out, const struct trust_verdict *v)
 	out->max = max;
 }
 
-struct slice trust_field(const struct trust_results *r, struct arena *arena)
+struct slice trust_value(const struct trust_results *r, struct arena *arena)
 {
 	struct buf out = buf_make(FIELD_BYTES_MAX);
 	buf_reserve(&out, 512);
-	buf_append(&out, SLICE("Authentication-Results: "));
 	buf_append(&out, r->authserv_id);
 	for (size_t i = 0; i < r->count; i++)
 		put_verdict(&out, &r->verdicts[i]);
 	if (r->count == 0)
 		buf_append(&out, SLICE("; none"));
-	const struct slice parts[] = { buf_slice(&out), SLICE("\r\n") };
-	struct slice field = arena_concat(arena, parts, 2);
+	struct slice value = arena_copy(arena, buf_slice(&out));
 	buf_free(&out);
-	return field;
+	return value;
+}
+
+struct slice trust_field(const struct trust_results *r, struct arena *arena)
+{
+	const struct slice parts[] = { SLICE("Authentication-Results: "), trust_value(r, arena),
+		                       SLICE("\r\n") };
+	return arena_concat(arena, parts, 3);
 }
 
 static void put_text(struct buf *out, const struct trust_verdict *v)
