@@ -24,6 +24,10 @@ const struct net_address *smtp_client_peer(const struct smtp_client *c)
 {
 	return conn_peer(c->conn);
 }
+const struct net_address *smtp_client_local(const struct smtp_client *c)
+{
+	return conn_local(c->conn);
+}
 const char *smtp_client_host(const struct smtp_client *c) { return c->host; }
 bool smtp_client_is_usable(const struct smtp_client *c) { return c->usable; }
 unsigned smtp_client_sent(const struct smtp_client *c) { return c->sent; }

@@ -135,6 +135,7 @@ uint64_t smtp_client_max_size(const struct smtp_client *c);
 struct conn_tls_info smtp_client_tls(const struct smtp_client *c);
 enum tls_trouble smtp_client_tls_trouble(const struct smtp_client *c);
 const struct net_address *smtp_client_peer(const struct smtp_client *c);
+const struct net_address *smtp_client_local(const struct smtp_client *c);
 const char *smtp_client_host(const struct smtp_client *c);
 /* False when the connection is good for nothing more. After a send this also tells whether the
  * next one may use it. */

@@ -127,10 +127,11 @@ static int refuse(struct smtp_outcome *outcome, int error, const char *text)
 }
 
 static int no_records(const struct tls_policy_domain *d, const struct client_hop *hop,
-                      struct arena *arena, struct smtp_outcome *outcome)
+                      struct arena *arena, struct tls_policy *out, struct smtp_outcome *outcome)
 {
 	if (!d->minimum || d->minimum->level != TLS_LEVEL_DANE)
 		return 0;
+	out->refused = "dane-required";
 	return refuse(outcome, -EACCES,
 	              arena_printf(arena,
 	                           "%s: section tls asks for DANE, and the host has no TLSA "
@@ -148,7 +149,7 @@ static int take_unusable(const struct tls_policy_domain *d, const struct client_
 	out->why = arena_printf(arena,
 	                        "none of the TLSA records of %s can be used: any certificate",
 	                        out->dane.base);
-	return no_records(d, hop, arena, outcome);
+	return no_records(d, hop, arena, out, outcome);
 }
 
 static int take_dane(const struct tls_policy_domain *d, const struct client_hop *hop,
@@ -193,14 +194,15 @@ static int find_sts(const struct tls_policy_domain *d, const struct client_hop *
 			out->why = sts_text(d, arena, has_host ? "" : ", does not name the host");
 		return 0;
 	}
-	if (!has_host)
-		return refuse(outcome, -EACCES,
-		              arena_printf(arena, "%s: %s, does not name the host", hop->host,
-		                           sts_text(d, arena, "")));
 	out->kind = TLS_POLICY_STS;
 	out->rule = TLS_RULE_VERIFIED;
 	out->why = sts_text(d, arena, "");
-	return 0;
+	if (has_host)
+		return 0;
+	out->refused = "validation-failure";
+	return refuse(outcome, -EACCES,
+	              arena_printf(arena, "%s: %s, does not name the host", hop->host,
+	                           sts_text(d, arena, "")));
 }
 
 static int find_dane(const struct tls_policy_domain *d, const struct client_hop *hop,
@@ -216,12 +218,15 @@ static int find_dane(const struct tls_policy_domain *d, const struct client_hop 
 	if (rc == -ENODATA) {
 		if (out->kind == TLS_POLICY_NONE)
 			out->why = why;
-		return no_records(d, hop, arena, outcome);
+		return no_records(d, hop, arena, out, outcome);
 	}
 	if (rc == -ECANCELED) {
 		*outcome = smtp_outcome_trouble(arena, SMTP_STAGE_TLS, rc, "4.3.2", hop->host);
 		return rc;
 	}
+	out->refused = "dnssec-invalid";
+	out->kind = TLS_POLICY_DANE;
+	out->dane.base = hop->host;
 	return refuse(outcome, -EACCES, arena_printf(arena, "%s: DANE: %s", hop->host, why));
 }
 

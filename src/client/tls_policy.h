@@ -60,6 +60,7 @@ struct tls_policy {
 	/* An MTA-STS policy in testing mode holds: mail goes whatever comes of it, and this is what
 	 * it would ask for. */
 	bool testing, testing_has_host;
+	const char *refused; /* with an error: which failure of RFC 8460 section 4.3 that is */
 };
 
 /* Everything returned lies in the arena. */

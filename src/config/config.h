@@ -82,6 +82,7 @@ struct config {
 	} dns;
 	struct config_queue queue;
 	struct config_mta_sts mta_sts;
+	struct config_tls_report tls_report;
 	struct config_forward forward;
 	struct {
 		const char *domain;           /* of names without one; NULL: the first of ours */

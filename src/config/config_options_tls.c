@@ -23,6 +23,24 @@ static const struct config_option options[] = {
 	  "The port of the web servers; another than 443 is for tests." },
 	{ "mta-sts", "ca", CONFIG_PATH, NULL, AT(mta_sts.ca),
 	  "A PEM file of the roots that their certificates must lead to. Default: the system's." },
+
+	{ "tls-report", "enabled", CONFIG_FLAG, "yes", AT(tls_report.enabled),
+	  "Domains that ask for it (TXT record of _smtp._tls) are told once a day how TLS with "
+	  "their hosts went." },
+	{ "tls-report", "from", CONFIG_TEXT, NULL, AT(tls_report.from),
+	  "The address that reports come from, one of ours, which is also the contact in them. "
+	  "Default: postmaster of the first domain." },
+	{ "tls-report", "organization", CONFIG_TEXT, NULL, AT(tls_report.organization),
+	  "Who reports. Default: hostname." },
+	{ "tls-report", "spread", CONFIG_DURATION, "4h", AT(tls_report.spread_ms),
+	  "Reports go out by chance within this time after the day (UTC) is over.",
+	  .min = 0, .max = DAYS(1) },
+	{ "tls-report", "keep", CONFIG_DURATION, "90d", AT(tls_report.keep_ms),
+	  "How long reports can be looked at, sent and received ones.", .min = SECONDS(86400),
+	  .max = DAYS(3650) },
+	{ "tls-report", "ca", CONFIG_PATH, NULL, AT(tls_report.ca),
+	  "A PEM file of the roots that the certificates of web servers that take reports must "
+	  "lead to. Default: the system's." },
 };
 /* clang-format on */
 const struct config_option_table config_options_tls = CONFIG_OPTION_TABLE(options);

@@ -6,6 +6,7 @@
 #include "queue/queue_convert.h"
 #include "queue/queue_internal.h"
 #include "queue/queue_source.h"
+#include "queue/queue_tlsrpt.h"
 
 /* An open connection waits so long for the next message. */
 #define IDLE_MS 1000
@@ -104,10 +105,12 @@ static int open_by_policy(struct delivery *d, const struct client_hop *hop,
 {
 	int rc = tls_policy_find_host(&d->domain, hop, d->arena, deadline_in(ROUTE_MS), &d->policy,
 	                              outcome);
-	if (rc < 0)
-		return rc;
-	d->config.tls = d->policy.rule;
-	rc = open_hop(d, hop, way, outcome);
+	if (rc == 0) {
+		d->config.tls = d->policy.rule;
+		rc = open_hop(d, hop, way, outcome);
+	}
+	queue_tlsrpt_note(d->queue, &d->domain, &d->policy, hop, rc == 0 ? d->client : NULL,
+	                  outcome);
 	if (rc < 0)
 		queue_tls_explain(&d->policy, d->arena, outcome);
 	return rc;

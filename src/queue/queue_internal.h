@@ -56,6 +56,7 @@ struct queue {
 	struct queue_withdrawal withdrawal;
 	struct tls_client *tls_any, *tls_verified;
 	struct sts *sts;
+	struct queue_tlsrpt *tlsrpt;
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	const char *owner;                /* of leases: post_owner() */
 	struct semaphore **final_places;  /* one a way; NULL where it leads to another host */

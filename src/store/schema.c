@@ -387,6 +387,39 @@ static const char *const schema_sts[] = {
 	NULL,
 };
 
+/* TLS reports: client/tlsrpt.h. */
+static const char *const schema_tlsrpt[] = {
+	"CREATE TABLE tlsrpt_count ("
+	"  day     INTEGER NOT NULL," /* since 1970 */
+	"  domain  TEXT NOT NULL,"
+	"  policy  TEXT NOT NULL," /* JSON */
+	"  failure TEXT NOT NULL," /* JSON; '': it went well */
+	"  count   INTEGER NOT NULL,"
+	"  PRIMARY KEY (day, domain, policy, failure)"
+	") WITHOUT ROWID",
+	"CREATE TABLE tlsrpt_report ("
+	"  id           INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  sent         INTEGER NOT NULL," /* 0: received */
+	"  organization TEXT NOT NULL,"
+	"  contact      TEXT NOT NULL,"
+	"  report_id    TEXT NOT NULL,"
+	"  domain       TEXT NOT NULL,"
+	"  begins_ms    INTEGER NOT NULL,"
+	"  ends_ms      INTEGER NOT NULL,"
+	"  successes    INTEGER NOT NULL,"
+	"  failures     INTEGER NOT NULL,"
+	"  at_ms        INTEGER NOT NULL,"
+	"  due_ms       INTEGER NOT NULL," /* 0: no more to be sent */
+	"  attempts     INTEGER NOT NULL,"
+	"  peer         TEXT NOT NULL,"
+	"  state        TEXT NOT NULL,"
+	"  body         TEXT NOT NULL," /* JSON */
+	"  UNIQUE (sent, report_id, peer)"
+	")",
+	"CREATE INDEX tlsrpt_report_due ON tlsrpt_report (due_ms)",
+	NULL,
+};
+
 /* How journeys are searched without an index: route/journey_sketch.h. */
 static const char *const schema_sketch[] = {
 	/* Of the journeys behind those of the sketch before, up to last_id. */
@@ -453,5 +486,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 18, .statements = schema_dkim },
 	{ .version = 19, .statements = schema_bounce },
 	{ .version = 20, .statements = schema_suppression },
+	{ .version = 21, .statements = schema_tlsrpt },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -1,0 +1,110 @@
+/* tlsrpt.list, tlsrpt.show, tlsrpt.send: TLS reports, ours and those that we got. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "admin/admin_commands.h"
+#include "queue/queue_tlsrpt.h"
+#include "store/store.h"
+
+static json_t *row_json(const struct tlsrpt_row *row)
+{
+	const struct tlsrpt_summary *s = &row->summary;
+	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+	                 "id", (json_int_t)row->id, "kind", row->sent ? "sent" : "received",
+	                 "domain", admin_json_text(s->domain), "organization",
+	                 admin_json_text(s->organization), "contact", admin_json_text(s->contact),
+	                 "report_id", admin_json_text(s->report_id), "begins_ms",
+	                 (json_int_t)s->begins_ms, "ends_ms", (json_int_t)s->ends_ms, "successes",
+	                 (json_int_t)s->successes, "failures", (json_int_t)s->failures, "at_ms",
+	                 (json_int_t)row->at_ms, "due_ms", (json_int_t)row->due_ms,
+	                 row->sent ? "to" : "from", admin_json_text(row->peer), "state",
+	                 admin_json_text(row->state));
+}
+
+/* --- list ----------------------------------------------------------------------------- */
+
+struct page_visit {
+	struct admin_page *page;
+	int64_t last, count;
+};
+
+static int add_row(const struct tlsrpt_row *row, void *arg)
+{
+	struct page_visit *v = arg;
+	json_array_append_new(v->page->items, row_json(row));
+	v->last = row->id;
+	v->count++;
+	return 0;
+}
+
+static int read_page(struct db *db, void *page)
+{
+	struct page_visit v = { .page = page };
+	int64_t after = 0;
+	if (v.page->after.len > 0 && !slice_to_i64(v.page->after, &after))
+		return -EINVAL;
+	int rc = tlsrpt_row_each(db, after, ADMIN_PAGE_ITEMS, add_row, &v);
+	if (rc < 0)
+		return rc;
+	v.page->after = slice_from_str(arena_printf(v.page->arena, "%lld", (long long)v.last));
+	return v.count == ADMIN_PAGE_ITEMS;
+}
+
+static int list(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	(void)request;
+	return admin_pages(admin, reply, read_page);
+}
+
+/* --- show ----------------------------------------------------------------------------- */
+
+struct search {
+	int64_t id;
+	json_t *item; /* out */
+};
+
+static int take_row(const struct tlsrpt_row *row, void *arg)
+{
+	struct search *s = arg;
+	if (row->id != s->id)
+		return 0;
+	s->item = row_json(row);
+	json_object_set_new(s->item, "report", json_loadb(row->json.data, row->json.len, 0, NULL));
+	return 0;
+}
+
+static int find(struct db *db, void *arg)
+{
+	struct search *s = arg;
+	json_decref(s->item);
+	s->item = NULL;
+	return tlsrpt_row_each(db, s->id - 1, 1, take_row, s);
+}
+
+static int show(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	struct search s = { .id = admin_number(request, "id", 0) };
+	int rc = s.id > 0 ? store_read(admin->store, find, &s) : 0;
+	if (rc < 0)
+		return rc;
+	if (!s.item)
+		return admin_fail(reply, -ENOENT, "there is no report %lld", (long long)s.id);
+	return admin_item(reply, s.item);
+}
+
+/* --- send ----------------------------------------------------------------------------- */
+
+static int send_now(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	(void)request;
+	if (!admin->queue)
+		return admin_fail(reply, -ENOTCONN, "the server does not run: start it first");
+	return queue_tlsrpt_send(admin->queue);
+}
+
+const struct admin_command admin_tlsrpt_commands[] = {
+	{ "tlsrpt.list", list },
+	{ "tlsrpt.show", show },
+	{ "tlsrpt.send", send_now },
+	{ 0 },
+};

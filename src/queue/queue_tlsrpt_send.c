@@ -1,0 +1,216 @@
+/* Reports on their way: by mail (RFC 8460 section 5.3) or HTTPS (section 5.4). */
+#include <errno.h>
+
+#include "base/codec.h"
+#include "base/log.h"
+#include "message/build.h"
+#include "net/http.h"
+#include "queue/queue_tlsrpt_internal.h"
+
+/* Section 5.4 has one try again for up to 24 hours. */
+#define GIVE_UP_MS (24 * 3600 * 1000LL)
+#define PAUSE_MS   (15 * 60 * 1000LL)
+#define POST_MS    (60 * 1000)
+enum { REPLY_BYTES_MAX = 64 * 1024, LINE_BYTES = 57 /* 76 in base64 */ };
+
+struct sending {
+	struct queue *queue;
+	struct arena *arena;
+	struct tlsrpt_row row;
+	struct post_parcel *parcel; /* or NULL */
+	struct store_blob *blobs;
+};
+
+const char *queue_tlsrpt_from(struct queue *q, struct arena *arena)
+{
+	struct slice domain;
+	if (q->config.config->tls_report.from)
+		return q->config.config->tls_report.from;
+	if (post_first_domain(q->config.post, arena, &domain) < 0)
+		domain = slice_from_str(q->config.config->hostname);
+	return arena_printf(arena, "postmaster@%.*s", SLICE_ARG(domain));
+}
+
+static int record(struct db *db, void *arg)
+{
+	struct sending *s = arg;
+	int rc = s->parcel ? post_parcel_commit(db, s->parcel, s->blobs) : 0;
+	return rc == 0 ? tlsrpt_row_update(db, &s->row) : rc;
+}
+
+static int end(struct sending *s, const char *state)
+{
+	s->row.due_ms = 0;
+	s->row.state = slice_from_str(state);
+	return store_commit(s->queue->config.store, NULL, 0, record, s);
+}
+
+static int try_later(struct sending *s, const char *why)
+{
+	int64_t now_ms = clock_wall_ms();
+	s->row.attempts++;
+	if (now_ms - s->row.at_ms > GIVE_UP_MS + s->queue->config.config->tls_report.spread_ms)
+		return end(s, arena_printf(s->arena, "given up: %s", why));
+	s->row.due_ms = now_ms + PAUSE_MS * s->row.attempts;
+	s->row.state = slice_from_str(arena_printf(s->arena, "tried: %s", why));
+	return store_commit(s->queue->config.store, NULL, 0, record, s);
+}
+
+/* --- by HTTPS ------------------------------------------------------------------------- */
+
+static int post(struct sending *s, struct slice packed)
+{
+	struct http_reply reply;
+	const struct http_request request = {
+		.url = arena_str(s->arena, s->row.peer),
+		.ca_path = s->queue->config.config->tls_report.ca,
+		.body = packed,
+		.body_type = "application/tlsrpt+gzip",
+		.timeout_ms = POST_MS,
+		.max_bytes = REPLY_BYTES_MAX,
+	};
+	int rc = http_ask(&request, s->arena, &reply);
+	if (rc < 0)
+		return try_later(s, reply.why);
+	const char *status = arena_printf(s->arena, "the server answers %ld", reply.status);
+	return reply.status / 100 == 2 ? end(s, "sent") : try_later(s, status);
+}
+
+/* --- by mail -------------------------------------------------------------------------- */
+
+static void put_base64(struct buf *out, struct slice bytes)
+{
+	for (size_t at = 0; at < bytes.len; at += LINE_BYTES) {
+		size_t left = bytes.len - at;
+		base64_encode(slice_sub(bytes, at, left < LINE_BYTES ? left : LINE_BYTES), out);
+		buf_append(out, SLICE("\r\n"));
+	}
+}
+
+static void put_header(struct sending *s, struct buf *out, const char *from, struct slice to,
+                       const char *boundary)
+{
+	const struct tlsrpt_summary *r = &s->row.summary;
+	const char *submitter = s->queue->config.config->hostname;
+	char date[DATE_TEXT_MAX];
+	struct slice now = date_format(date_local(clock_wall_ms() / 1000), date);
+	struct slice id = draft_message_id(s->arena, slice_from_str(submitter));
+	buf_printf(out, "Date: %.*s\r\nFrom: <%s>\r\nTo: <%.*s>\r\n", SLICE_ARG(now), from,
+	           SLICE_ARG(to));
+	buf_printf(out,
+	           "Subject: Report Domain: %.*s\r\n\tSubmitter: %s\r\n\tReport-ID: <%.*s>\r\n",
+	           SLICE_ARG(r->domain), submitter, SLICE_ARG(r->report_id));
+	buf_printf(out, "Message-ID: %.*s\r\nTLS-Report-Domain: %.*s\r\n", SLICE_ARG(id),
+	           SLICE_ARG(r->domain));
+	/* A report about TLS that is broken must get there all the same. */
+	buf_printf(out, "TLS-Report-Submitter: %s\r\nTLS-Required: No\r\n", submitter);
+	buf_printf(out,
+	           "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: "
+	           "multipart/report; report-type=\"tlsrpt\";\r\n\tboundary=\"%s\"\r\n",
+	           boundary);
+}
+
+static struct slice compose(struct sending *s, const char *from, struct slice to,
+                            struct slice packed)
+{
+	const struct tlsrpt_summary *r = &s->row.summary;
+	const char *submitter = s->queue->config.config->hostname;
+	const char *boundary = arena_printf(s->arena, "=_%016llx%016llx",
+	                                    (unsigned long long)random_u64(),
+	                                    (unsigned long long)random_u64());
+	struct buf out = buf_make(2 * packed.len + 8192);
+	put_header(s, &out, from, to, boundary);
+	buf_printf(&out,
+	           "\r\n--%s\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
+	           "This is a report of %s about TLS sessions with the mail exchangers of\r\n"
+	           "%.*s (RFC 8460): %lld succeeded, %lld failed.\r\n",
+	           boundary, submitter, SLICE_ARG(r->domain), (long long)r->successes,
+	           (long long)r->failures);
+	buf_printf(&out,
+	           "\r\n--%s\r\nContent-Type: application/tlsrpt+gzip\r\n"
+	           "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment;\r\n"
+	           "\tfilename=\"%s!%.*s!%lld!%lld.json.gz\"\r\n\r\n",
+	           boundary, submitter, SLICE_ARG(r->domain), (long long)r->begins_ms / 1000,
+	           (long long)r->ends_ms / 1000);
+	put_base64(&out, packed);
+	buf_printf(&out, "\r\n--%s--\r\n", boundary);
+	struct slice text = arena_copy(s->arena, buf_slice(&out));
+	buf_free(&out);
+	return text;
+}
+
+/* Into the queue, in the commit that says so. */
+static int submit(struct sending *s, const struct post_client *client,
+                  const struct post_envelope *envelope, struct slice text)
+{
+	struct post *post = s->queue->config.post;
+	int rc = post_parcel_new(post, client, envelope, text, &s->parcel);
+	if (rc == -ENOENT || rc == -ELOOP)
+		return end(s, "nobody has the address");
+	if (rc < 0)
+		return try_later(s, strerrordesc_np(-rc));
+	size_t count = post_parcel_blob_count(s->parcel);
+	s->blobs = ARENA_ARRAY(s->arena, count, struct store_blob);
+	post_parcel_blobs(s->parcel, s->blobs);
+	s->row.due_ms = 0;
+	s->row.state = slice_from_str(
+		arena_printf(s->arena, "in the queue as %s", envelope->queue_id));
+	rc = store_commit(s->queue->config.store, s->blobs, count, record, s);
+	post_parcel_end(s->parcel, rc == 0);
+	s->parcel = NULL;
+	return rc;
+}
+
+static int mail(struct sending *s, struct slice to, struct slice packed)
+{
+	struct address address;
+	char queue_id[17];
+	const char *from = queue_tlsrpt_from(s->queue, s->arena);
+	if (!address_parse(s->arena, to, 0, &address))
+		return end(s, "there is no such address");
+	struct post_recipient recipient = { .local = address.local, .domain = address.domain };
+	const struct post_client client = { .helo = "", .may_relay = true };
+	post_new_id(s->queue->config.post, queue_id);
+	const struct post_envelope envelope = { .queue_id = queue_id,
+		                                .reverse_path = slice_from_str(from),
+		                                .recipients = &recipient,
+		                                .recipient_count = 1 };
+	return submit(s, &client, &envelope, compose(s, from, to, packed));
+}
+
+/* --- all ------------------------------------------------------------------------------ */
+
+static int find_due(struct db *db, void *arg)
+{
+	struct sending *s = arg;
+	return tlsrpt_row_due(db, s->arena, clock_wall_ms(), &s->row);
+}
+
+static int send_one(struct sending *s)
+{
+	struct slice packed, to;
+	int rc = tlsrpt_pack(s->arena, s->row.json, &packed);
+	if (rc < 0)
+		return end(s, "it can't be packed");
+	if (slice_starts_with_nocase(s->row.peer, SLICE("https:")))
+		return post(s, packed);
+	if (!tlsrpt_mail_address(s->arena, s->row.peer, &to))
+		return end(s, "there is no such address");
+	return mail(s, to, packed);
+}
+
+int queue_tlsrpt_send_due(struct queue *q)
+{
+	int rc = 0;
+	while (rc == 0) {
+		struct sending s = { .queue = q, .arena = arena_new() };
+		rc = store_read(q->config.store, find_due, &s);
+		if (rc == 0)
+			rc = send_one(&s);
+		if (rc == 0)
+			log_info("tlsrpt.report", kv_slice("domain", s.row.summary.domain),
+			         kv_slice("to", s.row.peer), kv_slice("state", s.row.state));
+		arena_free(s.arena);
+	}
+	return rc == -ENODATA ? 0 : rc;
+}

@@ -1,0 +1,257 @@
+"""TLS reports (RFC 8460): sessions are counted, reported once a day by mail or HTTPS."""
+import email
+import email.policy
+import gzip
+import http.server
+import json
+import sqlite3
+import ssl
+import threading
+import time
+
+import pytest
+
+import conftest
+from authority import Authority, tlsa
+from conftest import free_port, wait_for
+from dns_zone import DnsZone
+from policy_server import PolicyServer, policy
+from remote import Remote
+from test_dane import deferred, delivered
+from test_relay import SLOW, by_mx
+
+RUA = '_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls%2Brpt@rpt.test"'
+
+
+class Collector:
+    """Takes reports by HTTPS."""
+
+    def __init__(self, certificate):
+        self.got, self.status = [], 201
+        collector = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                collector.got.append((self.path, self.headers["Content-Type"], body))
+                self.send_response(collector.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *exc):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class World:
+    def __init__(self, directory):
+        self.ca = Authority(directory)
+        self.certificate = self.ca.issue("*.mx.test")
+        self.old = self.ca.issue("*.mx.test", days=-1)
+        self.web = self.ca.issue("mta-sts.testing.test", "mta-sts.expired.test", "localhost")
+        self.port = free_port()
+        self.key = tlsa(self.certificate[0], 3, 1, 1)
+
+    def zones(self, collector):
+        def zone(name, more=RUA):
+            return f"@ MX 10 {name}.mx.test.\nmta-sts A 127.0.0.1\n{more}"
+
+        names = ("dane", "stale", "silent", "testing", "expired", "fetch", "none", "rpt", "web", "day")
+        hosts = "\n".join(f"{n} A 127.0.0.1" for n in names)
+        sts = RUA + '\n_mta-sts TXT "v=STSv1; id=1"'
+        both = f'_smtp._tls TXT "v=TLSRPTv1;rua=https://localhost:{collector.port}/v1"'
+        tls = f"_{self.port}._tcp"
+        return {"mx.test": f"{hosts}\n{tls}.dane TLSA {self.key}\n{tls}.stale TLSA 3 1 1 {'ab' * 32}",
+                **{f"{n}.test": zone(n) for n in ("dane", "stale", "none", "day")},
+                **{f"{n}.test": zone(n, sts) for n in ("testing", "expired", "fetch")},
+                "silent.test": zone("silent", ""), "rpt.test": zone("rpt", ""),
+                "web.test": zone("web", both)}
+
+    def remote(self, **options):
+        return Remote(port=self.port, **{"certificate": self.certificate, **options})
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return World(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def collector(world):
+    with Collector(world.web) as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def dns(world, collector):
+    with DnsZone(world.zones(collector), signed=["mx.test"]) as zone:
+        yield zone
+
+
+@pytest.fixture(scope="module")
+def web(world):
+    with PolicyServer(world.web) as web:
+        yield web
+
+
+def configuration(world, dns, web, report=""):
+    return by_mx(dns, world.port) + (
+        f'mta-sts {{ port = {web.port} ca = "{world.ca.path}" timeout = 2s }}\n'
+        f'tls-report {{ organization = "A Test" ca = "{world.ca.path}" {report} }}\n')
+
+
+@pytest.fixture
+def server(world, dns, web, make_server):
+    server = make_server(start=False, domain="a.test", config=configuration(world, dns, web))
+    return server.start({"SSL_CERT_FILE": str(world.ca.path)})
+
+
+def reports(server):
+    return json.loads(server.cli("tlsrpt", "list", "--json").stdout)
+
+
+def report_of(server, domain):
+    [row] = [r for r in reports(server) if r["domain"] == domain]
+    [shown] = json.loads(server.cli("tlsrpt", "show", str(row["id"]), "--json").stdout)
+    return shown["report"]
+
+
+def counts(server):
+    with sqlite3.connect(f"file:{server.dir}/veredus.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT count(*) FROM tlsrpt_count").fetchone()[0]
+
+
+def test_by_mail(world, server):
+    """The message is as RFC 8460 section 5.3 has it, and goes also where TLS is broken."""
+    with world.remote() as remote:
+        delivered(server, remote, "dane.test")
+        delivered(server, remote, "silent.test")
+        server.cli("tlsrpt", "send")
+        [row] = reports(server)
+        assert row["kind"] == "sent" and row["to"] == "mailto:tls%2Brpt@rpt.test"
+        assert row["due_ms"] == 0 and row["state"].startswith("in the queue as 38")
+        assert (row["domain"], row["successes"], row["failures"]) == ("dane.test", 1, 0)
+        wait_for(lambda: len(remote.taken) == 3, SLOW, "the report")
+        assert counts(server) == 0
+        assert "dane.test" in server.cli("tlsrpt", "list").stdout
+    taken = remote.taken[2]
+    assert (taken.sender, taken.recipients) == ("postmaster@a.test", ["tls+rpt@rpt.test"])
+    got = email.message_from_bytes(taken.data, policy=email.policy.default)
+    assert got.get_content_type() == "multipart/report" and got.get_param("report-type") == "tlsrpt"
+    assert got["TLS-Report-Domain"] == "dane.test" and got["TLS-Report-Submitter"] == "mx.a.test"
+    assert got["TLS-Required"] == "No" and got["From"] == "postmaster@a.test"
+    assert got["Subject"].startswith("Report Domain: dane.test") and "Submitter: mx.a.test" in got["Subject"]
+    text, attached = got.iter_parts()
+    assert text.get_content_type() == "text/plain" and "1 succeeded, 0 failed" in text.get_content()
+    assert attached.get_content_type() == "application/tlsrpt+gzip"
+    report = json.loads(gzip.decompress(attached.get_content()))
+    midnight = int(time.time()) // 86400 * 86400
+    assert attached.get_filename() in {f"mx.a.test!dane.test!{m}!{m + 86399}.json.gz"
+                                       for m in (midnight, midnight - 86400)}
+    assert report["organization-name"] == "A Test" and report["contact-info"] == "postmaster@a.test"
+    assert report["report-id"] in got["Subject"]
+    assert report["date-range"]["end-datetime"].endswith("T23:59:59Z")
+    assert report["policies"] == [{
+        "policy": {"policy-type": "tlsa", "policy-string": [world.key],
+                   "policy-domain": "dane.mx.test"},
+        "summary": {"total-successful-session-count": 1, "total-failure-session-count": 0}}]
+
+
+def test_failures(world, server, web):
+    web.policies["testing.test"] = policy("testing.mx.test", mode="testing")
+    web.policies["expired.test"] = policy("expired.mx.test")
+    with world.remote(certificate=world.old) as remote:
+        deferred(server, "expired.test")
+        deferred(server, "stale.test")
+    with world.remote(certificate=None) as remote:
+        delivered(server, remote, "testing.test")
+        delivered(server, remote, "fetch.test")
+        delivered(server, remote, "none.test")
+        server.cli("tlsrpt", "send")
+        wait_for(lambda: len(remote.taken) == 8, SLOW, "the reports")
+
+    def only(domain, kind):
+        [one] = [p for p in report_of(server, domain)["policies"] if p["policy"]["policy-type"] == kind]
+        [failure] = one["failure-details"]
+        assert one["summary"]["total-failure-session-count"] >= 1
+        assert failure["failed-session-count"] == one["summary"]["total-failure-session-count"]
+        return one["policy"], failure
+
+    told, failure = only("expired.test", "sts")
+    assert told["mx-host"] == ["expired.mx.test"] and told["policy-domain"] == "expired.test"
+    assert told["policy-string"] == ["version: STSv1", "mode: enforce", "mx: expired.mx.test",
+                                     "max_age: 86400"]
+    assert failure["result-type"] == "certificate-expired"
+    assert failure["receiving-mx-hostname"] == "expired.mx.test"
+    assert failure["receiving-ip"] == "127.0.0.1" and "expired" in failure["failure-reason-code"]
+    told, failure = only("stale.test", "tlsa")
+    assert told["policy-domain"] == "stale.mx.test" and failure["result-type"] == "tlsa-invalid"
+    told, failure = only("testing.test", "sts")
+    assert failure["result-type"] == "starttls-not-supported" and failure["sending-mta-ip"] == "127.0.0.1"
+    assert only("fetch.test", "sts")[1]["result-type"] == "sts-webpki-invalid"
+    assert only("fetch.test", "no-policy-found")[1]["result-type"] == "starttls-not-supported"
+    assert only("none.test", "no-policy-found")[1]["result-type"] == "starttls-not-supported"
+    [row] = [r for r in reports(server) if r["domain"] == "stale.test"]
+    shown = server.cli("tlsrpt", "show", str(row["id"])).stdout
+    assert "policy tlsa of stale.mx.test: 0 good, " in shown and "tlsa-invalid: host stale.mx.test" in shown
+
+
+def test_by_https(world, server, collector):
+    with world.remote() as remote:
+        delivered(server, remote, "web.test")
+    collector.status = 503
+    server.cli("tlsrpt", "send")
+    [row] = reports(server)
+    assert row["state"] == "tried: the server answers 503" and row["due_ms"] > time.time() * 1000
+    collector.status = 201
+    server.cli("tlsrpt", "send")
+    [row] = reports(server)
+    assert row["state"] == "sent" and row["due_ms"] == 0
+    assert [(p, t) for p, t, _ in collector.got] == [("/v1", "application/tlsrpt+gzip")] * 2
+    report = json.loads(gzip.decompress(collector.got[1][2]))
+    assert report["policies"][0]["policy"] == {"policy-type": "no-policy-found",
+                                               "policy-domain": "web.test"}
+
+
+def test_once_a_day(world, dns, web, make_server):
+    """What was counted yesterday is reported today, at a time by chance that a restart keeps."""
+    server = make_server(start=False, domain="a.test",
+                         config=configuration(world, dns, web, "spread = 10h"))
+    with world.remote() as remote:
+        server.start()
+        delivered(server, remote, "day.test")
+        server.stop()
+        with sqlite3.connect(server.dir / "veredus.db") as db:
+            db.execute("UPDATE tlsrpt_count SET day = day - 1")
+        server.start()
+        [row] = wait_for(lambda: reports(server), SLOW, "a report")
+        assert row["state"] == "waits" and row["at_ms"] <= row["due_ms"] <= row["at_ms"] + 36_000_000
+        assert row["ends_ms"] < row["at_ms"] and counts(server) == 0
+        server.stop()
+        server.start()
+        assert reports(server) == [row] and len(remote.taken) == 1
+        server.cli("tlsrpt", "send")
+        wait_for(lambda: len(remote.taken) == 2, SLOW, "the report")
+        server.cli("tlsrpt", "send")
+        assert len(reports(server)) <= 2
+
+
+def test_not_running(make_server):
+    server = make_server(start=False)
+    assert reports(server) == []
+    done = server.cli("tlsrpt", "send", check=False)
+    assert done.returncode != 0 and "does not run" in done.stderr
+    assert "there is no report 7" in server.cli("tlsrpt", "show", "7", check=False).stderr
