@@ -1,5 +1,7 @@
 """Which way mail takes: by recipient, sender and account; from which of our addresses."""
+import contextlib
 import json
+import socket
 import time
 
 import pytest
@@ -246,3 +248,51 @@ def test_delays_are_told_unasked(make_server):
         assert report(raw)[0]["Action"] == "delayed"
         time.sleep(1)
         assert len(server.messages()) == 1 and server.messages("bob") == []
+
+
+# --- hosts ---------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def silent(port):
+    """An address that answers no SYN: its queue of connections is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_INET6))
+        listener.bind(("::1", port))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket(socket.AF_INET6))
+            waiting.setblocking(False)
+            waiting.connect_ex(("::1", port))
+        time.sleep(0.1)
+        yield
+
+
+HOSTS = {
+    "both.test": "@ MX 10 mx\nmx A 127.0.0.1\nmx AAAA ::1\nc MX 10 mx\n"
+                 "to CNAME mx\nalias MX 10 to",
+    "chain.test": "a CNAME b\nb CNAME c.both.test.\nround CNAME again\nagain CNAME round",
+}
+
+
+def test_a_dead_address_of_the_other_family(make_server):
+    """A silent IPv6 address costs a moment, not its whole time-out; alone it has that."""
+    with DnsZone(HOSTS) as dns, Remote() as remote, silent(remote.port):
+        server = make_server(config=(
+            f'dns {{ forwarder = "{dns.forwarder}" trust-anchor = "{dns.anchor}" }}\n'
+            f'queue {{ smtp-port = {remote.port} connect-timeout = 40s connect-fallback = 300ms }}\n'
+            'relay-networks = { "127.0.0.0/8" }\n'))
+        begun = time.monotonic()
+        submit(server, "x@both.test")
+        wait_empty(server)
+        assert time.monotonic() - begun < 15
+        [session] = remote.sessions
+        assert session.peer == "127.0.0.1"
+        # Aliases in the DNS are followed, for domains and for the names of hosts.
+        for address in "x@a.chain.test", "x@alias.both.test":
+            [found] = route(server, address)
+            assert [(h["address"].rsplit(":", 1)[0]) for h in found["hosts"]] == ["[::1]", "127.0.0.1"]
+        submit(server, ["y@a.chain.test"], "chain")
+        wait_empty(server)
+        assert [t.recipients for t in remote.taken][-1] == ["y@a.chain.test"]
+        [found] = route(server, "x@round.chain.test", status=75)
+        assert found["temporary"] and found["status"] == "4.4.3"

@@ -142,6 +142,22 @@ static void add_hop(struct search *s, const char *host, struct net_address addre
 			                                   .preference = preference };
 }
 
+void client_route_interleave(struct net_address *addresses, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		size_t other = i;
+		while (other < count &&
+		       addresses[other].any.sa_family == addresses[i - 1].any.sa_family)
+			other++;
+		if (other == count)
+			return;
+		struct net_address moved = addresses[other];
+		for (; other > i; other--)
+			addresses[other] = addresses[other - 1];
+		addresses[i] = moved;
+	}
+}
+
 static int add_host(struct search *s, const char *host, uint16_t port, uint16_t preference)
 {
 	struct net_address literal;
@@ -159,6 +175,7 @@ static int add_host(struct search *s, const char *host, uint16_t port, uint16_t 
 	}
 	s->out->secure &= answer.security == DNS_SECURE;
 	size_t from = s->out->count;
+	client_route_interleave(answer.addresses, answer.count);
 	for (size_t i = 0; i < answer.count; i++)
 		add_hop(s, host, answer.addresses[i], port, preference);
 	for (size_t i = from; i < s->out->count; i++) {

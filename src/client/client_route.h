@@ -59,6 +59,10 @@ void client_route_order(struct dns_mx *mx, size_t count, uint64_t (*random)(uint
  * count that is left. is_own tells by name. mx is in order. */
 size_t client_route_cut_own(const struct dns_mx *mx, size_t count, const char *own_name);
 
+/* The families in turn, each in its order (RFC 8305 section 4): a host whose IPv6 is broken has an
+ * IPv4 address as the second that is tried. */
+void client_route_interleave(struct net_address *addresses, size_t count);
+
 /* The addresses of a host as the system knows them (/etc/hosts included), for command-line
  * tools: "host", "host:port", "192.0.2.1", "[2001:db8::1]:25". 0, -ENOENT, -EAGAIN, -EINVAL. */
 int client_resolve(struct arena *arena, struct slice server, uint16_t default_port,

@@ -48,6 +48,21 @@ static void cuts_at_ourselves(void **state)
 	assert_int_equal(client_route_cut_own(mx, 4, "best"), 0);
 }
 
+static void families_in_turn(void **state)
+{
+	(void)state;
+	static const char *const given[] = { "::1", "::2", "::3", "192.0.2.1", "192.0.2.2" };
+	static const char *const wanted[] = { "::1", "192.0.2.1", "::2", "192.0.2.2", "::3" };
+	struct net_address addresses[5];
+	char text[NET_ADDRESS_TEXT_MAX];
+	for (size_t i = 0; i < 5; i++)
+		net_address_parse(slice_from_str(given[i]), 25, &addresses[i]);
+	client_route_interleave(addresses, 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(net_address_ip(&addresses[i], text), wanted[i]);
+	client_route_interleave(addresses, 0);
+}
+
 static void resolves_literals(void **state)
 {
 	(void)state;
@@ -71,10 +86,9 @@ static void resolves_literals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(orders_by_preference),
-		cmocka_unit_test(shuffles_equals),
-		cmocka_unit_test(cuts_at_ourselves),
-		cmocka_unit_test(resolves_literals),
+		cmocka_unit_test(orders_by_preference), cmocka_unit_test(shuffles_equals),
+		cmocka_unit_test(cuts_at_ourselves),    cmocka_unit_test(resolves_literals),
+		cmocka_unit_test(families_in_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

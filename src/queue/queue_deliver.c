@@ -130,26 +130,73 @@ static int open_trusted_hop(struct delivery *d, const struct client_hop *hop,
 	return rc;
 }
 
-/* Of several that fail, one that may work later counts. */
+/* Is there an address of the other family, as good and not tried yet? */
+static bool has_fallback(const struct client_route *route, size_t i)
+{
+	for (size_t j = i + 1; j < route->count; j++) {
+		if (route->hops[j].preference == route->hops[i].preference &&
+		    route->hops[j].address.any.sa_family != route->hops[i].address.any.sa_family)
+			return true;
+	}
+	return false;
+}
+
+struct trial {
+	enum queue_tls_need need;
+	int64_t connect_ms;
+	struct smtp_outcome later; /* of several that fail, one that may work later counts */
+};
+
+static int try_hop(struct delivery *d, const struct client_route *route, size_t i,
+                   struct trial *trial, struct smtp_outcome *outcome)
+{
+	const struct client_hop *hop = &route->hops[i];
+	d->config.timeouts.connect_ms = trial->connect_ms;
+	int rc = trial->need == QUEUE_TLS_NEEDED ? open_trusted_hop(d, hop, route->way, outcome)
+	                                         : open_by_policy(d, hop, route->way, outcome);
+	if (rc == 0)
+		connected(d, hop);
+	if (rc == 0 || rc == -ECANCELED)
+		return rc;
+	d->host = hop->host;
+	if (outcome->verdict == SMTP_TEMPORARY)
+		trial->later = *outcome;
+	return rc;
+}
+
+_Static_assert((int)CLIENT_ROUTE_HOPS_MAX <= 64, "a hop would have no bit");
+
+/* As RFC 8305 wants it, an address that is silent holds up the other family for a moment only; but
+ * one after the other: mail has time, and no host gets two connections for one. Those that had a
+ * moment only are tried once more, with all their time, when nothing else has worked. */
 static int open_any(struct delivery *d, const struct client_route *route, enum queue_tls_need need,
                     struct smtp_outcome *outcome)
 {
+	const struct config *c = d->queue->config.config;
+	struct trial trial = { .need = need, .later = { .verdict = SMTP_PERMANENT } };
+	uint64_t hasty = 0;
 	int rc = 0;
-	struct smtp_outcome later = { .verdict = SMTP_PERMANENT };
 	for (size_t i = 0; i < route->count; i++) {
-		const struct client_hop *hop = &route->hops[i];
-		rc = need == QUEUE_TLS_NEEDED ? open_trusted_hop(d, hop, route->way, outcome)
-		                              : open_by_policy(d, hop, route->way, outcome);
-		if (rc == 0)
-			connected(d, hop);
+		bool brief = has_fallback(route, i) &&
+		             c->queue.connect_fallback_ms < c->queue.connect_timeout_ms;
+		trial.connect_ms = brief ? c->queue.connect_fallback_ms
+		                         : c->queue.connect_timeout_ms;
+		rc = try_hop(d, route, i, &trial, outcome);
 		if (rc == 0 || rc == -ECANCELED)
 			return rc;
-		d->host = hop->host;
-		if (outcome->verdict == SMTP_TEMPORARY)
-			later = *outcome;
+		if (brief && rc == -ETIMEDOUT && outcome->stage == SMTP_STAGE_CONNECT)
+			hasty |= UINT64_C(1) << i;
 	}
-	if (rc < 0 && later.verdict == SMTP_TEMPORARY)
-		*outcome = later;
+	trial.connect_ms = c->queue.connect_timeout_ms;
+	for (size_t i = 0; i < route->count; i++) {
+		if (!(hasty & UINT64_C(1) << i))
+			continue;
+		rc = try_hop(d, route, i, &trial, outcome);
+		if (rc == 0 || rc == -ECANCELED)
+			return rc;
+	}
+	if (rc < 0 && trial.later.verdict == SMTP_TEMPORARY)
+		*outcome = trial.later;
 	return rc;
 }
 
