@@ -44,7 +44,7 @@ fuzz: test-packages
 soak: test-packages
 	@scripts/soak
 
-## make bench    idle sessions, round trips, the store against its yardstick
+## make bench    idle sessions, round trips, the store against its yardstick, signatures
 bench: packages build
 	@scripts/bench $(BUILD)
 
