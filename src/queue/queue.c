@@ -48,6 +48,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	q->schedule = queue_schedule_bounds(c);
 	q->ready = queue_ready_new(&limits, &q->schedule);
 	q->agenda = queue_agenda_new();
+	q->groups = queue_groups_new();
 	pthread_mutex_init(&q->recorder.lock, NULL);
 	pthread_mutex_init(&q->clock.lock, NULL);
 	pthread_mutex_init(&q->withdrawal.lock, NULL);
@@ -82,6 +83,7 @@ void queue_close(struct queue *q)
 	queue_ready_free(q->ready);
 	queue_verify_close(q);
 	queue_agenda_free(q->agenda);
+	queue_groups_free(q->groups);
 	free(q->scan.after);
 	queue_final_close(q);
 	sts_free(q->sts);

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "client/client_route.h"
+#include "client/client_choose.h"
 #include "queue/queue_convert.h"
 #include "queue/queue_internal.h"
 #include "queue/queue_source.h"
@@ -16,6 +16,8 @@
 /* All look-ups of a route together; each has the time that the configuration gives it. */
 #define ROUTE_MS  (60 * 1000)
 #define BEHIND_MS 20
+/* Of a job, until its destination is taken for what it is. */
+#define MOVES_MAX 3
 
 struct delivery {
 	struct queue *queue;
@@ -30,6 +32,7 @@ struct delivery {
 	struct slice peer, tls, from;
 	int64_t opened_ms; /* monotonic */
 	unsigned era;      /* queue_ready_renew() */
+	bool is_alone;     /* good for the job that it was opened for, no other */
 	bool was_idle;
 };
 
@@ -216,7 +219,32 @@ static int wait_for_turn(struct delivery *d, const struct queue_job *job,
 	return 0;
 }
 
-static int connect_to(struct delivery *d, const struct queue_job *job, struct smtp_outcome *outcome)
+/* Its hosts may be those of other domains: then the job is for the destination that these share, or
+ * no longer for the one that it waited for. -EXDEV: it is to be moved there. found: what the DNS
+ * said, or an error; its trouble is the domain's own. */
+static int check_group(struct delivery *d, struct queue_job *job, const struct client_route *route,
+                       int found)
+{
+	struct queue *q = d->queue;
+	if (job->tls_need != QUEUE_TLS_USUAL || (job->way && !job->way->direct))
+		return 0;
+	struct slice base = client_choose_key(q->config.config, d->arena, job->way, job->domain);
+	struct slice group = base;
+	if (found == 0)
+		group = queue_group_of(d->arena, base, job->domain, route, &d->domain);
+	queue_groups_note(q->groups, base, group);
+	d->is_alone = false;
+	if (slice_equal(group, job->key))
+		return 0;
+	/* A DNS that says something else each time. */
+	d->is_alone = ++job->moves > MOVES_MAX;
+	if (d->is_alone)
+		return 0;
+	job->key = arena_copy(job->arena, group);
+	return -EXDEV;
+}
+
+static int connect_to(struct delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
 	const struct queue_config *c = &d->queue->config;
 	struct client_route route;
@@ -224,14 +252,15 @@ static int connect_to(struct delivery *d, const struct queue_job *job, struct sm
 	d->era = queue_ready_era(d->queue->ready, d->destination);
 	d->host = NULL;
 	d->peer = d->tls = d->from = SLICE_EMPTY;
-	int rc = wait_for_turn(d, job, outcome);
-	if (rc < 0)
-		return rc;
-	rc = client_route_find(c->dns, c->config, d->arena, job->way, job->domain,
-	                       deadline_in(ROUTE_MS), &route, outcome);
+	int rc = client_route_find(c->dns, c->config, d->arena, job->way, job->domain,
+	                           deadline_in(ROUTE_MS), &route, outcome);
 	if (rc == 0)
 		rc = queue_policy_find(d->queue, &route, job->domain, job->tls_need, d->arena,
 		                       deadline_in(ROUTE_MS), &d->domain, outcome);
+	if (rc != -ECANCELED && check_group(d, job, &route, rc) < 0)
+		return -EXDEV;
+	if (rc == 0)
+		rc = wait_for_turn(d, job, outcome);
 	if (rc < 0)
 		return rc;
 	queue_client_configure(d->queue, &route, &d->config);
@@ -395,6 +424,8 @@ static int carry_part(struct delivery *d, struct queue_job *job, struct smtp_out
 {
 	for (;;) {
 		int rc = choose_part(d, job, outcome);
+		if (rc == -EXDEV)
+			return rc;
 		if (rc < 0) {
 			set_rest(job, outcome);
 			if (d->host)
@@ -440,6 +471,8 @@ static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome 
 		disconnect(d);
 	while (job->part_from < job->count) {
 		rc = carry_part(d, job, outcome);
+		if (rc == -EXDEV)
+			return rc;
 		any |= rc == 0;
 		/* What broke here would do so for the others. */
 		end_part(job, rc);
@@ -563,7 +596,7 @@ static void finish(struct delivery *d, struct queue_job *job, int rc,
 
 static bool is_worn(const struct delivery *d)
 {
-	return !smtp_client_is_usable(d->client) || smtp_client_is_full(d->client) ||
+	return d->is_alone || !smtp_client_is_usable(d->client) || smtp_client_is_full(d->client) ||
 	       smtp_client_sent(d->client) >= CONNECTION_MAX_MESSAGES ||
 	       clock_monotonic_ms() - d->opened_ms > CONNECTION_MAX_MS;
 }
@@ -600,6 +633,26 @@ static struct queue_job *next_job(struct delivery *d)
 	return queue_ready_wait(q->ready, d->destination, IDLE_MS);
 }
 
+/* Others of its domain have been moved. */
+static bool is_elsewhere(struct delivery *d, struct queue_job *job)
+{
+	struct queue *q = d->queue;
+	if (d->client || job->moves > 0 || job->tls_need != QUEUE_TLS_USUAL)
+		return false;
+	struct slice key = queue_groups_find(q->groups, job->arena, job->key);
+	bool moved = !slice_equal(key, job->key);
+	job->key = key;
+	job->moves += moved;
+	return moved;
+}
+
+static void move(struct delivery *d, struct queue_job *job)
+{
+	job->dates_are_doubtful = queue_clock_is_doubtful(d->queue);
+	queue_put(d->queue, job, clock_wall_ms());
+	queue_dispatch(d->queue);
+}
+
 void queue_deliver(void *arg)
 {
 	struct queue_carrier *carrier = arg;
@@ -609,8 +662,11 @@ void queue_deliver(void *arg)
 	d.arena = arena_new();
 	while ((job = next_job(&d))) {
 		struct smtp_outcome outcome = { .verdict = SMTP_OK };
-		int rc = carry(&d, job, &outcome);
-		finish(&d, job, rc, &outcome);
+		int rc = is_elsewhere(&d, job) ? -EXDEV : carry(&d, job, &outcome);
+		if (rc == -EXDEV)
+			move(&d, job);
+		else
+			finish(&d, job, rc, &outcome);
 		if (d.client && is_worn(&d))
 			disconnect(&d);
 		if (rc < 0 && outcome.error == -ECANCELED)

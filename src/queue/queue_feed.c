@@ -15,7 +15,7 @@
 #define LOOK_AGAIN_MS    (30 * 1000)
 #define STORE_TROUBLE_MS 2000
 
-static void put(struct queue *q, struct queue_job *job, int64_t now_ms)
+void queue_put(struct queue *q, struct queue_job *job, int64_t now_ms)
 {
 	struct smtp_outcome why = { .verdict = SMTP_TEMPORARY, .stage = SMTP_STAGE_CONNECT };
 	int64_t due_ms;
@@ -30,7 +30,7 @@ static void spread(struct queue *q, struct queue_page *page)
 	LIST_EACH (&page->jobs, link, following) {
 		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&job->link);
-		put(q, job, clock_wall_ms());
+		queue_put(q, job, clock_wall_ms());
 	}
 	LIST_EACH (&page->expired, link, following) {
 		struct queue_job *job = LIST_ENTRY(link, struct queue_job, link);
@@ -52,6 +52,7 @@ static struct queue_page make_page(struct queue *q)
 	return (struct queue_page){
 		.ready = q->ready,
 		.agenda = q->agenda,
+		.groups = q->groups,
 		.config = q->config.config,
 		.owner = q->owner,
 		.now_ms = clock_wall_ms(),
@@ -107,12 +108,13 @@ static size_t room_for(struct queue *q, struct arena *arena, struct slice domain
 	const struct config *c = q->config.config;
 	const struct client_errand errand = { .domain = domain };
 	const struct config_smarthost *way = client_choose(c, &errand);
-	*key_out = client_choose_key(c, arena, way, domain);
+	*key_out = queue_groups_find(q->groups, arena, client_choose_key(c, arena, way, domain));
 	size_t room = queue_ready_room(q->ready, *key_out, now_ms);
 	for (way = NULL; (way = client_choose_next(c, domain, way));) {
 		if (way->sender.count + way->account.count == 0)
 			continue;
-		struct slice key = client_choose_key(c, arena, way, domain);
+		struct slice key = queue_groups_find(q->groups, arena,
+		                                     client_choose_key(c, arena, way, domain));
 		size_t other = queue_ready_room(q->ready, key, now_ms);
 		room = other > room ? other : room;
 	}

@@ -9,6 +9,7 @@
 #include "queue/queue.h"
 #include "queue/queue_agenda.h"
 #include "queue/queue_convert.h"
+#include "queue/queue_group.h"
 #include "queue/queue_ready.h"
 #include "queue/queue_table.h"
 
@@ -51,6 +52,7 @@ struct queue {
 	struct queue_clock clock;
 	struct queue_ready *ready;
 	struct queue_agenda *agenda;
+	struct queue_groups *groups;
 	struct queue_scan scan;
 	struct queue_recorder recorder;
 	struct queue_withdrawal withdrawal;
@@ -81,6 +83,9 @@ void queue_withdraw_now(struct queue *q);
 void queue_feed(void *queue);
 /* A row of the domain is due then: the feeder is to know. Any worker. */
 void queue_note_domain(struct queue *q, struct slice domain, int64_t due_ms);
+
+/* A job is in memory: its destination has it, or it goes back to the table. */
+void queue_put(struct queue *q, struct queue_job *job, int64_t now_ms);
 
 /* queue_scan.c: begins a walk over all domains, from the first one. */
 void queue_scan_begin(struct queue *q);

@@ -70,6 +70,8 @@ struct queue_job {
 	struct queue_target *targets;       /* likewise */
 	size_t count, capacity;
 
+	unsigned moves; /* to another destination, as its domain's hosts were found to be others */
+
 	size_t part_from, part_count; /* recipients in the transaction that is being made */
 
 	/* Of the attempt. */

@@ -157,6 +157,7 @@ static int run_commit(struct db *db, void *arg)
 
 static void renew_key(struct run *r, struct slice key)
 {
+	queue_ready_renew(r->queue->ready, queue_groups_find(r->queue->groups, r->arena, key));
 	for (int need = QUEUE_TLS_USUAL; need <= QUEUE_TLS_OPTIONAL; need++)
 		queue_ready_renew(r->queue->ready,
 		                  queue_tls_key(r->arena, key, (enum queue_tls_need)need));

@@ -312,14 +312,15 @@ static void judge_row(struct reading *r, const struct db_rows *rows)
 		return;
 	const struct client_errand errand = errand_of(rows);
 	const struct config_smarthost *way = client_choose(p->config, &errand);
-	struct slice key = client_choose_key(p->config, r->arena, way, errand.domain);
+	struct slice base = client_choose_key(p->config, r->arena, way, errand.domain);
 	const struct envelope_options options = options_of(rows);
 	if (options.hold_until_ms != 0) {
 		lease_release(r, rows);
 		return;
 	}
-	key = queue_tls_key(r->arena, key,
-	                    queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH)));
+	enum queue_tls_need need = queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH));
+	struct slice key = need == QUEUE_TLS_USUAL ? queue_groups_find(p->groups, r->arena, base)
+	                                           : queue_tls_key(r->arena, base, need);
 	struct slice why;
 	int64_t due_ms = 0;
 	int64_t expires_ms = limit_of(rows, p, way, &options);

@@ -5,6 +5,7 @@
 
 #include "client/client_choose.h"
 #include "queue/queue_agenda.h"
+#include "queue/queue_group.h"
 #include "queue/queue_ready.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -27,6 +28,7 @@ struct queue_page_domain {
 struct queue_page {
 	/* in */
 	struct queue_ready *ready;
+	struct queue_groups *groups;
 	struct queue_agenda *agenda;       /* hears when domains are due again */
 	struct queue_page_domain *domains; /* for queue_table_page() */
 	size_t domain_count;
