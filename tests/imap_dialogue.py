@@ -10,7 +10,7 @@ from test_smtp import Dialogue, Wire
 MESSAGE = """From: Ann <ann@example.test>\r
 To: alice@example.test\r
 Subject: message {0}\r
-Date: Thu, 1 Jan 2026 0{0}:00:00 +0000\r
+Date: Thu, 1 Jan 2026 0{1}:00:00 +0000\r
 Message-ID: <{0}@example.test>\r
 \r
 Hello {0}.\r
@@ -100,8 +100,8 @@ class ImapDialogue(Dialogue):
         with ImapWire(server, "imaps") as wire:
             wire.command(f'LOGIN {user} "{PASSWORD}"')
             for n in range(1, count + 1):
-                text = MESSAGE.format(n)
-                wire.command(f'APPEND INBOX "01-Jan-2026 0{n}:00:00 +0000" {{{len(text)}+}}\r\n{text}')
+                text = MESSAGE.format(n, n % 10)
+                wire.command(f'APPEND INBOX "01-Jan-2026 0{n % 10}:00:00 +0000" {{{len(text)}+}}\r\n{text}')
             self.validity, = re.findall(r"UIDVALIDITY (\d+)", "".join(wire.command("SELECT INBOX")))
 
     def begin(self, said, user):

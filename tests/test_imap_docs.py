@@ -19,7 +19,7 @@ SCRIPTS = sorted((ROOT / "tests" / "imap").glob("*.txt"))
 def server():
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
     try:
-        yield make()
+        yield make(config="imap { progress = 0s }")
     finally:
         dispose()
 

@@ -62,7 +62,8 @@ struct config {
 		unsigned max_errors;         /* commands answered BAD in a row, then BYE */
 		unsigned max_login_failures; /* a session, then BYE */
 		bool auth_without_tls;
-		bool compress; /* COMPRESS is offered */
+		bool compress;       /* COMPRESS is offered */
+		int64_t progress_ms; /* between two words on how far a long command is */
 	} imap;
 	struct {
 		int64_t idle_ms;

@@ -31,6 +31,8 @@ static const struct config_option options[] = {
 	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
 	{ "imap", "compress", CONFIG_FLAG, "yes", AT(imap.compress),
 	  "Offer COMPRESS=DEFLATE; a session that uses it costs some 72 KiB more." },
+	{ "imap", "progress", CONFIG_DURATION, "10s", AT(imap.progress_ms),
+	  "How often a client is told how far a long search is.", .min = 0, .max = DAYS(1) },
 	{ "imap", "auth-without-tls", CONFIG_FLAG, "no", AT(imap.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
 

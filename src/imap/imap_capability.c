@@ -87,6 +87,9 @@ static const struct capability capabilities[] = {
 	{ KEYWORD("WITHIN"), USER, NULL, NULL },
 	{ KEYWORD("PARTIAL"), USER, NULL, NULL },
 	{ KEYWORD("UIDBATCHES"), USER, NULL, NULL },
+	{ KEYWORD("UIDONLY"), USER, NULL, NULL },
+	{ KEYWORD("INPROGRESS"), USER, NULL, NULL },
+	{ KEYWORD("LANGUAGE"), USER, NULL, NULL },
 	{ KEYWORD("BINARY"), USER, NULL, NULL },
 	{ KEYWORD("PREVIEW"), USER, NULL, NULL },
 	{ KEYWORD("SAVEDATE"), USER, NULL, NULL },
@@ -145,6 +148,7 @@ static const struct {
 	{ KEYWORD("QRESYNC"), ENABLED_CONDSTORE | ENABLED_QRESYNC },
 	{ KEYWORD("IMAP4rev2"), ENABLED_REV2 },
 	{ KEYWORD("UTF8=ACCEPT"), ENABLED_UTF8 },
+	{ KEYWORD("UIDONLY"), ENABLED_UIDONLY },
 };
 
 /* Turns it on if there is such a thing, and says so if it was off. */
@@ -197,4 +201,29 @@ void imap_id(struct imap_command *c)
 void imap_namespace(struct imap_command *c)
 {
 	imap_write(c->s, SLICE("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
+}
+
+/* language = "LANGUAGE" *(SP lang-range) (RFC 5255 section 3): what is said for people is English.
+ */
+void imap_language(struct imap_command *c)
+{
+	struct slice range;
+	bool any = false, found = false;
+	while (imap_take_space(&c->args)) {
+		if (!imap_take_astring(&c->args, c->arena, &range)) {
+			imap_bad(c, "LANGUAGE needs names of languages.");
+			return;
+		}
+		any = true;
+		found |= slice_equal_nocase(range, SLICE("default")) ||
+		         slice_equal_nocase(range, SLICE("i-default")) ||
+		         slice_equal_nocase(slice_sub(range, 0, 2), SLICE("en"));
+	}
+	if (!imap_at_end(c))
+		return;
+	if (any && !found)
+		imap_no(c, "CANNOT", "Only English is spoken here.");
+	else
+		imap_write(c->s, any ? SLICE("* LANGUAGE (i-default)\r\n")
+		                     : SLICE("* LANGUAGE (i-default en)\r\n"));
 }

@@ -13,6 +13,7 @@ enum {
 	HAS_UID_FORM = 1 << 5,   /* may stand behind UID */
 	HOLDS_EXPUNGES = 1 << 6, /* without UID: RFC 3501 section 7.4.1 */
 	CHANGES = 1 << 7,        /* not in a mailbox that was opened by EXAMINE */
+	NUMBERS = 1 << 9,        /* without UID it is about sequence numbers */
 	TAKES_MESSAGE = 1 << 8,  /* ends with a literal that is read by the handler */
 };
 
@@ -32,6 +33,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("AUTHENTICATE"), imap_authenticate, IMAP_STRANGER },
 	{ NAME("UNAUTHENTICATE"), imap_unauthenticate, LOGGED_IN | NO_ARGUMENT },
 	{ NAME("ENABLE"), imap_enable, LOGGED_IN },
+	{ NAME("LANGUAGE"), imap_language, LOGGED_IN },
 	{ NAME("NAMESPACE"), imap_namespace, LOGGED_IN | NO_ARGUMENT },
 	{ NAME("SELECT"), imap_select, LOGGED_IN },
 	{ NAME("EXAMINE"), imap_examine, LOGGED_IN },
@@ -45,21 +47,23 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("XLIST"), imap_xlist, LOGGED_IN },
 	{ NAME("STATUS"), imap_status, LOGGED_IN },
 	{ NAME("APPEND"), imap_append, LOGGED_IN | TAKES_MESSAGE },
-	{ NAME("REPLACE"), imap_replace, IMAP_SELECTED | HAS_UID_FORM | TAKES_MESSAGE | CHANGES },
+	{ NAME("REPLACE"), imap_replace,
+	  IMAP_SELECTED | HAS_UID_FORM | NUMBERS | TAKES_MESSAGE | CHANGES },
 	{ NAME("COMPRESS"), imap_compress, LOGGED_IN },
 	{ NAME("IDLE"), imap_idle, LOGGED_IN | NO_ARGUMENT },
 	{ NAME("CHECK"), imap_noop, IMAP_SELECTED | NO_ARGUMENT },
 	{ NAME("CLOSE"), imap_close, IMAP_SELECTED | NO_ARGUMENT },
 	{ NAME("UNSELECT"), imap_unselect, IMAP_SELECTED | NO_ARGUMENT },
 	{ NAME("EXPUNGE"), imap_expunge, IMAP_SELECTED | HAS_UID_FORM | CHANGES },
-	{ NAME("SEARCH"), imap_search, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
-	{ NAME("SORT"), imap_sort, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
-	{ NAME("THREAD"), imap_thread, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
+	{ NAME("SEARCH"), imap_search, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
+	{ NAME("SORT"), imap_sort, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
+	{ NAME("THREAD"), imap_thread, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
 	{ NAME("UIDBATCHES"), imap_uidbatches, IMAP_SELECTED },
-	{ NAME("FETCH"), imap_fetch, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES },
-	{ NAME("STORE"), imap_store, IMAP_SELECTED | HAS_UID_FORM | HOLDS_EXPUNGES | CHANGES },
-	{ NAME("COPY"), imap_copy, IMAP_SELECTED | HAS_UID_FORM },
-	{ NAME("MOVE"), imap_move, IMAP_SELECTED | HAS_UID_FORM | CHANGES },
+	{ NAME("FETCH"), imap_fetch, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
+	{ NAME("STORE"), imap_store,
+	  IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES | CHANGES },
+	{ NAME("COPY"), imap_copy, IMAP_SELECTED | HAS_UID_FORM | NUMBERS },
+	{ NAME("MOVE"), imap_move, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | CHANGES },
 };
 
 static const struct imap_command_entry *find_command(struct slice name)
@@ -94,6 +98,12 @@ void imap_bad(struct imap_command *c, const char *text)
 	c->text = text;
 }
 
+void imap_uid_required(struct imap_command *c)
+{
+	imap_bad(c, "There are no sequence numbers with UIDONLY.");
+	c->code = "UIDREQUIRED";
+}
+
 void imap_failed(struct imap_command *c, int error)
 {
 	switch (error) {
@@ -124,6 +134,20 @@ void imap_failed(struct imap_command *c, int error)
 		         kv_error(error));
 		imap_no(c, "SERVERBUG", "Internal trouble; please try again later.");
 	}
+}
+
+void imap_tell_progress(struct imap_command *c, uint64_t done, uint64_t total)
+{
+	int64_t now = clock_monotonic_ms(), every = imap_context(c->s)->config->imap.progress_ms;
+	if (c->progress_ms == 0)
+		c->progress_ms = now + every;
+	if (now < c->progress_ms || done >= total)
+		return;
+	c->progress_ms = now + every;
+	imap_printf(c->s, "* OK [INPROGRESS (\"%.*s\" %llu %llu)] Still at it.\r\n",
+	            SLICE_ARG(c->tag), (unsigned long long)done, (unsigned long long)total);
+	imap_extend(c->s);
+	imap_flush(c->s);
 }
 
 /* --- arguments ----------------------------------------------------------------------- */
@@ -227,6 +251,10 @@ static bool may_run(struct imap_command *c, const struct imap_command_entry *ent
 		imap_bad(c, s->state == IMAP_STRANGER      ? "Please log in first."
 		            : entry->flags & IMAP_SELECTED ? "Please select a mailbox first."
 		                                           : "You are logged in already.");
+		return false;
+	}
+	if ((s->enabled & ENABLED_UIDONLY) && (entry->flags & NUMBERS) && !c->by_uid) {
+		imap_uid_required(c);
 		return false;
 	}
 	if ((entry->flags & NO_ARGUMENT) && !imap_at_end(c))

@@ -238,8 +238,7 @@ static void write_items(struct fetch *f, struct fetch_entry *e, struct slice byt
 		e->item.flags |= FLAG_SEEN;
 		uid_set_add(f->c->arena, &f->seen, e->item.uid, e->item.uid);
 	}
-	imap_write_number(s, SLICE("* "), e->item.seq);
-	imap_write(s, SLICE(" FETCH ("));
+	imap_begin_fetch(s, &e->item);
 	for (size_t i = 0; i < f->request->count; i++) {
 		if (i > 0)
 			imap_write(s, SLICE(" "));
@@ -447,7 +446,7 @@ static void add_items(struct imap_command *c, struct imap_fetch *request)
 	size_t count = 0;
 	if (mod_seq || request->has_changed_since)
 		imap_enable_condstore(c->s);
-	if (c->by_uid && !asks_for(request, FETCH_UID))
+	if (c->by_uid && !asks_for(request, FETCH_UID) && !(c->s->enabled & ENABLED_UIDONLY))
 		items[count++] = (struct imap_fetch_item){ .kind = FETCH_UID };
 	memcpy(items + count, request->items, request->count * sizeof(*items));
 	count += request->count;

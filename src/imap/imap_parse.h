@@ -165,6 +165,7 @@ enum imap_search_return {
 struct imap_search {
 	bool extended; /* RETURN (...) was given: answer ESEARCH (RFC 4731) */
 	bool mod_seq;  /* MODSEQ is among the keys: the answer tells the greatest */
+	bool has_seqs; /* sequence numbers are among the keys */
 	unsigned returns;
 	struct imap_partial partial;
 	struct slice charset; /* empty: not given */

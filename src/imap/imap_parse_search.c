@@ -218,7 +218,9 @@ static bool take_one_key(struct cursor *c, struct search_parser *p, struct imap_
 		return take_keys(c, p, out) && take_byte(c, ')');
 	if (byte_is_digit((char)cursor_peek(c)) || cursor_peek(c) == '*' || cursor_peek(c) == '$') {
 		*out = new_key(p, SEARCH_SEQ);
-		return imap_take_set(c, p->arena, &(*out)->set);
+		bool ok = imap_take_set(c, p->arena, &(*out)->set);
+		p->search->has_seqs |= ok && (*out)->set.count > 0;
+		return ok;
 	}
 	return take_word_key(c, p, out);
 }

@@ -178,8 +178,10 @@ static int search_all(struct search *f)
 			add_found(f, &item);
 		else if (v != MATCH_NO)
 			d->entries[d->count++] = (struct doubt){ .item = item };
-		if (d->count == IMAP_FETCH_BATCH)
+		if (d->count == IMAP_FETCH_BATCH) {
 			rc = settle(d);
+			imap_tell_progress(f->c, item.seq, view->count);
+		}
 		if (item.seq % IMAP_SLICE_MESSAGES == 0)
 			fiber_yield();
 	}
@@ -318,8 +320,13 @@ void imap_search_save(struct imap_session *s, const struct uid_set *uids)
 	memcpy(selected->saved.ranges, uids->ranges, uids->count * sizeof(struct uid_range));
 }
 
-bool imap_search_charset(struct imap_command *c, struct slice charset)
+bool imap_search_may_run(struct imap_command *c, const struct imap_search *request)
 {
+	struct slice charset = request->charset;
+	if (request->has_seqs && (c->s->enabled & ENABLED_UIDONLY)) {
+		imap_uid_required(c);
+		return false;
+	}
 	if (charset.len == 0 || slice_equal_nocase(charset, SLICE("UTF-8")) ||
 	    slice_equal_nocase(charset, SLICE("US-ASCII")))
 		return true;
@@ -338,7 +345,7 @@ static bool take_search(struct imap_command *c, struct imap_search *request)
 		imap_bad(c, "All is UTF-8 now.");
 		return false;
 	}
-	if (!imap_at_end(c) || !imap_search_charset(c, request->charset))
+	if (!imap_at_end(c) || !imap_search_may_run(c, request))
 		return false;
 	/* RFC 9051 section 6.4.4 */
 	if ((c->s->enabled & ENABLED_REV2) && !request->extended) {

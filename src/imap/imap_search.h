@@ -10,8 +10,8 @@ int imap_search_run(struct imap_command *c, struct imap_search *request, struct 
                     unsigned *unreadable_out);
 /* They are "$" from now on (RFC 5182). */
 void imap_search_save(struct imap_session *s, const struct uid_set *uids);
-/* False: NO [BADCHARSET] is set. */
-bool imap_search_charset(struct imap_command *c, struct slice charset);
+/* False: NO [BADCHARSET] or BAD [UIDREQUIRED] is set. */
+bool imap_search_may_run(struct imap_command *c, const struct imap_search *request);
 
 /* Keys of SORT and THREAD: the date of sending in seconds, and the base subject, folded. */
 int64_t imap_sent_date(struct arena *scratch, const struct mailbox_message *row);

@@ -93,6 +93,10 @@ static bool take_select(struct imap_command *c, struct slice *name, struct imap_
 		imap_bad(c, "QRESYNC must be enabled first.");
 		return false;
 	}
+	if (select->match_seqs.count > 0 && (c->s->enabled & ENABLED_UIDONLY)) {
+		imap_uid_required(c);
+		return false;
+	}
 	return imap_at_end(c);
 }
 

@@ -28,8 +28,9 @@ enum imap_state {
 enum imap_enabled {
 	ENABLED_CONDSTORE = 1, /* RFC 7162 */
 	ENABLED_QRESYNC = 2,
-	ENABLED_REV2 = 4, /* RFC 9051 */
-	ENABLED_UTF8 = 8, /* RFC 9755 */
+	ENABLED_REV2 = 4,     /* RFC 9051 */
+	ENABLED_UTF8 = 8,     /* RFC 9755 */
+	ENABLED_UIDONLY = 16, /* RFC 9586 */
 };
 
 /* From SELECT to CLOSE; made by malloc(). */
@@ -82,7 +83,8 @@ struct imap_command {
 	enum imap_status status; /* of the answer; OK unless a handler says otherwise */
 	const char *code;        /* in brackets, or NULL */
 	const char *text;
-	bool hold_expunges; /* the client may not be told of them now (RFC 3501 7.4.1) */
+	int64_t progress_ms; /* when to tell next how far it is, monotonic; 0: as usual from now */
+	bool hold_expunges;  /* the client may not be told of them now (RFC 3501 7.4.1) */
 };
 
 static inline const struct imap_context *imap_context(const struct imap_session *s)
@@ -102,9 +104,13 @@ static inline bool imap_speaks_utf8(const struct imap_session *s)
 void imap_ok(struct imap_command *c, const char *code, const char *text);
 void imap_no(struct imap_command *c, const char *code, const char *text);
 void imap_bad(struct imap_command *c, const char *text);
+/* BAD [UIDREQUIRED] (RFC 9586). */
+void imap_uid_required(struct imap_command *c);
 /* NO for what a store or mailbox function returned, logged if the operator must know. */
 void imap_failed(struct imap_command *c, int error);
 
+/* Now and then in what takes long: so much of all is done (RFC 9585). */
+void imap_tell_progress(struct imap_command *c, uint64_t done, uint64_t total);
 /* Runs one whole command. prefix_literal as in imap_input.h. */
 void imap_command_run(struct imap_command *c);
 /* Untagged or in a tagged code: what is offered now. */
@@ -146,6 +152,8 @@ void imap_claim_recent(struct imap_session *s);
 void imap_deselect(struct imap_session *s);
 /* "(\Seen \Recent red)" */
 void imap_write_flags(struct imap_session *s, const struct mailbox_item *item);
+/* "* 3 FETCH (", or with UIDONLY "* 7 UIDFETCH (". */
+void imap_begin_fetch(struct imap_session *s, const struct mailbox_item *item);
 /* "MODSEQ (12)" */
 void imap_write_mod_seq(struct imap_session *s, const struct mailbox_item *item);
 /* "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))", the last with CONDSTORE. */
@@ -195,6 +203,7 @@ void imap_logout(struct imap_command *c);
 void imap_unauthenticate(struct imap_command *c);
 void imap_id(struct imap_command *c);
 void imap_enable(struct imap_command *c);
+void imap_language(struct imap_command *c);
 void imap_namespace(struct imap_command *c);
 
 void imap_starttls(struct imap_command *c);

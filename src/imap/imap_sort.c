@@ -225,7 +225,7 @@ void imap_sort(struct imap_command *c)
 		imap_bad(c, "SORT needs an order, a charset and keys.");
 		return;
 	}
-	if (!imap_at_end(c) || !imap_search_charset(c, s.request.search.charset))
+	if (!imap_at_end(c) || !imap_search_may_run(c, &s.request.search))
 		return;
 	int rc = imap_search_run(c, &s.request.search, &uids, &unreadable);
 	if (rc == 0)

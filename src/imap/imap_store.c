@@ -46,11 +46,11 @@ static int store_step(struct db *db, void *arg)
 /* "* 3 FETCH (UID 7 MODSEQ (12))" */
 static void tell_mod_seq(struct imap_command *c, const struct mailbox_item *item)
 {
-	imap_write_number(c->s, SLICE("* "), item->seq);
-	imap_write(c->s, SLICE(" FETCH ("));
-	if (c->by_uid)
+	bool with_uid = c->by_uid && !(c->s->enabled & ENABLED_UIDONLY);
+	imap_begin_fetch(c->s, item);
+	if (with_uid)
 		imap_write_number(c->s, SLICE("UID "), item->uid);
-	imap_write(c->s, c->by_uid ? SLICE(" ") : SLICE_EMPTY);
+	imap_write(c->s, with_uid ? SLICE(" ") : SLICE_EMPTY);
 	imap_write_mod_seq(c->s, item);
 	imap_write(c->s, SLICE(")\r\n"));
 }

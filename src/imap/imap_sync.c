@@ -68,11 +68,17 @@ void imap_write_mod_seq(struct imap_session *s, const struct mailbox_item *item)
 	imap_write(s, SLICE(")"));
 }
 
+void imap_begin_fetch(struct imap_session *s, const struct mailbox_item *item)
+{
+	bool uid_only = s->enabled & ENABLED_UIDONLY;
+	imap_write_number(s, SLICE("* "), uid_only ? item->uid : item->seq);
+	imap_write(s, uid_only ? SLICE(" UIDFETCH (") : SLICE(" FETCH ("));
+}
+
 void imap_tell_flags(struct imap_session *s, const struct mailbox_item *item, bool with_uid)
 {
-	imap_write_number(s, SLICE("* "), item->seq);
-	imap_write(s, SLICE(" FETCH ("));
-	if (with_uid) {
+	imap_begin_fetch(s, item);
+	if (with_uid && !(s->enabled & ENABLED_UIDONLY)) {
 		imap_write_number(s, SLICE("UID "), item->uid);
 		imap_write(s, SLICE(" "));
 	}
@@ -212,7 +218,7 @@ static int sync_to(struct imap_session *s, struct mailbox_view *view,
 	struct mailbox_diff diff = { tell_expunged, tell_exists, tell_flags, &sync };
 	struct mailbox_view *old = s->selected->view;
 
-	if (s->enabled & ENABLED_QRESYNC)
+	if (s->enabled & (ENABLED_QRESYNC | ENABLED_UIDONLY))
 		sync.arena = arena_new();
 	s->selected->view = view;
 	/* A keyword must be known before a message is said to have it. */

@@ -176,7 +176,7 @@ void imap_thread(struct imap_command *c)
 		imap_bad(c, "THREAD needs an algorithm, a charset and keys.");
 		return;
 	}
-	if (!imap_at_end(c) || !imap_search_charset(c, search.charset))
+	if (!imap_at_end(c) || !imap_search_may_run(c, &search))
 		return;
 	t->c = c;
 	t->wants_references = kind != THREAD_ORDEREDSUBJECT;
