@@ -135,6 +135,8 @@ enum post_verdict post_check_recipient(struct post *p, const struct post_client 
 	enum post_verdict verdict = rc < 0 ? POST_TEMPORARY : post_judge(client, &q, &asks);
 	if (verdict == POST_REMOTE && asks)
 		verdict = post_call_ahead(p, client, &q);
+	if (verdict == POST_REMOTE && !post_unix_user_is_known(p, q.arena, &q.address))
+		verdict = POST_NO_USER;
 	if (rc < 0)
 		log_error("route.recipient.failed", kv_error(rc));
 	arena_free(q.arena);
