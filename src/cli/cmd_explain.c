@@ -17,6 +17,11 @@ struct explaining {
 	struct cli *cli;
 	const struct config *config;
 	struct slice message;
+	/* The envelope, as far as it was told. */
+	struct net_address client;
+	bool has_client;
+	struct address sender;
+	bool has_sender;
 	struct trust_results results;
 	int rc;
 };
@@ -79,6 +84,28 @@ static int read_message(struct explaining *e, const char *path)
 	return CLI_OK;
 }
 
+/* --- the envelope ------------------------------------------------------------------------ */
+
+static int read_envelope(struct explaining *e)
+{
+	const char *ip = cli_text(e->cli, "ip"), *from = cli_text(e->cli, "from");
+	struct address sender;
+	if (ip && net_address_parse(slice_from_str(ip), 0, &e->client) < 0)
+		return cli_fail("--ip %s: no address", ip);
+	e->has_client = ip != NULL;
+	if (!from)
+		return CLI_OK;
+	if (slice_equal(slice_from_str(from), SLICE("<>")))
+		from = "";
+	e->sender = (struct address){ .local = SLICE_EMPTY, .domain = SLICE_EMPTY };
+	if (from[0] &&
+	    (!address_parse(e->cli->arena, slice_from_str(from), ADDRESS_ALLOW_UTF8, &sender) ||
+	     !address_canonical(e->cli->arena, &sender, &e->sender)))
+		return cli_fail("--from %s: no address", from);
+	e->has_sender = true;
+	return CLI_OK;
+}
+
 /* --- asking ------------------------------------------------------------------------------ */
 
 static void ask(void *arg)
@@ -88,7 +115,10 @@ static void ask(void *arg)
 	const struct dns_config dns_config = { .forwarder = c->dns.forwarder,
 		                               .trust_anchor = c->dns.trust_anchor,
 		                               .timeout_ms = c->dns.timeout_ms };
-	const struct trust_question question = { .message = e->message };
+	const struct trust_question question = { .message = e->message,
+		                                 .client = e->has_client ? &e->client : NULL,
+		                                 .helo = cli_text(e->cli, "helo"),
+		                                 .sender = e->has_sender ? &e->sender : NULL };
 	struct trust_config trust_config = { .config = c };
 	struct trust *trust = NULL;
 	e->rc = dns_open(&dns_config, &trust_config.dns);
@@ -176,6 +206,8 @@ static int explain(struct cli *cli)
 	struct explaining e = { .cli = cli };
 	const struct runtime_config runtime = { .workers = 1 };
 	int status = read_message(&e, cli->words[0]);
+	if (status == CLI_OK)
+		status = read_envelope(&e);
 	struct config *config = status == CLI_OK ? cli_load_config(cli) : NULL;
 	if (!config)
 		return CLI_FAILED;
@@ -192,6 +224,9 @@ static int explain(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
+	{ "from", 0, "ADDRESS", "the sender of the envelope; <> for a report" },
+	{ "helo", 0, "NAME", "what the client called itself" },
+	{ "ip", 0, "ADDRESS", "where it came from; SPF is asked if this and --from are given" },
 	{ "json", 0, NULL, "as JSON" },
 	{ 0 },
 };
@@ -199,7 +234,7 @@ static const struct cli_option options[] = {
 const struct cli_command cmd_explain = {
 	.name = "explain",
 	.summary = "Who has sent a message, with all evidence.",
-	.usage = "[--json] FILE",
+	.usage = "[--ip ADDRESS] [--helo NAME] [--from ADDRESS] [--json] FILE",
 	.text = "Checks a message from a file as the server checks one that a stranger brings, "
 		"now, "
 		"and\nprints each verdict with what it was made from. The DNS is asked as the "

@@ -17,6 +17,17 @@ static const struct config_option options[] = {
 	{ "trust", "partial-body", CONFIG_FLAG, "no", AT(trust.partial_body),
 	  "Let a DKIM signature pass that signs only the beginning of the body (l=): others may have "
 	  "put something behind it." },
+	{ "trust", "spf", CONFIG_FLAG, "yes", AT(trust.spf),
+	  "Ask the sender's domain which hosts may send its mail (SPF, RFC 7208)." },
+	{ "trust", "spf-helo", CONFIG_FLAG, "yes", AT(trust.spf_helo),
+	  "Ask the same of the name in HELO; without it, only if the sender is <>." },
+	{ "trust", "spf-lookups", CONFIG_NUMBER, "10", AT(trust.spf_lookups),
+	  "Terms of SPF records that may ask the DNS, in all; one more is a permerror. RFC 7208 wants 10.",
+	  .min = 1, .max = 50 },
+	{ "trust", "spf-void-lookups", CONFIG_NUMBER, "2", AT(trust.spf_void_lookups),
+	  "Answers without a record that they may get; one more is a permerror.", .max = 50 },
+	{ "trust", "received-spf", CONFIG_FLAG, "no", AT(trust.received_spf),
+	  "Write a field Received-SPF, too. Authentication-Results says the same." },
 	{ "trust", "sign", CONFIG_CHOICE, "users", AT(trust.sign),
 	  "Whose mail to other hosts is signed, by domains that have keys (veredus dkim): nobody's, that "
 	  "of users and our own reports, or that of all who are trusted, relay-networks included.",

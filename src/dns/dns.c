@@ -318,6 +318,12 @@ int dns_mx(struct dns *d, struct arena *a, const char *name, int64_t deadline,
 	return lookup(d, a, name, DNS_TYPE_MX, deadline, out);
 }
 
+int dns_addresses_of(struct dns *d, struct arena *a, const char *name, bool v6, int64_t deadline,
+                     struct dns_answer *out)
+{
+	return lookup(d, a, name, v6 ? DNS_TYPE_AAAA : DNS_TYPE_A, deadline, out);
+}
+
 int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline,
             struct dns_answer *out)
 {

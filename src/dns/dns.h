@@ -67,6 +67,9 @@ int dns_mx(struct dns *d, struct arena *a, const char *name, int64_t deadline,
  * it is secure if all that was found is. */
 int dns_addresses(struct dns *d, struct arena *a, const char *name, int64_t deadline,
                   struct dns_answer *out);
+/* Only AAAA, or only A. */
+int dns_addresses_of(struct dns *d, struct arena *a, const char *name, bool v6, int64_t deadline,
+                     struct dns_answer *out);
 int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline,
             struct dns_answer *out);
 /* What a name is another name for, one step of it. */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trace.h"
+#include "trust/trust_spf.h"
 
 static struct smtp_session *smtp_of(struct session *s) { return (struct smtp_session *)s; }
 
@@ -78,6 +79,7 @@ void smtp_drop_transaction(struct smtp_session *s)
 {
 	if (s->transaction) {
 		smtp_chunks_free(s->transaction->chunks);
+		trust_spf_end(s->transaction->spf);
 		arena_free(s->transaction->arena);
 		s->verbose = false;
 	}

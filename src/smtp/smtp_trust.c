@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "message/header.h"
+#include "trust/trust_spf.h"
 
 /* Who has logged in, and our relays, are known; who speaks LMTP has checked it himself. */
 static bool is_stranger(const struct smtp_session *s)
@@ -56,12 +57,15 @@ void smtp_cleaned_end(struct smtp_cleaned *cleaned)
 static bool check(struct smtp_session *s, struct slice message)
 {
 	struct smtp_transaction *t = s->transaction;
-	const struct trust_question question = {
+	struct trust_question question = {
 		.client = &s->client.address,
 		.helo = s->helo,
 		.sender = &t->sender,
 		.message = message,
 	};
+	if (!t->spf)
+		t->spf = trust_spf_begin(s->context->trust, &question);
+	question.spf = t->spf;
 	struct trust_results *results = ARENA_NEW(t->arena, struct trust_results);
 	int rc = trust_check(s->context->trust, t->arena, &question, results);
 	if (rc < 0) {
@@ -86,7 +90,12 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 struct slice smtp_trust_field(const struct smtp_session *s)
 {
 	const struct smtp_transaction *t = s->transaction;
-	return t->trust ? trust_field(t->trust, t->arena) : SLICE_EMPTY;
+	if (!t->trust)
+		return SLICE_EMPTY;
+	struct slice fields[] = { trust_field(t->trust, t->arena), SLICE_EMPTY };
+	if (s->config->trust.received_spf)
+		fields[1] = trust_received_spf(t->spf, t->arena);
+	return arena_concat(t->arena, fields, 2);
 }
 
 void smtp_trust_note(const struct smtp_session *s, const struct post_note **notes, size_t *count)

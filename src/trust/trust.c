@@ -8,6 +8,7 @@
 #include "trust/key_cache.h"
 #include "trust/trust_internal.h"
 #include "trust/trust_keys.h"
+#include "trust/trust_spf.h"
 
 /* A body that is larger is hashed on the thread pool: others wait for this worker. */
 enum { OFFLOAD_BYTES = 256 * 1024 };
@@ -125,8 +126,8 @@ static void answer_keys(struct work *w)
 	}
 }
 
-int trust_check(struct trust *t, struct arena *arena, const struct trust_question *question,
-                struct trust_results *out)
+static int check_signatures(struct trust *t, struct arena *arena,
+                            const struct trust_question *question, struct trust_results *out)
 {
 	const struct config_trust *c = &t->config->trust;
 	const struct dkim_rules rules = { .max_signatures = c->max_signatures,
@@ -153,4 +154,16 @@ int trust_check(struct trust *t, struct arena *arena, const struct trust_questio
 	trust_add_dkim(out, arena, &w->dkim);
 	trust_add_arc(out, arena, &w->arc, c);
 	return 0;
+}
+
+int trust_check(struct trust *t, struct arena *arena, const struct trust_question *question,
+                struct trust_results *out)
+{
+	struct trust_spf *own = question->spf ? NULL : trust_spf_begin(t, question);
+	struct trust_spf *spf = question->spf ? question->spf : own;
+	int rc = check_signatures(t, arena, question, out);
+	if (rc == 0)
+		trust_add_spf(out, arena, spf);
+	trust_spf_end(own);
+	return rc;
 }

@@ -25,6 +25,7 @@
 struct dns;
 struct store;
 struct trust;
+struct trust_spf;
 
 struct trust_config {
 	const struct config *config;
@@ -41,6 +42,7 @@ struct trust_question {
 	const char *helo;
 	const struct address *sender; /* the reverse-path; NULL: not known */
 	struct slice message;
+	struct trust_spf *spf; /* trust_spf.h, if it has begun; else NULL */
 };
 
 enum { TRUST_PROPERTIES_MAX = 8, TRUST_EVIDENCE_MAX = 12 };
