@@ -1,6 +1,7 @@
 """The server is killed while it delivers: each message arrives, and arrives twice only if the kill
 came between the remote's 250 and our record of it."""
 import collections
+import itertools
 import os
 import random
 import re
@@ -11,13 +12,21 @@ from conftest import wait_for
 from remote import Remote
 from test_relay import SLOW, entries, message, smarthost
 
-KILLS = int(os.environ.get("VEREDUS_RELAY_KILLS", "12"))
-MESSAGES = 15         # before each kill
+KILLS = int(os.environ.get("VEREDUS_RELAY_KILLS", "30"))
+SOAK = "VEREDUS_SOAK" in os.environ   # again and again, by other dice
+MESSAGES = 8          # before each kill
 RECORD_SECONDS = 3.0  # by then an outcome is recorded, on a slow machine and sanitized
 
 
 def test_killed_while_delivering(make_server):
-    rng = random.Random(4711)
+    for seed in itertools.count(4711 if not SOAK else time.time_ns()):
+        kill_and_count(make_server, random.Random(seed))
+        if not SOAK:
+            break
+        print(f"relay: {KILLS} kills survived, seed {seed}", flush=True)
+
+
+def kill_and_count(make_server, rng):
     accepted = []
 
     def script(session, verb, line):
@@ -31,20 +40,22 @@ def test_killed_while_delivering(make_server):
                              + "queue { retry-first = 50ms retry-max = 200ms }")
         kills = []
         for round_number in range(KILLS):
-            killer = threading.Timer(rng.uniform(0.02, 0.5), lambda: (
+            killer = threading.Timer(rng.uniform(0.01, 0.4), lambda: (
                 kills.append(time.monotonic()), server.process.kill()))
-            killer.start()
             try:
                 with server.smtp() as smtp:
-                    for i in range(MESSAGES):
-                        subject = f"m{round_number}-{i}"
-                        smtp.sendmail("alice@a.test", f"{subject}@far.test", message(subject))
-                        accepted.append(subject)
+                    killer.start()
+                    try:
+                        for i in range(MESSAGES):
+                            subject = f"m{round_number}-{i}"
+                            smtp.sendmail("alice@a.test", f"{subject}@far.test", message(subject))
+                            accepted.append(subject)
+                    finally:
+                        killer.join()
             except OSError:
                 pass
             except Exception as e:   # smtplib's own: the server went away in a dialogue
                 assert "closed" in str(e) or "onnection" in str(e), e
-            killer.join()
             server.kill()
             server.start()
         assert len(kills) == KILLS and len(accepted) > KILLS
@@ -64,3 +75,4 @@ def test_killed_while_delivering(make_server):
                 assert any(-0.5 <= kill - at <= RECORD_SECONDS for kill in kills), subject
         assert server.messages("alice") == []
         assert server.cli("fsck").returncode == 0
+        server.stop()
