@@ -192,7 +192,7 @@ static void summarise(struct append *a, struct append_item *item)
 
 static int recode_all(struct append *a)
 {
-	struct slice whole;
+	struct slice whole = SLICE_EMPTY;
 	bool *recoded = ARENA_ARRAY(a->arena, a->count, bool);
 	for (size_t i = 0; i < a->count; i++) {
 		int rc = a->items[i].binary ? recode_item(a, &a->items[i]) : 0;

@@ -81,10 +81,9 @@ static int append_pack(struct db *db, int64_t mailbox_id, const struct append_pl
 /* Of a long chain the end: it says whose answer this is. */
 static struct slice references_kept(struct slice references)
 {
-	struct slice end = references;
 	if (references.len <= REFERENCES_BYTES_MAX)
 		return references;
-	end = slice_from(references, references.len - REFERENCES_BYTES_MAX);
+	struct slice end = slice_from(references, references.len - REFERENCES_BYTES_MAX);
 	ptrdiff_t first = slice_find_byte(end, '<');
 	return first >= 0 ? slice_from(end, (size_t)first) : SLICE_EMPTY;
 }

@@ -41,34 +41,33 @@ static ssize_t raw_send(struct conn *c, const char *from, size_t len)
 
 /* --- life ---------------------------------------------------------------------------- */
 
-static int zip_new(struct conn_zip **out)
+static struct conn_zip *zip_new(void)
 {
 	struct conn_zip *z = mem_zero(1, sizeof(*z));
 	if (inflateInit2(&z->inflate, -ZIP_WINDOW_PEER) != Z_OK) {
 		free(z);
-		return -ENOMEM;
+		return NULL;
 	}
 	if (deflateInit2(&z->deflate, ZIP_LEVEL, Z_DEFLATED, -ZIP_WINDOW, ZIP_MEMORY,
 	                 Z_DEFAULT_STRATEGY) != Z_OK) {
 		(void)inflateEnd(&z->inflate);
 		free(z);
-		return -ENOMEM;
+		return NULL;
 	}
-	*out = z;
-	return 0;
+	return z;
 }
 
 int conn_compress(struct conn *c, int64_t deadline)
 {
 	struct slice held = conn_buffered(c);
-	struct conn_zip *z = NULL;
 	if (c->zip)
 		return -EALREADY;
 	int rc = conn_flush(c, deadline);
-	if (rc == 0)
-		rc = zip_new(&z);
 	if (rc < 0)
 		return rc;
+	struct conn_zip *z = zip_new();
+	if (!z)
+		return -ENOMEM;
 	if (held.len > 0) {
 		z->in = net_buffer_take();
 		memcpy(z->in, held.data, held.len);
