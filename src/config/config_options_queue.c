@@ -207,6 +207,13 @@ static const struct config_option options[] = {
 	{ "queue", "chunking", CONFIG_FLAG, "yes", AT(queue.chunking),
 	  "Send messages in one chunk (BDAT, RFC 3030) to hosts that offer it; \"no\" is for those "
 	  "that only claim to know it. Binary messages go no other way." },
+	{ "queue", "max-reports-per-sender", CONFIG_NUMBER, "100", AT(queue.max_reports_per_sender),
+	  "Reports (bounces, notices of delay) that a sender gets in an hour; what is more is told to "
+	  "the log only. 0: no limit." },
+	{ "queue", "double-bounces", CONFIG_FLAG, "yes", AT(queue.double_bounces),
+	  "Tell postmaster of reports that can't be delivered, and of mail whose sender can't be." },
+	{ "queue", "max-double-bounces", CONFIG_NUMBER, "20", AT(queue.max_double_bounces),
+	  "So many of these in an hour.", .min = 1, .max = 100000 },
 	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),
 	  "Encrypt by STARTTLS where the other host offers it." },
 	{ "queue", "dane", CONFIG_FLAG, "yes", AT(queue.dane),

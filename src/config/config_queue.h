@@ -99,9 +99,12 @@ struct config_queue {
 	uint16_t smtp_port;            /* 25, but for tests */
 	struct config_sources sources; /* for ways that have none; none: what the system says */
 	unsigned max_recipients_per_transaction;
-	bool tls;      /* opportunistic STARTTLS */
-	bool dane;     /* RFC 7672 */
-	bool chunking; /* BDAT where offered */
+	unsigned max_reports_per_sender; /* an hour; 0: no limit */
+	bool double_bounces;             /* told to postmaster */
+	unsigned max_double_bounces;     /* an hour */
+	bool tls;                        /* opportunistic STARTTLS */
+	bool dane;                       /* RFC 7672 */
+	bool chunking;                   /* BDAT where offered */
 };
 
 #endif

@@ -55,6 +55,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	list_init(&q->recorder.jobs);
 	q->owner = post_owner(config->post);
 	queue_verify_open(q);
+	q->notices = queue_notices_new();
 	queue_final_open(q);
 	q->source_turns = mem_zero(c->smarthost_count + 1, sizeof(*q->source_turns));
 	const struct sts_config sts = { .store = config->store, .dns = config->dns, .config = c };
@@ -82,6 +83,7 @@ void queue_close(struct queue *q)
 	pthread_mutex_destroy(&q->recorder.lock);
 	queue_ready_free(q->ready);
 	queue_verify_close(q);
+	queue_notices_free(q->notices);
 	queue_agenda_free(q->agenda);
 	queue_groups_free(q->groups);
 	free(q->scan.after);

@@ -32,6 +32,16 @@ static const char *const openings[] = {
 			 "No more will\r\nbe told of its delivery to them.\r\n",
 };
 
+static const char double_subject[] = "Mail that can neither be delivered nor returned";
+static const char double_opening[] =
+	"You get this as the postmaster. A message could not be delivered to the recipients "
+	"below,\r\n"
+	"and there is no sender who could be told: it is a report itself, or its sender's "
+	"address\r\n"
+	"leads nowhere. Mostly that is spam whose sender was forged. If there are many, look "
+	"for\r\n"
+	"where it comes from: `veredus trace` tells of the message below.\r\n";
+
 /* xtext = *( xchar / hexchar ), hexchar = "+" 2(HEX)        RFC 3461, section 4
  * What decodes to a control character is left as it stands: it would end our line. */
 static struct slice xtext_show(struct arena *arena, struct slice text)
@@ -92,7 +102,7 @@ static void put_header(struct buf *out, const struct queue_dsn *dsn, struct aren
 	put_date(out, "Date", dsn->now_ms);
 	buf_printf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\n", dsn->hostname);
 	buf_printf(out, "To: <%.*s>\r\n", SLICE_ARG(to));
-	buf_printf(out, "Subject: %s\r\n", subjects[dsn->action]);
+	buf_printf(out, "Subject: %s\r\n", dsn->is_double ? double_subject : subjects[dsn->action]);
 	buf_printf(out, "Message-ID: %.*s\r\n", SLICE_ARG(id));
 	if (dsn->original_id.len > 0 && dsn->original_id.len <= MESSAGE_ID_MAX &&
 	    slice_is_ascii(dsn->original_id)) {
@@ -114,7 +124,7 @@ static void put_explanation(struct buf *out, const struct queue_dsn *dsn, struct
 	           dsn->smtputf8 ? "utf-8" : "us-ascii",
 	           dsn->smtputf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 	buf_printf(out, "This is the mail system at %s.\r\n\r\n", dsn->hostname);
-	buf_append(out, slice_from_str(openings[dsn->action]));
+	buf_append(out, slice_from_str(dsn->is_double ? double_opening : openings[dsn->action]));
 	for (size_t i = 0; i < dsn->recipient_count; i++) {
 		const struct queue_dsn_recipient *r = &dsn->recipients[i];
 		struct slice address = shown(arena, dsn, r->address);
@@ -123,6 +133,8 @@ static void put_explanation(struct buf *out, const struct queue_dsn *dsn, struct
 		if (r->reply.len > 0 && r->remote.len > 0)
 			buf_printf(out, "    %.*s said:\r\n", SLICE_ARG(r->remote));
 		buf_printf(out, "    %.*s\r\n", SLICE_ARG(text));
+		if (dsn->action == DSN_FAILED && !dsn->is_double)
+			buf_printf(out, "\r\n    %s\r\n", queue_dsn_advice(r->status));
 	}
 	if (dsn->action == DSN_DELAYED) {
 		char until[DATE_TEXT_MAX];

@@ -27,7 +27,8 @@ struct queue_dsn {
 	struct slice original_id; /* Message-ID with <>, or empty */
 	struct slice message;     /* the bytes that were to be sent */
 	bool smtputf8;
-	char ret; /* 'F' all of the message, 'H' its header, 0 as we like */
+	bool is_double; /* for the postmaster, as there is no sender who can be told */
+	char ret;       /* 'F' all of the message, 'H' its header, 0 as we like */
 	int64_t arrived_ms, now_ms, expires_ms;
 	int64_t by_ms; /* RFC 2852: when it was to be delivered; 0: nobody said */
 	const struct queue_dsn_recipient *recipients;
@@ -37,6 +38,8 @@ struct queue_dsn {
 /* A longer message is returned as its header only, unless RET=FULL asked for all of it. */
 enum { QUEUE_DSN_RETURN_MAX = 64 * 1024 };
 
+/* What the sender can do about it: one sentence or two, for the text for people. */
+const char *queue_dsn_advice(struct smtp_enhanced status);
 /* The whole message, lines ended by CRLF, in the arena. *is_8bit_out: it needs 8BITMIME. */
 struct slice queue_dsn_compose(struct arena *arena, const struct queue_dsn *dsn, bool *is_8bit_out);
 

@@ -10,6 +10,7 @@
 #include "queue/queue_agenda.h"
 #include "queue/queue_convert.h"
 #include "queue/queue_group.h"
+#include "queue/queue_notices.h"
 #include "queue/queue_ready.h"
 #include "queue/queue_table.h"
 
@@ -60,6 +61,7 @@ struct queue {
 	struct sts *sts;
 	struct queue_tlsrpt *tlsrpt;
 	struct queue_verifier *verifiers; /* queue_verify.c */
+	struct queue_notices *notices;    /* the recorder's */
 	const char *owner;                /* of leases: post_owner() */
 	struct semaphore **final_places;  /* one a way; NULL where it leads to another host */
 	atomic_uint *source_turns;        /* of section queue, then one a way: queue_source.h */

@@ -62,6 +62,15 @@ static bool wants(const struct queue_job *job, size_t i, enum queue_dsn_action a
 	       t->verdict == (action == DSN_EXPANDED ? POST_LIST : POST_LOCAL);
 }
 
+/* A report of ours, or of another host that says NOTIFY=NEVER, which its sender never hears of. Not
+ * one that came to us for postmaster: see address_report(). */
+static bool is_lost(const struct queue_job *job, size_t i)
+{
+	const struct queue_target *t = &job->targets[i];
+	return job->reverse_path.len == 0 && (job->wire[i].notify & NOTIFY_NEVER) &&
+	       (t->end == QUEUE_END_FAILED || t->end == QUEUE_END_EXPIRED);
+}
+
 static struct queue_dsn_recipient describe(struct queue_report *r, const struct queue_job *job,
                                            size_t i, const char *remote)
 {
@@ -98,13 +107,20 @@ static const char *remote_name(struct arena *arena, const struct queue_job *job)
 	return arena_str(arena, slice_split(&rest, ' '));
 }
 
+static struct slice postmaster(const struct queue *q, struct arena *arena)
+{
+	return slice_from_str(arena_printf(arena, "postmaster@%s", q->config.config->hostname));
+}
+
 static struct slice compose(struct queue *q, struct queue_report *r, const struct queue_job *job,
-                            enum queue_dsn_action action, struct slice message, bool *is_8bit)
+                            enum queue_dsn_action action, bool is_double, struct slice message,
+                            bool *is_8bit)
 {
 	struct queue_dsn dsn = {
 		.action = action,
+		.is_double = is_double,
 		.hostname = q->config.config->hostname,
-		.reverse_path = job->reverse_path,
+		.reverse_path = is_double ? postmaster(q, r->arena) : job->reverse_path,
 		.queue_id = slice_from_str(job->queue_id),
 		.envid = job->envid,
 		.original_id = job->message_id,
@@ -112,7 +128,7 @@ static struct slice compose(struct queue *q, struct queue_report *r, const struc
 		.smtputf8 = job->smtputf8,
 		/* RFC 8689 section 5: what was to be kept from others does not come back whole. */
 		/* Binary data would make the report binary. */
-		.ret = job->options.requiretls || job->body_binary ? 'H' : job->ret,
+		.ret = job->options.requiretls || job->body_binary || is_double ? 'H' : job->ret,
 		.arrived_ms = job->arrived_ms,
 		.now_ms = job->ended_ms,
 		.expires_ms = job->expires_ms,
@@ -122,7 +138,7 @@ static struct slice compose(struct queue *q, struct queue_report *r, const struc
 	struct queue_dsn_recipient *recipients = ARENA_ARRAY(r->arena, job->count,
 	                                                     struct queue_dsn_recipient);
 	for (size_t i = 0; i < job->count; i++) {
-		if (wants(job, i, action))
+		if (wants(job, i, action) || (is_double && is_lost(job, i)))
 			recipients[dsn.recipient_count++] = describe(r, job, i, remote);
 	}
 	dsn.recipients = recipients;
@@ -141,16 +157,18 @@ static int give_up(struct queue_report *r, const struct queue_job *job, int rc)
 	return rc;
 }
 
-static int address_report(struct queue_report *r, const struct queue_job *job, bool is_8bit)
+/* What goes to postmaster has another NOTIFY: should it fail, nobody is told of that. */
+static int address_report(struct queue_report *r, const struct queue_job *job, bool is_double,
+                          bool is_8bit)
 {
-	struct address to;
+	struct address to = { .local = SLICE("postmaster"), .domain = SLICE_EMPTY };
 	unsigned allow = ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LOCAL;
-	if (!address_parse(r->arena, job->reverse_path, allow, &to))
+	if (!is_double && !address_parse(r->arena, job->reverse_path, allow, &to))
 		return -EINVAL;
 	struct post_recipient *recipient = ARENA_NEW(r->arena, struct post_recipient);
 	*recipient = (struct post_recipient){ .local = to.local,
 		                              .domain = to.domain,
-		                              .notify = NOTIFY_NEVER };
+		                              .notify = is_double ? NOTIFY_FAILURE : NOTIFY_NEVER };
 	r->client = (struct post_client){ .helo = "", .may_relay = true };
 	r->envelope = (struct post_envelope){ .reverse_path = SLICE_EMPTY,
 		                              .recipients = recipient,
@@ -161,15 +179,16 @@ static int address_report(struct queue_report *r, const struct queue_job *job, b
 	return 0;
 }
 
-static int prepare_one(struct queue *q, const struct queue_job *job, enum queue_dsn_action action,
-                       struct slice message, struct queue_report **out)
+static int prepare_report(struct queue *q, const struct queue_job *job,
+                          enum queue_dsn_action action, bool is_double, struct slice message,
+                          struct queue_report **out)
 {
 	struct arena *arena = arena_new();
 	struct queue_report *r = ARENA_NEW(arena, struct queue_report);
 	bool is_8bit = false;
 	r->arena = arena;
-	struct slice text = compose(q, r, job, action, message, &is_8bit);
-	int rc = address_report(r, job, is_8bit);
+	struct slice text = compose(q, r, job, action, is_double, message, &is_8bit);
+	int rc = address_report(r, job, is_double, is_8bit);
 	if (rc == 0)
 		rc = post_parcel_new(q->config.post, &r->client, &r->envelope, text, &r->parcel);
 	if (rc < 0)
@@ -179,10 +198,41 @@ static int prepare_one(struct queue *q, const struct queue_job *job, enum queue_
 	return 0;
 }
 
+static bool allows_double(struct queue *q)
+{
+	const struct config_queue *c = &q->config.config->queue;
+	return c->double_bounces &&
+	       queue_notices_allow(q->notices, SLICE("<>"), c->max_double_bounces,
+	                           clock_monotonic_ms());
+}
+
+/* To the sender; or if there is none to postmaster, of what failed. */
+static int prepare_one(struct queue *q, const struct queue_job *job, enum queue_dsn_action action,
+                       struct slice message, struct queue_report **out)
+{
+	const struct config_queue *c = &q->config.config->queue;
+	struct queue_report *before = *out;
+	int rc = 0;
+	bool is_double = job->reverse_path.len == 0;
+	if (!is_double) {
+		if (!queue_notices_allow(q->notices, job->reverse_path, c->max_reports_per_sender,
+		                         clock_monotonic_ms()))
+			return 0;
+		rc = prepare_report(q, job, action, false, message, out);
+	}
+	if (rc < 0 || *out != before || action != DSN_FAILED || !allows_double(q))
+		return rc;
+	return prepare_report(q, job, action, true, message, out);
+}
+
 static unsigned wanted_actions(struct queue_job *job)
 {
 	unsigned actions = 0;
 	for (size_t i = 0; i < job->count; i++) {
+		if (is_lost(job, i))
+			actions |= 1U << DSN_FAILED;
+		if (job->reverse_path.len == 0)
+			continue;
 		for (int action = DSN_FAILED; action <= DSN_EXPANDED; action++) {
 			if (wants(job, i, action))
 				actions |= 1U << action;
@@ -205,7 +255,7 @@ int queue_report_prepare(struct queue *q, struct queue_job *job, struct queue_re
 	if (job->is_release && queue_release_prepare(q, job, out) < 0)
 		return -EAGAIN;
 	unsigned actions = wanted_actions(job);
-	if (actions == 0 || job->reverse_path.len == 0)
+	if (actions == 0)
 		return 0;
 	struct blob_view view = { .bytes = SLICE_EMPTY };
 	/* A report without the message is better than none. */
