@@ -1,5 +1,6 @@
 """TLS reports (RFC 8460): sessions are counted, reported once a day by mail or HTTPS."""
 import email
+import email.message
 import email.policy
 import gzip
 import http.server
@@ -255,3 +256,47 @@ def test_not_running(make_server):
     done = server.cli("tlsrpt", "send", check=False)
     assert done.returncode != 0 and "does not run" in done.stderr
     assert "there is no report 7" in server.cli("tlsrpt", "show", "7", check=False).stderr
+
+
+def example(report_id="r1", **more):
+    return {"organization-name": "Far \x1b[1m", "contact-info": "x@far.test", "report-id": report_id,
+            "date-range": {"start-datetime": "2026-04-01T00:00:00Z",
+                           "end-datetime": "2026-04-01T23:59:59Z"},
+            "policies": [{"policy": {"policy-type": "sts", "policy-domain": "a.test",
+                                     "policy-string": ["mode: \x1b[2Jtesting"]},
+                          "summary": {"total-successful-session-count": 5,
+                                      "total-failure-session-count": 2},
+                          "failure-details": [{"result-type": "certificate-expired",
+                                               "failed-session-count": 2}]}], **more}
+
+
+def message_with(body, subtype="tlsrpt+gzip"):
+    message = email.message.EmailMessage()
+    message["From"], message["To"], message["Subject"] = "x@far.test", "alice@a.test", "Report"
+    message.set_content("A report.")
+    message.add_attachment(body, "application", subtype)
+    return message
+
+
+def test_received(make_server):
+    """What others report of us is read, and delivered; what is no report is just delivered."""
+    server = make_server(domain="a.test", config='tls-report { address = "alice@a.test" }')
+    text = json.dumps(example()).encode()
+    bodies = [gzip.compress(text), text, gzip.compress(b"{}"), gzip.compress(b"[" * 10_000_000),
+              b"junk", gzip.compress(json.dumps(example("r2")).encode())]
+    with server.smtp() as smtp:
+        for body in bodies:
+            smtp.send_message(message_with(body), "x@far.test", ["Alice@a.test"])
+        smtp.send_message(message_with(json.dumps(example("r3")).encode(), "tlsrpt+json"),
+                          "x@far.test", ["alice@a.test"])
+        smtp.send_message(message_with(gzip.compress(json.dumps(example("r4")).encode())),
+                          "x@far.test", ["bob@a.test"])
+    rows = wait_for(lambda: len(r := reports(server)) >= 3 and r, SLOW, "the reports")
+    assert sorted(r["report_id"] for r in rows) == ["r1", "r2", "r3"]
+    assert all(r["kind"] == "received" and r["from"] == "x@far.test" for r in rows)
+    assert all("not signed" in r["state"] for r in rows)
+    assert (rows[0]["successes"], rows[0]["failures"], rows[0]["domain"]) == (5, 2, "a.test")
+    assert len(server.wait_messages(7)) == 7
+    shown = server.cli("tlsrpt", "show", str(rows[0]["id"])).stdout
+    assert "policy sts of a.test: 5 good, 2 bad" in shown and "2  certificate-expired" in shown
+    assert "\x1b" not in shown and "\x1b" not in server.cli("tlsrpt", "list").stdout

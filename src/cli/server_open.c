@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/server.h"
+#include "queue/queue_tlsrpt.h"
 
 enum { LOCK_WAIT_MS = 15000, LOCK_AGAIN_US = 20000 };
 
@@ -162,6 +163,12 @@ static enum post_known call_ahead(void *arg, const struct config_relay *relay,
 	return queue_verify(s->queue, relay, recipient);
 }
 
+static void read_report(void *arg, struct slice from, struct slice trace, struct slice message)
+{
+	const struct server *s = arg;
+	queue_tlsrpt_receive(s->queue, from, trace, message);
+}
+
 static int open_post(struct server *s)
 {
 	const struct post_config config = { .store = s->store,
@@ -172,7 +179,8 @@ static int open_post(struct server *s)
 		                            .queued_until = wake_queue,
 		                            .queued_arg = s,
 		                            .run_queue = run_queue,
-		                            .call_ahead = call_ahead };
+		                            .call_ahead = call_ahead,
+		                            .tls_report = read_report };
 	int rc = post_open(&config, &s->post);
 	return rc < 0 ? failed("post", rc, "") : 0;
 }

@@ -44,8 +44,9 @@ const char *tlsrpt_type_of_sts(enum sts_trouble trouble);
 /* --- reports -------------------------------------------------------------------------- */
 
 enum {
-	TLSRPT_GZIP_BYTES_MAX = 1 << 20, /* of a report that is received */
-	TLSRPT_JSON_BYTES_MAX = 2 << 20, /* the same, unpacked */
+	TLSRPT_GZIP_BYTES_MAX = 1 << 20,   /* of a report that is received */
+	TLSRPT_JSON_BYTES_MAX = 512 << 10, /* the same, unpacked */
+	TLSRPT_RECEIVED_MAX = 1000,        /* that are kept */
 	TLSRPT_POLICIES_MAX = 1000,
 	TLSRPT_ROWS_MAX = 2000, /* counts in a report of ours */
 	TLSRPT_TEXT_MAX = 200,  /* of what is shown of a report in a list */
@@ -85,6 +86,8 @@ int tlsrpt_count_add(struct db *db, int64_t day, struct slice domain, struct sli
 int tlsrpt_count_remove(struct db *db, int64_t day, struct slice domain);
 int tlsrpt_row_put(struct db *db, const struct tlsrpt_row *row);
 int tlsrpt_row_update(struct db *db, const struct tlsrpt_row *row);
+/* Of those received only the newest stay. */
+int tlsrpt_row_limit(struct db *db);
 int tlsrpt_expire(struct db *db, int64_t before_ms);
 /* Inside reads. The next domain with counts, behind one (day, domain), of days before before_day;
  * -ENODATA: no more. */

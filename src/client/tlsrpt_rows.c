@@ -122,6 +122,14 @@ int tlsrpt_row_update(struct db *db, const struct tlsrpt_row *r)
 		"iiit", r->id, r->due_ms, r->attempts, r->state);
 }
 
+int tlsrpt_row_limit(struct db *db)
+{
+	return db_run(db,
+	              "DELETE FROM tlsrpt_report WHERE sent = 0 AND id <= (SELECT id FROM"
+	              " tlsrpt_report WHERE sent = 0 ORDER BY id DESC LIMIT 1 OFFSET $1)",
+	              "i", (int64_t)TLSRPT_RECEIVED_MAX);
+}
+
 int tlsrpt_expire(struct db *db, int64_t before_ms)
 {
 	return db_run(db, "DELETE FROM tlsrpt_report WHERE at_ms < $1", "i", before_ms);

@@ -41,6 +41,9 @@ static const struct config_option options[] = {
 	{ "tls-report", "ca", CONFIG_PATH, NULL, AT(tls_report.ca),
 	  "A PEM file of the roots that the certificates of web servers that take reports must "
 	  "lead to. Default: the system's." },
+	{ "tls-report", "address", CONFIG_TEXT, NULL, AT(tls_report.address),
+	  "The address of ours that other servers send their reports to: they are read, besides "
+	  "being delivered as any mail." },
 };
 /* clang-format on */
 const struct config_option_table config_options_tls = CONFIG_OPTION_TABLE(options);

@@ -34,6 +34,7 @@ struct config_tls_report {
 	const char *from, *organization, *ca; /* NULL: postmaster of the first domain, our name,
 	                                         the system's */
 	int64_t spread_ms, keep_ms;
+	const char *address; /* where reports of others come in; or NULL */
 };
 
 struct config_place;

@@ -60,6 +60,7 @@ struct queue {
 	struct tls_client *tls_any, *tls_verified;
 	struct sts *sts;
 	struct queue_tlsrpt *tlsrpt;
+	atomic_int reports_read;          /* at the moment: queue_tlsrpt_receive.c */
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	struct queue_notices *notices;    /* the recorder's */
 	const char *owner;                /* of leases: post_owner() */

@@ -28,5 +28,9 @@ void queue_tlsrpt_note_sts(struct queue *q, const struct tls_policy_domain *doma
 /* Reports on all that was counted so far, today included, and sends what waits. 0, or an error of
  * the store. Parks the fiber. */
 int queue_tlsrpt_send(struct queue *q);
+/* A message that came to the address for reports: one that it holds is kept, for `veredus tlsrpt`.
+ * trace: the fields that we put before it. Takes a copy and returns at once. [fiber] */
+void queue_tlsrpt_receive(struct queue *q, struct slice from, struct slice trace,
+                          struct slice message);
 
 #endif

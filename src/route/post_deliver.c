@@ -686,7 +686,11 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
 {
 	if (envelope->body_binary)
 		return post_deliver_binary(p, client, envelope, trace, message, queue_id_out);
-	return post_deliver_to(p, client, envelope, trace, message, POST_ALL, queue_id_out);
+	enum post_result result = post_deliver_to(p, client, envelope, trace, message, POST_ALL,
+	                                          queue_id_out);
+	if (result == POST_ACCEPTED)
+		post_tell_report(p, envelope, trace, message);
+	return result;
 }
 
 enum post_result post_deliver_to(struct post *p, const struct post_client *client,

@@ -29,6 +29,10 @@ int post_parcel_to(struct post *p, const struct post_client *client,
                    const struct post_envelope *envelope, struct slice trace, struct slice message,
                    enum post_scope scope, struct post_parcel **out);
 
+/* post_tlsrpt.c: if it is for the address for reports, somebody reads it. */
+void post_tell_report(const struct post *p, const struct post_envelope *envelope,
+                      struct slice trace, struct slice message);
+
 /* post_binary.c: as post_deliver(), for a message with body_binary. */
 enum post_result post_deliver_binary(struct post *p, const struct post_client *client,
                                      const struct post_envelope *envelope, struct slice trace,
