@@ -41,6 +41,7 @@ def test_these_files_and_no_others(installed):
         f"{PREFIX}/share/man/man1/veredus-sendmail.1",
         f"{PREFIX}/share/man/man5/veredus.conf.5",
         f"{PREFIX}/share/man/man8/veredus-queue.8",
+        f"{PREFIX}/share/man/man8/veredus-route.8",
         f"{PREFIX}/share/man/man8/veredus-trace.8",
         f"{PREFIX}/share/man/man8/veredus.8",
         f"{PREFIX}/lib/systemd/system/veredus.service",
