@@ -154,7 +154,12 @@ def test_bounce(filled, running):
     assert (about["Action"], about["Status"]) == ("failed", "5.3.0")
     assert b"the operator of this mail system returned it" in raw
     wait_for(lambda: [e["to"] for e in entries(server)] == ["two@near.test", "three@far.test"])
-    assert "the operator" in server.cli("trace", "--to", "one@far.test").stdout
+    told = json.loads(server.cli("trace", "--to", "one@far.test", "--json").stdout)
+    assert [(e["event"], e["address"]) for e in told][-2:] == [
+        ("bounced", "one@far.test"), ("told", "alice@example.test")]
+    # The report has a journey of its own.
+    kind, report_id = told[-1]["detail"].split(": ")
+    assert kind == "failed" and "delivered" in server.cli("trace", report_id).stdout
     # Nobody is told about a report.
     server.cli("queue", "bounce", "--yes", "three@far.test")
     wait_for(lambda: len(entries(server)) == 1)

@@ -173,7 +173,7 @@ static int act_on(struct db *db, const struct queue_order *o, const struct row *
 static int act_on_place(struct db *db, struct arena *arena, struct queue_order *o,
                         const struct queue_place *place)
 {
-	struct row row;
+	struct row row = { .leased = false };
 	int rc = find_row(db, arena, place, &row);
 	if (rc == -ENODATA)
 		return 0;

@@ -9,6 +9,7 @@
 #include "queue/queue.h"
 #include "queue/queue_agenda.h"
 #include "queue/queue_convert.h"
+#include "queue/queue_dsn.h"
 #include "queue/queue_group.h"
 #include "queue/queue_notices.h"
 #include "queue/queue_ready.h"
@@ -150,7 +151,9 @@ struct queue_report {
 	struct post_client client;
 	struct post_envelope envelope;
 	struct post_parcel *parcel;
-	struct blob_view view; /* of the message, if it goes on as it is */
+	const struct queue_job *about; /* a DSN about it; NULL: the message itself */
+	enum queue_dsn_action action;  /* of a DSN */
+	struct blob_view view;         /* of the message, if it goes on as it is */
 	bool has_view;
 	struct queue_message_form form; /* of that, where a mailbox can't have it so */
 	bool has_form;

@@ -9,6 +9,7 @@
 #include "message/address.h"
 #include "queue/queue_dsn.h"
 #include "queue/queue_internal.h"
+#include "route/journey.h"
 
 static bool wants_delay(const struct queue_job *job, size_t i)
 {
@@ -193,6 +194,8 @@ static int prepare_report(struct queue *q, const struct queue_job *job,
 		rc = post_parcel_new(q->config.post, &r->client, &r->envelope, text, &r->parcel);
 	if (rc < 0)
 		return give_up(r, job, rc);
+	r->about = job;
+	r->action = action;
 	r->next = *out;
 	*out = r;
 	return 0;
@@ -293,11 +296,32 @@ void queue_report_blobs(const struct queue_report *r, struct store_blob *out)
 	}
 }
 
+/* In the journey of what it is about. */
+static int note_told_of(struct db *db, const struct queue_report *r)
+{
+	static const char *const what[] = { [DSN_FAILED] = "failed",
+		                            [DSN_DELAYED] = "delayed",
+		                            [DSN_RELAYED] = "relayed",
+		                            [DSN_DELIVERED] = "delivered",
+		                            [DSN_EXPANDED] = "expanded" };
+	char detail[64];
+	snprintf(detail, sizeof(detail), "%s: %s", what[r->action],
+	         post_parcel_queue_id(r->parcel));
+	const struct journey_event event = { .at_ms = r->about->ended_ms,
+		                             .queue_id = slice_from_str(r->about->queue_id),
+		                             .kind = JOURNEY_TOLD,
+		                             .address = r->about->reverse_path,
+		                             .detail = slice_from_str(detail) };
+	return journey_note(db, &event);
+}
+
 int queue_report_commit(struct db *db, struct queue_report *r, const struct store_blob *blobs)
 {
 	int rc = 0;
 	for (; r && rc == 0; r = r->next) {
 		rc = post_parcel_commit(db, r->parcel, blobs);
+		if (rc == 0 && r->about)
+			rc = note_told_of(db, r);
 		blobs += post_parcel_blob_count(r->parcel);
 	}
 	return rc;

@@ -22,6 +22,7 @@ enum journey_kind {
 	JOURNEY_REROUTED, /* detail: where it goes now */
 	JOURNEY_CHECKED,  /* who has sent it; detail: what checks came to */
 	JOURNEY_REPORTED, /* by a message that came back; detail: what, and the id of that */
+	JOURNEY_TOLD,     /* a report went to the sender (address); detail: of what, and its id */
 };
 
 struct journey_event {

@@ -248,7 +248,7 @@ static int begin(struct store *store, struct sketcher *s)
 		if (rc == 0)
 			rc = store_read(store, find_future, s);
 	}
-	memcpy(s->at, s->begin, sizeof(s->at));
+	snprintf(s->at, sizeof(s->at), "%s", s->begin);
 	return rc;
 }
 

@@ -238,6 +238,8 @@ struct db;
 int post_parcel_new(struct post *p, const struct post_client *client,
                     const struct post_envelope *envelope, struct slice message,
                     struct post_parcel **out);
+/* The id under which its journey begins. */
+const char *post_parcel_queue_id(const struct post_parcel *parcel);
 size_t post_parcel_blob_count(const struct post_parcel *parcel);
 /* Writes that many to out. */
 void post_parcel_blobs(const struct post_parcel *parcel, struct store_blob *out);

@@ -766,6 +766,11 @@ int post_parcel_to(struct post *p, const struct post_client *client,
 	return rc;
 }
 
+const char *post_parcel_queue_id(const struct post_parcel *parcel)
+{
+	return parcel->delivery.batches ? parcel->delivery.batches->queue_id : "";
+}
+
 size_t post_parcel_blob_count(const struct post_parcel *parcel)
 {
 	return parcel->delivery.batch_count;
