@@ -5,6 +5,7 @@ import email
 import json
 import pathlib
 import re
+import smtplib
 import socket
 import struct
 import subprocess
@@ -319,3 +320,29 @@ def test_turned_off(make_server):
     forged = b"Authentication-Results: mx.example.test; dkim=pass\r\n"
     got = email.message_from_bytes(receive(server, forged + MESSAGE))
     assert got["Authentication-Results"] is None
+
+
+def test_rules(make_server, zone):
+    server = make_server(config=f"""
+dns {{ forwarder = "{zone.forwarder}" trust-anchor = "{zone.anchor}" }}
+rule "friend" {{ helo = {{ "friend.test" }} verdict = allow }}
+rule "others" {{ recipient = {{ "!alice@*" }} verdict = reject }}
+rule "unsigned" {{
+    sender = {{ "signed.test" }} found = {{ "!dkim=pass signed.test" }}
+    verdict = reject reply = "550 5.7.20 Not signed by signed.test"
+}}
+rule "changed" {{ found = {{ "dkim=fail*" }} verdict = tag tag = changed }}""")
+    assert results(server, sign()) == ["pass"]
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        receive(server, sign() + b"more\r\n")
+    assert refused.value.smtp_code == 550 and b"Not signed by signed.test" in refused.value.smtp_error
+    assert "stage=message" in server.log_text()
+    before = len(server.messages())
+    with server.smtp() as smtp:
+        smtp.sendmail("eve@other.test", ["alice@example.test"], sign() + b"more\r\n")
+    assert b"X-Veredus-Tag: mx.example.test; changed" in server.wait_messages(before + 1)[-1]
+    with server.smtp(local_hostname="friend.test") as smtp:
+        smtp.sendmail("ann@signed.test", ["alice@example.test"], MESSAGE)
+    assert b"dkim=none" in server.wait_messages(before + 2)[-1]
+    server.configure('rule "both" { found = { "dkim=*" } recipient = { "a@b.test" } verdict = reject }')
+    assert "there is no single one" in server.cli("check", check=False).stderr

@@ -11,7 +11,7 @@ enum {
 	WORD_MAX = 32,
 };
 
-static const char *const stage_names[] = { "connect", "helo", "mail", "rcpt" };
+static const char *const stage_names[] = { "connect", "helo", "mail", "rcpt", "message" };
 static const char *const verdict_names[] = { "allow", "reject", "defer", "delay", "tag" };
 static const char *const of_names[] = { "connections", "messages", "recipients" };
 static const char *const per_names[] = { "network", "account", "sender" };

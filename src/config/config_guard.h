@@ -12,7 +12,7 @@
 #include "net/address.h"
 
 /* When a rule is looked at first: as soon as all that its conditions ask for is known. */
-enum rule_stage { RULE_CONNECT, RULE_HELO, RULE_MAIL, RULE_RCPT, RULE_STAGES };
+enum rule_stage { RULE_CONNECT, RULE_HELO, RULE_MAIL, RULE_RCPT, RULE_MESSAGE, RULE_STAGES };
 enum rule_verdict { RULE_ALLOW, RULE_REJECT, RULE_DEFER, RULE_DELAY, RULE_TAG, RULE_VERDICTS };
 
 enum rate_of { RATE_CONNECTIONS, RATE_MESSAGES, RATE_RECIPIENTS };
@@ -70,7 +70,7 @@ struct config_rule {
 	unsigned number; /* its place in the file, from 0 */
 	enum rule_stage stage;
 	struct config_rule_networks client;
-	struct config_patterns listener, account, helo, rdns, sender, sender_is, recipient;
+	struct config_patterns listener, account, helo, rdns, sender, sender_is, recipient, found;
 	int tls, authenticated;  /* -1: not given */
 	struct config_rate rate; /* holds when there is no token left */
 	enum rule_verdict verdict;

@@ -394,6 +394,7 @@ static void store_rules(struct load *l, cfg_t *cfg)
 		text.sender = get_list(l, section, "sender");
 		text.sender_is = get_list(l, section, "sender-is");
 		text.recipient = get_list(l, section, "recipient");
+		text.found = get_list(l, section, "found");
 		struct config_place place = place_of(l, "rule", section);
 		config_add_rule(&place, &text);
 	}

@@ -123,12 +123,15 @@ static const struct config_option options[] = {
 	  "What the sender is: null (<>), ours (in a domain of ours), unresolvable (no mail can go to "
 	  "the domain), unresolved (the DNS does not say now)." },
 	{ "rule", "recipient", CONFIG_LIST, NULL, AT_RULE(recipient), "Patterns of the recipient." },
+	{ "rule", "found", CONFIG_LIST, NULL, AT_RULE(found),
+	  "Patterns of what checks of the message came to (docs/trust.md): { \"dkim=pass example.org\", "
+	  "\"arc=fail*\", \"!dkim=pass*\" }." },
 	{ "rule", "rate", CONFIG_TEXT, NULL, AT_RULE(rate),
 	  "Holds for what is more than so much: \"60 messages/1m per network\". Of connections, "
 	  "messages or recipients; per network, account or sender; \"burst 200\" may follow." },
 	{ "rule", "stage", CONFIG_CHOICE, NULL, AT_RULE(stage),
 	  "When the rule is looked at first. Default: as soon as all that it asks for is known.",
-	  .choices = { "connect", "helo", "mail", "rcpt" } },
+	  .choices = { "connect", "helo", "mail", "rcpt", "message" } },
 	{ "rule", "verdict", CONFIG_CHOICE, NULL, AT_RULE(verdict),
 	  "What happens. delay and tag go on to the next rule. Default, with a rate: defer.",
 	  .choices = { "allow", "reject", "defer", "delay", "tag" } },

@@ -80,6 +80,8 @@ static enum rule_stage stage_of_rate(enum rate_of of)
  * when the client begins to send mail. */
 static enum rule_stage earliest(const struct config_rule *r)
 {
+	if (r->found.count > 0)
+		return RULE_MESSAGE;
 	if (r->recipient.count > 0)
 		return RULE_RCPT;
 	if (r->sender.count > 0 || r->sender_is.count > 0 || r->account.count > 0 || r->tls >= 0 ||
@@ -88,6 +90,15 @@ static enum rule_stage earliest(const struct config_rule *r)
 	if (r->rate.count > 0 && r->rate.per != RATE_PER_NETWORK)
 		return RULE_MAIL;
 	return r->helo.count > 0 ? RULE_HELO : RULE_CONNECT;
+}
+
+static void check_stage(const struct config_place *p, enum rule_stage given, enum rule_stage known,
+                        struct config_rule *r)
+{
+	if (given < known)
+		config_wrong(p, "stage: what it asks for is only known at stage %s",
+		             rule_stage_name(known));
+	r->stage = given;
 }
 
 static void set_stage(const struct config_place *p, const struct config_rule_text *text,
@@ -108,12 +119,11 @@ static void set_stage(const struct config_place *p, const struct config_rule_tex
 			             rate_of_name(r->rate.of), rule_stage_name(r->stage));
 		return;
 	}
-	if (text->stage < 0)
-		return;
-	if ((enum rule_stage)text->stage < known)
-		config_wrong(p, "stage: what it asks for is only known at stage %s",
-		             rule_stage_name(known));
-	r->stage = (enum rule_stage)text->stage;
+	if (text->stage >= 0)
+		check_stage(p, (enum rule_stage)text->stage, known, r);
+	/* A message has many. */
+	if (r->stage == RULE_MESSAGE && r->recipient.count > 0)
+		config_wrong(p, "recipient: at stage message there is no single one: leave it out");
 }
 
 static void set_reply(const struct config_place *p, const char *text, struct config_rule *r)
@@ -197,6 +207,7 @@ static void set_conditions(const struct config_place *p, const struct config_rul
 	rule_patterns(p, "sender-is", &text->sender_is, config_parse_pattern, &r->sender_is);
 	rule_patterns(p, "recipient", &text->recipient, config_parse_address_pattern,
 	              &r->recipient);
+	rule_patterns(p, "found", &text->found, config_parse_pattern, &r->found);
 	check_words(p, "rdns", &r->rdns, names, false);
 	check_words(p, "sender-is", &r->sender_is, senders, true);
 	r->tls = text->tls;

@@ -7,7 +7,8 @@
 /* As written; lists are read by who reads the section. Choices are -1 where nothing was said. */
 struct config_rule_text {
 	int stage, tls, authenticated, verdict;
-	struct config_list client, listener, account, helo, rdns, sender, sender_is, recipient;
+	struct config_list client, listener, account, helo, rdns, sender, sender_is, recipient,
+		found;
 	const char *rate, *reply, *tag;
 	int64_t delay_ms; /* -1 where nothing was said */
 };

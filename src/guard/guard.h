@@ -99,6 +99,8 @@ struct guard_speaker {
 	const char *account;
 	const char *helo;
 	const struct address *sender, *recipient;
+	const struct slice *found; /* see guard_rule.h */
+	size_t found_count;
 };
 /* Walks the rules. A refusal is logged, counted, and noted as an offence of who has not logged in;
  * the caller waits delay_ms, and then says the reply. May park the fiber. */

@@ -149,6 +149,23 @@ static const char *sender_is_holds(const struct config_rule *r, const struct gua
 	return guard_patterns_hold(&r->sender_is, sender_is, f);
 }
 
+static bool found_item_holds(struct slice item, const void *fact)
+{
+	const struct guard_facts *f = fact;
+	for (size_t i = 0; i < f->found_count; i++) {
+		if (guard_pattern_match(item, f->found[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool found_given(const struct config_rule *r) { return r->found.count > 0; }
+
+static const char *found_holds(const struct config_rule *r, const struct guard_facts *f)
+{
+	return f->found_count > 0 ? guard_patterns_hold(&r->found, found_item_holds, f) : NULL;
+}
+
 /* What costs least stands first, what may wait for the DNS last: when one does not hold the
  * others are not asked. */
 static const struct condition conditions[] = {
@@ -160,6 +177,7 @@ static const struct condition conditions[] = {
 	{ "helo", helo_given, helo_holds },
 	{ "sender", sender_given, sender_holds },
 	{ "recipient", recipient_given, recipient_holds },
+	{ "found", found_given, found_holds },
 	{ "rdns", rdns_given, rdns_holds },
 	{ "sender-is", sender_is_given, sender_is_holds },
 };
@@ -237,6 +255,14 @@ static bool take_verdict(const struct config_rule *r, enum rule_stage stage,
 	return true;
 }
 
+/* The message was let in so far, recipient by recipient: of the rules that were looked at before
+ * only those count that let it pass whatever follows. */
+static bool is_over(const struct config_rule *r, enum rule_stage stage)
+{
+	return stage == RULE_MESSAGE && r->stage != stage &&
+	       (r->verdict != RULE_ALLOW || r->recipient.count > 0);
+}
+
 void guard_rules_walk(const struct config_rules *rules, enum rule_stage stage,
                       const struct guard_facts *facts, guard_explain explain, void *explain_arg,
                       struct guard_decision *out)
@@ -248,7 +274,7 @@ void guard_rules_walk(const struct config_rules *rules, enum rule_stage stage,
 		const struct config_rule *r = &rules->items[i];
 		bool once = r->rate.count > 0 || r->verdict == RULE_DELAY;
 		if (r->stage > stage || (once && r->stage != stage) ||
-		    (facts->by_name && r->listener.count == 0))
+		    (facts->by_name && r->listener.count == 0) || is_over(r, stage))
 			continue;
 		buf_clear(&why);
 		if (!rule_holds(r, facts, explain ? &why : NULL))

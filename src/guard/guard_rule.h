@@ -39,6 +39,9 @@ struct guard_facts {
 	/* Canonical local@domain; "" is <>. Slices of no address before their stage. */
 	struct slice sender, recipient;
 	struct slice sender_domain; /* A-labels; empty in <> */
+	/* What checks of the message came to, "dkim=pass example.org"; none before it is there. */
+	const struct slice *found;
+	size_t found_count;
 	/* Asked for when a rule wants to know; may park the fiber. *name_out is the confirmed name,
 	 * valid as long as the facts. */
 	enum guard_rdns (*rdns)(void *arg, const char **name_out);

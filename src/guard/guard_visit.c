@@ -90,6 +90,8 @@ static void set_facts(struct judgement *j, struct arena *arena, const struct gua
 	j->facts.recipient = address_fact(j->guard, arena, s->recipient, &domain);
 	j->facts.sender = address_fact(j->guard, arena, s->sender, &domain);
 	j->facts.sender_domain = domain;
+	j->facts.found = s->found;
+	j->facts.found_count = s->found_count;
 	j->facts.rdns = ask_rdns;
 	j->facts.sender_dns = ask_sender_dns;
 	j->facts.is_ours = ask_is_ours;

@@ -61,7 +61,7 @@ static int smtp_weigh(struct smtp_session *s, enum guard_offence offence)
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient)
 {
-	const struct guard_speaker speaker = {
+	struct guard_speaker speaker = {
 		.tls = s->client.tls_protocol != NULL,
 		.account = s->client.account,
 		.helo = s->client.helo,
@@ -69,8 +69,13 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 		.recipient = recipient,
 	};
 	struct guard_decision d;
+	struct slice *found = NULL;
 	if (!s->visit)
 		return true;
+	if (stage == RULE_MESSAGE)
+		speaker.found_count = trust_found(s->transaction->trust, s->transaction->arena,
+		                                  &found);
+	speaker.found = found;
 	guard_judge(s->visit, stage, &speaker, &d);
 	s->tags = d.tags;
 	if (!smtp_guard_ok(s, smtp_pause(s, d.delay_ms)))

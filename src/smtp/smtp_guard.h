@@ -14,7 +14,8 @@ struct smtp_session;
 bool smtp_guard_connect(struct smtp_session *s);
 /* The session became one of another client (XCLIENT): may that one speak? */
 bool smtp_guard_again(struct smtp_session *s);
-/* What the rules say at a stage; sender and recipient are NULL before theirs. False if the client
+/* At stage message the transaction has what checks came to.
+ * What the rules say at a stage; sender and recipient are NULL before theirs. False if the client
  * has had its answer. The tags of a transaction are noted there. */
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient);

@@ -73,7 +73,9 @@ static bool check(struct smtp_session *s, struct slice message)
 		return false;
 	}
 	t->trust = results;
-	return true;
+	bool allowed = smtp_guard_allows(s, RULE_MESSAGE, &t->sender, NULL);
+	t->tags |= s->tags;
+	return allowed;
 }
 
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out)

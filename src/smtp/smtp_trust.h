@@ -12,8 +12,8 @@ struct smtp_cleaned {
 	struct spool spool;
 };
 
-/* Checks the message; the results are the transaction's. False: it can't be taken now, and the
- * client was told so. End it in either case. Parks the fiber. */
+/* Checks the message; the results are the transaction's. False: it can't be taken now, or a rule
+ * refuses it, and the client was told so. End it in either case. Parks the fiber. */
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out);
 void smtp_cleaned_end(struct smtp_cleaned *cleaned);
 

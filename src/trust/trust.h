@@ -87,6 +87,10 @@ struct slice trust_value(const struct trust_results *r, struct arena *arena);
 /* "dkim=pass (example.org), dkim=fail (example.net: the body was changed)" */
 struct slice trust_text(const struct trust_results *r, struct arena *arena);
 
+/* For rules (guard/guard_rule.h): "dkim=pass example.org" a verdict, and "arc=trusted". How many.
+ */
+size_t trust_found(const struct trust_results *r, struct arena *arena, struct slice **out);
+
 /* Does a message have fields that speak in our name? */
 bool trust_is_forged(const struct trust *t, struct slice message);
 /* Such a field. */

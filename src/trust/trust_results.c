@@ -91,6 +91,22 @@ struct slice trust_text(const struct trust_results *r, struct arena *arena)
 	return text;
 }
 
+size_t trust_found(const struct trust_results *r, struct arena *arena, struct slice **out)
+{
+	size_t count = 0;
+	*out = ARENA_ARRAY(arena, r->count + 1, struct slice);
+	for (size_t i = 0; i < r->count; i++) {
+		const struct trust_verdict *v = &r->verdicts[i];
+		struct slice about = v->property_count > 0 ? v->properties[0].value : SLICE_EMPTY;
+		(*out)[count++] = slice_from_str(
+			arena_printf(arena, "%s=%s%s%.*s", v->method, trust_result_name(v->result),
+		                     about.len > 0 ? " " : "", SLICE_ARG(about)));
+	}
+	if (r->arc_trusted)
+		(*out)[count++] = SLICE("arc=trusted");
+	return count;
+}
+
 bool trust_is_forged_field(struct arena *scratch, struct slice name, struct slice value,
                            struct slice our_id)
 {
