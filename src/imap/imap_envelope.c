@@ -154,3 +154,13 @@ struct slice imap_envelope_address(struct arena *arena, struct slice envelope,
 	struct slice address[] = { part[ADDRESS_LOCAL], SLICE("@"), part[ADDRESS_HOST] };
 	return arena_concat(arena, address, 3);
 }
+
+struct slice imap_first_id(struct slice text)
+{
+	ptrdiff_t open = slice_find_byte(text, '<');
+	if (open < 0)
+		return SLICE_EMPTY;
+	text = slice_from(text, (size_t)open);
+	ptrdiff_t close = slice_find_byte(text, '>');
+	return close < 0 ? SLICE_EMPTY : slice_sub(text, 0, (size_t)close + 1);
+}

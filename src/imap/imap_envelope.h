@@ -28,5 +28,7 @@ struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
  * address. */
 struct slice imap_envelope_address(struct arena *arena, struct slice envelope,
                                    enum imap_envelope_field field, bool display);
+/* The first "<...>" of a field of message ids; empty if there is none. */
+struct slice imap_first_id(struct slice text);
 
 #endif

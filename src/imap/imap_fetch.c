@@ -58,6 +58,9 @@ static void fetch_plan(struct fetch *f)
 		case FETCH_SAVEDATE:
 			f->what |= READ_KEYS;
 			break;
+		case FETCH_THREADID:
+			f->what |= READ_KEYS | READ_ENVELOPE;
+			break;
 		case FETCH_SECTION:
 		case FETCH_BINARY:
 		case FETCH_BINARY_SIZE:
@@ -68,7 +71,6 @@ static void fetch_plan(struct fetch *f)
 		case FETCH_INTERNALDATE:
 		case FETCH_SIZE:
 		case FETCH_EMAILID:
-		case FETCH_THREADID:
 			break;
 		}
 		f->needs_rows = true;
@@ -163,6 +165,14 @@ static void write_save_date(struct imap_session *s, int64_t saved_ms)
 		imap_write(s, SLICE("SAVEDATE NIL"));
 }
 
+static void write_thread_id(struct fetch *f, const struct mailbox_message *row)
+{
+	struct slice id = imap_thread_id(f->scratch, row);
+	imap_write(f->s, id.len ? SLICE("THREADID (") : SLICE("THREADID NIL"));
+	imap_write(f->s, id);
+	imap_write(f->s, id.len ? SLICE(")") : SLICE_EMPTY);
+}
+
 static void write_email_id(struct fetch *f, const struct mailbox_message *row)
 {
 	imap_write(f->s, SLICE("EMAILID ("));
@@ -205,7 +215,7 @@ static void write_item(struct fetch *f, const struct imap_fetch_item *item,
 		write_email_id(f, &e->row);
 		break;
 	case FETCH_THREADID:
-		imap_write(s, SLICE("THREADID NIL"));
+		write_thread_id(f, &e->row);
 		break;
 	case FETCH_SIZE:
 		imap_write_number(s, SLICE("RFC822.SIZE "), e->row.size_bytes);
@@ -296,6 +306,7 @@ static int batch_row(const struct mailbox_message *row, void *arg)
 	e->row = *row;
 	e->row.envelope = arena_copy(b->f->arena, row->envelope);
 	e->row.bodystructure = arena_copy(b->f->arena, row->bodystructure);
+	e->row.references = arena_copy(b->f->arena, row->references);
 	return arena_used(b->f->arena) > IMAP_FETCH_BATCH_BYTES;
 }
 

@@ -142,6 +142,8 @@ static enum imap_verdict match_row(const struct imap_search_key *key, const stru
 		return verdict(m->row->internal_ms <= key->at_ms);
 	case SEARCH_YOUNGER:
 		return verdict(m->row->internal_ms >= key->at_ms);
+	case SEARCH_THREADID:
+		return verdict(slice_equal(imap_thread_id(m->scratch, m->row), key->text));
 	case SEARCH_EMAILID:
 		return verdict(slice_equal(imap_email_id(m->scratch, m->row), key->text));
 	case SEARCH_FROM:
@@ -218,8 +220,6 @@ enum imap_verdict imap_match(const struct imap_search_key *key, const struct ima
 	case SEARCH_FLAG:
 	case SEARCH_KEYWORD:
 		return verdict(((m->item->flags & key->flag) != 0) == key->has);
-	case SEARCH_THREADID:
-		return MATCH_NO;
 	case SEARCH_MODSEQ:
 		return verdict(m->item->mod_seq >= key->mod_seq);
 	case SEARCH_RECENT:

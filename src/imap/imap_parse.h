@@ -135,8 +135,8 @@ enum imap_search_kind {
 	SEARCH_SAVEDBEFORE, /* day: the date of saving (RFC 8514) */
 	SEARCH_SAVEDON,
 	SEARCH_SAVEDSINCE,
-	SEARCH_EMAILID,  /* text (RFC 8474) */
-	SEARCH_THREADID, /* no message has one */
+	SEARCH_EMAILID, /* text (RFC 8474) */
+	SEARCH_THREADID,
 };
 
 struct imap_search_key {

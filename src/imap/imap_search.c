@@ -94,7 +94,7 @@ static int doubt_row(const struct mailbox_message *row, void *arg)
 	e->row = *row;
 	/* Kept for the third step only. */
 	e->row.envelope = v == MATCH_UNKNOWN ? arena_copy(d->f->arena, row->envelope) : SLICE_EMPTY;
-	e->row.references = SLICE_EMPTY;
+	e->row.references = arena_copy(d->f->arena, row->references);
 	return 0;
 }
 

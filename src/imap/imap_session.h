@@ -195,6 +195,9 @@ void imap_write_mailbox_id(struct imap_session *s, int64_t mailbox_id);
 /* Of the bytes and the date: the same in every copy. */
 struct slice imap_email_id(struct arena *arena, const struct mailbox_message *row);
 
+/* Of the message that the thread began with; empty if the row does not know it yet. */
+struct slice imap_thread_id(struct arena *arena, const struct mailbox_message *row);
+
 /* --- the commands -------------------------------------------------------------------- */
 
 void imap_capability(struct imap_command *c);

@@ -31,23 +31,12 @@ struct thread {
 
 /* --- reading ------------------------------------------------------------------------- */
 
-/* The first "<...>" of a field. */
-static struct slice first_id(struct slice text)
-{
-	ptrdiff_t open = slice_find_byte(text, '<');
-	if (open < 0)
-		return SLICE_EMPTY;
-	text = slice_from(text, (size_t)open);
-	ptrdiff_t close = slice_find_byte(text, '>');
-	return close < 0 ? SLICE_EMPTY : slice_sub(text, 0, (size_t)close + 1);
-}
-
 /* RFC 5256 section 3: without References the first id of In-Reply-To. */
 static struct slice parents_of(struct thread *t, const struct mailbox_message *row)
 {
-	if (first_id(row->references).len > 0)
+	if (imap_first_id(row->references).len > 0)
 		return row->references;
-	return first_id(imap_envelope_field(t->scratch, row->envelope, ENVELOPE_IN_REPLY_TO));
+	return imap_first_id(imap_envelope_field(t->scratch, row->envelope, ENVELOPE_IN_REPLY_TO));
 }
 
 static int add_row(const struct mailbox_item *item, const struct mailbox_message *row, void *arg)
@@ -61,7 +50,7 @@ static int add_row(const struct mailbox_item *item, const struct mailbox_message
 	*m = (struct thread_message){
 		.number = t->c->by_uid ? item->uid : item->seq,
 		.date = imap_sent_date(t->scratch, row),
-		.id = arena_copy(arena, first_id(id)),
+		.id = arena_copy(arena, imap_first_id(id)),
 		.references = arena_copy(arena, parents_of(t, row)),
 		.subject = arena_copy(arena, subject),
 		.is_reply = is_reply,
@@ -87,7 +76,8 @@ static void look_up_references(void *arg)
 		if (blob_open(imap_context(t->c->s)->store, t->unknown[i].blob_id, &blob) < 0)
 			continue;
 		struct slice header = slice_sub(blob.bytes, 0, header_length(blob.bytes));
-		if (header_find(header, SLICE("References"), &value) && first_id(value).len > 0)
+		if (header_find(header, SLICE("References"), &value) &&
+		    imap_first_id(value).len > 0)
 			m->references = arena_copy(t->c->arena, header_unfold(t->scratch, value));
 		blob_close(&blob);
 		arena_reset(t->scratch);
