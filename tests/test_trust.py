@@ -255,7 +255,7 @@ def test_journey_tells(receiver):
 def test_explain(receiver, tmp_path):
     letter = tmp_path / "letter.eml"
     letter.write_bytes(b"From x Sun Mar  1 10:00:00 2026\n" + sign().replace(b"\r\n", b"\n"))
-    verdict, = json.loads(receiver.cli("explain", "--json", letter).stdout)
+    verdict = json.loads(receiver.cli("explain", "--json", letter).stdout)[0]
     assert verdict["result"] == "pass" and verdict["properties"]["header.d"] == "signed.test"
     assert verdict["evidence"]["key"] == "rsa._domainkey.signed.test"
     assert verdict["evidence"]["key bits"] == "2048"

@@ -28,6 +28,13 @@ static const struct config_option options[] = {
 	  "Answers without a record that they may get; one more is a permerror.", .max = 50 },
 	{ "trust", "received-spf", CONFIG_FLAG, "no", AT(trust.received_spf),
 	  "Write a field Received-SPF, too. Authentication-Results says the same." },
+	{ "trust", "dmarc", CONFIG_FLAG, "yes", AT(trust.dmarc),
+	  "Ask the domain of the author (From) what it wants done with mail that neither SPF nor DKIM show "
+	  "to be its own (DMARC, RFC 9989)." },
+	{ "trust", "dmarc-policy", CONFIG_CHOICE, "apply", AT(trust.dmarc_policy),
+	  "Do what it wants: refuse the message, or put it into the folder Junk; quarantine: into Junk in "
+	  "either case; report: nothing, it is only written down.",
+	  .choices = { "report", "quarantine", "apply" } },
 	{ "trust", "sign", CONFIG_CHOICE, "users", AT(trust.sign),
 	  "Whose mail to other hosts is signed, by domains that have keys (veredus dkim): nobody's, that "
 	  "of users and our own reports, or that of all who are trusted, relay-networks included.",

@@ -8,6 +8,9 @@
 /* Whose mail is signed. */
 enum config_sign { CONFIG_SIGN_NOBODY, CONFIG_SIGN_USERS, CONFIG_SIGN_TRUSTED };
 
+/* How far it goes what DMARC asks for. */
+enum config_dmarc { CONFIG_DMARC_REPORT, CONFIG_DMARC_QUARANTINE, CONFIG_DMARC_APPLY };
+
 struct config_trust {
 	bool verify;             /* mail of strangers is checked */
 	const char *authserv_id; /* NULL: the hostname */
@@ -17,6 +20,8 @@ struct config_trust {
 	bool spf, spf_helo;
 	unsigned spf_lookups, spf_void_lookups;
 	bool received_spf;
+	bool dmarc;
+	enum config_dmarc dmarc_policy;
 	enum config_sign sign;
 	bool seal;                    /* what aliases send on to other hosts */
 	const char **trusted_sealers; /* domains, in lower case */

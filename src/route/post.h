@@ -186,8 +186,8 @@ struct post_envelope {
 	size_t report_count;
 	const struct post_note *notes;
 	size_t note_count;
-	/* What checks of the message came to, for its seal; NULL: there were none. */
-	const struct trust_results *checked;
+	const struct trust_results *checked; /* for its seal; NULL: it was not */
+	bool junk;                           /* into the folder Junk */
 };
 
 /* [any thread] What the message will be called in replies, logs and journeys: 16 characters and

@@ -13,6 +13,7 @@
 #include "message/summary.h"
 #include "route/journey.h"
 #include "route/post_bounce.h"
+#include "route/post_folder.h"
 #include "route/post_internal.h"
 #include "route/post_sent.h"
 #include "route/post_sign.h"
@@ -31,10 +32,11 @@
 struct drop {
 	struct route_target *target;
 	struct post_recipient *recipient;
-	struct slice asked; /* the recipient's address as text */
-	bool is_only;       /* the recipient is this mailbox, and not a list that it is on */
-	int64_t inbox_id;   /* 0: not there yet, the commit makes it */
-	int64_t mailbox_id; /* where the commit put it */
+	struct slice asked;  /* the recipient's address as text */
+	bool is_only;        /* the recipient is this mailbox, and not a list that it is on */
+	int64_t inbox_id;    /* 0: not there yet, the commit makes it */
+	struct slice folder; /* what that is */
+	int64_t mailbox_id;  /* where the commit put it */
 };
 
 /* What shares one blob. */
@@ -101,11 +103,8 @@ static bool delivery_is_seen(struct delivery *d, const struct route_target *targ
 /* Looked up here and not by the commit, which then fails if the account is gone by that time. */
 static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *drop)
 {
-	struct mailbox_info info;
-	int rc = mailbox_find(db, d->arena, drop->target->account_id, INBOX, &info);
-	if (rc == 0)
-		drop->inbox_id = info.id;
-	return rc == -ENOENT ? 0 : rc;
+	return post_find_folder(db, d->arena, drop->target->account_id, d->envelope->junk,
+	                        &drop->folder, &drop->inbox_id);
 }
 
 static bool delivery_is_wanted(const struct delivery *d, const struct route_target *target)
@@ -232,7 +231,7 @@ static struct batch *delivery_add_batch(struct delivery *d, struct batch ***tail
 static int delivery_note(const struct delivery *d, struct batch *b, const struct drop *drop)
 {
 	if (drop->target->account_id != 0)
-		return note_add_to(&b->note, drop->target->address, INBOX);
+		return note_add_to(&b->note, drop->target->address, drop->folder);
 	return note_add_relay(&b->note, d->envelope->reverse_path, drop->target->address);
 }
 
@@ -321,10 +320,10 @@ static int commit_local(struct db *db, struct delivery *d, struct batch *b, int6
 	rc = mailbox_append(db, drop->mailbox_id, &message, &uid);
 	if (rc < 0)
 		return rc;
-	struct slice detail = INBOX;
+	struct slice detail = drop->folder;
 	if (!slice_equal_nocase(drop->asked, t->address))
 		detail = arena_concat(d->arena,
-		                      (struct slice[]){ INBOX, SLICE(", for "), drop->asked }, 3);
+		                      (struct slice[]){ detail, SLICE(", for "), drop->asked }, 3);
 	return commit_journey(db, d, b, JOURNEY_DELIVERED, t->address, detail);
 }
 

@@ -165,6 +165,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.notes = notes,
 		.note_count = note_count,
 		.checked = t->trust,
+		.junk = smtp_trust_is_junk(s),
 	};
 	enum post_result result = post_deliver(s->context->post, &client, &envelope,
 	                                       smtp_trace_of(s, &client, new_id), message,

@@ -6,6 +6,9 @@
 #include "message/header.h"
 #include "trust/trust_spf.h"
 
+/* RFC 5321 section 4.5.3.1.5, with room for the codes. */
+enum { REPLY_TEXT_MAX = 490 };
+
 /* Who has logged in, and our relays, are known; who speaks LMTP has checked it himself. */
 static bool is_stranger(const struct smtp_session *s)
 {
@@ -78,13 +81,58 @@ static bool check(struct smtp_session *s, struct slice message)
 	return allowed;
 }
 
+/* --- what the author's domain asks for --------------------------------------------------- */
+
+static enum dmarc_policy policy_of(const struct smtp_session *s)
+{
+	const struct trust_results *r = s->transaction->trust;
+	enum config_dmarc limit = s->config->trust.dmarc_policy;
+	if (!r || limit == CONFIG_DMARC_REPORT)
+		return DMARC_NONE;
+	return r->policy == DMARC_REJECT && limit == CONFIG_DMARC_QUARANTINE ? DMARC_QUARANTINE
+	                                                                     : r->policy;
+}
+
+bool smtp_trust_is_junk(const struct smtp_session *s) { return policy_of(s) == DMARC_QUARANTINE; }
+
+/* Why SPF failed, in the words of the domain that says so (RFC 7208 section 6.2). */
+static const char *explanation(struct smtp_session *s)
+{
+	struct smtp_transaction *t = s->transaction;
+	const struct spf_answer *a = trust_spf_wait(t->spf, SPF_MAIL_FROM);
+	if (!a || a->result != TRUST_FAIL || a->explanation.len == 0)
+		return "";
+	struct slice domain = trust_spf_domain(t->spf, SPF_MAIL_FROM);
+	return arena_printf(t->arena, "; %.*s explains: %.*s", SLICE_ARG(domain),
+	                    SLICE_ARG(a->explanation));
+}
+
+static bool is_refused(struct smtp_session *s)
+{
+	struct smtp_transaction *t = s->transaction;
+	if (policy_of(s) != DMARC_REJECT)
+		return false;
+	struct slice domain = t->trust->policy_domain;
+	const char *text = arena_printf(t->arena,
+	                                "Mail from %.*s is not taken from here: neither SPF nor "
+	                                "DKIM show it to be its own, "
+	                                "and its DMARC policy is reject%s",
+	                                SLICE_ARG(domain), explanation(s));
+	const struct config_reply reply = { 550, "5.7.1",
+		                            arena_printf(t->arena, "%.*s", REPLY_TEXT_MAX, text) };
+	log_info("smtp.dmarc.refused", kv_int("session", (int64_t)s->base.id),
+	         kv_slice("domain", domain), kv_slice("checked", trust_text(t->trust, t->arena)));
+	smtp_say_refused(s, &reply);
+	return true;
+}
+
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out)
 {
 	out->message = message;
 	out->made = false;
 	if (!is_stranger(s))
 		return true;
-	if (s->config->trust.verify && !check(s, message))
+	if (s->config->trust.verify && (!check(s, message) || is_refused(s)))
 		return false;
 	return !trust_is_forged(s->context->trust, message) || take_forged_out(s, message, out);
 }

@@ -12,10 +12,14 @@ struct smtp_cleaned {
 	struct spool spool;
 };
 
-/* Checks the message; the results are the transaction's. False: it can't be taken now, or a rule
- * refuses it, and the client was told so. End it in either case. Parks the fiber. */
+/* Checks the message; the results are the transaction's. False: it can't be taken now, a rule
+ * refuses it, or its author does not want it to be taken, and the client was told so. End it in
+ * either case. Parks the fiber. */
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out);
 void smtp_cleaned_end(struct smtp_cleaned *cleaned);
+
+/* Does it belong into the folder Junk? */
+bool smtp_trust_is_junk(const struct smtp_session *s);
 
 /* Authentication-Results, or empty. */
 struct slice smtp_trust_field(const struct smtp_session *s);

@@ -6,6 +6,7 @@
 #include "dns/dns.h"
 #include "fiber/fiber.h"
 #include "trust/key_cache.h"
+#include "trust/trust_dmarc.h"
 #include "trust/trust_internal.h"
 #include "trust/trust_keys.h"
 #include "trust/trust_spf.h"
@@ -161,9 +162,13 @@ int trust_check(struct trust *t, struct arena *arena, const struct trust_questio
 {
 	struct trust_spf *own = question->spf ? NULL : trust_spf_begin(t, question);
 	struct trust_spf *spf = question->spf ? question->spf : own;
+	struct trust_dmarc *dmarc = trust_dmarc_begin(t, question->message);
 	int rc = check_signatures(t, arena, question, out);
-	if (rc == 0)
+	if (rc == 0) {
 		trust_add_spf(out, arena, spf);
+		trust_add_dmarc(out, arena, dmarc, spf);
+	}
+	trust_dmarc_end(dmarc);
 	trust_spf_end(own);
 	return rc;
 }

@@ -20,6 +20,7 @@
 #include "net/address.h"
 #include "trust/arc.h"
 #include "trust/dkim_verify.h"
+#include "trust/dmarc_record.h"
 #include "trust/trust_result.h"
 
 struct dns;
@@ -71,7 +72,10 @@ struct trust_results {
 	size_t count, capacity;
 	const struct dkim_check *dkim; /* NULL: not asked for */
 	const struct arc_check *arc;   /* likewise */
-	bool arc_trusted;              /* the chain holds, and we trust all who sealed it */
+	/* What DMARC asks to be done, and for which author's domain. */
+	enum dmarc_policy policy;
+	struct slice policy_domain;
+	bool arc_trusted; /* the chain holds, and we trust all who sealed it */
 };
 
 /* 0, or -ECANCELED. The results lie in the arena, and point into the message. Parks the fiber. */
