@@ -91,7 +91,7 @@ Port {server.port['imaps']}
 User alice@{server.domain}
 Pass "{PASSWORD}"
 SSLType IMAPS
-AuthMechs PLAIN
+AuthMechs SCRAM-SHA-256
 CertificateFile {server.dir}/certificate.pem
 
 IMAPStore far

@@ -76,13 +76,13 @@ static void scram_has_its_parts(void **state)
 	assert_int_equal(password_make(*state, SLICE("pw"), v), 0);
 	struct slice rest = slice_from_str(v[1].value);
 	assert_true(slice_equal(slice_split(&rest, '$'), SLICE("SCRAM-SHA-256")));
-	assert_true(slice_equal(slice_split(&rest, ':'), SLICE("100000")));
+	assert_true(slice_equal(slice_split(&rest, ':'), SLICE("65536")));
 	assert_int_equal(slice_split(&rest, '$').len, 24);
 	assert_int_equal(slice_split(&rest, ':').len, 44);
 	assert_int_equal(rest.len, 44);
 	rest = slice_from_str(v[2].value);
 	assert_true(slice_equal(slice_split(&rest, '$'), SLICE("SCRAM-SHA-1")));
-	assert_true(slice_equal(slice_split(&rest, ':'), SLICE("100000")));
+	assert_true(slice_equal(slice_split(&rest, ':'), SLICE("65536")));
 	assert_int_equal(slice_split(&rest, '$').len, 24);
 	assert_int_equal(slice_split(&rest, ':').len, 28);
 	assert_int_equal(rest.len, 28);
