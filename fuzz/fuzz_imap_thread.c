@@ -52,8 +52,8 @@ static void check_kind(enum imap_thread_kind kind, const struct thread_message *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct thread_message messages[MESSAGES_MAX];
 	struct arena *arena = arena_new();
+	struct thread_message *messages = ARENA_ARRAY(arena, MESSAGES_MAX, struct thread_message);
 	struct slice input = fuzz_input(data, size);
 	size_t count = 0;
 	while (input.len > 0 && count < MESSAGES_MAX) {

@@ -53,7 +53,7 @@ static void records(void **state)
 
 static void packed(void **state)
 {
-	char zeros[100000] = { 0 };
+	static const char zeros[100000];
 	struct slice bytes, text;
 	assert_int_equal(tlsrpt_pack(*state, SLICE("hello"), &bytes), 0);
 	assert_int_equal(tlsrpt_unpack(*state, bytes, 5, &text), 0);

@@ -363,7 +363,7 @@ static void test_many_recipients(void **state)
 	enum { MANY = 1000 };
 	struct office *o = *state;
 	char id[17];
-	const char *to[MANY];
+	const char **to = ARENA_ARRAY(o->arena, MANY, const char *);
 	for (int i = 0; i < MANY; i++)
 		to[i] = arena_printf(o->arena, "recipient%04d@elsewhere.test", i);
 	assert_int_equal(deliver(o, &member, to, MANY, MESSAGE, id), POST_ACCEPTED);
