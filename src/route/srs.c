@@ -97,7 +97,7 @@ bool srs_rewrite(struct arena *arena, const struct srs_keys *keys, const struct 
                  struct slice domain, int64_t now_ms, struct address *out)
 {
 	struct slice text, tag = SLICE("SRS0");
-	if (keys->count == 0)
+	if (keys->count == 0 || slice_find_byte(sender->domain, '=') >= 0)
 		return false;
 	if (srs_is_form(sender->local)) {
 		tag = SLICE("SRS1");
@@ -140,7 +140,7 @@ static enum srs_result judge_day(struct slice day, int64_t now_ms, int64_t max_a
 static bool is_address(struct arena *arena, struct address *a)
 {
 	struct slice text = address_text(arena, a);
-	return a->local.len > 0 && address_parse(arena, text, ADDRESS_ALLOW_UTF8, a);
+	return address_parse(arena, text, ADDRESS_ALLOW_UTF8, a);
 }
 
 enum srs_result srs_reverse(struct arena *arena, const struct srs_keys *keys, struct slice local,

@@ -41,7 +41,8 @@ enum srs_result {
 
 /* Is this local part one that reversing may make sense of? */
 bool srs_is_form(struct slice local);
-/* The sender's address in our domain, in the arena; false if it would get too long. */
+/* The sender's address in our domain, in the arena; false if it would get too long, or comes from
+ * an address literal with "=" in it. */
 bool srs_rewrite(struct arena *arena, const struct srs_keys *keys, const struct address *sender,
                  struct slice domain, int64_t now_ms, struct address *out);
 /* Whom a local part of ours stands for. */

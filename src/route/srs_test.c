@@ -44,7 +44,8 @@ static void test_there_and_back(void **state)
 {
 	static const char *const senders[] = { "alice@sender.example", "\"a b\"@sender.example",
 		                               "a=b=c@sender.example", "a@[192.0.2.1]",
-		                               "srs@sender.example",   "SRS0@sender.example" };
+		                               "srs@sender.example",   "SRS0@sender.example",
+		                               "\"\"@sender.example" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
 		const char *made = forth(&ours, senders[i], "ours.example");
@@ -54,6 +55,15 @@ static void test_there_and_back(void **state)
 	const char *made = forth(&ours, "alice@sender.example", "ours.example");
 	assert_int_equal(strncmp(made, "SRS0=", 5), 0);
 	assert_string_equal(made + 14, "ra=sender.example=alice@ours.example");
+}
+
+/* Where its domain ends could not be told. */
+static void test_literal_with_equals(void **state)
+{
+	struct address given, out;
+	(void)state;
+	assert_true(address_parse(arena, SLICE("a@[x:b=c]"), 0, &given));
+	assert_false(srs_rewrite(arena, &ours, &given, SLICE("ours.example"), NOW_MS, &out));
 }
 
 /* The second and the third to forward lead back to the first, and the address does not grow. */
@@ -135,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_there_and_back, make_arena, free_arena),
+		cmocka_unit_test_setup_teardown(test_literal_with_equals, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(test_chain, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(test_case_and_keys, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(test_age, make_arena, free_arena),
