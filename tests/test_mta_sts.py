@@ -2,6 +2,7 @@
 the policy says, or are not."""
 import json
 import sqlite3
+import time
 
 import pytest
 
@@ -186,6 +187,7 @@ def test_survives(world, dns, web, make_server):
         server.stop()
         dns.set("restart.test", world.zone("restart").replace("v=STSv1", "v=none"))
         dns.set("expired.test", world.zone("expired").replace("v=STSv1", "v=none"))
+        time.sleep(1.1)  # as long as the policy holds, and more
         server.start(trust)
         assert "policy sts" in delivered(server, remote, "restart.test")
         assert "policy none" in delivered(server, remote, "expired.test")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import VEREDUS, wait_for
+from conftest import VEREDUS, free_port, wait_for
 from remote import Remote
 from test_relay import report
 
@@ -184,7 +184,7 @@ def test_reroute(filled, running):
         server.cli("queue", "release", "two@near.test")
         wait_for(lambda: len(other.taken) == 2)
         # Undone, it goes the usual way.
-        server.cli("queue", "reroute", "--yes", "nowhere.test:25", "all")
+        server.cli("queue", "reroute", "--yes", f"127.0.0.1:{free_port()}", "all")
         server.cli("queue", "reroute", "--yes", "-", "all")
         wait_for(lambda: [t.recipients for t in first_remote.taken] == [["three@far.test"]])
         assert "rerouted  one@far.test  " + way in server.cli("trace", "--to", "one@far.test").stdout
