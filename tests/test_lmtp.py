@@ -135,6 +135,7 @@ def test_socket_goes_and_is_made_again(make_server):
     server.configure('listen lmtp { address = { "unix:lmtp.sock" }  socket-mode = "0600" }')
     path = server.dir / "lmtp.sock"
     server.start()
+    wait_for(path.exists)
     server.kill()
     assert path.exists()
     server.start()
