@@ -1,23 +1,9 @@
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
+#include <errno.h>
 
 #include "auth/password.h"
 #include "base/clock.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
 
 static const char *make(struct arena *a, struct slice password)
 {
@@ -105,12 +91,9 @@ static void nobody_takes_as_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(right_and_wrong, setup, teardown),
-		cmocka_unit_test_setup_teardown(salts_differ, setup, teardown),
-		cmocka_unit_test_setup_teardown(impossible_passwords, setup, teardown),
-		cmocka_unit_test_setup_teardown(spellings_are_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(scram_has_its_parts, setup, teardown),
-		cmocka_unit_test_setup_teardown(nobody_takes_as_long, setup, teardown),
+		ARENA_TEST(right_and_wrong),      ARENA_TEST(salts_differ),
+		ARENA_TEST(impossible_passwords), ARENA_TEST(spellings_are_one),
+		ARENA_TEST(scram_has_its_parts),  ARENA_TEST(nobody_takes_as_long),
 	};
 	return cmocka_run_group_tests_name("password", tests, NULL, NULL);
 }

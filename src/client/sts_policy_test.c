@@ -1,25 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "client/sts_policy.h"
 
 #define GOOD "version: STSv1\nmode: enforce\nmax_age: 100\nmx: a.test\n"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
 
 static void records(void **state)
 {
@@ -146,11 +129,8 @@ static void hosts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(records),
-		cmocka_unit_test_setup_teardown(policies, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(hosts, setup, teardown),
+		cmocka_unit_test(records), ARENA_TEST(policies), ARENA_TEST(what_is_none),
+		ARENA_TEST(limits),        ARENA_TEST(hosts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

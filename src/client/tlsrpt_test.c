@@ -1,24 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
 #include <errno.h>
 
 #include "client/tlsrpt.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
 
 static void records(void **state)
 {
@@ -119,10 +103,10 @@ static void failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(records, setup, teardown),
-		cmocka_unit_test_setup_teardown(packed, setup, teardown),
-		cmocka_unit_test_setup_teardown(reading, setup, teardown),
-		cmocka_unit_test_setup_teardown(failures, setup, teardown),
+		ARENA_TEST(records),
+		ARENA_TEST(packed),
+		ARENA_TEST(reading),
+		ARENA_TEST(failures),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

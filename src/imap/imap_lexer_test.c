@@ -1,7 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "imap/imap_lexer.h"
 #include "mailbox/mailbox.h"
@@ -20,11 +17,6 @@ static int teardown(void **state)
 	(void)state;
 	arena_free(arena);
 	return 0;
-}
-
-static void assert_text(struct slice s, const char *text)
-{
-	assert_true(slice_equal(s, slice_from_str(text)));
 }
 
 static void literals_at_the_end_of_a_line(void **state)

@@ -1,7 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "imap/imap_match.h"
 
@@ -19,12 +16,6 @@ static int teardown(void **state)
 	(void)state;
 	arena_free(arena);
 	return 0;
-}
-
-static void assert_text(struct slice s, const char *text)
-{
-	if (!slice_equal(s, slice_from_str(text)))
-		fail_msg("is '%.*s', not '%s'", SLICE_ARG(s), text);
 }
 
 /* --- FETCH and STORE ----------------------------------------------------------------- */

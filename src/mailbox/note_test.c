@@ -1,17 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
 #include <errno.h>
 
 #include "mailbox/note.h"
-
-static void assert_text(struct slice s, const char *text)
-{
-	assert_int_equal(s.len, strlen(text));
-	assert_memory_equal(s.data, text, s.len);
-}
 
 static void test_round_trip(void **state)
 {

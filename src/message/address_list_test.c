@@ -1,23 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "message/address_list.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
 
 /* A list as "name|route|local|domain" entries; groups as "name:" and ";". */
 static struct slice shown(struct arena *arena, const struct address_list *list)
@@ -141,9 +124,9 @@ static void test_format(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_format, setup, teardown),
+		ARENA_TEST(test_lists),
+		ARENA_TEST(test_limit),
+		ARENA_TEST(test_format),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

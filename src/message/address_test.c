@@ -1,31 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "message/address.h"
 
 #define ALL 0xFu
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static void assert_text(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_from_str(want)))
-		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
-}
 
 static const struct {
 	const char *text;
@@ -189,12 +166,11 @@ static void test_canonical(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cursor_stands_behind_the_path, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_canonical, setup, teardown),
+		ARENA_TEST(test_addresses),
+		ARENA_TEST(test_lengths),
+		ARENA_TEST(test_cursor_stands_behind_the_path),
+		ARENA_TEST(test_domains),
+		ARENA_TEST(test_canonical),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

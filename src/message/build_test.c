@@ -1,31 +1,9 @@
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
+#include <errno.h>
 
 #include "message/build.h"
 #include "message/mime.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static void assert_text(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_from_str(want)))
-		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
-}
 
 static int collect(void *arg, struct slice piece) { return buf_append(arg, piece); }
 
@@ -218,11 +196,11 @@ static void test_ids_and_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_alternative_and_attachments, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_html_only_and_long_lines, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ids_and_types, setup, teardown),
+		ARENA_TEST(test_plain),
+		ARENA_TEST(test_alternative_and_attachments),
+		ARENA_TEST(test_html_only_and_long_lines),
+		ARENA_TEST(test_errors),
+		ARENA_TEST(test_ids_and_types),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

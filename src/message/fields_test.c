@@ -1,24 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
 #include <errno.h>
 
 #include "message/fields.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
 
 #define expect(slice, text) assert_string_equal(arena_str(*state, (slice)), (text))
 
@@ -165,13 +149,9 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_phrases, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_path, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_received, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_resent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_put, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
+		ARENA_TEST(test_ids),      ARENA_TEST(test_phrases), ARENA_TEST(test_path),
+		ARENA_TEST(test_received), ARENA_TEST(test_resent),  ARENA_TEST(test_put),
+		ARENA_TEST(test_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,29 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "message/header.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static void assert_text(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_from_str(want)))
-		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
-}
 
 static void test_walk(void **state)
 {
@@ -232,13 +209,9 @@ static void test_put_param(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_find, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_decode, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_params, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_put_text, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_put_param, setup, teardown),
+		ARENA_TEST(test_walk),      ARENA_TEST(test_lengths), ARENA_TEST(test_find),
+		ARENA_TEST(test_decode),    ARENA_TEST(test_params),  ARENA_TEST(test_put_text),
+		ARENA_TEST(test_put_param),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,29 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "message/mime.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static void assert_text(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_from_str(want)))
-		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
-}
 
 static const char mixed[] = "From: a@b\r\n"
 			    "Content-Type: multipart/mixed; boundary=\"outer\"\r\n"
@@ -321,19 +298,19 @@ static void test_choosing_an_encoding(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_tree, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_not_multipart, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_message_in_a_message, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_broken_nesting, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_boundary, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_boundary_by_rfc2231, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_boundary_begins_another, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_digest_and_odd_types, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_decoding_at_every_cut, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_endless_line, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_encoding_comes_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_choosing_an_encoding, setup, teardown),
+		ARENA_TEST(test_tree),
+		ARENA_TEST(test_not_multipart),
+		ARENA_TEST(test_a_message_in_a_message),
+		ARENA_TEST(test_broken_nesting),
+		ARENA_TEST(test_no_boundary),
+		ARENA_TEST(test_boundary_by_rfc2231),
+		ARENA_TEST(test_one_boundary_begins_another),
+		ARENA_TEST(test_digest_and_odd_types),
+		ARENA_TEST(test_limits),
+		ARENA_TEST(test_decoding_at_every_cut),
+		ARENA_TEST(test_endless_line),
+		ARENA_TEST(test_encoding_comes_back),
+		ARENA_TEST(test_choosing_an_encoding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,6 @@
 /* The examples of the standards, as they stand there. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
 #include <stdio.h>
 
 #include "message/address_list.h"
@@ -13,18 +9,6 @@
 #include "message/mime.h"
 
 static const struct message_limits limits = MESSAGE_LIMITS_DEFAULT;
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
 
 /* "name|local@domain" of each entry, groups as "name:" and ";", with commas between them. */
 static const char *list_text(struct arena *arena, const char *value)
@@ -237,11 +221,8 @@ static void test_trees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dates, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_encoded_words, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_parameters, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_trees, setup, teardown),
+		ARENA_TEST(test_addresses),  ARENA_TEST(test_dates), ARENA_TEST(test_encoded_words),
+		ARENA_TEST(test_parameters), ARENA_TEST(test_trees),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

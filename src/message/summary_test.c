@@ -1,30 +1,8 @@
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
+#include <errno.h>
 
 #include "message/summary.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static void assert_text(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_from_str(want)))
-		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
-}
 
 static struct message_summary summarise(void *arena, struct slice bytes)
 {
@@ -272,15 +250,15 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_simple, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_endless_message_id, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_awkward_strings, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_structure, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sections, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_decoded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_top, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		ARENA_TEST(test_simple),
+		ARENA_TEST(test_nothing),
+		ARENA_TEST(test_endless_message_id),
+		ARENA_TEST(test_awkward_strings),
+		ARENA_TEST(test_structure),
+		ARENA_TEST(test_sections),
+		ARENA_TEST(test_decoded),
+		ARENA_TEST(test_top),
+		ARENA_TEST(test_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,24 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "message/header.h"
 #include "queue/queue_dsn.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
 
 static const struct queue_dsn_recipient bob = {
 	.address = { "bob@far.test", 12 },
@@ -167,11 +150,11 @@ static void utf8_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_failure, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_returned, setup, teardown),
-		cmocka_unit_test_setup_teardown(strangers_forge_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_endless_message_id, setup, teardown),
-		cmocka_unit_test_setup_teardown(utf8_addresses, setup, teardown),
+		ARENA_TEST(a_failure),
+		ARENA_TEST(what_is_returned),
+		ARENA_TEST(strangers_forge_nothing),
+		ARENA_TEST(an_endless_message_id),
+		ARENA_TEST(utf8_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

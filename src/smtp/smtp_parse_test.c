@@ -1,28 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "base/base_testing.h"
 
 #include "smtp/smtp_parse.h"
-
-static int setup(void **state)
-{
-	*state = arena_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static void assert_text(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_from_str(want)))
-		fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
-}
 
 static void test_line(void **state)
 {
@@ -329,17 +307,12 @@ static void test_smtputf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line),
-		cmocka_unit_test_setup_teardown(test_mail, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rcpt, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ret_and_envid, setup, teardown),
-		cmocka_unit_test(test_hello),
-		cmocka_unit_test(test_bdat),
-		cmocka_unit_test_setup_teardown(test_etrn, setup, teardown),
-		cmocka_unit_test(test_auth),
-		cmocka_unit_test_setup_teardown(test_vrfy, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_smtputf8, setup, teardown),
+		cmocka_unit_test(test_line),    ARENA_TEST(test_mail),
+		ARENA_TEST(test_rcpt),          ARENA_TEST(test_notify),
+		ARENA_TEST(test_ret_and_envid), cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_bdat),    ARENA_TEST(test_etrn),
+		cmocka_unit_test(test_auth),    ARENA_TEST(test_vrfy),
+		ARENA_TEST(test_smtputf8),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 #include "smtp/smtp_trace.h"
 
@@ -24,12 +21,6 @@ static struct slice trace_of(struct arena *arena, const char *helo, const char *
 		.at_s = 1767171600,
 	};
 	return smtp_trace_field(arena, &trace);
-}
-
-static void assert_text(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_from_str(want)))
-		fail_msg("got\n%.*s\nwant\n%s", SLICE_ARG(got), want);
 }
 
 static void test_fields(void **state)
