@@ -1,72 +1,69 @@
-/* Case folding for SEARCH. RFC 3501 section 6.4.4 wants matches without regard to case; RFC 5051
- * would have all of Unicode. Done here: the alphabets that have case and are in use. */
+/* Case folding for SEARCH and SORT: the collation i;unicode-casemap (RFC 5051), as I18NLEVEL=1
+ * (RFC 5255 section 4.3) wants it. */
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+
 #include "imap/imap_parse.h"
 
-/* Letters whose lower case is at a fixed distance. */
-struct fold_range {
-	uint32_t first, last, distance;
-};
-static const struct fold_range fold_ranges[] = {
-	{ 'A', 'Z', 32 },       { 0xC0, 0xD6, 32 },   { 0xD8, 0xDE, 32 },   { 0x386, 0x386, 38 },
-	{ 0x388, 0x38A, 37 },   { 0x38C, 0x38C, 64 }, { 0x38E, 0x38F, 63 }, { 0x391, 0x3A1, 32 },
-	{ 0x3A3, 0x3AB, 32 },   { 0x400, 0x40F, 80 }, { 0x410, 0x42F, 32 }, { 0x531, 0x556, 48 },
-	{ 0xFF21, 0xFF3A, 32 },
+enum {
+	/* Bytes that one character becomes at most: the longest decomposition there is has 18
+	 * characters, of two bytes each. */
+	FOLDED_CHARACTER_MAX = 18 * 4,
+	DECOMPOSITION_DEPTH_MAX = 8,
+	HANGUL_FIRST = 0xAC00,
+	HANGUL_LAST = 0xD7A3,
 };
 
-/* Where capitals and small letters alternate, capitals being even, or odd. */
-static bool alternates(uint32_t c, bool *odd_out)
+static void append_character(struct buf *out, ucs4_t c)
 {
-	*odd_out = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E);
-	return *odd_out || (c >= 0x100 && c <= 0x137) || (c >= 0x14A && c <= 0x177) ||
-	       (c >= 0x460 && c <= 0x481) || (c >= 0x48A && c <= 0x4BF) ||
-	       (c >= 0x4D0 && c <= 0x52F) || (c >= 0x1E00 && c <= 0x1E95) ||
-	       (c >= 0x1EA0 && c <= 0x1EFF);
+	uint8_t bytes[6];
+	int len = u8_uctomb(bytes, c, sizeof(bytes));
+	if (len > 0)
+		buf_append(out, slice_of(bytes, (size_t)len));
 }
 
-static uint32_t fold(uint32_t c)
+/* RFC 5051 section 2: title case, then what its Decomposition property says, again and again.
+ * Hangul syllables have none in the table that is meant. */
+static void append_folded(struct buf *out, ucs4_t c, unsigned depth)
 {
-	bool odd;
-	for (size_t i = 0; i < sizeof(fold_ranges) / sizeof(fold_ranges[0]); i++) {
-		if (c < fold_ranges[i].first)
-			break;
-		if (c <= fold_ranges[i].last)
-			return c + fold_ranges[i].distance;
-	}
-	/* Dotted and dotless i are letters of their own. */
-	if (c == 0x130 || c == 0x131 || !alternates(c, &odd))
-		return c;
-	return (c & 1) == odd ? c + 1 : c;
+	ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
+	int tag, count = 0;
+	c = uc_totitle(c);
+	if (depth < DECOMPOSITION_DEPTH_MAX && (c < HANGUL_FIRST || c > HANGUL_LAST))
+		count = uc_decomposition(c, &tag, parts);
+	if (count <= 0)
+		append_character(out, c);
+	for (int i = 0; i < count; i++)
+		append_folded(out, parts[i], depth + 1);
 }
 
-/* The letters above that fold have two or three bytes, and keep that number. */
-static size_t fold_bytes(char *at, size_t left)
+static struct slice fold_ascii(struct arena *arena, struct slice text)
 {
-	unsigned char *s = (unsigned char *)at;
-	uint32_t c;
-	if ((s[0] & 0xE0) == 0xC0 && left >= 2) {
-		c = fold((uint32_t)(s[0] & 0x1F) << 6 | (s[1] & 0x3F));
-		s[0] = (unsigned char)(0xC0 | c >> 6);
-		s[1] = (unsigned char)(0x80 | (c & 0x3F));
-		return 2;
-	}
-	if ((s[0] & 0xF0) == 0xE0 && left >= 3) {
-		c = (uint32_t)(s[0] & 0x0F) << 12 | (uint32_t)(s[1] & 0x3F) << 6 | (s[2] & 0x3F);
-		c = fold(c);
-		s[0] = (unsigned char)(0xE0 | c >> 12);
-		s[1] = (unsigned char)(0x80 | (c >> 6 & 0x3F));
-		s[2] = (unsigned char)(0x80 | (c & 0x3F));
-		return 3;
-	}
-	return 1;
+	char *upper = arena_alloc(arena, text.len);
+	for (size_t i = 0; i < text.len; i++)
+		upper[i] = byte_upper(text.data[i]);
+	return slice_of(upper, text.len);
 }
 
 struct slice imap_fold(struct arena *arena, struct slice utf8)
 {
-	struct slice out = arena_lower(arena, utf8);
-	if (slice_is_ascii(out) || !slice_is_utf8(out))
-		return out;
-	char *bytes = (char *)(uintptr_t)out.data;
-	for (size_t i = 0; i < out.len;)
-		i += fold_bytes(bytes + i, out.len - i);
-	return out;
+	if (slice_is_ascii(utf8) || !slice_is_utf8(utf8))
+		return fold_ascii(arena, utf8);
+	struct buf out = buf_make(utf8.len * FOLDED_CHARACTER_MAX);
+	for (size_t i = 0; i < utf8.len;) {
+		char *byte = NULL;
+		ucs4_t c = (unsigned char)utf8.data[i];
+		if (c < 0x80 && (byte = buf_reserve(&out, 1))) {
+			*byte = byte_upper((char)c);
+			buf_commit(&out, 1);
+			i++;
+			continue;
+		}
+		i += (size_t)u8_mbtouc(&c, (const uint8_t *)utf8.data + i, utf8.len - i);
+		append_folded(&out, c, 0);
+	}
+	struct slice folded = arena_copy(arena, buf_slice(&out));
+	buf_free(&out);
+	return folded;
 }

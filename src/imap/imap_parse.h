@@ -229,7 +229,8 @@ bool imap_take_append(struct cursor *c, struct arena *arena, struct imap_append 
  * message of an APPEND or REPLACE? */
 bool imap_is_append_message(struct slice command, struct arena *arena);
 
-/* Case folded for comparing: ASCII, Latin, Greek and Cyrillic letters in lower case. */
+/* For comparing by i;unicode-casemap (RFC 5051): title case, decomposed. What is not UTF-8 is taken
+ * for ASCII. */
 struct slice imap_fold(struct arena *arena, struct slice utf8);
 
 #endif
