@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "message/address.h"
 #include "queue/queue_internal.h"
+#include "route/post_parcel.h"
 
 static struct smtp_outcome failed_outcome(enum post_verdict verdict)
 {

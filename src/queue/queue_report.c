@@ -10,6 +10,7 @@
 #include "queue/queue_dsn.h"
 #include "queue/queue_internal.h"
 #include "route/journey.h"
+#include "route/post_parcel.h"
 
 static bool wants_delay(const struct queue_job *job, size_t i)
 {

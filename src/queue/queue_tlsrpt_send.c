@@ -6,6 +6,7 @@
 #include "message/build.h"
 #include "net/http.h"
 #include "queue/queue_tlsrpt_internal.h"
+#include "route/post_parcel.h"
 
 /* Section 5.4 has one try again for up to 24 hours. */
 #define GIVE_UP_MS (24 * 3600 * 1000LL)

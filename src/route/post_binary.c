@@ -8,6 +8,7 @@
 #include "fiber/fiber.h"
 #include "message/recode.h"
 #include "route/post_internal.h"
+#include "route/post_parcel.h"
 #include "store/spool.h"
 
 /* A message that is larger is made anew on the thread pool. */

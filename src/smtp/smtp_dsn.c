@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "queue/queue_dsn.h"
+#include "route/post_parcel.h"
 #include "smtp/smtp_session.h"
 
 struct smtp_told {
