@@ -145,11 +145,95 @@ def test_complaints(sent):
     assert (one["to"], one["source"], one["text"]) == ("bob@far.test", "complaint", "abuse")
 
 
+FAILED = {"to": "bob@far.test", "action": "failed", "status": "5.1.1", "text": "no"}
+
+
+def without_received(header):
+    return re.sub(r"^Received:.*\n([ \t].*\n)*", "", header, flags=re.M)
+
+
+def test_by_message_id(sent):
+    """Hosts that take Received fields away leave the Message-ID; and the report goes to the sender."""
+    sent.send("bob@far.test", subject="other")
+    header, queue_id = sent.send("bob@far.test", "carol@far.test")
+    header = without_received(header)
+    assert queue_id not in header
+    come_back(sent, DSN.format(**{**FAILED, "to": "Bob@far.test"}, header=header))
+    [one] = bounces(sent)
+    assert (one["queue_id"], one["to"], one["class"]) == (queue_id, "bob@far.test", "hard")
+    # Not to somebody else; not of a recipient that it never had; not of another message.
+    come_back(sent, DSN.format(**FAILED, header=header), to="bob@example.test")
+    come_back(sent, DSN.format(**{**FAILED, "to": "dave@far.test"}, header=header))
+    come_back(sent, DSN.format(**FAILED, header=header.replace("<one@", "<two@")))
+    assert bounces(sent) == [one]
+
+
+def test_by_envelope_id(sent):
+    with sent.submission("alice") as smtp:
+        smtp.sendmail("alice@example.test", ["bob@far.test"], message("one"), ["ENVID=QQ+2B17"])
+        smtp.sendmail("alice@example.test", ["bob@far.test"], message("two"))
+    wait_empty(sent)
+    dsn = DSN.replace("Reporting-MTA", "Original-Envelope-Id: {envid}\nReporting-MTA")
+    header = "Subject: gone"
+    for envid in "QQ+18", "Q", "":
+        come_back(sent, dsn.format(**FAILED, header=header, envid=envid))
+    assert bounces(sent) == []
+    come_back(sent, dsn.format(**FAILED, header=header, envid="QQ+17"))
+    [one] = bounces(sent)
+    assert "hard 5.1.1: no" in journey(sent, one["queue_id"])
+    assert "envid QQ+2B17" in journey(sent, "<one@a.test>")
+    assert "reported" not in journey(sent, "<two@a.test>")
+
+
+def test_by_verp(sent):
+    """The reverse-path alone says which recipient it was, whatever is in the report."""
+    verp = "alice+news-bob=far.test@example.test"
+    with sent.submission("alice") as smtp:
+        smtp.sendmail(verp, ["bob@far.test", "carol@far.test"], message("one"))
+        smtp.sendmail("alice@example.test", ["bob@far.test"], message("two"))
+    wait_empty(sent)
+    text = QMAIL.format(to="robert@inner.test", text="no such user (#5.1.1)", header="Subject: x")
+    come_back(sent, text, to="alice+news-dave=far.test@example.test")
+    assert bounces(sent) == []
+    come_back(sent, text, to=verp)
+    [one] = bounces(sent)
+    assert (one["to"], one["class"]) == ("bob@far.test", "hard")
+    assert "reported" in journey(sent, "<one@a.test>")
+    assert "reported" not in journey(sent, "<two@a.test>")
+
+
+def test_searches_are_bounded(make_server):
+    """Who sends reports in a storm has only so many of them looked for."""
+    with Remote() as remote:
+        server = make_server(config=smarthost(remote) + FAST.replace("{", "{ max-bounce-searches = 1", 1))
+        with server.submission("alice") as smtp:
+            smtp.sendmail("alice@example.test", ["bob@far.test"], message("one"))
+        wait_empty(server)
+        for i in range(3):
+            come_back(server, DSN.format(**FAILED, header=f"Message-ID: <{i}@far.test>"))
+        come_back(server, DSN.format(**FAILED, header="Message-ID: <one@a.test>"))
+        assert bounces(server) == []
+        assert "route.report.unsought" in server.log_text()
+
+
+def test_guesses_suppress_nothing(make_server):
+    """A Message-ID is known to all who got the message: mail must not be stopped by that."""
+    with Remote() as remote:
+        server = make_server(config=smarthost(remote) + FAST +
+                             'suppression "alice@example.test" { }\n')
+        with server.submission("alice") as smtp:
+            smtp.sendmail("alice@example.test", ["bob@far.test"], message("one"))
+        wait_empty(server)
+        come_back(server, DSN.format(**FAILED, header="Message-ID: <one@a.test>"))
+        assert len(bounces(server)) == 1 and suppressed(server) == {}
+
+
 def test_what_is_not_believed(sent):
     header, queue_id = sent.send("bob@far.test", "carol@far.test")
-    fields = {"to": "bob@far.test", "action": "failed", "status": "5.1.1", "text": "no"}
+    fields = FAILED
     # Who has not seen the message does not know its id; nor was it sent to everybody.
-    come_back(sent, DSN.format(**fields, header=header.replace(queue_id, queue_id[:-1] + "0")))
+    forged = header.replace(queue_id, queue_id[:-1] + "0").replace("<one@", "<zero@")
+    come_back(sent, DSN.format(**fields, header=forged))
     come_back(sent, DSN.format(**{**fields, "to": "dave@far.test"}, header=header))
     come_back(sent, message("no report", "", "alice@example.test", header))
     come_back(sent, DSN.format(**fields, header=header).replace("multipart/report", "text/plain"),

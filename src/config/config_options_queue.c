@@ -210,6 +210,10 @@ static const struct config_option options[] = {
 	{ "queue", "max-reports-per-sender", CONFIG_NUMBER, "100", AT(queue.max_reports_per_sender),
 	  "Reports (bounces, notices of delay) that a sender gets in an hour; what is more is told to "
 	  "the log only. 0: no limit." },
+	{ "queue", "max-bounce-searches", CONFIG_NUMBER, "60", AT(queue.max_bounce_searches),
+	  "Reports that come back without the id that the message had here are looked for by its "
+	  "Message-ID, ENVID or reverse-path, so many in a minute: each search costs some "
+	  "milliseconds. 0: none.", .min = 0, .max = 100000 },
 	{ "queue", "double-bounces", CONFIG_FLAG, "yes", AT(queue.double_bounces),
 	  "Tell postmaster of reports that can't be delivered, and of mail whose sender can't be." },
 	{ "queue", "max-double-bounces", CONFIG_NUMBER, "20", AT(queue.max_double_bounces),

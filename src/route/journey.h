@@ -52,9 +52,12 @@ int journey_expire(struct db *db, int64_t before_ms, int64_t *count_out);
  * first), at most limit. */
 int journey_find(struct db *db, struct slice queue_id, int64_t after, int64_t limit,
                  journey_visit visit, void *arg);
+/* Behind it, at its end, the detail of RECEIVED has the ENVID that the sender gave, in xtext. */
+#define JOURNEY_ENVID ", envid "
 /* What a message must have to be found; empty: anything. */
 struct journey_filter {
 	struct slice message_id;    /* with its brackets or without */
+	struct slice envid;         /* xtext */
 	struct slice from, to;      /* addresses; case does not matter */
 	int64_t since_ms, until_ms; /* wall clock: it began to come then; 0: any */
 };

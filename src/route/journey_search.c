@@ -86,6 +86,8 @@ static int next_stretch(struct db *db, const struct journey_filter *filter, stru
 	" WHERE d.queue_id = r.queue_id AND d.kind <> 0"                                           \
 	" AND (lower(d.address) = lower($4) OR lower(d.detail) LIKE '%, for ' || lower($4))))"     \
 	" AND ($5 = '' OR message_id IN ($5, '<' || $5 || '>'))"                                   \
+	" AND ($6 = '' OR '" JOURNEY_ENVID "' || $6 ="                                             \
+	" substr(detail, length(detail) - length($6) - 7))"                                        \
 	" ORDER BY queue_id DESC, position DESC"
 
 static int look(struct db *db, const struct journey_filter *f, const struct stretch *s,
@@ -97,8 +99,8 @@ static int look(struct db *db, const struct journey_filter *f, const struct stre
 					   " (SELECT l.queue_id FROM journey_late l"
 					   " WHERE l.queue_id > $1 AND l.queue_id <= $2)" MEANT;
 	struct db_rows rows;
-	int rc = db_query(db, &rows, s->has_rows ? all : late, "ssttt", s->after, s->upto, f->from,
-	                  f->to, f->message_id);
+	int rc = db_query(db, &rows, s->has_rows ? all : late, "sstttt", s->after, s->upto, f->from,
+	                  f->to, f->message_id, f->envid);
 	if (rc == 0)
 		rc = journey_visit_rows(&rows, visit, arg);
 	db_end(&rows);

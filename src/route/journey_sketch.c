@@ -21,14 +21,15 @@ enum { TEXT_MAX = 2048 };
 /* Not secret: who makes keys collide makes searches read some rows more. */
 static const uint64_t hash_key[2] = { 0x7665726564757321, 0x6a6f75726e657973 };
 
-/* kind: 'm' a Message-ID, 's' a sender, 'r' a recipient, 'p' both addresses. */
+/* kind: 'm' a Message-ID, 'e' an envelope id, 's' a sender, 'r' a recipient, 'p' both addresses. */
 static uint64_t key_of(char kind, struct slice a, struct slice b)
 {
 	char text[TEXT_MAX];
 	size_t len = 0;
+	bool exact = kind == 'm' || kind == 'e';
 	text[len++] = kind;
 	for (size_t i = 0; i < a.len && len < sizeof(text) - 1; i++)
-		text[len++] = kind == 'm' ? a.data[i] : byte_lower(a.data[i]);
+		text[len++] = exact ? a.data[i] : byte_lower(a.data[i]);
 	text[len++] = '\0';
 	for (size_t i = 0; i < b.len && len < sizeof(text); i++)
 		text[len++] = byte_lower(b.data[i]);
@@ -64,6 +65,8 @@ bool journey_sketch_may_have(struct slice sketch, const struct journey_filter *f
 		return true;
 	if (f->message_id.len > 0 &&
 	    !may_have_key(sketch, key_of('m', without_brackets(f->message_id), SLICE_EMPTY)))
+		return false;
+	if (f->envid.len > 0 && !may_have_key(sketch, key_of('e', f->envid, SLICE_EMPTY)))
 		return false;
 	if (f->from.len > 0 && f->to.len > 0)
 		return may_have_key(sketch, key_of('p', f->from, f->to));
@@ -129,6 +132,10 @@ static void add_row(struct sketcher *s, enum journey_kind kind, struct slice mes
 		add_key(s, key_of('s', address, SLICE_EMPTY));
 	if (message_id.len > 0)
 		add_key(s, key_of('m', without_brackets(message_id), SLICE_EMPTY));
+	ptrdiff_t envid = slice_find(detail, SLICE(JOURNEY_ENVID));
+	if (envid >= 0)
+		add_key(s, key_of('e', slice_from(detail, (size_t)envid + strlen(JOURNEY_ENVID)),
+		                  SLICE_EMPTY));
 }
 
 static int read_page(struct db *db, void *arg)

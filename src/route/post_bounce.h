@@ -1,8 +1,5 @@
-/* Reports that come back are matched to the message that they are about, and noted in its journey.
- *
- * Anybody can write a report. It is believed as far as it shows that its author has seen the
- * message: it has the id in it that the message had here, which stands in our Received field, and
- * it is about a recipient that the message was sent to. */
+/* Reports that come back are matched to the message that they are about (post_bounce_find.h), and
+ * noted in its journey. */
 #ifndef VEREDUS_ROUTE_POST_BOUNCE_H
 #define VEREDUS_ROUTE_POST_BOUNCE_H
 

@@ -189,6 +189,14 @@ static void delivery_note_sent(struct delivery *d)
 		log_warn("route.note.failed", kv_slice("to", d->sent->address));
 }
 
+/* Reports of other hosts may name the message by it. */
+static void delivery_note_envid(struct delivery *d)
+{
+	if (d->envelope->envid.len > 0)
+		d->received = arena_printf(d->arena, "%s" JOURNEY_ENVID "%.*s", d->received,
+		                           SLICE_ARG(d->envelope->envid));
+}
+
 /* All that can be done before the commit. */
 enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 {
@@ -201,6 +209,7 @@ enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 	if (d->loop)
 		return POST_LOOP;
 	delivery_sign(d);
+	delivery_note_envid(d);
 	delivery_make_batches(d);
 	d->sent = post_sent_new(d->post, d->arena, d->client, d->envelope, &d->summary, d->message,
 	                        d->size_bytes, d->now_ms);

@@ -14,6 +14,8 @@ struct post {
 	struct srs *srs; /* NULL: senders are not rewritten */
 	struct queue_id_source ids;
 	char owner[POST_OWNER_LEN + 1];
+	_Atomic int64_t searched_ms,
+		unsought_ms; /* what reports are about: see post_bounce_find.c */
 	_Atomic uint64_t results[POST_FAILED + 1]; /* of post_deliver() */
 	_Atomic uint64_t bytes, mailboxes, queued;
 };
