@@ -2,7 +2,9 @@
 import email
 import json
 import pathlib
+import re
 import smtplib
+import subprocess
 import tempfile
 
 import pytest
@@ -150,6 +152,24 @@ def test_refused(receiver):
                         include_headers=[b"from", b"subject"]))
     got = email.message_from_bytes(receiver.wait_messages(before + 1)[-1])
     assert "dmarc=pass header.from=reject.test" in " ".join(got["Authentication-Results"].split())
+
+
+def questions(server):
+    text = subprocess.run(["curl", "-sS", "--unix-socket", server.dir / "control.sock",
+                           "http://x/metrics"], capture_output=True, text=True, check=True).stdout
+    return {answer: int(count) for answer, count in re.findall(
+        r'^veredus_dns_questions_total{answer="(\w+)"} (\d+)$', text, re.M)}
+
+
+def test_what_is_known_is_not_asked_again(receiver):
+    message = sign(letter("below.test"), domain=b"below.test", include_headers=[b"from"])
+    send(receiver, message, "x@spf.test")
+    before = questions(receiver)
+    for _ in range(3):
+        send(receiver, message, "x@spf.test")
+    after = questions(receiver)
+    assert after["resolver"] == before["resolver"]
+    assert after["cache"] >= before["cache"] + 9
 
 
 def test_quarantined(receiver):

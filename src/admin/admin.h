@@ -31,6 +31,7 @@ struct db;
 struct store;
 struct mailboxes;
 struct auth;
+struct dns;
 struct guard;
 struct trust;
 struct post;
@@ -45,6 +46,7 @@ struct admin {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
+	struct dns *dns; /* NULL without a server */
 	struct guard *guard;
 	struct trust *trust;
 	struct post *post;

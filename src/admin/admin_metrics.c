@@ -8,6 +8,7 @@
 #include "admin/admin.h"
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "dns/dns.h"
 #include "guard/guard.h"
 #include "queue/queue.h"
 #include "route/post.h"
@@ -206,6 +207,18 @@ static void print_guard(struct guard *guard, struct buf *out)
 	gauge(out, "guard_buckets", "Buckets of rates that are not full.", (double)c.buckets);
 }
 
+static void print_dns(struct dns *dns, struct buf *out)
+{
+	struct dns_counts c = dns_counts(dns);
+	head(out, "dns_questions_total", "counter",
+	     "Questions about names, and what had the answer.");
+	labelled(out, "dns_questions_total", "answer", "cache", c.known);
+	labelled(out, "dns_questions_total", "answer", "resolver", c.asked);
+	labelled(out, "dns_questions_total", "answer", "shared", c.shared);
+	gauge(out, "dns_cached", "Answers that are kept.", (double)c.cached);
+	gauge(out, "dns_cached_bytes", "Memory that they take.", (double)c.cached_bytes);
+}
+
 static void print_post(const struct post *post, struct buf *out)
 {
 	struct post_counts c = post_counts(post);
@@ -257,6 +270,8 @@ int admin_print_metrics(const struct admin *admin, struct buf *out)
 		print_auth(admin->auth, out);
 	if (admin->guard)
 		print_guard(admin->guard, out);
+	if (admin->dns)
+		print_dns(admin->dns, out);
 	if (admin->post)
 		print_post(admin->post, out);
 	print_queue_length(admin->store, out);

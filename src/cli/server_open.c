@@ -113,9 +113,15 @@ static int open_auth(struct server *s)
 
 static int open_dns(struct server *s)
 {
-	const struct dns_config config = { .forwarder = s->config->dns.forwarder,
-		                           .trust_anchor = s->config->dns.trust_anchor,
-		                           .timeout_ms = s->config->dns.timeout_ms };
+	const struct config *c = s->config;
+	const struct dns_config config = {
+		.forwarder = c->dns.forwarder,
+		.trust_anchor = c->dns.trust_anchor,
+		.timeout_ms = c->dns.timeout_ms,
+		.cache_bytes = c->dns.cache_bytes ? (int64_t)c->dns.cache_bytes : -1,
+		.min_ttl_s = (uint32_t)(c->dns.min_ttl_ms / 1000),
+		.max_ttl_s = (uint32_t)(c->dns.max_ttl_ms / 1000),
+	};
 	int rc = dns_open(&config, &s->dns);
 	return rc < 0 ? failed("dns", rc, "see section dns of veredus.conf") : 0;
 }
@@ -223,6 +229,7 @@ static void set_contexts(struct server *s)
 		                   .store = s->store,
 		                   .mailboxes = s->mailboxes,
 		                   .auth = s->auth,
+		                   .dns = s->dns,
 		                   .guard = s->guard,
 		                   .trust = s->trust,
 		                   .post = s->post,

@@ -80,6 +80,8 @@ struct config {
 		const char *forwarder; /* see dns.h */
 		const char *trust_anchor;
 		int64_t timeout_ms;
+		uint64_t cache_bytes; /* 0: none */
+		int64_t min_ttl_ms, max_ttl_ms;
 	} dns;
 	struct config_queue queue;
 	struct config_mta_sts mta_sts;

@@ -3,37 +3,22 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unbound.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "dns/dns_record.h"
-#include "fiber/fiber.h"
+#include "dns/dns_query.h"
 
 /* Queries that may be on the way at the same time, each on a port of its own. */
 #define OUTGOING_PORTS "256"
 
-enum { CLASS_IN = 1 };
-enum { RCODE_OK = 0, RCODE_NXDOMAIN = 3 }; /* RFC 1035 section 4.1.1 */
-
 struct dns {
 	struct ub_ctx *ub;
+	struct dns_queries *queries;
 	int64_t timeout_ms;
 	pthread_t thread; /* hands out the answers */
 	int stop_fd;      /* an eventfd that ends it */
-};
-
-/* A question under way. The fiber that asks and the thread that answers have a reference each;
- * a fiber that gives up leaves the question to the thread. */
-struct dns_query {
-	atomic_int references;
-	fiber_id waiter;
-	int async_id;
-	atomic_bool done;
-	int error;                /* of libunbound, valid when done */
-	struct ub_result *result; /* valid when done, or NULL */
 };
 
 /* --- the resolver -------------------------------------------------------------------- */
@@ -119,6 +104,17 @@ static int configure(struct ub_ctx *ub, const struct dns_config *config)
 	return 0;
 }
 
+static struct dns_cache *make_cache(const struct dns_config *c)
+{
+	const struct dns_cache_config config = {
+		.max_bytes = c->cache_bytes ? (size_t)c->cache_bytes : DNS_CACHE_BYTES,
+		.min_ttl_s = c->min_ttl_s,
+		.max_ttl_s = c->max_ttl_s ? c->max_ttl_s : DNS_TTL_MAX_S,
+		.max_negative_ttl_s = DNS_NEGATIVE_TTL_MAX_S,
+	};
+	return c->cache_bytes < 0 ? NULL : dns_cache_new(&config);
+}
+
 static int start_thread(struct dns *d)
 {
 	int rc;
@@ -148,6 +144,7 @@ int dns_open(const struct dns_config *config, struct dns **out)
 		free(d);
 		return rc;
 	}
+	d->queries = dns_queries_new(d->ub, make_cache(config));
 	*out = d;
 	return 0;
 }
@@ -161,155 +158,61 @@ void dns_close(struct dns *d)
 	if (write(d->stop_fd, &one, sizeof(one)) == sizeof(one))
 		pthread_join(d->thread, NULL);
 	close(d->stop_fd);
+	dns_queries_free(d->queries);
 	ub_ctx_delete(d->ub);
 	free(d);
 }
 
+struct dns_counts dns_counts(struct dns *d) { return dns_queries_count(d->queries); }
+
 /* --- questions ----------------------------------------------------------------------- */
 
-static void query_release(struct dns_query *q, int references)
-{
-	if (atomic_fetch_sub(&q->references, references) > references)
-		return;
-	ub_resolve_free(q->result);
-	free(q);
-}
-
-/* In the thread of the resolver. */
-static void on_answer(void *arg, int error, struct ub_result *result)
-{
-	struct dns_query *q = arg;
-	fiber_id waiter;
-
-	/* libunbound's locks order this after query_start(); the sanitizer, which can't see them,
-	 * sees this. */
-	(void)atomic_load(&q->references);
-	waiter = q->waiter;
-	q->error = error;
-	q->result = result;
-	atomic_store(&q->done, true);
-	query_release(q, 1);
-	fiber_wake(waiter);
-}
-
-static int query_start(struct dns *d, const char *name, enum dns_type type, struct dns_query **out)
-{
-	struct dns_query *q = mem_zero(1, sizeof(*q));
-	int rc;
-
-	q->waiter = fiber_self();
-	atomic_store(&q->references, 2);
-	rc = ub_resolve_async(d->ub, name, type, CLASS_IN, q, on_answer, &q->async_id);
-	if (rc != UB_NOERROR) {
-		query_release(q, 2);
-		return rc == UB_SYNTAX ? -EINVAL : -EAGAIN;
-	}
-	*out = q;
-	return 0;
-}
-
-/* Gives up. Once libunbound has agreed it will not call back; if it can't, it does or has. */
-static void query_end(struct dns *d, struct dns_query *q)
-{
-	if (!atomic_load(&q->done) && ub_cancel(d->ub, q->async_id) == UB_NOERROR)
-		query_release(q, 2);
-	else
-		query_release(q, 1);
-}
-
-static int query_wait(struct dns_query *q, int64_t deadline)
-{
-	while (!atomic_load(&q->done)) {
-		int rc = fiber_park("dns", deadline);
-
-		if (rc < 0 && !atomic_load(&q->done))
-			return rc;
-	}
-	return 0;
-}
-
-/* What a finished question came to; see dns.h. */
-static int query_verdict(const struct dns_query *q)
-{
-	const struct ub_result *r = q->result;
-
-	if (q->error || !r)
-		return -EAGAIN;
-	if (r->bogus)
-		return -EBADMSG;
-	if (r->rcode == RCODE_NXDOMAIN || r->nxdomain)
-		return -ENOENT;
-	if (r->rcode != RCODE_OK)
-		return -EAGAIN;
-	return r->havedata ? 0 : -ENODATA;
-}
-
-static int query_answer(const struct dns_query *q, enum dns_type type, struct arena *a,
-                        struct dns_answer *out)
-{
-	const struct ub_result *r = q->result;
-	int rc = query_verdict(q);
-	size_t count = 0;
-
-	if (rc != 0 && rc != -ENOENT && rc != -ENODATA)
-		return rc;
-	*out = (struct dns_answer){
-		.security = r->secure ? DNS_SECURE : DNS_INSECURE,
-		.ttl = r->ttl > 0 ? (uint32_t)r->ttl : 0,
-		.canonical_name = dns_name_normal(
-			a, slice_from_str(r->canonname ? r->canonname : r->qname)),
-	};
-	if (rc < 0)
-		return rc;
-	while (r->data[count])
-		count++;
-	struct slice *data = ARENA_ARRAY(a, count, struct slice);
-	for (size_t i = 0; i < count; i++)
-		data[i] = slice_of(r->data[i], r->len[i] > 0 ? (size_t)r->len[i] : 0);
-	dns_records_parse(a, type, data, count, out);
-	/* Records of which none can be read are no answer. */
-	return out->count > 0 ? 0 : -EAGAIN;
-}
-
-/* Asks for all types at once and waits for all answers; results[i] is what lookups return.
- * A negative result if the wait ended, or if nothing could be asked. */
-static int ask(struct dns *d, struct arena *a, const char *name, const enum dns_type *types,
-               size_t count, int64_t deadline, struct dns_answer *answers, int *results)
+/* Of several questions. What is not answered by the deadline is -ETIMEDOUT, by the resolver's own
+ * limit -EAGAIN. 0, or -ECANCELED. */
+static int ask(struct dns *d, struct arena *a, const struct dns_question *questions, size_t count,
+               int64_t deadline, struct dns_answer *answers, int *results)
 {
 	int64_t limit = deadline_in(d->timeout_ms);
-	struct dns_query *queries[2] = { NULL };
+	struct dns_asked *asked = ARENA_ARRAY(a, count, struct dns_asked);
 	int rc = 0;
 
-	if (!dns_name_is_valid(slice_from_str(name)))
-		return -EINVAL;
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = query_start(d, name, types[i], &queries[i]);
+	for (size_t i = 0; i < count; i++)
+		dns_ask_begin(d->queries, a, questions[i].name, questions[i].type, &asked[i],
+		              &answers[i]);
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		rc = query_wait(queries[i], limit < deadline ? limit : deadline);
-		if (rc == 0)
-			results[i] = query_answer(queries[i], types[i], a, &answers[i]);
-		else if (rc == -ETIMEDOUT && limit < deadline)
-			results[i] = -EAGAIN, rc = 0;
+		rc = dns_ask_wait(&asked[i], a, limit < deadline ? limit : deadline, &answers[i]);
+		results[i] = rc == 0 ? asked[i].result : rc;
+		if (rc == -ETIMEDOUT) {
+			results[i] = limit < deadline ? -EAGAIN : -ETIMEDOUT;
+			rc = 0;
+		}
 	}
 	for (size_t i = 0; i < count; i++)
-		if (queries[i])
-			query_end(d, queries[i]);
+		dns_ask_end(&asked[i]);
 	return rc;
 }
 
 static int lookup(struct dns *d, struct arena *a, const char *name, enum dns_type type,
                   int64_t deadline, struct dns_answer *out)
 {
+	const struct dns_question question = { name, type };
 	struct dns_answer answer;
 	int result = -EAGAIN;
 	int rc;
 
-	rc = ask(d, a, name, &type, 1, deadline, &answer, &result);
+	rc = ask(d, a, &question, 1, deadline, &answer, &result);
 	if (rc < 0)
 		return rc;
 	if (result == 0 || result == -ENOENT || result == -ENODATA)
 		*out = answer;
 	return result;
+}
+
+int dns_each(struct dns *d, struct arena *a, const struct dns_question *questions, size_t count,
+             int64_t deadline, struct dns_answer *answers, int *results)
+{
+	return count > DNS_QUESTIONS_MAX ? -EINVAL
+	                                 : ask(d, a, questions, count, deadline, answers, results);
 }
 
 int dns_mx(struct dns *d, struct arena *a, const char *name, int64_t deadline,
@@ -336,38 +239,6 @@ int dns_cname(struct dns *d, struct arena *a, const char *name, int64_t deadline
 	return lookup(d, a, name, DNS_TYPE_CNAME, deadline, out);
 }
 
-static int name_start(struct dns *d, const char *name, struct dns_query **out)
-{
-	if (!dns_name_is_valid(slice_from_str(name)))
-		return -EINVAL;
-	return query_start(d, name, DNS_TYPE_TXT, out);
-}
-
-int dns_txt_each(struct dns *d, struct arena *a, const char *const *names, size_t count,
-                 int64_t deadline, struct dns_answer *answers, int *results)
-{
-	int64_t limit = deadline_in(d->timeout_ms);
-	struct dns_query *queries[DNS_NAMES_MAX] = { NULL };
-	int rc = 0;
-
-	if (count > DNS_NAMES_MAX)
-		return -EINVAL;
-	for (size_t i = 0; i < count; i++)
-		results[i] = name_start(d, names[i], &queries[i]);
-	for (size_t i = 0; i < count && rc == 0; i++) {
-		if (!queries[i])
-			continue;
-		int waited = query_wait(queries[i], limit < deadline ? limit : deadline);
-		results[i] = waited == 0 ? query_answer(queries[i], DNS_TYPE_TXT, a, &answers[i])
-		                         : waited;
-		rc = waited == -ETIMEDOUT ? 0 : waited;
-	}
-	for (size_t i = 0; i < count; i++)
-		if (queries[i])
-			query_end(d, queries[i]);
-	return rc;
-}
-
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
              struct dns_answer *out)
 {
@@ -387,7 +258,7 @@ int dns_ptr(struct dns *d, struct arena *a, const struct net_address *address, i
 /* Which of two failures says more: a forged or missing answer outweighs an empty one. */
 static int worse(int a, int b)
 {
-	static const int order[] = { -EBADMSG, -EAGAIN, -ENODATA, -ENOENT };
+	static const int order[] = { -EBADMSG, -EAGAIN, -ETIMEDOUT, -ENODATA, -ENOENT };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (a == order[i] || b == order[i])
@@ -418,12 +289,12 @@ static void merge_addresses(struct arena *a, const struct dns_answer *first,
 int dns_addresses(struct dns *d, struct arena *a, const char *name, int64_t deadline,
                   struct dns_answer *out)
 {
-	static const enum dns_type types[2] = { DNS_TYPE_AAAA, DNS_TYPE_A };
+	const struct dns_question questions[2] = { { name, DNS_TYPE_AAAA }, { name, DNS_TYPE_A } };
 	struct dns_answer answers[2];
 	int results[2] = { -EAGAIN, -EAGAIN };
 	int rc;
 
-	rc = ask(d, a, name, types, 2, deadline, answers, results);
+	rc = ask(d, a, questions, 2, deadline, answers, results);
 	if (rc < 0)
 		return rc;
 	if (is_answer(results[0]) && is_answer(results[1]))

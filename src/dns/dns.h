@@ -1,4 +1,5 @@
-/* DNS over libunbound, with DNSSEC status. Answers are cached by libunbound for their TTL.
+/* DNS over libunbound, with DNSSEC status. Answers are kept for their TTL (dns_cache.h), in front
+ * of libunbound's own cache, which is a thread away. Equal questions at a time are asked once.
  *
  * One resolver serves all workers. A lookup parks the fiber; the answer is worked out in threads
  * of the resolver, so that validating it delays no session. */
@@ -16,15 +17,32 @@ struct dns_config {
 	const char *trust_anchor; /* a file with DS or DNSKEY records; NULL: the distribution's root
 	                             key if it is there, else no validation; "": no validation */
 	int64_t timeout_ms;       /* for one lookup, tries included; 0: DNS_TIMEOUT_MS */
+	int64_t cache_bytes;      /* 0: DNS_CACHE_BYTES; negative: answers are not kept */
+	uint32_t min_ttl_s;       /* an answer is kept at least so long ... */
+	uint32_t max_ttl_s;       /* ... and at most; 0: DNS_TTL_MAX_S */
 };
 
-enum { DNS_TIMEOUT_MS = 30 * 1000 };
+enum {
+	DNS_TIMEOUT_MS = 30 * 1000,
+	DNS_CACHE_BYTES = 8 << 20,
+	DNS_TTL_MAX_S = 24 * 3600,
+	DNS_NEGATIVE_TTL_MAX_S = 3600, /* that there is nothing is believed at most so long */
+};
 
 /* -EINVAL for a forwarder or a trust anchor that can't be understood, -ENOENT for a file that is
  * not there. [any thread] */
 int dns_open(const struct dns_config *config, struct dns **out);
 /* When no lookup is under way any more. NULL is allowed. */
 void dns_close(struct dns *d);
+
+struct dns_counts {
+	uint64_t known;  /* questions whose answer was kept */
+	uint64_t asked;  /* of libunbound */
+	uint64_t shared; /* that waited for the answer to another's */
+	size_t cached, cached_bytes;
+};
+/* [any thread] */
+struct dns_counts dns_counts(struct dns *d);
 
 /* What an answer is worth. Lookups return 0 when there are records, or:
  *   -ENOENT     the name does not exist (NXDOMAIN)
@@ -75,11 +93,24 @@ int dns_txt(struct dns *d, struct arena *a, const char *name, int64_t deadline,
 /* What a name is another name for, one step of it. */
 int dns_cname(struct dns *d, struct arena *a, const char *name, int64_t deadline,
               struct dns_answer *out);
-/* Several names at once, at most DNS_NAMES_MAX; results[i] and answers[i] are what dns_txt() would
- * return, -ETIMEDOUT too. 0, or -ECANCELED. */
-enum { DNS_NAMES_MAX = 80 };
-int dns_txt_each(struct dns *d, struct arena *a, const char *const *names, size_t count,
-                 int64_t deadline, struct dns_answer *answers, int *results);
+/* Several questions at once, at most DNS_QUESTIONS_MAX; results[i] and answers[i] are what a lookup
+ * would return. 0, or -ECANCELED. */
+enum { DNS_QUESTIONS_MAX = 80 };
+enum dns_type {
+	DNS_TYPE_A = 1,
+	DNS_TYPE_CNAME = 5,
+	DNS_TYPE_PTR = 12,
+	DNS_TYPE_MX = 15,
+	DNS_TYPE_TXT = 16,
+	DNS_TYPE_AAAA = 28,
+	DNS_TYPE_TLSA = 52,
+};
+struct dns_question {
+	const char *name;
+	enum dns_type type;
+};
+int dns_each(struct dns *d, struct arena *a, const struct dns_question *questions, size_t count,
+             int64_t deadline, struct dns_answer *answers, int *results);
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
              struct dns_answer *out);
 /* The names of an IP address; -EINVAL for a Unix socket. */

@@ -5,16 +5,6 @@
 
 #include "dns/dns.h"
 
-enum dns_type {
-	DNS_TYPE_A = 1,
-	DNS_TYPE_CNAME = 5,
-	DNS_TYPE_PTR = 12,
-	DNS_TYPE_MX = 15,
-	DNS_TYPE_TXT = 16,
-	DNS_TYPE_AAAA = 28,
-	DNS_TYPE_TLSA = 52,
-};
-
 /* Fills the records of out and its count. Malformed ones are left out. */
 void dns_records_parse(struct arena *a, enum dns_type type, const struct slice *data, size_t count,
                        struct dns_answer *out);

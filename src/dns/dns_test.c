@@ -78,10 +78,70 @@ static void waits_end(void **state)
 	close(s.fd);
 }
 
+/* --- equal questions -------------------------------------------------------------------- */
+
+struct pair {
+	struct silence silence;
+	int64_t patience_ms[2];
+	int rc[2];
+	size_t turn;
+	struct dns_counts counts;
+};
+
+static void asks_alike(void *arg)
+{
+	struct pair *p = arg;
+	size_t i = p->turn++;
+	struct arena *a = arena_new();
+	struct dns_answer answer;
+
+	p->rc[i] = dns_txt(p->silence.dns, a, i ? "Example.test." : "example.test",
+	                   deadline_in(p->patience_ms[i]), &answer);
+	arena_free(a);
+}
+
+static void pair_body(void *arg)
+{
+	struct pair *p = arg;
+	struct dns_config config = { .forwarder = p->silence.forwarder, .trust_anchor = "" };
+	fiber_id askers[2];
+
+	if (dns_open(&config, &p->silence.dns) < 0)
+		abort();
+	for (size_t i = 0; i < 2; i++)
+		askers[i] = fiber_start(-1, "asker", asks_alike, p);
+	for (size_t i = 0; i < 2; i++)
+		(void)fiber_join(askers[i], DEADLINE_NEVER);
+	p->counts = dns_counts(p->silence.dns);
+	dns_close(p->silence.dns);
+	runtime_stop(0);
+}
+
+static void equal_questions_are_asked_once(void **state)
+{
+	struct runtime_config config = { .workers = 1 };
+
+	(void)state;
+	/* The one that has asked gives up first, or the one that joined. */
+	for (size_t i = 0; i < 2; i++) {
+		struct pair p = { .patience_ms = { i ? 60 : 20, i ? 20 : 60 } };
+
+		setup_silence(&p.silence);
+		assert_int_equal(runtime_run(&config, pair_body, &p), 0);
+		assert_int_equal(p.rc[0], -ETIMEDOUT);
+		assert_int_equal(p.rc[1], -ETIMEDOUT);
+		assert_int_equal(p.counts.asked, 1);
+		assert_int_equal(p.counts.shared, 1);
+		assert_int_equal(p.counts.cached, 0);
+		close(p.silence.fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waits_end),
+		cmocka_unit_test(equal_questions_are_asked_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,10 +56,10 @@ struct work {
 	struct dkim_check dkim;
 	struct arc_check arc;
 	/* Keys, each name once. */
-	const char *names[DNS_NAMES_MAX];
+	struct dns_question names[DNS_QUESTIONS_MAX];
 	size_t name_count;
-	struct dns_answer answers[DNS_NAMES_MAX];
-	int results[DNS_NAMES_MAX];
+	struct dns_answer answers[DNS_QUESTIONS_MAX];
+	int results[DNS_QUESTIONS_MAX];
 };
 
 static void hash_bodies(void *arg)
@@ -74,11 +74,12 @@ static void hash_bodies(void *arg)
 static size_t want_key(struct work *w, const char *name)
 {
 	size_t i = 0;
-	while (i < w->name_count && !slice_equal(slice_from_str(w->names[i]), slice_from_str(name)))
+	while (i < w->name_count &&
+	       !slice_equal(slice_from_str(w->names[i].name), slice_from_str(name)))
 		i++;
-	if (i == w->name_count && i < DNS_NAMES_MAX) {
+	if (i == w->name_count && i < DNS_QUESTIONS_MAX) {
 		w->results[i] = -EAGAIN;
-		w->names[w->name_count++] = name;
+		w->names[w->name_count++] = (struct dns_question){ name, DNS_TYPE_TXT };
 	}
 	return i;
 }
@@ -95,8 +96,8 @@ static int ask_keys(struct work *w, int64_t deadline)
 	}
 	if (w->name_count == 0 || !w->trust->dns)
 		return 0;
-	return dns_txt_each(w->trust->dns, w->arena, w->names, w->name_count, deadline, w->answers,
-	                    w->results);
+	return dns_each(w->trust->dns, w->arena, w->names, w->name_count, deadline, w->answers,
+	                w->results);
 }
 
 static void answer_arc(struct work *w)
