@@ -77,7 +77,7 @@ class Deflated:
 
 
 class ImapDialogue(Dialogue):
-    HEAD = re.compile(r"@ (\w+)(?: with (\d+) messages)?(?: after (.*))?$", re.M)
+    HEAD = re.compile(r"@ (\w+)(?: with (\d+) messages)?(?: under (\S+))?(?: after (.*))?$", re.M)
     SAME = [(r"\b(UIDVALIDITY|APPENDUID|COPYUID) \d{9,}", r"\1 N"),
             (r'"(?!01-Jan-2026)[ \d]\d-\w{3}-20\d\d [\d:]+ [+-]\d{4}"', "DATE"),
             (r"\bQRESYNC \(\d{9,}", "QRESYNC (N"),
@@ -87,13 +87,18 @@ class ImapDialogue(Dialogue):
         head = self.HEAD.search(text)
         self.lines, self.name, self.first, self.exact = text.splitlines(), name, first, True
         self.reply, self.tag, self.validity = [], None, None
-        user = f"user{next(USERS)}@{server.domain}" if head[2] or head[3] else None
+        user = f"user{next(USERS)}@{server.domain}" if head[2] or head[4] else None
         if user:
             server.cli("user", "add", user, input=PASSWORD + "\n")
             self.fill(server, user, int(head[2] or 0))
         self.wire = ImapWire(server, head[1])
-        for said in head[3].split() if head[3] else ():
+        for said in head[4].split() if head[4] else ():
             self.begin(said, user)
+
+    @classmethod
+    def options(cls, text):
+        """Those of section imap that the server needs."""
+        return (cls.HEAD.search(text)[3] or "").replace("=", " = ").split(",")
 
     def fill(self, server, user, count):
         """Messages that nobody has seen, but are no longer \\Recent."""

@@ -16,23 +16,31 @@ SCRIPTS = sorted((ROOT / "tests" / "imap").glob("*.txt"))
 
 
 @pytest.fixture(scope="module")
-def server():
+def server_for():
+    """A server with the options that a dialogue needs, and those that have it tell its progress."""
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
+    servers = {}
+
+    def of(text):
+        options = "\n".join(["progress = 0s", *ImapDialogue.options(text)])
+        if options not in servers:
+            servers[options] = make(config=f"imap {{\n{options}\n}}")
+        return servers[options]
     try:
-        yield make(config="imap { progress = 0s }")
+        yield of
     finally:
         dispose()
 
 
 @pytest.mark.parametrize("first, text", EXAMPLES, ids=[f"line{n}" for n, _ in EXAMPLES])
-def test_a_session_of_the_page(server, first, text):
+def test_a_session_of_the_page(server_for, first, text):
     assert text.startswith("@ ")
-    ImapDialogue(server, text, PAGE.name, first).play()
+    ImapDialogue(server_for(text), text, PAGE.name, first).play()
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.stem)
-def test_script(server, path):
-    ImapDialogue(server, path.read_text(), path.name).play()
+def test_script(server_for, path):
+    ImapDialogue(server_for(path.read_text()), path.read_text(), path.name).play()
 
 
 def rows():

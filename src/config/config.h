@@ -62,7 +62,10 @@ struct config {
 		unsigned max_errors;         /* commands answered BAD in a row, then BYE */
 		unsigned max_login_failures; /* a session, then BYE */
 		bool auth_without_tls;
-		bool compress;       /* COMPRESS is offered */
+		bool compress;     /* COMPRESS is offered */
+		bool big_literals; /* LITERAL+ is offered, not LITERAL- */
+		/* messages of one command (RFC 9738), and of one that copies; 0: no limit */
+		unsigned message_limit, save_limit;
 		int64_t progress_ms; /* between two words on how far a long command is */
 	} imap;
 	struct {

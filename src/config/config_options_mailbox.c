@@ -31,6 +31,16 @@ static const struct config_option options[] = {
 	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
 	{ "imap", "compress", CONFIG_FLAG, "yes", AT(imap.compress),
 	  "Offer COMPRESS=DEFLATE; a session that uses it costs some 72 KiB more." },
+	{ "imap", "big-literals", CONFIG_FLAG, "yes", AT(imap.big_literals),
+	  "Offer LITERAL+, by which a client may send even a large message without asking first; if "
+	  "no, LITERAL-: up to 4 KiB." },
+	{ "imap", "message-limit", CONFIG_NUMBER, "0", AT(imap.message_limit),
+	  "Messages that one FETCH, STORE, SEARCH, MOVE, COPY, UID EXPUNGE or APPEND may be about "
+	  "(MESSAGELIMIT); RFC 9738 wants 1000 at least. Clients that do not know it see only the "
+	  "latest messages of large mailboxes. 0 is no limit.", .min = 0, .max = 100000000 },
+	{ "imap", "save-limit", CONFIG_NUMBER, "0", AT(imap.save_limit),
+	  "The same for COPY and APPEND alone (SAVELIMIT), where there is no message-limit.",
+	  .min = 0, .max = 100000000 },
 	{ "imap", "progress", CONFIG_DURATION, "10s", AT(imap.progress_ms),
 	  "How often a client is told how far a long search is.", .min = 0, .max = DAYS(1) },
 	{ "imap", "auth-without-tls", CONFIG_FLAG, "no", AT(imap.auth_without_tls),

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "directory/directory.h"
 #include "imap/imap_input.h"
+#include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 #include "mailbox/note.h"
 #include "mailbox/sent.h"
@@ -245,6 +246,11 @@ static bool take_announced(struct append *a, struct cursor *args)
 {
 	struct imap_command *c = a->c;
 	struct append_item *item = &a->items[a->count];
+	uint32_t limit = imap_save_limit(c->s);
+	if (limit > 0 && a->count >= limit) {
+		imap_limit_refuse(c, limit);
+		return false;
+	}
 	if (a->count == APPEND_MESSAGES_MAX || (a->replaced_uid && a->count > 0)) {
 		imap_no(c, "LIMIT", "Too many messages at once.");
 		return false;

@@ -1,4 +1,5 @@
 /* CAPABILITY, ENABLE, and the small commands that need no mailbox: what is offered to whom. */
+#include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 
 enum { CAPABILITIES_BYTES_MAX = 4000 };
@@ -48,6 +49,25 @@ static void append_limit(const struct imap_session *s, struct buf *out)
 	           (unsigned long long)imap_context(s)->config->smtp.max_message_bytes);
 }
 
+static bool has_message_limit(const struct imap_session *s) { return imap_message_limit(s) > 0; }
+
+static bool has_save_limit(const struct imap_session *s)
+{
+	return imap_save_limit(s) > 0 && imap_message_limit(s) == 0;
+}
+
+static void limit(const struct imap_session *s, struct buf *out)
+{
+	buf_printf(out, "=%u", imap_save_limit(s));
+}
+
+static bool takes_big_literals(const struct imap_session *s)
+{
+	return imap_context(s)->config->imap.big_literals;
+}
+
+static bool takes_small_literals(const struct imap_session *s) { return !takes_big_literals(s); }
+
 #define KEYWORD(text)                                                                              \
 	{                                                                                          \
 		text, sizeof(text) - 1                                                             \
@@ -57,7 +77,8 @@ static void append_limit(const struct imap_session *s, struct buf *out)
 static const struct capability capabilities[] = {
 	{ KEYWORD("IMAP4rev1"), ALWAYS, NULL, NULL },
 	{ KEYWORD("IMAP4rev2"), ALWAYS, NULL, NULL },
-	{ KEYWORD("LITERAL+"), ALWAYS, NULL, NULL },
+	{ KEYWORD("LITERAL+"), ALWAYS, takes_big_literals, NULL },
+	{ KEYWORD("LITERAL-"), ALWAYS, takes_small_literals, NULL },
 	{ KEYWORD("SASL-IR"), ALWAYS, NULL, NULL },
 	{ KEYWORD("ID"), ALWAYS, NULL, NULL },
 	{ KEYWORD("ENABLE"), ALWAYS, NULL, NULL },
@@ -102,6 +123,8 @@ static const struct capability capabilities[] = {
 	{ KEYWORD("CONDSTORE"), USER, NULL, NULL },
 	{ KEYWORD("QRESYNC"), USER, NULL, NULL },
 	{ KEYWORD("APPENDLIMIT"), USER, NULL, append_limit },
+	{ KEYWORD("MESSAGELIMIT"), USER, has_message_limit, limit },
+	{ KEYWORD("SAVELIMIT"), USER, has_save_limit, limit },
 };
 /* clang-format on */
 

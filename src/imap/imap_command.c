@@ -270,6 +270,20 @@ static bool may_run(struct imap_command *c, const struct imap_command_entry *ent
 	return true;
 }
 
+/* RFC 9738 section 3.1: in the tagged answer, but another code goes first. */
+static void tell_limit(struct imap_command *c)
+{
+	if (!c->limit_code || c->status == IMAP_ANSWERED || c->status == IMAP_BAD)
+		return;
+	if (!c->code) {
+		c->code = c->limit_code;
+		c->text = "That was the last of them.";
+		return;
+	}
+	if (c->status == IMAP_OK)
+		imap_printf(c->s, "* NO [%s] That was the last of them.\r\n", c->limit_code);
+}
+
 static void answer(struct imap_command *c)
 {
 	struct imap_session *s = c->s;
@@ -280,6 +294,7 @@ static void answer(struct imap_command *c)
 		else if (rc < 0)
 			log_warn("imap.sync.failed", kv_str("account", s->address), kv_error(rc));
 	}
+	tell_limit(c);
 	s->bad_count = c->status == IMAP_BAD ? s->bad_count + 1 : 0;
 	if (c->status != IMAP_ANSWERED)
 		imap_write_tagged(s, c->tag, c->status, c->code, c->text);

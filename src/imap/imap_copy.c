@@ -1,6 +1,7 @@
 /* COPY (RFC 3501 section 6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315). */
 #include <errno.h>
 
+#include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 
 /* A longer COPYUID is left out: no client needs it, and the line would be too long for some. */
@@ -69,6 +70,13 @@ static void copy(struct imap_command *c, bool move)
 		                  .move = move };
 	if (move && step.from_id == step.to_id) {
 		imap_no(c, "CANNOT", "The messages are there already.");
+		return;
+	}
+	/* RFC 9738 section 3.1: COPY is all or nothing, MOVE need not be. */
+	bool limited = imap_limit(c, &uids, 0,
+	                          move ? imap_message_limit(c->s) : imap_save_limit(c->s));
+	if (limited && !move) {
+		imap_no(c, c->limit_code, "So many messages at once are too many.");
 		return;
 	}
 	int rc = store_commit(context->store, NULL, 0, copy_step, &step);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 #include "message/preview.h"
 
@@ -501,6 +502,8 @@ static int fetch_all(struct fetch *f)
 		return rc;
 	if (f->request->partial.given)
 		fetch_narrow(f);
+	else
+		(void)imap_limit(f->c, &f->uids, 0, imap_message_limit(f->s));
 	if (f->needs_rows)
 		rc = fetch_rows(f);
 	else
@@ -516,6 +519,12 @@ void imap_fetch(struct imap_command *c)
 
 	if (!take_arguments(c, &set, &request) || !imap_resolve(c, &set, &f.uids))
 		return;
+	uint32_t limit = imap_message_limit(c->s);
+	if (limit && request.partial.given &&
+	    request.partial.last - request.partial.first >= limit) {
+		imap_limit_refuse(c, limit);
+		return;
+	}
 	add_items(c, &request);
 	fetch_plan(&f);
 	int rc = fetch_all(&f);

@@ -140,6 +140,9 @@ static enum imap_input read_rest(struct imap_command *c, struct buf *whole)
 			return INPUT_COMMAND;
 		c->literal_bytes = size;
 		prefix = slice_sub(buf_slice(whole), 0, whole->len - (line.len - prefix.len));
+		if (c->literal_at_once && size > IMAP_SMALL_LITERAL_MAX &&
+		    !imap_context(s)->config->imap.big_literals)
+			return too_large(c, prefix);
 		if (is_message(c, whole, prefix))
 			return INPUT_COMMAND;
 		if (size > literal_left)

@@ -216,6 +216,8 @@ enum imap_verdict imap_match(const struct imap_search_key *key, const struct ima
 		return match_not(key, m);
 	case SEARCH_SEQ:
 	case SEARCH_UID:
+	case SEARCH_UIDAFTER:
+	case SEARCH_UIDBEFORE:
 		return verdict(uid_set_has(&key->resolved, m->item->uid));
 	case SEARCH_FLAG:
 	case SEARCH_KEYWORD:

@@ -105,11 +105,13 @@ bool imap_take_mod_seq(struct cursor *c, uint64_t *out);
 /* --- SEARCH -------------------------------------------------------------------------- */
 
 enum imap_search_kind {
-	SEARCH_AND,     /* of its children; without any: all messages */
-	SEARCH_OR,      /* of its two children */
-	SEARCH_NOT,     /* of its child */
-	SEARCH_SEQ,     /* set */
-	SEARCH_UID,     /* set */
+	SEARCH_AND,      /* of its children; without any: all messages */
+	SEARCH_OR,       /* of its two children */
+	SEARCH_NOT,      /* of its child */
+	SEARCH_SEQ,      /* set */
+	SEARCH_UID,      /* set */
+	SEARCH_UIDAFTER, /* set: of one UID, or "$" (RFC 9738) */
+	SEARCH_UIDBEFORE,
 	SEARCH_FLAG,    /* flag, has */
 	SEARCH_KEYWORD, /* text, has */
 	SEARCH_RECENT,  /* has */

@@ -51,6 +51,7 @@ enum search_argument {
 	ARGUMENT_NUMBER,
 	ARGUMENT_KEYWORD,
 	ARGUMENT_SET,
+	ARGUMENT_ONE, /* a UID */
 	ARGUMENT_KEY,
 	ARGUMENT_TWO_KEYS,
 	ARGUMENT_MODSEQ,
@@ -112,6 +113,8 @@ static const struct search_word search_words[] = {
 	KEY("TEXT", SEARCH_TEXT, ARGUMENT_TEXT),
 	KEY("TO", SEARCH_TO, ARGUMENT_TEXT),
 	KEY("UID", SEARCH_UID, ARGUMENT_SET),
+	KEY("UIDAFTER", SEARCH_UIDAFTER, ARGUMENT_ONE),
+	KEY("UIDBEFORE", SEARCH_UIDBEFORE, ARGUMENT_ONE),
 	FLAG("UNANSWERED", FLAG_ANSWERED, false),
 	FLAG("UNDELETED", FLAG_DELETED, false),
 	FLAG("UNDRAFT", FLAG_DRAFT, false),
@@ -147,6 +150,12 @@ static bool take_mod_seq_argument(struct cursor *c, struct search_parser *p, uin
 	return imap_take_mod_seq(c, out);
 }
 
+static bool is_one(const struct imap_set *set)
+{
+	return set->saved ? set->count == 0
+	                  : set->count == 1 && set->ranges[0].first == set->ranges[0].last;
+}
+
 static bool take_argument(struct cursor *c, struct search_parser *p, enum search_argument what,
                           struct imap_search_key *key)
 {
@@ -169,6 +178,9 @@ static bool take_argument(struct cursor *c, struct search_parser *p, enum search
 		return imap_take_space(c) && imap_take_atom(c, &key->text);
 	case ARGUMENT_SET:
 		return imap_take_space(c) && imap_take_set(c, p->arena, &key->set);
+	case ARGUMENT_ONE:
+		return imap_take_space(c) && imap_take_set(c, p->arena, &key->set) &&
+		       is_one(&key->set);
 	case ARGUMENT_KEY:
 		return imap_take_space(c) && take_key(c, p, &key->first);
 	case ARGUMENT_TWO_KEYS:

@@ -6,6 +6,7 @@
 #ifndef VEREDUS_IMAP_IMAP_REPLY_H
 #define VEREDUS_IMAP_IMAP_REPLY_H
 
+#include "imap/imap_handlers.h"
 #include "imap/imap_session.h"
 
 void imap_write(struct imap_session *s, struct slice bytes);

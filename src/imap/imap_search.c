@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "imap/imap_limit.h"
 #include "imap/imap_match.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_search.h"
@@ -16,6 +17,8 @@ struct search {
 	struct arena *arena; /* of a batch */
 	struct arena *scratch;
 	struct uid_set numbers; /* the same as the client wants them: UIDs or sequence numbers */
+	uint32_t limit;         /* of messages that are looked at; 0: none */
+	uint32_t first_uid;     /* so that there are not more */
 	unsigned missing;
 };
 
@@ -36,6 +39,20 @@ static uint64_t keyword_flag(const struct mailbox_view *view, struct slice name)
 	return 0;
 }
 
+/* What is above the last, or below the first, of a set (RFC 9738 section 3.2). */
+static struct uid_set beyond(struct search *f, const struct uid_set *uids, bool above)
+{
+	struct uid_set out = { 0 };
+	if (uids->count == 0)
+		return out;
+	uint32_t first = uids->ranges[0].first, last = uids->ranges[uids->count - 1].last;
+	if (above && last < UINT32_MAX)
+		uid_set_add(f->c->arena, &out, last + 1, UINT32_MAX);
+	if (!above && first > 1)
+		uid_set_add(f->c->arena, &out, 1, first - 1);
+	return out;
+}
+
 /* Sets become UIDs and keywords bits. Numbers that no message has match none. */
 static void prepare(struct search *f, struct imap_search_key *key)
 {
@@ -46,6 +63,11 @@ static void prepare(struct search *f, struct imap_search_key *key)
 		case SEARCH_SEQ:
 		case SEARCH_UID:
 			key->resolved = imap_set_uids(f->c, &key->set, key->kind == SEARCH_UID);
+			break;
+		case SEARCH_UIDAFTER:
+		case SEARCH_UIDBEFORE:
+			key->resolved = imap_set_uids(f->c, &key->set, true);
+			key->resolved = beyond(f, &key->resolved, key->kind == SEARCH_UIDAFTER);
 			break;
 		case SEARCH_OLDER:
 		case SEARCH_YOUNGER:
@@ -58,6 +80,20 @@ static void prepare(struct search *f, struct imap_search_key *key)
 			prepare(f, key->first);
 		}
 	}
+}
+
+/* RFC 9738 limits the messages that are looked at: those that the UIDs and numbers among the keys
+ * leave. */
+static void limit_search(struct search *f)
+{
+	struct uid_set uids = UID_SET_ALL;
+	for (const struct imap_search_key *key = f->request->root->first; key; key = key->next) {
+		if (key->kind == SEARCH_SEQ || key->kind == SEARCH_UID ||
+		    key->kind == SEARCH_UIDAFTER || key->kind == SEARCH_UIDBEFORE)
+			uids = uid_set_common(f->c->arena, &uids, &key->resolved);
+	}
+	if (imap_limit(f->c, &uids, 0, f->limit))
+		f->first_uid = uids.ranges[0].first;
 }
 
 /* --- messages in doubt --------------------------------------------------------------- */
@@ -164,7 +200,7 @@ static int search_all(struct search *f)
 {
 	const struct mailbox_view *view = f->s->selected->view;
 	struct doubts *d = arena_alloc(f->c->arena, sizeof(*d));
-	struct mailbox_walk walk = { 0 };
+	struct mailbox_walk walk = mailbox_view_walk_from(view, f->first_uid);
 	struct mailbox_item item;
 	int rc = 0;
 
@@ -360,6 +396,7 @@ static int run(struct search *f)
 	if (f->request->mod_seq)
 		imap_enable_condstore(f->s);
 	prepare(f, f->request->root);
+	limit_search(f);
 	f->arena = arena_new();
 	f->scratch = arena_new();
 	int rc = search_all(f);
@@ -384,6 +421,7 @@ void imap_search(struct imap_command *c)
 	struct search f = { .c = c, .s = c->s, .request = &request, .by_uid = c->by_uid };
 	if (!take_search(c, &request))
 		return;
+	f.limit = imap_message_limit(c->s);
 	int rc = run(&f);
 	if (rc < 0)
 		f.numbers = (struct uid_set){ 0 };

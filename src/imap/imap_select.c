@@ -1,6 +1,7 @@
 /* SELECT, EXAMINE, CLOSE, UNSELECT, STATUS, EXPUNGE. */
 #include <errno.h>
 
+#include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 
 /* --- finding ------------------------------------------------------------------------- */
@@ -187,6 +188,7 @@ void imap_expunge(struct imap_command *c)
 		}
 		if (!imap_resolve(c, &set, &uids))
 			return;
+		(void)imap_limit(c, &uids, FLAG_DELETED, imap_message_limit(c->s));
 	}
 	if (!imap_at_end(c))
 		return;

@@ -12,6 +12,7 @@ enum {
 	IMAP_LOGIN_MS = 3 * 60 * 1000,      /* silence before login */
 	IMAP_WRITE_MS = 5 * 60 * 1000,      /* for the client to take in what we send */
 	IMAP_STRANGER_LITERAL_MAX = 4096,   /* bytes of a literal before login */
+	IMAP_SMALL_LITERAL_MAX = 4096,      /* without waiting, by LITERAL- (RFC 7888) */
 	IMAP_FETCH_BATCH = 64,              /* rows that are read at once */
 	IMAP_FETCH_BATCH_BYTES = 256 << 10, /* of what is kept of them */
 	IMAP_SLICE_MESSAGES = 2000,         /* handled before other sessions get a turn */
@@ -83,6 +84,7 @@ struct imap_command {
 	enum imap_status status; /* of the answer; OK unless a handler says otherwise */
 	const char *code;        /* in brackets, or NULL */
 	const char *text;
+	const char *limit_code; /* "MESSAGELIMIT 1000 23": only the last of the messages; or NULL */
 	int64_t progress_ms; /* when to tell next how far it is, monotonic; 0: as usual from now */
 	bool hold_expunges;  /* the client may not be told of them now (RFC 3501 7.4.1) */
 };
@@ -197,52 +199,5 @@ struct slice imap_email_id(struct arena *arena, const struct mailbox_message *ro
 
 /* Of the message that the thread began with; empty if the row does not know it yet. */
 struct slice imap_thread_id(struct arena *arena, const struct mailbox_message *row);
-
-/* --- the commands -------------------------------------------------------------------- */
-
-void imap_capability(struct imap_command *c);
-void imap_noop(struct imap_command *c);
-void imap_logout(struct imap_command *c);
-void imap_unauthenticate(struct imap_command *c);
-void imap_id(struct imap_command *c);
-void imap_enable(struct imap_command *c);
-void imap_language(struct imap_command *c);
-void imap_namespace(struct imap_command *c);
-
-void imap_starttls(struct imap_command *c);
-void imap_login(struct imap_command *c);
-void imap_authenticate(struct imap_command *c);
-
-void imap_create(struct imap_command *c);
-void imap_delete(struct imap_command *c);
-void imap_rename(struct imap_command *c);
-void imap_subscribe(struct imap_command *c);
-void imap_unsubscribe(struct imap_command *c);
-void imap_list(struct imap_command *c);
-void imap_lsub(struct imap_command *c);
-void imap_xlist(struct imap_command *c);
-void imap_status(struct imap_command *c);
-
-void imap_select(struct imap_command *c);
-void imap_examine(struct imap_command *c);
-void imap_close(struct imap_command *c);
-void imap_unselect(struct imap_command *c);
-
-void imap_fetch(struct imap_command *c);
-void imap_store(struct imap_command *c);
-void imap_copy(struct imap_command *c);
-void imap_move(struct imap_command *c);
-void imap_expunge(struct imap_command *c);
-void imap_search(struct imap_command *c);
-void imap_sort(struct imap_command *c);
-void imap_thread(struct imap_command *c);
-void imap_uidbatches(struct imap_command *c);
-void imap_append(struct imap_command *c);
-void imap_replace(struct imap_command *c);
-
-void imap_compress(struct imap_command *c);
-void imap_idle(struct imap_command *c);
-/* A line came while in IDLE: DONE, or something that is not. */
-void imap_idle_line(struct imap_session *s, struct slice line);
 
 #endif

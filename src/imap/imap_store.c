@@ -1,6 +1,7 @@
 /* STORE (RFC 3501 section 6.4.6). */
 #include <errno.h>
 
+#include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 
 enum { MODIFIED_BYTES_MAX = 1 << 20 };
@@ -116,6 +117,7 @@ void imap_store(struct imap_command *c)
 
 	if (!take_arguments(c, &request, &uids))
 		return;
+	(void)imap_limit(c, &uids, 0, imap_message_limit(c->s));
 	if (request.has_unchanged_since)
 		imap_enable_condstore(c->s);
 	struct store_step step = { .arena = c->arena,
