@@ -44,13 +44,18 @@ static void search(struct arena *arena, struct cursor c)
 			"(\"Wed, 17 Jul 1996 23:30:00 -0700\" \"s\" ((NIL NIL \"a\" \"b\"))"
 			" NIL NIL NIL NIL NIL NIL NIL)")
 	};
-	struct imap_match m = { .item = &item, .row = &row, .bytes = &bytes };
+	struct imap_relevance relevance = { 0 };
+	struct imap_match m = {
+		.item = &item, .row = &row, .bytes = &bytes, .relevance = &relevance
+	};
 	struct imap_search request;
 	if (!imap_take_search(&c, arena, &request))
 		return;
 	resolve_keys(arena, request.root);
 	m.scratch = arena_new();
 	if (imap_match(request.root, &m) == MATCH_UNKNOWN)
+		abort();
+	if (relevance.sum > relevance.count * 100)
 		abort();
 	arena_free(m.scratch);
 }

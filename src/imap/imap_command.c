@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "imap/imap_input.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_seek.h"
 #include "imap/imap_utf7.h"
 
 enum {
@@ -187,23 +188,8 @@ bool imap_at_end(struct imap_command *c)
 
 struct uid_set imap_set_uids(struct imap_command *c, const struct imap_set *set, bool by_uid)
 {
-	const struct imap_selected *selected = c->s->selected;
-	const struct mailbox_view *view = selected->view;
-	struct mailbox_item last;
-	struct uid_set uids;
-	if (by_uid) {
-		uint32_t max = mailbox_view_by_seq(view, view->count, &last) ? last.uid : 0;
-		uids = imap_set_resolve(set, c->arena, max);
-	} else {
-		struct uid_set seqs = imap_set_resolve(set, c->arena, view->count);
-		uids = mailbox_view_uids(view, c->arena, &seqs);
-	}
-	for (size_t i = 0; set->saved && i < selected->saved.count; i++)
-		uid_set_add(c->arena, &uids, selected->saved.ranges[i].first,
-		            selected->saved.ranges[i].last);
-	if (set->saved)
-		uid_set_sort(&uids);
-	return uids;
+	struct imap_seek seek = imap_seek_of(c, NULL);
+	return imap_seek_uids(&seek, set, by_uid);
 }
 
 bool imap_resolve(struct imap_command *c, const struct imap_set *set, struct uid_set *uids_out)

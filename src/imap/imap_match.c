@@ -1,5 +1,6 @@
 #include "imap/imap_match.h"
 
+#include "imap/imap_fuzzy.h"
 #include "imap/imap_session.h"
 
 enum {
@@ -9,38 +10,50 @@ enum {
 
 /* --- text ---------------------------------------------------------------------------- */
 
-static bool text_has(struct arena *arena, struct slice utf8, struct slice folded)
+/* What is looked for, and how well it was found so far. */
+struct needle {
+	struct slice folded;
+	bool fuzzy;
+	unsigned best; /* 0: not; IMAP_FUZZY_EXACT: it need not be looked for any further */
+};
+
+/* True if it is found and looking on is of no use. */
+static bool text_has(struct arena *arena, struct slice utf8, struct needle *n)
 {
-	return slice_find(imap_fold(arena, utf8), folded) >= 0;
+	struct slice text = imap_fold(arena, utf8);
+	unsigned score = slice_find(text, n->folded) >= 0 ? IMAP_FUZZY_EXACT : 0;
+	if (score == 0 && n->fuzzy)
+		score = imap_fuzzy(text, n->folded);
+	n->best = score > n->best ? score : n->best;
+	return n->best == IMAP_FUZZY_EXACT;
 }
 
 static bool field_has(struct arena *scratch, const struct header_field *field, struct slice name,
-                      struct slice folded)
+                      struct needle *n)
 {
 	if (name.len > 0)
 		return slice_equal_nocase(field->name, name) &&
-		       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX),
-		                folded);
-	return text_has(scratch, field->name, folded) ||
-	       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX), folded);
+		       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX), n);
+	return text_has(scratch, field->name, n) ||
+	       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX), n);
 }
 
 /* All fields of a name, or with an empty name all fields. */
-static bool header_has(struct slice header, struct slice name, struct slice folded)
+static bool header_has(struct slice header, struct slice name, struct needle *n)
 {
 	struct header_walk walk = { .rest = header };
 	struct header_field field;
 	struct arena *scratch = arena_new();
 	bool has = false;
 	while (!has && header_next(&walk, &field)) {
-		has = field_has(scratch, &field, name, folded);
+		has = field_has(scratch, &field, name, n);
 		arena_reset(scratch);
 	}
 	arena_free(scratch);
 	return has;
 }
 
-static bool leaf_has(const struct mime_part *part, struct slice bytes, struct slice folded)
+static bool leaf_has(const struct mime_part *part, struct slice bytes, struct needle *n)
 {
 	if (part->type.len > 0 && !slice_equal_nocase(part->type, SLICE("text")))
 		return false;
@@ -48,28 +61,44 @@ static bool leaf_has(const struct mime_part *part, struct slice bytes, struct sl
 	struct slice raw = mime_decode_all(scratch, part->encoding, mime_body(part, bytes),
 	                                   IMAP_SEARCH_TEXT_MAX);
 	struct slice text = charset_to_utf8(scratch, mime_charset(part), raw);
-	bool has = text_has(scratch, text, folded);
+	bool has = text_has(scratch, text, n);
 	arena_free(scratch);
 	return has;
 }
 
 /* The texts of a message, and the headers of messages inside it. */
-static bool parts_have(const struct mime_part *part, struct slice bytes, struct slice folded)
+static bool parts_have(const struct mime_part *part, struct slice bytes, struct needle *n)
 {
 	for (const struct mime_part *child = part->first; child; child = child->next) {
 		if (part->kind == MIME_MESSAGE &&
-		    header_has(mime_header(child, bytes), SLICE_EMPTY, folded))
+		    header_has(mime_header(child, bytes), SLICE_EMPTY, n))
 			return true;
-		if (parts_have(child, bytes, folded))
+		if (parts_have(child, bytes, n))
 			return true;
 	}
-	return part->kind == MIME_LEAF && leaf_has(part, bytes, folded);
+	return part->kind == MIME_LEAF && leaf_has(part, bytes, n);
 }
 
-static bool body_has(struct arena *scratch, struct slice bytes, struct slice folded)
+static void look_in_body(struct arena *scratch, struct slice bytes, struct needle *n)
 {
-	return folded.len == 0 ||
-	       parts_have(mime_parse(scratch, bytes, &MESSAGE_LIMITS_DEFAULT), bytes, folded);
+	if (n->folded.len == 0)
+		n->best = IMAP_FUZZY_EXACT;
+	else
+		(void)parts_have(mime_parse(scratch, bytes, &MESSAGE_LIMITS_DEFAULT), bytes, n);
+}
+
+static enum imap_verdict found(const struct imap_match *m, const struct needle *n)
+{
+	if (n->fuzzy && n->best && m->relevance) {
+		m->relevance->sum += n->best;
+		m->relevance->count++;
+	}
+	return n->best ? MATCH_YES : MATCH_NO;
+}
+
+static struct needle needle_of(const struct imap_search_key *key)
+{
+	return (struct needle){ .folded = key->text, .fuzzy = key->fuzzy };
 }
 
 /* --- dates --------------------------------------------------------------------------- */
@@ -115,8 +144,9 @@ static enum imap_verdict verdict(bool yes) { return yes ? MATCH_YES : MATCH_NO; 
 static enum imap_verdict match_envelope(const struct imap_search_key *key,
                                         const struct imap_match *m, enum imap_envelope_field field)
 {
-	struct slice text = imap_envelope_field(m->scratch, m->row->envelope, field);
-	return verdict(text_has(m->scratch, text, key->text));
+	struct needle n = needle_of(key);
+	(void)text_has(m->scratch, imap_envelope_field(m->scratch, m->row->envelope, field), &n);
+	return found(m, &n);
 }
 
 static enum imap_verdict match_row(const struct imap_search_key *key, const struct imap_match *m)
@@ -165,15 +195,12 @@ static enum imap_verdict match_bytes(const struct imap_search_key *key, const st
 {
 	struct slice bytes = *m->bytes;
 	struct slice header = slice_sub(bytes, 0, header_length(bytes));
-	switch (key->kind) {
-	case SEARCH_HEADER:
-		return verdict(header_has(header, key->field, key->text));
-	case SEARCH_TEXT:
-		return verdict(header_has(header, SLICE_EMPTY, key->text) ||
-		               body_has(m->scratch, bytes, key->text));
-	default:
-		return verdict(body_has(m->scratch, bytes, key->text));
-	}
+	struct needle n = needle_of(key);
+	if (key->kind == SEARCH_HEADER)
+		(void)header_has(header, key->field, &n);
+	else if (key->kind == SEARCH_BODY || !header_has(header, SLICE_EMPTY, &n))
+		look_in_body(m->scratch, bytes, &n);
+	return found(m, &n);
 }
 
 /* All children must match (or, stop_at being MATCH_YES, one); what is not known yet may still

@@ -144,6 +144,7 @@ enum imap_search_kind {
 struct imap_search_key {
 	enum imap_search_kind kind;
 	bool has;
+	bool fuzzy; /* text may be nearly there (RFC 6203) */
 	uint64_t flag;
 	uint32_t number;
 	uint64_t mod_seq;
@@ -160,14 +161,16 @@ enum imap_search_return {
 	RETURN_MAX = 2,
 	RETURN_ALL = 4,
 	RETURN_COUNT = 8,
-	RETURN_SAVE = 16,    /* RFC 5182 */
-	RETURN_PARTIAL = 32, /* RFC 9394 */
+	RETURN_SAVE = 16,      /* RFC 5182 */
+	RETURN_PARTIAL = 32,   /* RFC 9394 */
+	RETURN_RELEVANCY = 64, /* RFC 6203 */
 };
 
 struct imap_search {
 	bool extended; /* RETURN (...) was given: answer ESEARCH (RFC 4731) */
 	bool mod_seq;  /* MODSEQ is among the keys: the answer tells the greatest */
 	bool has_seqs; /* sequence numbers are among the keys */
+	bool fuzzy;    /* FUZZY is */
 	unsigned returns;
 	struct imap_partial partial;
 	struct slice charset; /* empty: not given */

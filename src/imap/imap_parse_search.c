@@ -192,6 +192,23 @@ static bool take_argument(struct cursor *c, struct search_parser *p, enum search
 	return false;
 }
 
+static void make_fuzzy(struct imap_search_key *key)
+{
+	key->fuzzy = true;
+	for (struct imap_search_key *child = key->first; child; child = child->next)
+		make_fuzzy(child);
+}
+
+/* "FUZZY" SP search-key (RFC 6203): of keys that are not text nothing is fuzzy. */
+static bool take_fuzzy(struct cursor *c, struct search_parser *p, struct imap_search_key **out)
+{
+	if (!imap_take_space(c) || !take_key(c, p, out))
+		return false;
+	make_fuzzy(*out);
+	p->search->fuzzy = true;
+	return true;
+}
+
 static bool take_word_key(struct cursor *c, struct search_parser *p, struct imap_search_key **out)
 {
 	for (size_t i = 0; i < sizeof(search_words) / sizeof(search_words[0]); i++) {
@@ -203,6 +220,8 @@ static bool take_word_key(struct cursor *c, struct search_parser *p, struct imap
 		(*out)->flag = w->flag;
 		return take_argument(c, p, w->argument, *out);
 	}
+	if (imap_take_word(c, SLICE("FUZZY")))
+		return take_fuzzy(c, p, out);
 	if (!imap_take_word(c, SLICE("NEW")))
 		return false;
 	*out = key_new(p);
@@ -249,16 +268,20 @@ static bool take_key(struct cursor *c, struct search_parser *p, struct imap_sear
 
 /* --- the whole ----------------------------------------------------------------------- */
 
-/* MIN / MAX / ALL / COUNT / SAVE / "PARTIAL" SP partial-range */
+/* MIN / MAX / ALL / COUNT / SAVE / RELEVANCY / "PARTIAL" SP partial-range */
 static bool take_return(struct cursor *c, struct imap_search *search)
 {
 	static const struct {
 		struct slice word;
 		enum imap_search_return flag;
 	} words[] = {
-		{ { "MIN", 3 }, RETURN_MIN },   { { "MAX", 3 }, RETURN_MAX },
-		{ { "ALL", 3 }, RETURN_ALL },   { { "COUNT", 5 }, RETURN_COUNT },
-		{ { "SAVE", 4 }, RETURN_SAVE }, { { "PARTIAL", 7 }, RETURN_PARTIAL },
+		{ { "MIN", 3 }, RETURN_MIN },
+		{ { "MAX", 3 }, RETURN_MAX },
+		{ { "ALL", 3 }, RETURN_ALL },
+		{ { "COUNT", 5 }, RETURN_COUNT },
+		{ { "SAVE", 4 }, RETURN_SAVE },
+		{ { "PARTIAL", 7 }, RETURN_PARTIAL },
+		{ { "RELEVANCY", 9 }, RETURN_RELEVANCY },
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (!imap_take_word(c, words[i].word))
@@ -293,7 +316,8 @@ bool imap_take_search_returns(struct cursor *c, struct imap_search *search)
 bool imap_take_search_keys(struct cursor *c, struct arena *arena, struct imap_search *out)
 {
 	struct search_parser p = { .arena = arena, .search = out };
-	return take_keys(c, &p, &out->root);
+	/* RFC 6203 section 4 */
+	return take_keys(c, &p, &out->root) && (out->fuzzy || !(out->returns & RETURN_RELEVANCY));
 }
 
 bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out)

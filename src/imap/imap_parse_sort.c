@@ -34,6 +34,7 @@ static bool take_sort_key(struct cursor *c, struct imap_sort *sort)
 		WORD("TO", SORT_TO),
 		WORD("DISPLAYFROM", SORT_DISPLAYFROM),
 		WORD("DISPLAYTO", SORT_DISPLAYTO),
+		WORD("RELEVANCY", SORT_RELEVANCY),
 	};
 	unsigned kind;
 	if (sort->count == IMAP_SORT_KEYS_MAX)
@@ -54,6 +55,15 @@ static bool take_criteria(struct cursor *c, struct arena *arena, struct imap_sea
 	       imap_take_search_keys(c, arena, out);
 }
 
+static bool sorts_by(const struct imap_sort *sort, enum imap_sort_kind kind)
+{
+	for (size_t i = 0; i < sort->count; i++) {
+		if (sort->keys[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
 bool imap_take_sort(struct cursor *c, struct arena *arena, struct imap_sort *out)
 {
 	*out = (struct imap_sort){ .count = 0 };
@@ -63,7 +73,8 @@ bool imap_take_sort(struct cursor *c, struct arena *arena, struct imap_sort *out
 		if (!take_sort_key(c, out))
 			return false;
 	} while (imap_take_space(c));
-	return take_byte(c, ')') && imap_take_space(c) && take_criteria(c, arena, &out->search);
+	return take_byte(c, ')') && imap_take_space(c) && take_criteria(c, arena, &out->search) &&
+	       (out->search.fuzzy || !sorts_by(out, SORT_RELEVANCY));
 }
 
 bool imap_take_thread(struct cursor *c, struct arena *arena, enum imap_thread_kind *kind_out,

@@ -16,6 +16,7 @@ enum imap_sort_kind {
 	SORT_TO,
 	SORT_DISPLAYFROM, /* RFC 5957 */
 	SORT_DISPLAYTO,
+	SORT_RELEVANCY, /* RFC 6203: the best first */
 };
 
 struct imap_sort {

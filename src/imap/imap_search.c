@@ -1,11 +1,8 @@
 /* SEARCH (RFC 3501 section 6.4.4) and its ESEARCH answer (RFC 4731). */
-#include <errno.h>
-
-#include "base/log.h"
-#include "imap/imap_limit.h"
-#include "imap/imap_match.h"
-#include "imap/imap_reply.h"
 #include "imap/imap_search.h"
+#include "imap/imap_limit.h"
+#include "imap/imap_reply.h"
+#include "imap/imap_seek.h"
 
 enum { ESEARCH_BYTES_MAX = 1 << 20 };
 
@@ -13,215 +10,21 @@ struct search {
 	struct imap_command *c;
 	struct imap_session *s;
 	struct imap_search *request;
-	bool by_uid;         /* numbers are UIDs */
-	struct arena *arena; /* of a batch */
-	struct arena *scratch;
-	struct uid_set numbers; /* the same as the client wants them: UIDs or sequence numbers */
-	uint32_t limit;         /* of messages that are looked at; 0: none */
-	uint32_t first_uid;     /* so that there are not more */
-	unsigned missing;
+	struct imap_seek seek;
 };
-
-static void add_found(struct search *f, const struct mailbox_item *item)
-{
-	uint32_t number = f->by_uid ? item->uid : item->seq;
-	uid_set_add(f->c->arena, &f->numbers, number, number);
-}
-
-/* --- preparing ----------------------------------------------------------------------- */
-
-static uint64_t keyword_flag(const struct mailbox_view *view, struct slice name)
-{
-	for (size_t i = 0; view->keywords && i < view->keywords->count; i++) {
-		if (slice_equal_nocase(view->keywords->names[i], name))
-			return FLAG_KEYWORD(i);
-	}
-	return 0;
-}
-
-/* What is above the last, or below the first, of a set (RFC 9738 section 3.2). */
-static struct uid_set beyond(struct search *f, const struct uid_set *uids, bool above)
-{
-	struct uid_set out = { 0 };
-	if (uids->count == 0)
-		return out;
-	uint32_t first = uids->ranges[0].first, last = uids->ranges[uids->count - 1].last;
-	if (above && last < UINT32_MAX)
-		uid_set_add(f->c->arena, &out, last + 1, UINT32_MAX);
-	if (!above && first > 1)
-		uid_set_add(f->c->arena, &out, 1, first - 1);
-	return out;
-}
-
-/* Sets become UIDs and keywords bits. Numbers that no message has match none. */
-static void prepare(struct search *f, struct imap_search_key *key)
-{
-	const struct mailbox_view *view = f->s->selected->view;
-
-	for (; key; key = key->next) {
-		switch (key->kind) {
-		case SEARCH_SEQ:
-		case SEARCH_UID:
-			key->resolved = imap_set_uids(f->c, &key->set, key->kind == SEARCH_UID);
-			break;
-		case SEARCH_UIDAFTER:
-		case SEARCH_UIDBEFORE:
-			key->resolved = imap_set_uids(f->c, &key->set, true);
-			key->resolved = beyond(f, &key->resolved, key->kind == SEARCH_UIDAFTER);
-			break;
-		case SEARCH_OLDER:
-		case SEARCH_YOUNGER:
-			key->at_ms = clock_wall_ms() - (int64_t)key->number * 1000;
-			break;
-		case SEARCH_KEYWORD:
-			key->flag = keyword_flag(view, key->text);
-			break;
-		default:
-			prepare(f, key->first);
-		}
-	}
-}
 
 /* RFC 9738 limits the messages that are looked at: those that the UIDs and numbers among the keys
  * leave. */
-static void limit_search(struct search *f)
+static void limit_search(struct search *f, struct uid_set *uids)
 {
-	struct uid_set uids = UID_SET_ALL;
+	*uids = UID_SET_ALL;
 	for (const struct imap_search_key *key = f->request->root->first; key; key = key->next) {
 		if (key->kind == SEARCH_SEQ || key->kind == SEARCH_UID ||
 		    key->kind == SEARCH_UIDAFTER || key->kind == SEARCH_UIDBEFORE)
-			uids = uid_set_common(f->c->arena, &uids, &key->resolved);
+			*uids = uid_set_common(f->c->arena, uids, &key->resolved);
 	}
-	if (imap_limit(f->c, &uids, 0, f->limit))
-		f->first_uid = uids.ranges[0].first;
-}
-
-/* --- messages in doubt --------------------------------------------------------------- */
-
-struct doubt {
-	struct mailbox_item item;
-	struct mailbox_message row;
-	bool needs_bytes, matches;
-};
-
-struct doubts {
-	struct search *f;
-	struct doubt entries[IMAP_FETCH_BATCH];
-	size_t count, next;
-	bool needs_bytes; /* of one at least */
-};
-
-static int doubt_row(const struct mailbox_message *row, void *arg)
-{
-	struct doubts *d = arg;
-	while (d->next < d->count && d->entries[d->next].item.uid < row->uid)
-		d->next++;
-	if (d->next == d->count || d->entries[d->next].item.uid != row->uid)
-		return 0;
-	struct doubt *e = &d->entries[d->next++];
-	struct imap_match m = { .scratch = d->f->scratch,
-		                .item = &e->item,
-		                .recent_uid = d->f->s->selected->recent_uid,
-		                .row = row };
-	enum imap_verdict v = imap_match(d->f->request->root, &m);
-	e->needs_bytes = v == MATCH_UNKNOWN;
-	e->matches = v == MATCH_YES;
-	d->needs_bytes |= e->needs_bytes;
-	e->row = *row;
-	/* Kept for the third step only. */
-	e->row.envelope = v == MATCH_UNKNOWN ? arena_copy(d->f->arena, row->envelope) : SLICE_EMPTY;
-	e->row.references = arena_copy(d->f->arena, row->references);
-	return 0;
-}
-
-static int doubt_rows(struct db *db, void *arg)
-{
-	struct doubts *d = arg;
-	struct uid_set uids = { 0 };
-	for (size_t i = 0; i < d->count; i++)
-		uid_set_add(d->f->arena, &uids, d->entries[i].item.uid, d->entries[i].item.uid);
-	return mailbox_each_message(db, d->f->s->selected->view->mailbox_id, &uids,
-	                            READ_ENVELOPE | READ_KEYS, doubt_row, d);
-}
-
-static bool bytes_match(struct search *f, const struct doubt *e)
-{
-	struct blob_view blob;
-	struct imap_match m = { .scratch = f->scratch,
-		                .item = &e->item,
-		                .recent_uid = f->s->selected->recent_uid,
-		                .row = &e->row,
-		                .bytes = &blob.bytes };
-	int rc = blob_open(imap_context(f->s)->store, e->row.blob_id, &blob);
-	if (rc < 0) {
-		log_error("imap.message.unreadable", kv_str("account", f->s->address),
-		          kv_int("uid", e->item.uid), kv_error(rc));
-		f->missing++;
-		return false;
-	}
-	bool matches = imap_match(f->request->root, &m) == MATCH_YES;
-	blob_close(&blob);
-	return matches;
-}
-
-/* On the thread pool: opens messages, decodes them and looks. */
-static void match_bytes(void *arg)
-{
-	struct doubts *d = arg;
-	for (size_t i = 0; i < d->count; i++) {
-		struct doubt *e = &d->entries[i];
-		if (e->needs_bytes)
-			e->matches = bytes_match(d->f, e);
-	}
-}
-
-/* Decides those that the view could not decide. */
-static int settle(struct doubts *d)
-{
-	struct search *f = d->f;
-	if (d->count == 0)
-		return 0;
-	d->next = 0;
-	d->needs_bytes = false;
-	int rc = store_read(imap_context(f->s)->store, doubt_rows, d);
-	if (rc == 0 && d->needs_bytes)
-		fiber_offload(match_bytes, d);
-	for (size_t i = 0; i < d->count && rc == 0; i++) {
-		if (d->entries[i].matches)
-			add_found(f, &d->entries[i].item);
-	}
-	arena_reset(f->arena);
-	d->count = 0;
-	fiber_yield();
-	return rc;
-}
-
-static int search_all(struct search *f)
-{
-	const struct mailbox_view *view = f->s->selected->view;
-	struct doubts *d = arena_alloc(f->c->arena, sizeof(*d));
-	struct mailbox_walk walk = mailbox_view_walk_from(view, f->first_uid);
-	struct mailbox_item item;
-	int rc = 0;
-
-	d->f = f;
-	d->count = 0;
-	while (rc == 0 && mailbox_view_next(view, &walk, &item)) {
-		struct imap_match m = { .item = &item, .recent_uid = f->s->selected->recent_uid };
-		enum imap_verdict v = imap_match(f->request->root, &m);
-		/* Found in order, or the set would have to be sorted. */
-		if (v == MATCH_YES && d->count == 0)
-			add_found(f, &item);
-		else if (v != MATCH_NO)
-			d->entries[d->count++] = (struct doubt){ .item = item };
-		if (d->count == IMAP_FETCH_BATCH) {
-			rc = settle(d);
-			imap_tell_progress(f->c, item.seq, view->count);
-		}
-		if (item.seq % IMAP_SLICE_MESSAGES == 0)
-			fiber_yield();
-	}
-	return rc == 0 ? settle(d) : rc;
+	if (imap_limit(f->c, uids, 0, imap_message_limit(f->s)))
+		f->seek.among = uids;
 }
 
 /* --- answering ----------------------------------------------------------------------- */
@@ -231,7 +34,8 @@ static int search_all(struct search *f)
 static uint64_t greatest_mod_seq(struct search *f, const struct uid_set *numbers)
 {
 	const struct mailbox_view *view = f->s->selected->view;
-	struct uid_set uids = f->by_uid ? *numbers : mailbox_view_uids(view, f->c->arena, numbers);
+	struct uid_set uids = f->seek.by_uid ? *numbers
+	                                     : mailbox_view_uids(view, f->c->arena, numbers);
 	struct mailbox_set_walk walk = { .uids = &uids };
 	struct mailbox_item item;
 	uint64_t greatest = 0;
@@ -242,7 +46,7 @@ static uint64_t greatest_mod_seq(struct search *f, const struct uid_set *numbers
 
 static uint64_t told_mod_seq(struct search *f)
 {
-	const struct uid_set *n = &f->numbers;
+	const struct uid_set *n = &f->seek.numbers;
 	unsigned returns = f->request->returns;
 	struct uid_set ends = { 0 };
 	if (!f->request->extended || (returns & (RETURN_ALL | RETURN_COUNT)))
@@ -258,12 +62,12 @@ static uint64_t told_mod_seq(struct search *f)
 static void answer_search(struct search *f)
 {
 	imap_write(f->s, SLICE("* SEARCH"));
-	for (size_t i = 0; i < f->numbers.count; i++) {
-		struct uid_range r = f->numbers.ranges[i];
+	for (size_t i = 0; i < f->seek.numbers.count; i++) {
+		struct uid_range r = f->seek.numbers.ranges[i];
 		for (uint64_t n = r.first; n <= r.last && !f->s->write_error; n++)
 			imap_write_number(f->s, SLICE(" "), n);
 	}
-	if (f->request->mod_seq && f->numbers.count)
+	if (f->request->mod_seq && f->seek.numbers.count)
 		imap_printf(f->s, " (MODSEQ %llu)", (unsigned long long)told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
 }
@@ -275,9 +79,9 @@ static void answer_partial(struct search *f, struct buf *text)
 	const char *minus = p->from_end ? "-" : "";
 	struct uid_set some = { 0 };
 	uint64_t first, count;
-	imap_partial_resolve(p, uid_set_size(&f->numbers), &first, &count);
-	for (size_t i = 0; i < f->numbers.count && count > 0; i++) {
-		struct uid_range r = f->numbers.ranges[i];
+	imap_partial_resolve(p, uid_set_size(&f->seek.numbers), &first, &count);
+	for (size_t i = 0; i < f->seek.numbers.count && count > 0; i++) {
+		struct uid_range r = f->seek.numbers.ranges[i];
 		uint64_t size = (uint64_t)r.last - r.first + 1, taken;
 		if (first >= size) {
 			first -= size;
@@ -296,16 +100,31 @@ static void answer_partial(struct search *f, struct buf *text)
 	imap_write(f->s, SLICE(")"));
 }
 
+/* In the order of what is told (RFC 6203 section 4). */
+static void answer_relevancy(struct search *f)
+{
+	uint64_t first = 0, count = f->seek.score_count;
+	if (f->request->returns & RETURN_PARTIAL)
+		imap_partial_resolve(&f->request->partial, count, &first, &count);
+	if (count == 0)
+		return;
+	imap_write(f->s, SLICE(" RELEVANCY ("));
+	for (uint64_t i = first; i < first + count && !f->s->write_error; i++)
+		imap_write_number(f->s, i == first ? SLICE_EMPTY : SLICE(" "),
+		                  f->seek.scores[i].score);
+	imap_write(f->s, SLICE(")"));
+}
+
 /* RFC 4731 section 3.1: nothing but the count when nothing was found. */
 static void answer_esearch(struct search *f)
 {
-	const struct uid_set *n = &f->numbers;
+	const struct uid_set *n = &f->seek.numbers;
 	unsigned returns = f->request->returns;
 	struct buf all = buf_make(ESEARCH_BYTES_MAX);
 
 	imap_write(f->s, SLICE("* ESEARCH (TAG \""));
 	imap_write(f->s, f->c->tag);
-	imap_write(f->s, f->by_uid ? SLICE("\") UID") : SLICE("\")"));
+	imap_write(f->s, f->seek.by_uid ? SLICE("\") UID") : SLICE("\")"));
 	if ((returns & RETURN_MIN) && n->count)
 		imap_printf(f->s, " MIN %u", n->ranges[0].first);
 	if ((returns & RETURN_MAX) && n->count)
@@ -318,6 +137,8 @@ static void answer_esearch(struct search *f)
 	}
 	if (returns & RETURN_PARTIAL)
 		answer_partial(f, &all);
+	if (returns & RETURN_RELEVANCY)
+		answer_relevancy(f);
 	if (f->request->mod_seq && n->count)
 		imap_write_number(f->s, SLICE(" MODSEQ "), told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
@@ -328,7 +149,7 @@ static void answer_esearch(struct search *f)
  * that (RFC 5182 section 2.4). */
 static void save_result(struct search *f)
 {
-	const struct uid_set *n = &f->numbers;
+	const struct uid_set *n = &f->seek.numbers;
 	unsigned returns = f->request->returns;
 	struct uid_set some = { 0 };
 	if (n->count && !(returns & (RETURN_ALL | RETURN_COUNT | RETURN_PARTIAL)) &&
@@ -340,8 +161,9 @@ static void save_result(struct search *f)
 			            n->ranges[n->count - 1].last);
 		n = &some;
 	}
-	struct uid_set uids = f->by_uid ? *n
-	                                : mailbox_view_uids(f->s->selected->view, f->c->arena, n);
+	struct uid_set uids = f->seek.by_uid
+	                              ? *n
+	                              : mailbox_view_uids(f->s->selected->view, f->c->arena, n);
 	imap_search_save(f->s, &uids);
 }
 
@@ -391,40 +213,41 @@ static bool take_search(struct imap_command *c, struct imap_search *request)
 	return true;
 }
 
-static int run(struct search *f)
-{
-	if (f->request->mod_seq)
-		imap_enable_condstore(f->s);
-	prepare(f, f->request->root);
-	limit_search(f);
-	f->arena = arena_new();
-	f->scratch = arena_new();
-	int rc = search_all(f);
-	arena_free(f->scratch);
-	arena_free(f->arena);
-	return rc;
-}
-
 int imap_search_run(struct imap_command *c, struct imap_search *request, struct uid_set *uids_out,
                     unsigned *unreadable_out)
 {
-	struct search f = { .c = c, .s = c->s, .request = request, .by_uid = true };
-	int rc = run(&f);
-	*uids_out = f.numbers;
-	*unreadable_out = f.missing;
+	struct imap_seek seek = imap_seek_of(c, request->root);
+	if (request->mod_seq)
+		imap_enable_condstore(c->s);
+	imap_seek_prepare(&seek);
+	int rc = imap_seek_run(&seek);
+	*uids_out = seek.numbers;
+	*unreadable_out = seek.unreadable;
 	return rc;
+}
+
+static int run(struct search *f)
+{
+	struct uid_set among;
+	if (f->request->mod_seq)
+		imap_enable_condstore(f->s);
+	f->seek = imap_seek_of(f->c, f->request->root);
+	f->seek.by_uid = f->c->by_uid;
+	f->seek.scores_wanted = f->request->returns & RETURN_RELEVANCY;
+	imap_seek_prepare(&f->seek);
+	limit_search(f, &among);
+	return imap_seek_run(&f->seek);
 }
 
 void imap_search(struct imap_command *c)
 {
 	struct imap_search request;
-	struct search f = { .c = c, .s = c->s, .request = &request, .by_uid = c->by_uid };
+	struct search f = { .c = c, .s = c->s, .request = &request };
 	if (!take_search(c, &request))
 		return;
-	f.limit = imap_message_limit(c->s);
 	int rc = run(&f);
 	if (rc < 0)
-		f.numbers = (struct uid_set){ 0 };
+		f.seek.numbers = (struct uid_set){ 0 };
 	if (request.returns & RETURN_SAVE)
 		save_result(&f);
 	if (rc < 0) {
@@ -435,6 +258,6 @@ void imap_search(struct imap_command *c)
 		answer_search(&f);
 	else if (request.returns != RETURN_SAVE)
 		answer_esearch(&f);
-	if (f.missing)
+	if (f.seek.unreadable)
 		imap_no(c, "SERVERBUG", "Some messages can't be read.");
 }

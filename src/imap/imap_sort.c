@@ -7,6 +7,7 @@
 #include "imap/imap_parse_sort.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_search.h"
+#include "imap/imap_seek.h"
 #include "message/base_subject.h"
 #include "message/date.h"
 
@@ -25,6 +26,7 @@ struct sort_entry {
 struct sort {
 	struct imap_command *c;
 	struct imap_sort request;
+	struct imap_seek seek;
 	struct arena *scratch;
 	struct sort_entry *entries;
 	size_t count;
@@ -75,6 +77,9 @@ static union sort_value value_of(struct sort *s, enum imap_sort_kind kind,
 		return (union sort_value){ .number = imap_sent_date(s->scratch, row) };
 	case SORT_SIZE:
 		return (union sort_value){ .number = (int64_t)row->size_bytes };
+	case SORT_RELEVANCY:
+		return (union sort_value){ .number = -(int64_t)imap_seek_score(&s->seek,
+			                                                       row->uid) };
 	default:
 		return (union sort_value){ .text = text_of(s, kind, row) };
 	}
@@ -92,21 +97,22 @@ static int add_row(const struct mailbox_item *item, const struct mailbox_message
 	return arena_used(s->c->arena) > SORT_BYTES_MAX ? -E2BIG : 0;
 }
 
+static bool is_number(enum imap_sort_kind kind)
+{
+	return kind == SORT_ARRIVAL || kind == SORT_DATE || kind == SORT_SIZE ||
+	       kind == SORT_RELEVANCY;
+}
+
 static unsigned what_is_read(const struct imap_sort *request)
 {
 	for (size_t i = 0; i < request->count; i++) {
-		if (request->keys[i].kind != SORT_ARRIVAL && request->keys[i].kind != SORT_SIZE)
+		if (!is_number(request->keys[i].kind) || request->keys[i].kind == SORT_DATE)
 			return READ_ENVELOPE;
 	}
 	return 0;
 }
 
 /* --- order --------------------------------------------------------------------------- */
-
-static bool is_number(enum imap_sort_kind kind)
-{
-	return kind == SORT_ARRIVAL || kind == SORT_DATE || kind == SORT_SIZE;
-}
 
 static int compare(const void *a, const void *b, void *arg)
 {
@@ -175,6 +181,21 @@ static void answer_partial(const struct sort *s)
 	imap_write(s->c->s, count ? SLICE(")") : SLICE("NIL)"));
 }
 
+/* In the order of what is told (RFC 6203 section 4). */
+static void answer_relevancy(const struct sort *s)
+{
+	uint64_t first = 0, count = s->count;
+	if (s->request.search.returns & RETURN_PARTIAL)
+		imap_partial_resolve(&s->request.search.partial, s->count, &first, &count);
+	if (count == 0)
+		return;
+	imap_write(s->c->s, SLICE(" RELEVANCY ("));
+	for (uint64_t i = first; i < first + count && !s->c->s->write_error; i++)
+		imap_write_number(s->c->s, i == first ? SLICE_EMPTY : SLICE(" "),
+		                  imap_seek_score(&s->seek, s->entries[i].uid));
+	imap_write(s->c->s, SLICE(")"));
+}
+
 /* RFC 5267 section 3: like that of SEARCH, but in the order of sorting. */
 static void answer_esort(const struct sort *s)
 {
@@ -193,6 +214,8 @@ static void answer_esort(const struct sort *s)
 		write_numbers(s, SLICE(" ALL "), SLICE(","), 0, s->count);
 	if (returns & RETURN_PARTIAL)
 		answer_partial(s);
+	if (returns & RETURN_RELEVANCY)
+		answer_relevancy(s);
 	if (s->request.search.mod_seq && s->count)
 		imap_write_number(session, SLICE(" MODSEQ "), greatest_mod_seq(s));
 	imap_write(session, SLICE("\r\n"));
@@ -219,19 +242,22 @@ static int sort_found(struct sort *s, const struct uid_set *uids)
 void imap_sort(struct imap_command *c)
 {
 	struct sort s = { .c = c };
-	struct uid_set uids;
-	unsigned unreadable;
 	if (!imap_take_space(&c->args) || !imap_take_sort(&c->args, c->arena, &s.request)) {
 		imap_bad(c, "SORT needs an order, a charset and keys.");
 		return;
 	}
 	if (!imap_at_end(c) || !imap_search_may_run(c, &s.request.search))
 		return;
-	int rc = imap_search_run(c, &s.request.search, &uids, &unreadable);
+	s.seek = imap_seek_of(c, s.request.search.root);
+	s.seek.scores_wanted = s.request.search.fuzzy;
+	if (s.request.search.mod_seq)
+		imap_enable_condstore(c->s);
+	imap_seek_prepare(&s.seek);
+	int rc = imap_seek_run(&s.seek);
 	if (rc == 0)
-		rc = sort_found(&s, &uids);
+		rc = sort_found(&s, &s.seek.numbers);
 	if (s.request.search.returns & RETURN_SAVE)
-		imap_search_save(c->s, rc == 0 ? &uids : &(struct uid_set){ 0 });
+		imap_search_save(c->s, rc == 0 ? &s.seek.numbers : &(struct uid_set){ 0 });
 	if (rc == -E2BIG)
 		imap_no(c, "LIMIT", "Too many messages to sort.");
 	else if (rc < 0)
@@ -242,6 +268,6 @@ void imap_sort(struct imap_command *c)
 		answer_sort(&s);
 	else if (s.request.search.returns != RETURN_SAVE)
 		answer_esort(&s);
-	if (unreadable)
+	if (s.seek.unreadable)
 		imap_no(c, "SERVERBUG", "Some messages can't be read.");
 }
