@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "admin/admin_commands.h"
+#include "admin/import_index.h"
 #include "store/store.h"
 
 static const struct admin_command *const tables[] = {
@@ -14,7 +15,7 @@ static const struct admin_command *const tables[] = {
 	admin_guard_commands,  admin_route_commands,        admin_server_commands,
 	admin_queue_commands,  admin_queue_act_commands,    admin_queue_summary_commands,
 	admin_bounce_commands, admin_suppression_commands,  admin_tlsrpt_commands,
-	admin_trace_commands,
+	admin_trace_commands,  admin_import_commands,
 };
 
 static const struct admin_command *find_command(const char *name)
@@ -97,6 +98,21 @@ int admin_item(struct admin_reply *reply, json_t *item)
 	if (!item)
 		return -ENOMEM;
 	return reply->item(reply->arg, item);
+}
+
+int admin_body(struct admin_reply *reply, uint64_t len, int (*take)(void *, struct slice),
+               void *take_arg)
+{
+	if (len > reply->body_left)
+		return -ENODATA;
+	reply->body_left -= len;
+	return reply->body(reply->arg, len, take, take_arg);
+}
+
+void admin_visit_end(struct admin_visit *visit)
+{
+	import_index_free(visit->index);
+	visit->index = NULL;
 }
 
 int admin_items(struct admin_reply *reply, json_t *array)

@@ -10,6 +10,8 @@
  *                       {"ok":true}            or   {"ok":false,"error":"..."}
  *     it does not:  the command line opens the store and calls admin_call() itself
  *
+ * Messages go as they are, behind a line that tells their "body_bytes", in both directions.
+ *
  * Who may open the socket (mode 0600) may do everything. A request is one line of at most
  * ADMIN_LINE_MAX bytes, and there may be several on one connection. `GET /metrics` in HTTP is
  * answered too, with Prometheus text, so that
@@ -56,11 +58,26 @@ struct admin {
 	int64_t started_ms; /* wall clock; 0 when the server does not run */
 };
 
+/* What one connection keeps between its requests; admin_visit_end() when it ends. */
+struct import_index;
+struct admin_visit {
+	struct import_index *index; /* of the folder that was imported into last */
+};
+void admin_visit_end(struct admin_visit *visit);
+
 /* Where a handler's answer goes. */
 struct admin_reply {
 	/* Takes the reference of item. A negative return ends the command. */
 	int (*item)(void *arg, json_t *item);
+	/* Bytes that come behind the item before, whose "body_bytes" tells how many. */
+	int (*bytes)(void *arg, struct slice bytes);
+	/* Hands on the bytes that come behind the request ("body_bytes" there); what a handler
+	 * leaves is thrown away. take gets them in pieces, and its failure ends it. */
+	int (*body)(void *arg, uint64_t len, int (*take)(void *take_arg, struct slice),
+	            void *take_arg);
 	void *arg;
+	uint64_t body_left; /* of the request, not read yet */
+	struct admin_visit *visit;
 	char error[512]; /* why it failed, for people; "" to have the errno's text */
 };
 
@@ -91,6 +108,9 @@ const char *admin_need(const json_t *request, const char *key, struct admin_repl
 int64_t admin_number(const json_t *request, const char *key, int64_t otherwise);
 /* Hands one item on. */
 int admin_item(struct admin_reply *reply, json_t *item);
+/* Reads up to len bytes of what comes behind the request. -ENODATA: there are not so many. */
+int admin_body(struct admin_reply *reply, uint64_t len, int (*take)(void *, struct slice),
+               void *take_arg);
 /* Items of an array, which is freed. */
 int admin_items(struct admin_reply *reply, json_t *array);
 

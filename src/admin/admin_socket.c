@@ -4,7 +4,18 @@
 #include "admin/admin.h"
 #include "base/log.h"
 
-enum { WRITE_MS = 30000, METRICS_MAX = 1 << 20, HTTP_HEADERS_MAX = 100, HTTP_LINE_MAX = 8192 };
+enum {
+	WRITE_MS = 30000,
+	BODY_MS = 60000,
+	METRICS_MAX = 1 << 20,
+	HTTP_HEADERS_MAX = 100,
+	HTTP_LINE_MAX = 8192
+};
+
+struct admin_session {
+	struct session base;
+	struct admin_visit visit;
+};
 
 static enum session_verdict admin_open(struct session *s)
 {
@@ -30,6 +41,37 @@ static int send_item(void *arg, json_t *item)
 	return rc;
 }
 
+static int send_bytes(void *arg, struct slice bytes)
+{
+	return conn_write(arg, bytes, deadline_in(WRITE_MS));
+}
+
+static int read_body(void *arg, uint64_t len, int (*take)(void *, struct slice), void *take_arg)
+{
+	struct conn *c = arg;
+	int rc = 0;
+	while (len > 0 && rc == 0) {
+		struct slice some = conn_buffered(c);
+		if (some.len == 0) {
+			rc = conn_fill(c, deadline_in(BODY_MS));
+			rc = rc == 0 ? -ECONNRESET : rc < 0 ? rc : 0;
+			continue;
+		}
+		some = slice_sub(some, 0, len < some.len ? (size_t)len : some.len);
+		rc = take(take_arg, some);
+		conn_consume(c, some.len);
+		len -= some.len;
+	}
+	return rc;
+}
+
+static int skip(void *unused, struct slice bytes)
+{
+	(void)unused;
+	(void)bytes;
+	return 0;
+}
+
 static int send_end(struct conn *c, int rc, const struct admin_reply *reply)
 {
 	json_t *line = rc < 0 ? json_pack("{s:b, s:o}", "ok", 0, "error",
@@ -43,10 +85,17 @@ static int send_end(struct conn *c, int rc, const struct admin_reply *reply)
 static int answer(struct session *s, struct slice line)
 {
 	struct admin *admin = service_context(s->service);
-	struct admin_reply reply = { .item = send_item, .arg = s->conn };
+	struct admin_session *session = (struct admin_session *)s;
+	struct admin_reply reply = { .item = send_item,
+		                     .bytes = send_bytes,
+		                     .body = read_body,
+		                     .arg = s->conn,
+		                     .visit = &session->visit };
 	json_error_t why;
 	json_t *request = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES, &why);
+	int64_t body = admin_number(request, "body_bytes", 0);
 	int rc;
+	reply.body_left = body > 0 ? (uint64_t)body : 0;
 	if (!request)
 		rc = admin_fail(&reply, -EINVAL, "this is no JSON: %s", why.text);
 	else
@@ -55,6 +104,9 @@ static int answer(struct session *s, struct slice line)
 		log_warn("admin.failed", kv_str("command", admin_text(request, "command")),
 		         kv_str("why", reply.error));
 	json_decref(request);
+	/* What follows it is not to be taken for a request. */
+	if (admin_body(&reply, reply.body_left, skip, NULL) < 0)
+		return -ECONNRESET;
 	return send_end(s->conn, rc, &reply);
 }
 
@@ -115,11 +167,11 @@ static enum session_verdict admin_step(struct session *s, enum session_event eve
 	return rc < 0 ? SESSION_END : SESSION_CONTINUE;
 }
 
-static void admin_close(struct session *s) { (void)s; }
+static void admin_close(struct session *s) { admin_visit_end(&((struct admin_session *)s)->visit); }
 
 const struct protocol admin_protocol = {
 	.name = "admin",
-	.session_size = sizeof(struct session),
+	.session_size = sizeof(struct admin_session),
 	.open = admin_open,
 	.step = admin_step,
 	.close = admin_close,

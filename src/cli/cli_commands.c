@@ -14,6 +14,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_policy,
 	&cmd_fetch,
 	&cmd_relay,
+	&cmd_import,
 	&cmd_queue,
 	&cmd_route,
 	&cmd_trace,

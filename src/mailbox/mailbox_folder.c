@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "mailbox/import_rows.h"
 #include "mailbox/mailbox_rows.h"
 
 static bool is_inbox(struct slice name) { return slice_equal(name, SLICE("INBOX")); }
@@ -280,6 +281,8 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 		rc = db_run(db, "DELETE FROM subscription WHERE account_id = $1", "i", account_id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM uid_validity WHERE account_id = $1", "i", account_id);
+	if (rc == 0)
+		rc = import_remove_account(db, account_id);
 	return rc;
 }
 

@@ -465,6 +465,25 @@ static const char *const schema_suppression[] = {
 	NULL,
 };
 
+static const char *const schema_import[] = {
+	/* mailbox/import_rows.h */
+	"CREATE TABLE import_source ("
+	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  account_id INTEGER NOT NULL,"
+	"  name       TEXT NOT NULL," /* "mbox:/home/alice/mail" */
+	"  state      TEXT NOT NULL," /* how far it was read */
+	"  UNIQUE (account_id, name)"
+	")",
+	"CREATE TABLE import_item ("
+	"  source_id  INTEGER NOT NULL,"
+	"  key        INTEGER NOT NULL," /* a hash of what the source calls the message */
+	"  mailbox_id INTEGER NOT NULL,"
+	"  uid        INTEGER NOT NULL,"
+	"  PRIMARY KEY (source_id, key)"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -487,5 +506,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 19, .statements = schema_bounce },
 	{ .version = 20, .statements = schema_suppression },
 	{ .version = 21, .statements = schema_tlsrpt },
+	{ .version = 22, .statements = schema_import },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
