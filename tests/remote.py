@@ -180,7 +180,8 @@ class Remote:
         self.taken, self.sessions, self.open = [], [], set()
         self.lock = threading.Lock()
         self.context = None
-        self.listener = socket.create_server((address, port), backlog=200)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.create_server((address, port), family=family, backlog=200)
         self.port = self.listener.getsockname()[1]
 
     def tls_context(self):

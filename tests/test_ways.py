@@ -253,25 +253,64 @@ def test_delays_are_told_unasked(make_server):
 # --- hosts ---------------------------------------------------------------------------------
 
 @contextlib.contextmanager
-def silent(port):
-    """An address that answers no SYN: its queue of connections is full."""
+def silent(port, *addresses):
+    """Addresses that answer no SYN: their queue of connections is full."""
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket(socket.AF_INET6))
-        listener.bind(("::1", port))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket(socket.AF_INET6))
-            waiting.setblocking(False)
-            waiting.connect_ex(("::1", port))
+        for address in addresses or ["::1"]:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            listener = stack.enter_context(socket.socket(family))
+            listener.bind((address, port))
+            listener.listen(0)
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket(family))
+                waiting.setblocking(False)
+                waiting.connect_ex((address, port))
         time.sleep(0.1)
         yield
 
 
 HOSTS = {
     "both.test": "@ MX 10 mx\nmx A 127.0.0.1\nmx AAAA ::1\nc MX 10 mx\n"
-                 "to CNAME mx\nalias MX 10 to",
+                 "to CNAME mx\nalias MX 10 to\n"
+                 "many MX 10 five\nfive A 127.0.0.1\nfive A 127.0.0.21\nfive A 127.0.0.22\n"
+                 "five A 127.0.0.23\nfive AAAA ::1\n",
     "chain.test": "a CNAME b\nb CNAME c.both.test.\nround CNAME again\nagain CNAME round",
 }
+
+
+def took_ms(server, message_id):
+    events = json.loads(server.cli("trace", "--json", message_id).stdout)
+    at = {e["event"]: e["at_ms"] for e in events}
+    return at["relayed"] - at["queued"]
+
+
+def test_the_first_address_that_answers(make_server):
+    """Four silent ones are passed in a second, though each has 40: they are tried side by side."""
+    dead = "::1", "127.0.0.21", "127.0.0.22", "127.0.0.23"
+    with DnsZone(HOSTS) as dns, Remote() as remote, silent(remote.port, *dead):
+        server = make_server(config=(
+            f'dns {{ forwarder = "{dns.forwarder}" trust-anchor = "{dns.anchor}" }}\n'
+            f'queue {{ smtp-port = {remote.port} connect-timeout = 40s }}\n'
+            'relay-networks = { "127.0.0.0/8" }\n'))
+        submit(server, "x@many.both.test")
+        wait_empty(server)
+        [session] = remote.sessions
+        assert session.peer == "127.0.0.1"
+        assert took_ms(server, "<relayed@a.test>") < 10_000
+
+
+def test_who_answers_and_does_not_want(make_server):
+    """The other addresses of the host are asked, too."""
+    with DnsZone(HOSTS) as dns, Remote() as remote, \
+            Remote(lambda s, verb, line: "421 4.3.2 not now", address="::1", port=remote.port) as grim:
+        server = make_server(config=(
+            f'dns {{ forwarder = "{dns.forwarder}" trust-anchor = "{dns.anchor}" }}\n'
+            f'queue {{ smtp-port = {remote.port} }}\n'
+            'relay-networks = { "127.0.0.0/8" }\n'))
+        submit(server, "x@both.test")
+        wait_empty(server)
+        assert len(grim.sessions) == len(remote.taken) == 1
+        assert "deferred" not in server.cli("trace", "<relayed@a.test>").stdout
 
 
 def test_a_dead_address_of_the_other_family(make_server):
@@ -279,7 +318,7 @@ def test_a_dead_address_of_the_other_family(make_server):
     with DnsZone(HOSTS) as dns, Remote() as remote, silent(remote.port):
         server = make_server(config=(
             f'dns {{ forwarder = "{dns.forwarder}" trust-anchor = "{dns.anchor}" }}\n'
-            f'queue {{ smtp-port = {remote.port} connect-timeout = 40s connect-fallback = 300ms }}\n'
+            f'queue {{ smtp-port = {remote.port} connect-timeout = 40s }}\n'
             'relay-networks = { "127.0.0.0/8" }\n'))
         begun = time.monotonic()
         submit(server, "x@both.test")

@@ -302,14 +302,23 @@ int smtp_client_open(const struct smtp_client_config *config, const struct net_a
                      const char *host, struct arena *arena, struct smtp_client **out,
                      struct smtp_outcome *outcome)
 {
+	int64_t deadline = deadline_in(config->timeouts.connect_ms);
+	struct conn *conn;
+	if (config->deadline && config->deadline < deadline)
+		deadline = config->deadline;
+	int rc = conn_connect(to, config->source, deadline, &conn);
+	if (rc == 0)
+		return smtp_client_start(config, conn, host, arena, out, outcome);
+	*outcome = smtp_outcome_trouble(arena, SMTP_STAGE_CONNECT, rc, "4.4.1", host);
+	return rc;
+}
+
+int smtp_client_start(const struct smtp_client_config *config, struct conn *conn, const char *host,
+                      struct arena *arena, struct smtp_client **out, struct smtp_outcome *outcome)
+{
 	struct smtp_client *c = new_client(config, host);
-	int rc = conn_connect(to, config->source,
-	                      smtp_client_deadline(c, config->timeouts.connect_ms), &c->conn);
-	if (rc < 0)
-		smtp_client_broken(c, SMTP_STAGE_CONNECT, rc, arena, outcome);
-	else
-		rc = get_ready(c, arena, outcome);
-	return opened(c, rc, out);
+	c->conn = conn;
+	return opened(c, get_ready(c, arena, outcome), out);
 }
 
 int smtp_client_turn(const struct smtp_client_config *config, struct conn *conn, const char *host,

@@ -103,6 +103,10 @@ struct smtp_client_config {
 int smtp_client_open(const struct smtp_client_config *config, const struct net_address *to,
                      const char *host, struct arena *arena, struct smtp_client **out,
                      struct smtp_outcome *outcome);
+/* The same on a connection that is there already, which becomes the client's: it is closed if this
+ * fails. */
+int smtp_client_start(const struct smtp_client_config *config, struct conn *conn, const char *host,
+                      struct arena *arena, struct smtp_client **out, struct smtp_outcome *outcome);
 /* The same on a connection that the server opened and that has turned round (RFC 2645): reads its
  * greeting, says EHLO. The connection stays the caller's; TLS and login are what they were. */
 int smtp_client_turn(const struct smtp_client_config *config, struct conn *conn, const char *host,

@@ -186,10 +186,9 @@ static const struct config_option options[] = {
 	  "Recipients that a message is sent to at once.", .min = 1, .max = 10000 },
 	{ "queue", "connect-timeout", CONFIG_DURATION, "30s", AT(queue.connect_timeout_ms),
 	  "How long one address is tried.", .min = 10, .max = SECONDS(300) },
-	{ "queue", "connect-fallback", CONFIG_DURATION, "2s", AT(queue.connect_fallback_ms),
-	  "How long an address is tried first when there is one of the other family (IPv6, IPv4) to "
-	  "try; only if none answers has each its whole connect-timeout.",
-	  .min = 10, .max = SECONDS(300) },
+	{ "queue", "connect-fallback", CONFIG_DURATION, "250ms", AT(queue.connect_fallback_ms),
+	  "How long an address is silent before the next one of the same host is tried beside it "
+	  "(RFC 8305); the first that answers is it.", .min = 10, .max = SECONDS(300) },
 	{ "queue", "command-timeout", CONFIG_DURATION, "5m", AT(queue.command_timeout_ms),
 	  "How long a reply to a command is waited for (RFC 5321 section 4.5.3.2).",
 	  .min = 10, .max = SECONDS(3600) },

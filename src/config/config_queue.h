@@ -91,7 +91,7 @@ struct config_queue {
 	unsigned max_connections_per_destination;
 	struct config_rates rates; /* of each destination */
 	int64_t connect_timeout_ms;
-	int64_t connect_fallback_ms; /* to an address of the other family of the same host */
+	int64_t connect_fallback_ms; /* to the next address of the same host */
 	int64_t command_timeout_ms;
 	int64_t data_timeout_ms;       /* for the reply to the final dot: RFC 5321 4.5.3.2.6 */
 	int64_t message_timeout_ms;    /* for a whole message up to the dot, besides ... */

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "client/client_choose.h"
+#include "net/conn_race.h"
 #include "queue/queue_convert.h"
 #include "queue/queue_internal.h"
 #include "queue/queue_source.h"
@@ -61,18 +62,57 @@ void queue_client_configure(const struct queue *q, const struct client_route *ro
 	};
 }
 
+/* The addresses of one host that are left to try. */
+struct host {
+	struct delivery *delivery;
+	const struct config_smarthost *way;
+	const struct client_hop *hops[CLIENT_ROUTE_HOPS_MAX];
+	struct queue_source sources[CLIENT_ROUTE_HOPS_MAX];
+	size_t count;
+	size_t tried; /* of hops: that which was connected to, or could not be */
+};
+
+static int race_connect(void *arg, size_t which, struct conn **out)
+{
+	struct host *h = arg;
+	return queue_source_connect(h->delivery->queue, h->way, h->hops[which],
+	                            deadline_in(h->delivery->config.timeouts.connect_ms),
+	                            &h->sources[which], out);
+}
+
+/* At several addresses, the first that answers. */
+static int open_first(struct delivery *d, struct host *h, struct smtp_outcome *outcome)
+{
+	struct conn *conn;
+	if (h->count == 1)
+		return queue_source_open(d->queue, h->way, &d->config, h->hops[0], d->arena,
+		                         &d->client, outcome);
+	int rc = conn_race(h->count, race_connect, h,
+	                   d->queue->config.config->queue.connect_fallback_ms, &conn, &h->tried);
+	if (rc < 0) {
+		*outcome = queue_source_trouble(d->arena, rc, h->hops[0]->host);
+		h->tried = 0;
+		h->count = 1; /* all of them have been */
+		return rc;
+	}
+	d->config.source = h->sources[h->tried].address;
+	d->config.helo = h->sources[h->tried].helo;
+	return smtp_client_start(&d->config, conn, h->hops[h->tried]->host, d->arena, &d->client,
+	                         outcome);
+}
+
 /* A host that offers TLS and then can't is spoken to without, if nobody asked for TLS: mail that
  * went in clear anyway must not stop for it. */
-static int open_hop(struct delivery *d, const struct client_hop *hop,
-                    const struct config_smarthost *way, struct smtp_outcome *outcome)
+static int open_host(struct delivery *d, struct host *h, struct smtp_outcome *outcome)
 {
-	int rc = queue_source_open(d->queue, way, &d->config, hop, d->arena, &d->client, outcome);
+	int rc = open_first(d, h, outcome);
+	const struct client_hop *hop = h->hops[h->tried];
 	if (rc == 0 || outcome->stage != SMTP_STAGE_TLS || rc == -ECANCELED ||
 	    d->config.tls != TLS_RULE_OPPORTUNISTIC)
 		return rc;
 	log_info("queue.tls.failed", kv_str("host", hop->host), kv_slice("why", outcome->text));
 	d->config.tls = TLS_RULE_NONE;
-	rc = queue_source_open(d->queue, way, &d->config, hop, d->arena, &d->client, outcome);
+	rc = queue_source_open(d->queue, h->way, &d->config, hop, d->arena, &d->client, outcome);
 	if (rc < 0)
 		d->config.tls = TLS_RULE_OPPORTUNISTIC;
 	return rc;
@@ -103,27 +143,26 @@ static void disconnect(struct delivery *d)
 }
 
 /* As above, by the policy that holds for the host. */
-static int open_by_policy(struct delivery *d, const struct client_hop *hop,
-                          const struct config_smarthost *way, struct smtp_outcome *outcome)
+static int open_by_policy(struct delivery *d, struct host *h, struct smtp_outcome *outcome)
 {
-	int rc = tls_policy_find_host(&d->domain, hop, d->arena, deadline_in(ROUTE_MS), &d->policy,
-	                              outcome);
+	h->tried = 0;
+	int rc = tls_policy_find_host(&d->domain, h->hops[0], d->arena, deadline_in(ROUTE_MS),
+	                              &d->policy, outcome);
 	if (rc == 0) {
 		d->config.tls = d->policy.rule;
-		rc = open_hop(d, hop, way, outcome);
+		rc = open_host(d, h, outcome);
 	}
-	queue_tlsrpt_note(d->queue, &d->domain, &d->policy, hop, rc == 0 ? d->client : NULL,
-	                  outcome);
+	queue_tlsrpt_note(d->queue, &d->domain, &d->policy, h->hops[h->tried],
+	                  rc == 0 ? d->client : NULL, outcome);
 	if (rc < 0)
 		queue_tls_explain(&d->policy, d->arena, outcome);
 	return rc;
 }
 
 /* As above, and besides the host must be one that the message may go to. */
-static int open_trusted_hop(struct delivery *d, const struct client_hop *hop,
-                            const struct config_smarthost *way, struct smtp_outcome *outcome)
+static int open_trusted(struct delivery *d, struct host *h, struct smtp_outcome *outcome)
 {
-	int rc = open_by_policy(d, hop, way, outcome);
+	int rc = open_by_policy(d, h, outcome);
 	if (rc == 0)
 		rc = queue_tls_check_host(d->client, d->arena, outcome);
 	if (rc < 0)
@@ -133,73 +172,54 @@ static int open_trusted_hop(struct delivery *d, const struct client_hop *hop,
 	return rc;
 }
 
-/* Is there an address of the other family, as good and not tried yet? */
-static bool has_fallback(const struct client_route *route, size_t i)
+/* The addresses that stand together at i. Returns how many these are. */
+static size_t gather_host(struct host *h, const struct client_route *route, size_t i)
 {
-	for (size_t j = i + 1; j < route->count; j++) {
-		if (route->hops[j].preference == route->hops[i].preference &&
-		    route->hops[j].address.any.sa_family != route->hops[i].address.any.sa_family)
-			return true;
-	}
-	return false;
+	const struct client_hop *first = &route->hops[i];
+	h->count = 0;
+	while (i < route->count && route->hops[i].preference == first->preference &&
+	       strcmp(route->hops[i].host, first->host) == 0)
+		h->hops[h->count++] = &route->hops[i++];
+	return h->count;
 }
 
-struct trial {
-	enum queue_tls_need need;
-	int64_t connect_ms;
-	struct smtp_outcome later; /* of several that fail, one that may work later counts */
-};
-
-static int try_hop(struct delivery *d, const struct client_route *route, size_t i,
-                   struct trial *trial, struct smtp_outcome *outcome)
+/* One address after the other that can be connected to. later: of several that fail, what may work
+ * later counts. */
+static int try_host(struct delivery *d, struct host *h, enum queue_tls_need need,
+                    struct smtp_outcome *later, struct smtp_outcome *outcome)
 {
-	const struct client_hop *hop = &route->hops[i];
-	d->config.timeouts.connect_ms = trial->connect_ms;
-	int rc = trial->need == QUEUE_TLS_NEEDED ? open_trusted_hop(d, hop, route->way, outcome)
-	                                         : open_by_policy(d, hop, route->way, outcome);
-	if (rc == 0)
-		connected(d, hop);
-	if (rc == 0 || rc == -ECANCELED)
-		return rc;
-	d->host = hop->host;
-	if (outcome->verdict == SMTP_TEMPORARY)
-		trial->later = *outcome;
+	int rc = -EHOSTUNREACH;
+	while (h->count > 0) {
+		rc = need == QUEUE_TLS_NEEDED ? open_trusted(d, h, outcome)
+		                              : open_by_policy(d, h, outcome);
+		if (rc == 0)
+			connected(d, h->hops[h->tried]);
+		if (rc == 0 || rc == -ECANCELED)
+			break;
+		d->host = h->hops[h->tried]->host;
+		if (outcome->verdict == SMTP_TEMPORARY)
+			*later = *outcome;
+		h->count--;
+		for (size_t i = h->tried; i < h->count; i++)
+			h->hops[i] = h->hops[i + 1];
+	}
 	return rc;
 }
 
-_Static_assert((int)CLIENT_ROUTE_HOPS_MAX <= 64, "a hop would have no bit");
-
-/* As RFC 8305 wants it, an address that is silent holds up the other family for a moment only; but
- * one after the other: mail has time, and no host gets two connections for one. Those that had a
- * moment only are tried once more, with all their time, when nothing else has worked. */
 static int open_any(struct delivery *d, const struct client_route *route, enum queue_tls_need need,
                     struct smtp_outcome *outcome)
 {
-	const struct config *c = d->queue->config.config;
-	struct trial trial = { .need = need, .later = { .verdict = SMTP_PERMANENT } };
-	uint64_t hasty = 0;
+	struct smtp_outcome later = { .verdict = SMTP_PERMANENT };
+	struct host host = { .delivery = d, .way = route->way };
 	int rc = 0;
-	for (size_t i = 0; i < route->count; i++) {
-		bool brief = has_fallback(route, i) &&
-		             c->queue.connect_fallback_ms < c->queue.connect_timeout_ms;
-		trial.connect_ms = brief ? c->queue.connect_fallback_ms
-		                         : c->queue.connect_timeout_ms;
-		rc = try_hop(d, route, i, &trial, outcome);
-		if (rc == 0 || rc == -ECANCELED)
-			return rc;
-		if (brief && rc == -ETIMEDOUT && outcome->stage == SMTP_STAGE_CONNECT)
-			hasty |= UINT64_C(1) << i;
-	}
-	trial.connect_ms = c->queue.connect_timeout_ms;
-	for (size_t i = 0; i < route->count; i++) {
-		if (!(hasty & UINT64_C(1) << i))
-			continue;
-		rc = try_hop(d, route, i, &trial, outcome);
+	for (size_t i = 0; i < route->count;) {
+		i += gather_host(&host, route, i);
+		rc = try_host(d, &host, need, &later, outcome);
 		if (rc == 0 || rc == -ECANCELED)
 			return rc;
 	}
-	if (rc < 0 && trial.later.verdict == SMTP_TEMPORARY)
-		*outcome = trial.later;
+	if (rc < 0 && later.verdict == SMTP_TEMPORARY)
+		*outcome = later;
 	return rc;
 }
 

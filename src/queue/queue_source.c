@@ -21,36 +21,58 @@ static size_t next_turn(struct queue *q, const struct config_smarthost *way,
 	return atomic_fetch_add(&q->source_turns[at], 1) % pool->count;
 }
 
-static int open_from_pool(const struct config_sources *pool, size_t first, const char *helo,
-                          struct smtp_client_config *config, const struct client_hop *hop,
-                          struct arena *arena, struct smtp_client **out,
-                          struct smtp_outcome *outcome)
+static int connect_from_pool(const struct config_sources *pool, size_t first,
+                             const struct client_hop *hop, int64_t deadline,
+                             struct queue_source *source, struct conn **out)
 {
+	const char *helo = source->helo;
 	int rc = -EAFNOSUPPORT;
-	*outcome = smtp_outcome_trouble(arena, SMTP_STAGE_CONNECT, rc, "4.4.3", hop->host);
 	for (size_t i = 0; i < pool->count; i++) {
-		const struct config_source *source = &pool->items[(first + i) % pool->count];
-		if (source->address.any.sa_family != hop->address.any.sa_family)
+		const struct config_source *item = &pool->items[(first + i) % pool->count];
+		if (item->address.any.sa_family != hop->address.any.sa_family)
 			continue;
-		config->source = &source->address;
-		config->helo = source->helo ? source->helo : helo;
-		rc = smtp_client_open(config, &hop->address, hop->host, arena, out, outcome);
-		if (rc != -EADDRNOTAVAIL || outcome->stage != SMTP_STAGE_CONNECT)
+		source->address = &item->address;
+		source->helo = item->helo ? item->helo : helo;
+		rc = conn_connect(&hop->address, source->address, deadline, out);
+		if (rc != -EADDRNOTAVAIL)
 			break;
 	}
 	return rc;
+}
+
+int queue_source_connect(struct queue *q, const struct config_smarthost *way,
+                         const struct client_hop *hop, int64_t deadline,
+                         struct queue_source *source_out, struct conn **out)
+{
+	const struct config *c = q->config.config;
+	const struct config_sources *pool = queue_source_pool(c, way);
+	*source_out = (struct queue_source){ NULL, way && way->helo ? way->helo : c->hostname };
+	if (!pool || hop->address.any.sa_family == AF_UNIX)
+		return conn_connect(&hop->address, NULL, deadline, out);
+	return connect_from_pool(pool, next_turn(q, way, pool), hop, deadline, source_out, out);
+}
+
+struct smtp_outcome queue_source_trouble(struct arena *arena, int error, const char *host)
+{
+	const char *enhanced = error == -EAFNOSUPPORT ? "4.4.3" : "4.4.1";
+	return smtp_outcome_trouble(arena, SMTP_STAGE_CONNECT, error, enhanced, host);
 }
 
 int queue_source_open(struct queue *q, const struct config_smarthost *way,
                       struct smtp_client_config *config, const struct client_hop *hop,
                       struct arena *arena, struct smtp_client **out, struct smtp_outcome *outcome)
 {
-	const struct config *c = q->config.config;
-	const struct config_sources *pool = queue_source_pool(c, way);
-	config->source = NULL;
-	config->helo = way && way->helo ? way->helo : c->hostname;
-	if (!pool || hop->address.any.sa_family == AF_UNIX)
-		return smtp_client_open(config, &hop->address, hop->host, arena, out, outcome);
-	return open_from_pool(pool, next_turn(q, way, pool), config->helo, config, hop, arena, out,
-	                      outcome);
+	int64_t deadline = deadline_in(config->timeouts.connect_ms);
+	struct queue_source source;
+	struct conn *conn;
+	if (config->deadline && config->deadline < deadline)
+		deadline = config->deadline;
+	int rc = queue_source_connect(q, way, hop, deadline, &source, &conn);
+	if (rc < 0) {
+		*outcome = queue_source_trouble(arena, rc, hop->host);
+		return rc;
+	}
+	config->source = source.address;
+	config->helo = source.helo;
+	return smtp_client_start(config, conn, hop->host, arena, out, outcome);
 }
