@@ -91,6 +91,7 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	enum imap_thread_kind thread;
 	struct imap_set set;
 	struct slice string;
+	uint64_t limit[QUOTA_RESOURCES];
 	unsigned items;
 	bool is_nil;
 
@@ -124,6 +125,8 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	(void)imap_take_append(&at, arena, &append);
 	at = c;
 	(void)imap_take_status_items(&at, &items);
+	at = c;
+	(void)imap_take_quota_list(&at, limit);
 	at = c;
 	while (imap_take_nstring(&at, arena, &string, &is_nil) && imap_take_space(&at))
 		;

@@ -204,7 +204,8 @@ static int answer(struct admin *admin, struct question *q, struct admin_reply *r
 		return rc;
 	if (!is_accepted(verdict))
 		json_array_clear(q->queued);
-	struct slice line = slice_trim(smtp_answer_line(smtp_verdict_answer(verdict)));
+	struct slice line = slice_trim(
+		smtp_answer_line(smtp_verdict_answer(admin->config, verdict)));
 	struct slice address = address_text(q->arena, &q->address);
 	return admin_item(reply,
 	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O, s:O, s:o, s:o}", "address",

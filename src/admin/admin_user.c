@@ -19,9 +19,11 @@ struct change {
 	const char *given;    /* as the operator wrote it */
 	struct slice address; /* canonical */
 	uint64_t quota_bytes;
+	unsigned quota_messages, quota_mailboxes;
 	bool enabled, app_only, sent_copy;
-	bool has_app_only, has_sent_copy; /* are to be set */
-	const struct send_as *send_as;    /* likewise, or NULL */
+	bool administrator;
+	bool has_app_only, has_sent_copy, has_administrator; /* are to be set */
+	const struct send_as *send_as;                       /* likewise, or NULL */
 	struct directory_verifier verifiers[VERIFIERS_MAX];
 	size_t verifier_count;
 	const char *legacy_password; /* to be kept, sealed; or NULL */
@@ -120,6 +122,8 @@ static int add_in_commit(struct db *db, void *arg)
 	struct change *c = arg;
 	struct account_new account = { .address = c->address,
 		                       .quota_bytes = c->quota_bytes,
+		                       .quota_messages = c->quota_messages,
+		                       .quota_mailboxes = c->quota_mailboxes,
 		                       .verifiers = c->verifiers,
 		                       .verifier_count = c->verifier_count,
 		                       .made = mailbox_make_folders };
@@ -129,9 +133,11 @@ static int add_in_commit(struct db *db, void *arg)
 
 static int user_add(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
+	const struct config *config = admin->config;
 	struct change c = { .quota_bytes = (uint64_t)admin_number(
-				    request, "quota",
-				    (int64_t)admin->config->local.default_quota_bytes) };
+				    request, "quota", (int64_t)config->local.default_quota_bytes),
+		            .quota_messages = config->quota.default_messages,
+		            .quota_mailboxes = config->quota.default_mailboxes };
 	int rc = read_verifiers(request, &c, reply);
 	return rc < 0 ? rc : commit(admin, request, reply, &c, add_in_commit);
 }
@@ -187,6 +193,8 @@ static int set_in_commit(struct db *db, void *arg)
 		rc = directory_set_app_only(db, c->address, c->app_only);
 	if (rc == 0 && c->has_sent_copy)
 		rc = directory_set_sent_copy(db, c->address, c->sent_copy);
+	if (rc == 0 && c->has_administrator)
+		rc = directory_set_administrator(db, c->address, c->administrator);
 	if (rc == 0 && c->send_as)
 		rc = directory_set_send_as(db, c->address, c->send_as);
 	return rc;
@@ -196,15 +204,18 @@ static int user_set(struct admin *admin, const json_t *request, struct admin_rep
 {
 	const json_t *app_only = json_object_get(request, "app_only");
 	const json_t *sent_copy = json_object_get(request, "sent_copy");
+	const json_t *administrator = json_object_get(request, "administrator");
 	struct change c = { .app_only = json_is_true(app_only),
 		            .has_app_only = json_is_boolean(app_only),
 		            .sent_copy = json_is_true(sent_copy),
-		            .has_sent_copy = json_is_boolean(sent_copy) };
+		            .has_sent_copy = json_is_boolean(sent_copy),
+		            .administrator = json_is_true(administrator),
+		            .has_administrator = json_is_boolean(administrator) };
 	const char *addresses = admin_text(request, "send_as");
 	struct send_as send_as;
 	struct arena *arena = arena_new(); /* commit() makes that of the change */
 	int rc = 0;
-	if (!c.has_app_only && !c.has_sent_copy && !addresses)
+	if (!c.has_app_only && !c.has_sent_copy && !c.has_administrator && !addresses)
 		rc = admin_fail(reply, -EINVAL, "nothing is to be set");
 	else if (addresses && send_as_parse(arena, slice_from_str(addresses), &send_as) < 0)
 		rc = admin_fail(reply, -EINVAL,

@@ -117,14 +117,13 @@ void auth_set_oauth(struct auth *a, struct oauth *o) { a->oauth = o; }
 
 struct oauth *auth_oauth(const struct auth *a) { return a->oauth; }
 
-int auth_set_back_ends(struct auth *a, const struct config *config, directory_account_hook made,
-                       uint64_t quota_bytes)
+int auth_set_back_ends(struct auth *a, const struct config *config, directory_account_hook made)
 {
 	struct back_ends *b;
 	int rc = back_ends_open(config, &b);
 	if (rc < 0)
 		return rc;
-	back_ends_set_accounts(b, made, quota_bytes);
+	back_ends_set_accounts(b, made);
 	back_ends_close(a->back_ends);
 	a->back_ends = b;
 	return 0;

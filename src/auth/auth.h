@@ -43,11 +43,10 @@ bool auth_mechanism_counts(const struct auth *a, size_t i, struct auth_mechanism
  * that is made if it is not there. Without this call the key dies with the process. 0; -EINVAL: no
  * key is in it; or what the system said. Before the first exchange. */
 int auth_use_key_file(struct auth *a, const char *path);
-/* Who is asked about passwords: config's passdb sections, or the internal directory alone. made and
- * quota_bytes are for accounts that are made at their first login. The configuration must stay.
+/* Who is asked about passwords: config's passdb sections, or the internal directory alone. made is
+ * for accounts that are made at their first login. The configuration must stay.
  * Before the first exchange; 0, or a negative errno after a log line. */
-int auth_set_back_ends(struct auth *a, const struct config *config, directory_account_hook made,
-                       uint64_t quota_bytes);
+int auth_set_back_ends(struct auth *a, const struct config *config, directory_account_hook made);
 /* How long a refusal takes, and as much again by chance. 0: none. */
 void auth_set_refusal_pause(struct auth *a, int64_t ms);
 /* What failures before cost a login at most, and how fast they are forgotten: auth_toll.h. 0: they

@@ -12,13 +12,14 @@ struct back_ends {
 	size_t count;
 	bool internal, others;
 	directory_account_hook made;
-	uint64_t quota_bytes;
+	const struct config *config;
 };
 
 int back_ends_open(const struct config *config, struct back_ends **out)
 {
 	size_t count = config ? config->passdb_count : 0;
 	struct back_ends *b = mem_zero(1, sizeof(*b));
+	b->config = config;
 	b->list = mem_zero(count + 1, sizeof(struct passdb *));
 	int rc = 0;
 	for (size_t i = 0; i < count && rc == 0; i++) {
@@ -51,11 +52,7 @@ void back_ends_close(struct back_ends *b)
 	free(b);
 }
 
-void back_ends_set_accounts(struct back_ends *b, directory_account_hook made, uint64_t quota_bytes)
-{
-	b->made = made;
-	b->quota_bytes = quota_bytes;
-}
+void back_ends_set_accounts(struct back_ends *b, directory_account_hook made) { b->made = made; }
 
 size_t back_ends_count(const struct back_ends *b) { return b->count; }
 
@@ -83,9 +80,14 @@ static int find_account(struct db *db, void *arg)
 static int add_account(struct db *db, void *arg)
 {
 	struct mapping *m = arg;
-	const struct account_new account = { .address = m->address,
-		                             .quota_bytes = m->back_ends->quota_bytes,
-		                             .made = m->back_ends->made };
+	const struct config *config = m->back_ends->config;
+	const struct account_new account = {
+		.address = m->address,
+		.quota_bytes = config->local.default_quota_bytes,
+		.quota_messages = config->quota.default_messages,
+		.quota_mailboxes = config->quota.default_mailboxes,
+		.made = m->back_ends->made,
+	};
 	int rc = find_account(db, arg); /* another connection may have been first */
 	if (rc == -ENOENT)
 		rc = directory_add_account(db, &account, NULL);

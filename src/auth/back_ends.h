@@ -17,7 +17,7 @@ struct back_ends;
 int back_ends_open(const struct config *config, struct back_ends **out);
 void back_ends_close(struct back_ends *b);
 /* made: for accounts that are made at their first login. */
-void back_ends_set_accounts(struct back_ends *b, directory_account_hook made, uint64_t quota_bytes);
+void back_ends_set_accounts(struct back_ends *b, directory_account_hook made);
 
 size_t back_ends_count(const struct back_ends *b);
 bool back_ends_is_internal(const struct back_ends *b, size_t place);

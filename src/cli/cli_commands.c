@@ -6,6 +6,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_init,
 	&cmd_serve,
 	&cmd_user,
+	&cmd_quota,
 	&cmd_domain,
 	&cmd_alias,
 	&cmd_certificate,

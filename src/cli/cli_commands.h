@@ -25,6 +25,7 @@ extern const struct cli_command cmd_message;
 extern const struct cli_command cmd_newaliases;
 extern const struct cli_command cmd_policy;
 extern const struct cli_command cmd_queue;
+extern const struct cli_command cmd_quota;
 extern const struct cli_command cmd_send;
 extern const struct cli_command cmd_sendmail;
 extern const struct cli_command cmd_recover;

@@ -128,7 +128,8 @@ static int user_set(struct cli *cli)
 {
 	json_t *request = new_request(cli);
 	if (!read_setting(cli, "app-passwords-only", "app_only", request) ||
-	    !read_setting(cli, "sent-copy", "sent_copy", request)) {
+	    !read_setting(cli, "sent-copy", "sent_copy", request) ||
+	    !read_setting(cli, "administrator", "administrator", request)) {
 		json_decref(request);
 		return CLI_USAGE;
 	}
@@ -136,8 +137,8 @@ static int user_set(struct cli *cli)
 		json_object_set_new(request, "send_as", json_string(cli_text(cli, "send-as")));
 	if (json_object_size(request) == 1) {
 		json_decref(request);
-		return cli_usage(cli, "what is to be set? Say --app-passwords-only or --sent-copy, "
-		                      "yes or no, or --send-as");
+		return cli_usage(cli, "what is to be set? Say --app-passwords-only, --sent-copy or "
+		                      "--administrator, yes or no, or --send-as");
 	}
 	return send_request(cli, "user.set", request);
 }
@@ -181,6 +182,7 @@ static const struct cli_option options[] = {
 	{ "expires", 0, "TIME", "with app-password add: how long it is good, as 90d" },
 	{ "app-passwords-only", 0, "YES|NO", "with set: refuse the account's own password" },
 	{ "sent-copy", 0, "YES|NO", "with set: file what the account submits in its Sent folder" },
+	{ "administrator", 0, "YES|NO", "with set: may change quotas over IMAP" },
 	{ "send-as", 0, "ADDRESSES",
 	  "with set: whom it may send as besides, as \"boss@example.org, @lists.example.org\"" },
 	{ "json", 0, NULL, "with list and app-password add: as JSON" },

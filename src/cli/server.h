@@ -50,6 +50,9 @@ int server_open(struct server *s);
 int server_run(struct server *s);
 void server_close(struct server *s);
 
+/* A fiber: tells of accounts that are nearly full, by section quota. */
+void server_watch_quotas(void *server);
+
 /* Tells the service manager, if there is one: "READY=1" (sd_notify(3)). */
 void server_notify(const char *state);
 

@@ -104,8 +104,7 @@ static int open_auth(struct server *s)
 	auth_set_remember(s->auth, s->config->auth.remember_ms);
 	auth_set_binding(s->auth, s->config->auth.channel_binding);
 	open_oauth(s);
-	rc = auth_set_back_ends(s->auth, s->config, mailbox_make_folders,
-	                        s->config->local.default_quota_bytes);
+	rc = auth_set_back_ends(s->auth, s->config, mailbox_make_folders);
 	if (rc < 0)
 		return failed("passdb", rc, "see sections passdb of veredus.conf");
 	return open_kerberos(s);

@@ -214,6 +214,7 @@ static void begin(void *arg)
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);
+	fiber_start(-1, "server.quotas", server_watch_quotas, s);
 	fiber_start(-1, "server.sketches", sketch_journeys, s);
 	tell_ready(s);
 	watch_signals(s);

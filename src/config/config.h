@@ -15,6 +15,7 @@
 #include "config/config_login.h"
 #include "config/config_passdb.h"
 #include "config/config_queue.h"
+#include "config/config_quota.h"
 #include "config/config_relay.h"
 #include "config/config_smtp.h"
 #include "config/config_tls.h"
@@ -90,6 +91,7 @@ struct config {
 	struct config_mta_sts mta_sts;
 	struct config_tls_report tls_report;
 	struct config_forward forward;
+	struct config_quota quota;
 	struct {
 		const char *domain;           /* of names without one; NULL: the first of ours */
 		const char *aliases;          /* a path */

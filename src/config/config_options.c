@@ -57,6 +57,8 @@ const struct config_section config_sections[] = {
 	{ "queue", false, NULL, "Mail for other hosts." },
 	{ "forward", false, NULL, "Mail that aliases send to other hosts (docs/relay.md)." },
 	{ "local", false, NULL, "Mailboxes and addresses of our own." },
+	{ "quota", false, NULL,
+	  "How much an account may hold; what is not said here is in section local." },
 	{ "log", false, NULL, "What is written to standard error." },
 };
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);

@@ -17,6 +17,24 @@ static const struct config_option options[] = {
 	{ "local", "max-alias-targets", CONFIG_NUMBER, "1000", AT(local.max_alias_targets),
 	  "Addresses that one alias leads to, all levels together.", .min = 1, .max = 100000 },
 
+	{ "quota", "default-messages", CONFIG_NUMBER, "0", AT(quota.default_messages),
+	  "How many messages an account may hold unless told otherwise; 0 is no limit.", .min = 0,
+	  .max = UINT32_MAX },
+	{ "quota", "default-mailboxes", CONFIG_NUMBER, "0", AT(quota.default_mailboxes),
+	  "How many folders it may have; 0 is no limit but that of all accounts.", .min = 0,
+	  .max = 10000 },
+	{ "quota", "full", CONFIG_CHOICE, "later", AT(quota.full),
+	  "What senders are told when an account is full: to try again later (452 4.2.2), which "
+	  "they do for days, or that it is refused (552 5.2.2).",
+	  .choices = { "later", "refuse" } },
+	{ "quota", "warn-at", CONFIG_NUMBER, "80", AT(quota.warn_percent),
+	  "The log tells when an account comes past so much percent of a limit, and when it is "
+	  "below again; 0 is never.", .min = 0, .max = 100 },
+	{ "quota", "warn-again-at", CONFIG_NUMBER, "95", AT(quota.warn_again_percent),
+	  "The same once more; 0 is never.", .min = 0, .max = 100 },
+	{ "quota", "check-every", CONFIG_DURATION, "1m", AT(quota.check_ms),
+	  "How often accounts are looked through for that.", .min = SECONDS(1), .max = DAYS(1) },
+
 	{ "imap", "idle", CONFIG_DURATION, "30m", AT(imap.idle_ms),
 	  "How long a client may be silent; RFC 9051 wants 30 minutes at least.",
 	  .min = SECONDS(1), .max = DAYS(7) },

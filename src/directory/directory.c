@@ -5,7 +5,9 @@
 
 #include "message/address.h"
 
-#define ACCOUNT_COLUMNS "id, address, enabled, quota_bytes, used_bytes, app_only, sent_copy"
+#define ACCOUNT_COLUMNS                                                                            \
+	"id, address, enabled, quota_bytes, used_bytes, app_only, sent_copy, quota_messages,"      \
+	" used_messages"
 
 int directory_canonical_domain(struct arena *a, struct slice text, struct slice *out)
 {
@@ -22,6 +24,15 @@ int directory_canonical_address(struct arena *a, struct slice text, struct slice
 	return 0;
 }
 
+int directory_is_administrator(struct db *db, int64_t account_id, bool *out)
+{
+	int64_t is = 0;
+	int rc = db_get_int(db, &is, "SELECT administrator FROM account WHERE id = $1", "i",
+	                    account_id);
+	*out = is != 0;
+	return rc == -ENODATA ? -ENOENT : rc;
+}
+
 /* NULL stays NULL. */
 static const char *copy_text(const struct db_rows *rows, int column, struct arena *a)
 {
@@ -36,7 +47,9 @@ static struct account read_account(const struct db_rows *rows, struct arena *a)
 		                 .quota_bytes = (uint64_t)db_int(rows, 3),
 		                 .used_bytes = (uint64_t)db_int(rows, 4),
 		                 .app_only = db_int(rows, 5) != 0,
-		                 .sent_copy = db_int(rows, 6) != 0 };
+		                 .sent_copy = db_int(rows, 6) != 0,
+		                 .quota_messages = (uint64_t)db_int(rows, 7),
+		                 .used_messages = (uint64_t)db_int(rows, 8) };
 }
 
 int directory_find_account(struct db *db, struct arena *a, struct slice address,
@@ -147,7 +160,7 @@ static int find_by_local_part(struct db *db, struct arena *a, struct slice local
 	bool found = false;
 	int rc = db_query(db, &rows,
 	                  "SELECT a.id, a.address, a.enabled, a.quota_bytes, a.used_bytes,"
-	                  " a.app_only, a.sent_copy"
+	                  " a.app_only, a.sent_copy, a.quota_messages, a.used_messages"
 	                  " FROM domain d JOIN account a ON a.address = $1 || '@' || d.name"
 	                  " LIMIT 2",
 	                  "t", local);

@@ -21,6 +21,8 @@ struct account {
 	bool sent_copy;       /* the server files what it sends in Sent */
 	uint64_t quota_bytes; /* 0: none */
 	uint64_t used_bytes;
+	uint64_t quota_messages; /* 0: none */
+	uint64_t used_messages;
 };
 
 /* -ENOENT if there is none. Strings go into the arena. */
@@ -28,6 +30,8 @@ int directory_find_account(struct db *db, struct arena *a, struct slice address,
                            struct account *out);
 /* Does it want a copy of what it sends filed in Sent? -ENOENT. */
 int directory_wants_sent_copy(struct db *db, int64_t account_id, bool *out);
+/* May it change over IMAP what else is the operator's? -ENOENT. */
+int directory_is_administrator(struct db *db, int64_t account_id, bool *out);
 /* 0 if the domain is one of ours. catch_all_out: the address that takes what nobody else does,
  * or NULL. */
 int directory_find_domain(struct db *db, struct arena *a, struct slice domain,
@@ -75,7 +79,7 @@ struct directory_verifier {
 };
 struct account_new {
 	struct slice address;
-	uint64_t quota_bytes;
+	uint64_t quota_bytes, quota_messages, quota_mailboxes; /* 0: none */
 	const struct directory_verifier *verifiers;
 	size_t verifier_count; /* 0: nobody can log in */
 	directory_account_hook made;
@@ -93,6 +97,7 @@ int directory_set_quota(struct db *db, struct slice address, uint64_t quota_byte
 int directory_set_app_only(struct db *db, struct slice address, bool app_only);
 int directory_set_enabled(struct db *db, struct slice address, bool enabled);
 int directory_set_sent_copy(struct db *db, struct slice address, bool wanted);
+int directory_set_administrator(struct db *db, struct slice address, bool administrator);
 /* The rows of the directory alone: the mailboxes must be gone (mailbox_remove_account). */
 int directory_remove_account(struct db *db, struct slice address);
 /* Adds a target behind those that there are. The address must be in a domain of ours. */

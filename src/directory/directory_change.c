@@ -147,10 +147,11 @@ static int add_account(struct db *db, struct slice address, const struct account
 		rc = check_no_account(db, address);
 	if (rc == 0)
 		rc = db_insert(db, id_out,
-		               "INSERT INTO account (address, domain_id, quota_bytes, created_ms)"
-		               " VALUES ($1, $2, $3, $4)",
-		               "tiii", address, domain, (int64_t)account->quota_bytes,
-		               clock_wall_ms());
+		               "INSERT INTO account (address, domain_id, quota_bytes, created_ms,"
+		               " quota_messages, quota_mailboxes) VALUES ($1, $2, $3, $4, $5, $6)",
+		               "tiiiii", address, domain, (int64_t)account->quota_bytes,
+		               clock_wall_ms(), (int64_t)account->quota_messages,
+		               (int64_t)account->quota_mailboxes);
 	if (rc == 0)
 		rc = add_verifiers(db, *id_out, account->verifiers, account->verifier_count);
 	return rc;
@@ -206,6 +207,14 @@ int directory_set_sent_copy(struct db *db, struct slice address, bool wanted)
 	int64_t changed = 0;
 	int rc = db_change(db, &changed, "UPDATE account SET sent_copy = $2 WHERE address = $1",
 	                   "ti", address, (int64_t)wanted);
+	return changed_one(rc, changed);
+}
+
+int directory_set_administrator(struct db *db, struct slice address, bool administrator)
+{
+	int64_t changed = 0;
+	int rc = db_change(db, &changed, "UPDATE account SET administrator = $2 WHERE address = $1",
+	                   "ti", address, (int64_t)administrator);
 	return changed_one(rc, changed);
 }
 

@@ -42,6 +42,9 @@ void imap_search(struct imap_command *c);
 void imap_sort(struct imap_command *c);
 void imap_thread(struct imap_command *c);
 void imap_uidbatches(struct imap_command *c);
+void imap_getquota(struct imap_command *c);
+void imap_getquotaroot(struct imap_command *c);
+void imap_setquota(struct imap_command *c);
 void imap_append(struct imap_command *c);
 void imap_replace(struct imap_command *c);
 

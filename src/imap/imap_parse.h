@@ -7,6 +7,7 @@
 
 #include "imap/imap_lexer.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/quota.h"
 #include "message/summary.h"
 
 enum {
@@ -193,11 +194,16 @@ enum imap_status_item {
 	STATUS_SIZE = 32,
 	STATUS_DELETED = 64,
 	STATUS_HIGHESTMODSEQ = 128,
-	STATUS_APPENDLIMIT = 256, /* RFC 7889 */
-	STATUS_MAILBOXID = 512,   /* RFC 8474 */
+	STATUS_APPENDLIMIT = 256,      /* RFC 7889 */
+	STATUS_MAILBOXID = 512,        /* RFC 8474 */
+	STATUS_DELETED_STORAGE = 1024, /* RFC 9208 */
 };
 /* "(" status-att *(SP status-att) ")" */
 bool imap_take_status_items(struct cursor *c, unsigned *items_out);
+
+/* setquota-list = "(" [setquota-resource *(SP setquota-resource)] ")" (RFC 9208); STORAGE as it
+ * stands there, in units of 1,024 bytes; 0 for what is not named. */
+bool imap_take_quota_list(struct cursor *c, uint64_t limit_out[static QUOTA_RESOURCES]);
 
 enum imap_list_option {
 	/* selection */

@@ -140,16 +140,20 @@ void imap_write_literal8(struct imap_session *s, struct slice bytes)
 	write_pieces(s, bytes, imap_write);
 }
 
+void imap_write_astring(struct imap_session *s, struct slice text)
+{
+	bool atom = text.len > 0 && !slice_equal_nocase(text, SLICE("NIL"));
+	for (size_t i = 0; i < text.len && atom; i++)
+		atom = imap_is_atom_char(text.data[i]);
+	if (atom)
+		imap_write(s, text);
+	else
+		imap_write_string(s, text);
+}
+
 void imap_write_mailbox(struct imap_session *s, struct arena *arena, struct slice name)
 {
-	struct slice wire = imap_speaks_utf8(s) ? name : imap_utf7_encode(arena, name);
-	bool atom = wire.len > 0 && !slice_equal_nocase(wire, SLICE("NIL"));
-	for (size_t i = 0; i < wire.len && atom; i++)
-		atom = imap_is_atom_char(wire.data[i]);
-	if (atom)
-		imap_write(s, wire);
-	else
-		imap_write_string(s, wire);
+	imap_write_astring(s, imap_speaks_utf8(s) ? name : imap_utf7_encode(arena, name));
 }
 
 /* --- lines --------------------------------------------------------------------------- */

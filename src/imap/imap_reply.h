@@ -24,6 +24,8 @@ void imap_write_string(struct imap_session *s, struct slice text);
 void imap_write_literal(struct imap_session *s, struct slice bytes);
 /* The same for bytes that may hold NUL (RFC 3516 section 4.4). */
 void imap_write_literal8(struct imap_session *s, struct slice bytes);
+/* astring: an atom if it is one, else a string. */
+void imap_write_astring(struct imap_session *s, struct slice text);
 /* A mailbox name, from UTF-8. */
 void imap_write_mailbox(struct imap_session *s, struct arena *arena, struct slice name);
 

@@ -219,6 +219,17 @@ static void write_count(struct imap_session *s, bool *first, const char *name, u
 	*first = false;
 }
 
+struct deleted_step {
+	int64_t mailbox_id;
+	uint64_t bytes;
+};
+
+static int deleted_step(struct db *db, void *arg)
+{
+	struct deleted_step *step = arg;
+	return quota_deleted_bytes(db, step->mailbox_id, &step->bytes);
+}
+
 int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
                       unsigned items)
 {
@@ -231,6 +242,14 @@ int imap_write_status(struct imap_session *s, struct arena *arena, const struct 
 			return rc;
 		recent = imap_recent_count(view, info->recent_uid);
 		mailbox_view_release(view);
+	}
+	uint64_t deleted_bytes = 0;
+	if ((items & STATUS_DELETED_STORAGE) && info->deleted_count > 0) {
+		struct deleted_step step = { .mailbox_id = info->id };
+		int rc = store_read(imap_context(s)->store, deleted_step, &step);
+		if (rc < 0)
+			return rc;
+		deleted_bytes = step.bytes;
 	}
 	imap_write(s, SLICE("* STATUS "));
 	imap_write_mailbox(s, arena, info->name);
@@ -249,6 +268,8 @@ int imap_write_status(struct imap_session *s, struct arena *arena, const struct 
 		write_count(s, &first, "SIZE", info->size_bytes);
 	if (items & STATUS_DELETED)
 		write_count(s, &first, "DELETED", info->deleted_count);
+	if (items & STATUS_DELETED_STORAGE)
+		write_count(s, &first, "DELETED-STORAGE", deleted_bytes);
 	if (items & STATUS_APPENDLIMIT)
 		write_count(s, &first, "APPENDLIMIT",
 		            imap_context(s)->config->smtp.max_message_bytes);

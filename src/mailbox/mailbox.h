@@ -89,9 +89,10 @@ struct mailbox_info {
 /* The INBOX of an account, made if missing. */
 int mailbox_get_inbox(struct db *db, int64_t account_id, int64_t *mailbox_id_out);
 /* The standard folders of a new account (INBOX, Sent, Drafts, Trash, Junk, Archive), subscribed
- * and marked with their special use (RFC 6154). A directory_account_hook. */
+ * and marked with their special use (RFC 6154), as far as its quota goes. A directory_account_hook.
+ */
 int mailbox_make_folders(struct db *db, int64_t account_id, void *unused);
-/* -EEXIST, -EINVAL (name), -ENFILE (MAILBOX_PER_ACCOUNT_MAX). */
+/* -EEXIST, -EINVAL (name), -ENFILE (MAILBOX_PER_ACCOUNT_MAX), -EDQUOT. */
 int mailbox_create(struct db *db, int64_t account_id, struct slice name, enum mailbox_use use,
                    int64_t *mailbox_id_out);
 /* Mailboxes below it stay. -ENOENT; -EPERM for INBOX. Its messages go by mailboxes_purge(). */
@@ -111,7 +112,7 @@ int mailbox_set_recent(struct db *db, int64_t mailbox_id, uint32_t recent_uid);
 /* Adds a message; counts it against the account's quota without judging. */
 int mailbox_append(struct db *db, int64_t mailbox_id, const struct mailbox_new_message *message,
                    uint32_t *uid_out);
-/* 0, or -EDQUOT if the account has a quota and size_bytes more would exceed it. */
+/* 0, or -EDQUOT if one more message of that size would exceed the account's quota: quota.h. */
 int mailbox_check_quota(struct db *db, int64_t account_id, uint64_t size_bytes);
 
 enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_SET };

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "mailbox/mailbox_rows.h"
+#include "mailbox/quota.h"
 
 /* A copy on its way. Messages are read from the packed records of the source in the order of their
  * UIDs, and get contiguous UIDs in the target. */
@@ -199,7 +200,8 @@ static int copy_end(struct copy *c)
 		rc = db_run(c->db, "UPDATE mailbox SET uid_next = $2 WHERE id = $1", "ii", c->to_id,
 		            (int64_t)c->uid_next);
 	if (rc == 0 && !c->move)
-		rc = mailbox_check_quota(c->db, c->to.account_id, (uint64_t)c->delta.bytes);
+		rc = quota_check(c->db, c->to.account_id, (uint64_t)c->delta.bytes,
+		                 (uint64_t)c->delta.messages);
 	if (rc == 0)
 		rc = mailbox_count(c->db, c->to_id, &c->delta);
 	if (rc == 0 && c->move)

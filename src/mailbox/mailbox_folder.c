@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "mailbox/import_rows.h"
 #include "mailbox/mailbox_rows.h"
+#include "mailbox/quota.h"
 
 static bool is_inbox(struct slice name) { return slice_equal(name, SLICE("INBOX")); }
 
@@ -152,14 +153,17 @@ static int new_uid_validity(struct db *db, int64_t account_id, int64_t *out)
 	                  "ii", account_id, clock_wall_ms() / 1000);
 }
 
-static int check_count(struct db *db, int64_t account_id)
+static int check_count(struct db *db, int64_t account_id, struct slice name)
 {
 	int64_t count;
 	int rc = db_get_int(db, &count, "SELECT count(*) FROM mailbox WHERE account_id = $1", "i",
 	                    account_id);
 	if (rc != 0)
 		return rc;
-	return count < MAILBOX_PER_ACCOUNT_MAX ? 0 : -ENFILE;
+	if (count >= MAILBOX_PER_ACCOUNT_MAX)
+		return -ENFILE;
+	/* Nobody is without an INBOX. */
+	return is_inbox(name) ? 0 : quota_check_mailbox(db, account_id);
 }
 
 int mailbox_create(struct db *db, int64_t account_id, struct slice name, enum mailbox_use use,
@@ -169,7 +173,7 @@ int mailbox_create(struct db *db, int64_t account_id, struct slice name, enum ma
 	int rc = find_id(db, account_id, name, mailbox_id_out);
 	if (rc != -ENOENT)
 		return rc == 0 ? -EEXIST : rc;
-	rc = check_count(db, account_id);
+	rc = check_count(db, account_id, name);
 	if (rc == 0)
 		rc = new_uid_validity(db, account_id, &uid_validity);
 	if (rc != 0)
@@ -207,7 +211,7 @@ int mailbox_make_folders(struct db *db, int64_t account_id, void *unused)
 		rc = mailbox_create(db, account_id, folders[i].name, folders[i].use, &id);
 		if (rc == 0)
 			rc = mailbox_subscribe(db, account_id, folders[i].name, true);
-		else if (rc == -EEXIST)
+		else if (rc == -EEXIST || rc == -EDQUOT)
 			rc = 0;
 	}
 	return rc;

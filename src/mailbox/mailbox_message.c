@@ -116,18 +116,6 @@ int mailbox_append(struct db *db, int64_t mailbox_id, const struct mailbox_new_m
 	return rc;
 }
 
-int mailbox_check_quota(struct db *db, int64_t account_id, uint64_t size_bytes)
-{
-	int64_t over;
-	int rc = db_get_int(db, &over,
-	                    "SELECT quota_bytes > 0 AND used_bytes + $2 > quota_bytes"
-	                    " FROM account WHERE id = $1",
-	                    "ii", account_id, (int64_t)size_bytes);
-	if (rc != 0)
-		return rc == -ENODATA ? -ENOENT : rc;
-	return over ? -EDQUOT : 0;
-}
-
 /* --- flags --------------------------------------------------------------------------- */
 
 static uint64_t flags_apply(uint64_t old, enum flag_change how, uint64_t flags)

@@ -93,14 +93,15 @@ static void resolve_add_account(struct resolver *r, const struct account *accoun
 		resolve_tell(r, ROUTE_STEP_DISABLED, from, address, false);
 		return;
 	}
-	uint64_t quota = account->quota_bytes;
+	uint64_t quota = account->quota_bytes, messages = account->quota_messages;
 	struct route_target target = {
 		.account_id = account->id,
 		.address = address,
 		.domain = domain,
-		.limited = quota > 0,
-		.full = quota > 0 && (account->used_bytes >= quota ||
-		                      r->size_bytes > quota - account->used_bytes),
+		.limited = quota > 0 || messages > 0,
+		.full = (quota > 0 && (account->used_bytes >= quota ||
+		                       r->size_bytes > quota - account->used_bytes)) ||
+		        (messages > 0 && account->used_messages >= messages),
 	};
 	bool added = resolve_add(r, &target);
 	resolve_tell(r, ROUTE_STEP_ACCOUNT, from, address, !added);
@@ -228,7 +229,7 @@ static int resolve_visit_account(const struct account *account, void *arg)
 		return 0;
 	struct account kept = *account;
 	kept.address = arena_str(first->resolver->arena, address);
-	kept.quota_bytes = 0; /* postmaster works even then */
+	kept.quota_bytes = kept.quota_messages = 0; /* postmaster works even then */
 	const struct step step = { .depth = 1 };
 	first->resolver->text = slice_from_str(kept.address);
 	resolve_add_account(first->resolver, &kept, arena_copy(first->resolver->arena, domain),

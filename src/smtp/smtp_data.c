@@ -177,7 +177,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 	return result;
 }
 
-enum smtp_answer smtp_result_answer(enum post_result result)
+enum smtp_answer smtp_result_answer(const struct config *config, enum post_result result)
 {
 	switch (result) {
 	case POST_FULL:
@@ -185,7 +185,7 @@ enum smtp_answer smtp_result_answer(enum post_result result)
 	case POST_LOOP:
 		return SMTP_ANSWER_MAIL_LOOP;
 	case POST_QUOTA:
-		return SMTP_ANSWER_OVER_QUOTA;
+		return smtp_verdict_answer(config, POST_OVER_QUOTA);
 	default:
 		return SMTP_ANSWER_TEMPORARY;
 	}
@@ -204,7 +204,7 @@ bool smtp_deliver_to_all(struct smtp_session *s, struct slice message)
 	char queue_id[17];
 	enum post_result result = smtp_deliver(s, message, queue_id);
 	if (result != POST_ACCEPTED) {
-		smtp_say(s, smtp_result_answer(result));
+		smtp_say(s, smtp_result_answer(s->context->config, result));
 		return false;
 	}
 	smtp_count_message(s, message.len);

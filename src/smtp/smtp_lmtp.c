@@ -63,7 +63,7 @@ static void deliver_each(struct smtp_session *s, struct slice message)
 		if (r->result == POST_ACCEPTED)
 			smtp_say_accepted(s, r->queue_id);
 		else
-			smtp_say(s, smtp_result_answer(r->result));
+			smtp_say(s, smtp_result_answer(s->context->config, r->result));
 		accepted |= r->result == POST_ACCEPTED;
 	}
 	if (accepted)
@@ -81,7 +81,7 @@ void smtp_lmtp_finish(struct smtp_session *s, struct slice message)
 		return;
 	}
 	if (result != POST_ACCEPTED) {
-		smtp_say_outcome(s, smtp_result_answer(result));
+		smtp_say_outcome(s, smtp_result_answer(s->context->config, result));
 		return;
 	}
 	smtp_count_message(s, message.len);

@@ -96,7 +96,13 @@ void smtp_mail(struct smtp_session *s, struct slice argument)
 		smtp_say(s, answer);
 }
 
-enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
+static enum smtp_answer full_answer(const struct config *config)
+{
+	return config->quota.full == QUOTA_FULL_REFUSE ? SMTP_ANSWER_QUOTA_REFUSED
+	                                               : SMTP_ANSWER_OVER_QUOTA;
+}
+
+enum smtp_answer smtp_verdict_answer(const struct config *config, enum post_verdict verdict)
 {
 	switch (verdict) {
 	case POST_LOCAL:
@@ -109,7 +115,7 @@ enum smtp_answer smtp_verdict_answer(enum post_verdict verdict)
 	case POST_NO_RELAY:
 		return SMTP_ANSWER_NO_RELAY;
 	case POST_OVER_QUOTA:
-		return SMTP_ANSWER_OVER_QUOTA;
+		return full_answer(config);
 	case POST_DISABLED:
 		return SMTP_ANSWER_DISABLED;
 	case POST_UNVERIFIED:
@@ -186,7 +192,7 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	                                                 rcpt.recipient.domain, t->declared_bytes);
 	if (verdict == POST_MOVED)
 		*moved_to = smtp_moved_to(s, scratch, &rcpt.recipient);
-	enum smtp_answer answer = smtp_verdict_answer(verdict);
+	enum smtp_answer answer = smtp_verdict_answer(s->context->config, verdict);
 	struct config_reply reply = { .code = 550, .enhanced = "5.1.1" };
 	if (verdict == POST_REMOTE &&
 	    post_is_suppressed(s->context->post, &s->client, scratch, &t->sender, &rcpt.recipient,

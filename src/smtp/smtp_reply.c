@@ -88,6 +88,7 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 		"450 4.1.1 Its host can't be asked about that user now, try again later"),
 	[SMTP_ANSWER_NO_RELAY] = LINE("550 5.7.1 Relaying denied"),
 	[SMTP_ANSWER_OVER_QUOTA] = LINE("452 4.2.2 Mailbox full"),
+	[SMTP_ANSWER_QUOTA_REFUSED] = LINE("552 5.2.2 Mailbox full"),
 	[SMTP_ANSWER_DISABLED] = LINE("550 5.2.1 Mailbox disabled"),
 	[SMTP_ANSWER_ALIAS_LOOP] = LINE("550 5.4.6 Alias loop"),
 	[SMTP_ANSWER_TEMPORARY] = LINE("451 4.3.0 Trouble here, try again later"),

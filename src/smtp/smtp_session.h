@@ -140,7 +140,8 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 /* What that comes to, and its parts. */
 enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
                               char queue_id[static 17]);
-enum smtp_answer smtp_result_answer(enum post_result result); /* not of POST_ACCEPTED */
+/* Not of POST_ACCEPTED. */
+enum smtp_answer smtp_result_answer(const struct config *config, enum post_result result);
 void smtp_count_message(struct smtp_session *s, size_t size);
 /* smtp_lmtp.c: delivers, and answers for each recipient. */
 bool smtp_is_lmtp(const struct smtp_session *s);
@@ -165,7 +166,7 @@ bool smtp_may_ask(const struct smtp_session *s, enum config_who who);
 
 /* What is said to a command line that can't be read, and of an address. */
 enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address);
-enum smtp_answer smtp_verdict_answer(enum post_verdict verdict);
+enum smtp_answer smtp_verdict_answer(const struct config *config, enum post_verdict verdict);
 /* To DATA and BDAT in a transaction without recipients: RFC 5321 section 4.1.1.4. */
 enum smtp_answer smtp_nobody_answer(const struct smtp_session *s);
 

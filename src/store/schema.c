@@ -484,6 +484,17 @@ static const char *const schema_import[] = {
 	NULL,
 };
 
+/* mailbox/quota.h */
+static const char *const schema_quota[] = {
+	"ALTER TABLE account ADD COLUMN quota_messages INTEGER NOT NULL DEFAULT 0",  /* 0: none */
+	"ALTER TABLE account ADD COLUMN quota_mailboxes INTEGER NOT NULL DEFAULT 0", /* 0: none */
+	/* May change quotas over IMAP. */
+	"ALTER TABLE account ADD COLUMN administrator INTEGER NOT NULL DEFAULT 0",
+	/* The mark, in percent, that its use was past when it was last told of. */
+	"ALTER TABLE account ADD COLUMN quota_told INTEGER NOT NULL DEFAULT 0",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -507,5 +518,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 20, .statements = schema_suppression },
 	{ .version = 21, .statements = schema_tlsrpt },
 	{ .version = 22, .statements = schema_import },
+	{ .version = 23, .statements = schema_quota },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
