@@ -16,6 +16,7 @@ extern const struct admin_command admin_guard_commands[];
 extern const struct admin_command admin_fetch_commands[];
 extern const struct admin_command admin_bounce_commands[];
 extern const struct admin_command admin_suppression_commands[];
+extern const struct admin_command admin_export_commands[];
 extern const struct admin_command admin_import_commands[];
 extern const struct admin_command admin_relay_commands[];
 extern const struct admin_command admin_route_commands[];

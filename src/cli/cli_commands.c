@@ -16,6 +16,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_fetch,
 	&cmd_relay,
 	&cmd_import,
+	&cmd_export,
 	&cmd_queue,
 	&cmd_route,
 	&cmd_trace,

@@ -15,6 +15,7 @@ extern const struct cli_command cmd_config;
 extern const struct cli_command cmd_dkim;
 extern const struct cli_command cmd_domain;
 extern const struct cli_command cmd_explain;
+extern const struct cli_command cmd_export;
 extern const struct cli_command cmd_fetch;
 extern const struct cli_command cmd_fsck;
 extern const struct cli_command cmd_help;

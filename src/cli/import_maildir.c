@@ -26,7 +26,8 @@ struct entry {
 
 struct maildir {
 	struct import *im;
-	struct arena *arena; /* of the folder */
+	struct arena *arena;   /* of the folder */
+	struct arena *scratch; /* of some messages */
 	const char *path;
 	int fd;
 	struct entry *entries;
@@ -84,7 +85,7 @@ static int compare_entries(const void *a, const void *b)
 
 static const char *key_of(const struct maildir *d, const struct entry *e)
 {
-	return arena_str(d->arena, slice_of(e->name + KEY_AT, e->key_len));
+	return arena_str(d->scratch, slice_of(e->name + KEY_AT, e->key_len));
 }
 
 /* --- keywords: dovecot-keywords, lines of "0 $Forwarded" -------------------------------------- */
@@ -193,7 +194,7 @@ static int add_message(struct maildir *d, const struct entry *e)
 	if (rc == 0)
 		rc = mbox_add_crlf(buf_slice(&d->raw), &d->message);
 	if (rc < 0) {
-		import_note_failure(d->im, arena_printf(d->arena, "%s/%s", d->path, e->name),
+		import_note_failure(d->im, arena_printf(d->scratch, "%s/%s", d->path, e->name),
 		                    rc == -ENOBUFS ? "the message is too large"
 		                                   : strerrordesc_np(-rc));
 		return CLI_OK;
@@ -212,6 +213,7 @@ static int add_some(struct maildir *d, const struct entry *entries, size_t count
 {
 	const char *keys[IMPORT_KEYS_AT_ONCE];
 	bool known[IMPORT_KEYS_AT_ONCE];
+	arena_reset(d->scratch);
 	for (size_t i = 0; i < count; i++)
 		keys[i] = key_of(d, &entries[i]);
 	int status = import_ask_known(d->im, keys, count, known);
@@ -241,6 +243,7 @@ static int read_folder(struct import *im, const char *path, const char *folder)
 {
 	struct maildir d = { .im = im,
 		             .arena = arena_new(),
+		             .scratch = arena_new(),
 		             .path = path,
 		             .raw = buf_make(im->message_bytes + READ_BYTES),
 		             .message = buf_make(im->message_bytes) };
@@ -269,6 +272,7 @@ static int read_folder(struct import *im, const char *path, const char *folder)
 	buf_free(&d.message);
 	free(d.entries);
 	arena_free(d.arena);
+	arena_free(d.scratch);
 	return status;
 }
 
@@ -284,7 +288,8 @@ static bool is_folder(const char *path)
 	return is;
 }
 
-/* Names are in modified UTF-7, as IMAP has them, or in UTF-8. A level of ours has no "/" in it. */
+/* Names are in modified UTF-7, as IMAP has them, or in UTF-8. A dot in a level of Maildir++ is
+ * written "\2e" (Dovecot's listescape, and our export). */
 static const char *folder_name(struct arena *arena, const char *above, struct slice name,
                                char separator)
 {
@@ -292,9 +297,14 @@ static const char *folder_name(struct arena *arena, const char *above, struct sl
 	if (imap_utf7_decode(arena, name, &utf8) < 0)
 		utf8 = name;
 	char *text = arena_printf(arena, "%s%s%.*s", above, above[0] ? "/" : "", SLICE_ARG(utf8));
-	for (char *c = text + strlen(above); *c && separator != '/'; c++) {
+	char *to = text + strlen(above);
+	for (const char *c = to; separator != '/' && (*to = *c) != '\0'; c++, to++) {
 		if (*c == separator)
-			*c = '/';
+			*to = '/';
+		if (c[0] == '\\' && c[1] == '2' && c[2] == 'e') {
+			*to = '.';
+			c += 2;
+		}
 	}
 	return text;
 }

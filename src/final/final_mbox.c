@@ -1,5 +1,4 @@
-/* mbox: messages one behind the other, each begun by a From_ line (RFC 4155, form mboxrd: lines
- * that look like one, quoted or not, get one more ">"). */
+/* mbox: messages one behind the other (message/mbox.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,35 +9,11 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "final/final_internal.h"
+#include "message/mbox.h"
 
-enum { AGAIN_US = 50 * 1000, OWN_MODE = 0600, GROUP_MODE = 0660, FROM_LINE_MAX = 512 };
+enum { AGAIN_US = 50 * 1000, OWN_MODE = 0600, GROUP_MODE = 0660 };
 
 /* --- what is written -------------------------------------------------------------------- */
-
-/* from_ = "From " sender SP asctime LF; the sender of reports is MAILER-DAEMON by tradition. */
-static void put_from(struct buf *out, struct slice sender, int64_t unix_s)
-{
-	char date[64];
-	struct tm tm;
-	time_t at = (time_t)unix_s;
-	gmtime_r(&at, &tm);
-	strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm);
-	if (sender.len == 0 || sender.len > FROM_LINE_MAX)
-		sender = SLICE("MAILER-DAEMON");
-	buf_append(out, SLICE("From "));
-	for (size_t i = 0; i < sender.len; i++)
-		buf_append_byte(out,
-		                sender.data[i] > ' ' || sender.data[i] < 0 ? sender.data[i] : '_');
-	buf_printf(out, " %s\n", date);
-}
-
-static bool looks_like_from(struct slice line)
-{
-	size_t quotes = 0;
-	while (quotes < line.len && line.data[quotes] == '>')
-		quotes++;
-	return slice_starts_with(slice_from(line, quotes), SLICE("From "));
-}
 
 struct slice final_mbox_entry(struct arena *arena, struct slice sender, int64_t unix_s,
                               struct slice message)
@@ -46,16 +21,8 @@ struct slice final_mbox_entry(struct arena *arena, struct slice sender, int64_t 
 	size_t lines = 1;
 	for (size_t i = 0; i < message.len; i++)
 		lines += message.data[i] == '\n';
-	struct buf out = buf_make(message.len + lines + FROM_LINE_MAX + 100);
-	put_from(&out, sender, unix_s);
-	while (message.len > 0) {
-		struct slice line = slice_split(&message, '\n');
-		if (looks_like_from(line))
-			buf_append_byte(&out, '>');
-		buf_append(&out, line);
-		buf_append_byte(&out, '\n');
-	}
-	buf_append_byte(&out, '\n');
+	struct buf out = buf_make(message.len + lines + MBOX_FROM_MAX);
+	mbox_add_entry(sender, unix_s, SLICE_EMPTY, message, &out);
 	struct slice entry = arena_copy(arena, buf_slice(&out));
 	buf_free(&out);
 	return entry;

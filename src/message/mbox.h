@@ -48,4 +48,10 @@ int mbox_decode(struct slice entry, enum mbox_quoting quoting, struct buf *out,
 /* Appends a text with CRLF where a line ends with LF alone. -ENOBUFS. */
 int mbox_add_crlf(struct slice text, struct buf *out);
 
+/* Appends a message as it lies in an mbox: From_ line, the fields given (whole lines with LF) at
+ * the end of its header, lines quoted as MBOX_RD says and ended by LF, an empty line. sender: the
+ * reverse-path. -ENOBUFS. */
+int mbox_add_entry(struct slice sender, int64_t unix_s, struct slice fields, struct slice message,
+                   struct buf *out);
+
 #endif

@@ -112,12 +112,34 @@ static void test_line_ends(void **state)
 	buf_free(&out);
 }
 
+static void test_written(void **state)
+{
+	struct buf out = buf_make(1000);
+	struct mbox_entry e;
+	(void)state;
+	assert_int_equal(mbox_add_entry(SLICE("a@b.test"), 1767262800, SLICE("Status: RO\n"),
+	                                SLICE("A: b\r\n\r\nFrom c\r\n>From d\r\n\r\ne"), &out),
+	                 0);
+	assert_true(slice_equal(buf_slice(&out),
+	                        SLICE(FROM "A: b\nStatus: RO\n\n>From c\n>>From d\n\ne\n\n")));
+	buf_append_byte(&out, '\0');
+	assert_message(out.data, MBOX_RD, "A: b\r\n\r\nFrom c\r\n>From d\r\n\r\ne\r\n", &e);
+	assert_true(e.seen);
+	/* A message that is all header. */
+	buf_clear(&out);
+	mbox_add_entry(SLICE_EMPTY, 1767262800, SLICE("Status: O\n"), SLICE("A: b\r\n"), &out);
+	assert_true(
+		slice_equal(buf_slice(&out), SLICE("From MAILER-DAEMON Thu Jan  1 10:20:00 2026\n"
+	                                           "A: b\nStatus: O\n\n")));
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_from_lines), cmocka_unit_test(test_where_messages_begin),
 		cmocka_unit_test(test_messages),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_line_ends),
+		cmocka_unit_test(test_line_ends),  cmocka_unit_test(test_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
