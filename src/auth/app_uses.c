@@ -31,21 +31,11 @@ struct app_uses *app_uses_new(void)
 	return u;
 }
 
-static void free_pending(struct hash *pending)
-{
-	size_t position = 0;
-	struct slice key;
-	void *value;
-	while (hash_next(pending, &position, &key, &value))
-		free(value);
-	hash_free(pending);
-}
-
 void app_uses_free(struct app_uses *u)
 {
 	if (!u)
 		return;
-	free_pending(u->pending);
+	hash_free_all(u->pending);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }
@@ -95,5 +85,5 @@ void app_uses_flush(struct app_uses *u, struct store *store)
 		if (rc < 0)
 			log_warn("auth.app_uses", kv_error(rc));
 	}
-	free_pending(pending);
+	hash_free_all(pending);
 }

@@ -16,6 +16,8 @@ static int64_t clock_ns(clockid_t id)
 
 int64_t clock_monotonic_ms(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000; }
 
+int64_t clock_uptime_ms(void) { return clock_ns(CLOCK_BOOTTIME) / 1000000; }
+
 int64_t clock_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
 static int64_t wall_ms(int64_t let_pass)

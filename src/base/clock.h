@@ -8,6 +8,8 @@
 
 /* Monotonic milliseconds since some point in the past. */
 int64_t clock_monotonic_ms(void);
+/* The same, but it also runs while the machine sleeps. */
+int64_t clock_uptime_ms(void);
 /* Monotonic nanoseconds, for measuring. */
 int64_t clock_monotonic_ns(void);
 /* Milliseconds since 1970-01-01 00:00 UTC, offset by clock_shift_wall(). */

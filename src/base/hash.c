@@ -99,6 +99,13 @@ void hash_free(struct hash *h)
 	free(h);
 }
 
+void hash_free_all(struct hash *h)
+{
+	for (size_t i = 0; h && i < h->used; i++)
+		free(h->entries[i].value);
+	hash_free(h);
+}
+
 size_t hash_count(const struct hash *h) { return h->live; }
 
 static struct hash_entry *entry_find(const struct hash *h, struct slice key, uint64_t hash)

@@ -12,6 +12,8 @@ struct hash;
 struct hash *hash_new(void);
 /* Frees the table and its keys, not the values. NULL is allowed. */
 void hash_free(struct hash *h);
+/* The same, and free() for each value. */
+void hash_free_all(struct hash *h);
 size_t hash_count(const struct hash *h);
 
 /* The value, or NULL. */

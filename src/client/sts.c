@@ -33,21 +33,11 @@ struct sts *sts_new(const struct sts_config *config)
 	return s;
 }
 
-static void forget_backoffs(struct sts *s)
-{
-	struct slice key;
-	void *value;
-	size_t position = 0;
-	while (hash_next(s->backoffs, &position, &key, &value))
-		free(value);
-	hash_free(s->backoffs);
-}
-
 void sts_free(struct sts *s)
 {
 	if (!s)
 		return;
-	forget_backoffs(s);
+	hash_free_all(s->backoffs);
 	semaphore_free(s->fetches);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -70,7 +60,7 @@ static void back_off(struct sts *s, struct slice domain)
 	*until = clock_monotonic_ms() + BACKOFF_MS;
 	pthread_mutex_lock(&s->lock);
 	if (hash_count(s->backoffs) >= BACKOFFS_MAX) {
-		forget_backoffs(s);
+		hash_free_all(s->backoffs);
 		s->backoffs = hash_new();
 	}
 	free(hash_put(s->backoffs, domain, until));

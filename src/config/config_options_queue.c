@@ -206,6 +206,9 @@ static const struct config_option options[] = {
 	{ "queue", "chunking", CONFIG_FLAG, "yes", AT(queue.chunking),
 	  "Send messages in one chunk (BDAT, RFC 3030) to hosts that offer it; \"no\" is for those "
 	  "that only claim to know it. Binary messages go no other way." },
+	{ "queue", "lease-time", CONFIG_DURATION, "60s", AT(queue.lease_ms),
+	  "Where several servers share a store: what one was sending is taken over by the others when "
+	  "it has not been heard of for so long.", .min = 500, .max = SECONDS(3600) },
 	{ "queue", "max-reports-per-sender", CONFIG_NUMBER, "100", AT(queue.max_reports_per_sender),
 	  "Reports (bounces, notices of delay) that a sender gets in an hour; what is more is told to "
 	  "the log only. 0: no limit." },

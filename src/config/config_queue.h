@@ -106,6 +106,7 @@ struct config_queue {
 	bool tls;                        /* opportunistic STARTTLS */
 	bool dane;                       /* RFC 7672 */
 	bool chunking;                   /* BDAT where offered */
+	int64_t lease_ms;                /* of a process that is not heard of: queue_lease.h */
 };
 
 #endif

@@ -48,22 +48,12 @@ struct guard_bans *guard_bans_new(const struct guard_bans_config *config)
 	return b;
 }
 
-static void free_all(struct hash *h)
-{
-	size_t position = 0;
-	struct slice key;
-	void *value;
-	while (hash_next(h, &position, &key, &value))
-		free(value);
-	hash_free(h);
-}
-
 void guard_bans_free(struct guard_bans *b)
 {
 	if (!b)
 		return;
-	free_all(b->scores);
-	free_all(b->bans);
+	hash_free_all(b->scores);
+	hash_free_all(b->bans);
 	pthread_mutex_destroy(&b->lock);
 	free(b);
 }

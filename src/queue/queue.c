@@ -53,7 +53,9 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	pthread_mutex_init(&q->clock.lock, NULL);
 	pthread_mutex_init(&q->withdrawal.lock, NULL);
 	list_init(&q->recorder.jobs);
-	q->owner = post_owner(config->post);
+	queue_leases_create(&q->leases, config->store,
+	                    config->node ? config->node : store_node(config->store),
+	                    post_owner(config->post), c->queue.lease_ms);
 	queue_verify_open(q);
 	q->notices = queue_notices_new();
 	queue_final_open(q);
@@ -81,6 +83,7 @@ void queue_close(struct queue *q)
 	pthread_mutex_destroy(&q->withdrawal.lock);
 	pthread_mutex_destroy(&q->clock.lock);
 	pthread_mutex_destroy(&q->recorder.lock);
+	queue_leases_destroy(&q->leases);
 	queue_ready_free(q->ready);
 	queue_verify_close(q);
 	queue_notices_free(q->notices);
@@ -144,16 +147,41 @@ static int take_over(struct db *db, void *arg)
 {
 	struct queue *q = arg;
 	q->seen_position = INT64_MAX;
-	return queue_table_take_over(db, clock_wall_ms(), &q->seen_message);
+	int rc = queue_lease_begin(db, &q->leases, clock_wall_ms());
+	if (rc < 0)
+		return rc;
+	return db_get_int(db, &q->seen_message, "SELECT coalesce(max(id), 0) FROM queue_message",
+	                  "");
+}
+
+/* The beat of this process, and a look at that of others. */
+static void beat(void *arg)
+{
+	struct queue *q = arg;
+	while (fiber_sleep(deadline_in(queue_lease_beat_ms(&q->leases))) == 0 &&
+	       !runtime_stopping()) {
+		bool taken_over;
+		int rc = queue_lease_beat(&q->leases, &taken_over);
+		if (rc < 0)
+			log_error("queue.lease.failed", kv_error(rc));
+		if (taken_over)
+			queue_kick(q);
+		if (atomic_load(&q->leases.lost))
+			queue_added(q);
+	}
 }
 
 int queue_start(struct queue *q)
 {
+	int64_t began_ms = clock_uptime_ms();
 	int rc = store_commit(q->config.store, NULL, 0, take_over, q);
 	if (rc == 0)
 		rc = queue_clock_start(q);
 	if (rc < 0)
 		return rc;
+	queue_lease_began(&q->leases, began_ms);
+	if (!fiber_start(-1, "queue leases", beat, q))
+		return -ECANCELED;
 	q->recorder.fiber = fiber_start(-1, "queue recorder", queue_record_run, q);
 	fiber_id feeder = fiber_start(-1, "queue feeder", queue_feed, q);
 	atomic_store(&q->feeder, feeder);

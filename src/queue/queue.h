@@ -2,7 +2,9 @@
  *
  * Messages enter by route/queue_rows.h in the commit that accepts them. From there:
  *
- *     queue_table     the rows: take a lease on what is due, record what became of it
+ *     queue_table     the rows: take a lease on what is due (queue_row what a row is, queue_judge
+ *                     what becomes of it), record what became of it (queue_table_ends)
+ *     queue_lease     how long a lease lasts, and who takes it over (queue_beat who is alive)
  *     queue_schedule  when to try again: exponential, with jitter, by destination
  *     queue_ready     what is leased and waits in memory for a connection, by destination
  *     queue_deliver   a fiber a connection: takes message after message for its destination
@@ -21,7 +23,7 @@
  *      that puts its DSN on its way.
  *   2. A message row goes away, and its blob is released, with its last recipient.
  *   3. A recipient is worked on only by the owner of its lease; while the lease lasts nobody else
- *      takes it. The leases of a process that died are taken over when the next one starts.
+ *      takes it. The leases of a process that died are taken over: queue_lease.h.
  *   4. After the remote's 250 a recipient is not sent again by this process, even if recording
  *      fails for a while. Only a crash between the 250 and the record can double it.
  *   5. No DSN answers a message with the null reverse-path. */
@@ -44,12 +46,13 @@ struct queue_config {
 	struct dns *dns;
 	const struct config *config;
 	struct final *final; /* NULL: there are no commands and files */
+	const char *node;    /* who this is of several that share the store; NULL: store_node() */
 };
 
 /* [any thread] */
 int queue_open(const struct queue_config *config, struct queue **out);
 void queue_close(struct queue *q);
-/* On the runtime: takes over leases of dead processes and begins to deliver. */
+/* On the runtime: takes over leases (queue_lease.h) and begins to deliver. */
 int queue_start(struct queue *q);
 /* New rows are there, leased to post_owner(): take them up. Cheap; many calls may become one. What
  * `queued` of struct post_config must lead to. [any thread] */

@@ -35,22 +35,12 @@ struct queue_agenda *queue_agenda_new(void)
 	return a;
 }
 
-static void free_values(struct hash *h)
-{
-	size_t position = 0;
-	struct slice key;
-	void *value;
-	while (hash_next(h, &position, &key, &value))
-		free(value);
-	hash_free(h);
-}
-
 void queue_agenda_free(struct queue_agenda *a)
 {
 	if (!a)
 		return;
-	free_values(a->domains);
-	free_values(a->places);
+	hash_free_all(a->domains);
+	hash_free_all(a->places);
 	pthread_mutex_destroy(&a->lock);
 	free(a->heap);
 	free(a);

@@ -444,6 +444,8 @@ static int carry_part(struct delivery *d, struct queue_job *job, struct smtp_out
 {
 	for (;;) {
 		int rc = choose_part(d, job, outcome);
+		if (rc == 0 && job->part_from == 0 && !queue_lease_covers(&d->queue->leases, job))
+			rc = -EXDEV;
 		if (rc == -EXDEV)
 			return rc;
 		if (rc < 0) {
@@ -484,6 +486,8 @@ static int carry(struct delivery *d, struct queue_job *job, struct smtp_outcome 
 	bool any = false;
 	if (queue_job_is_late(job, clock_wall_ms()))
 		return come_too_late(job, outcome);
+	if (!queue_lease_covers(&d->queue->leases, job))
+		return -EXDEV;
 	if (job->way && job->way->final != FINAL_NONE)
 		return queue_final_carry(d->queue, job, outcome);
 	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
@@ -642,7 +646,7 @@ static struct queue_job *take_job(struct delivery *d)
 static struct queue_job *next_job(struct delivery *d)
 {
 	struct queue *q = d->queue;
-	while (queue_record_is_behind(q)) {
+	while (queue_record_is_behind(q) || !queue_lease_holds(&q->leases)) {
 		if (fiber_sleep(deadline_in(BEHIND_MS)) == -ECANCELED)
 			return NULL;
 	}
@@ -666,8 +670,13 @@ static bool is_elsewhere(struct delivery *d, struct queue_job *job)
 	return moved;
 }
 
+/* It goes back to the lists; or is forgotten, if somebody else has it now. */
 static void move(struct delivery *d, struct queue_job *job)
 {
+	if (queue_lease_is_over(&d->queue->leases, job)) {
+		queue_job_free(job);
+		return;
+	}
 	job->dates_are_doubtful = queue_clock_is_doubtful(d->queue);
 	queue_put(d->queue, job, clock_wall_ms());
 	queue_dispatch(d->queue);

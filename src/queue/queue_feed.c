@@ -54,11 +54,11 @@ static struct queue_page make_page(struct queue *q)
 		.agenda = q->agenda,
 		.groups = q->groups,
 		.config = q->config.config,
-		.owner = q->owner,
+		.owner = q->leases.owner,
+		.taken = queue_lease_name(&q->leases),
 		.now_ms = clock_wall_ms(),
 		.latest_due_ms = queue_clock_latest_due(q),
 		.dates_are_doubtful = queue_clock_is_doubtful(q),
-		.lease_ms = POST_LEASE_MS,
 		.max_rows = PAGE_ROWS,
 		.seen_message = q->seen_message,
 		.seen_position = q->seen_position,
@@ -162,14 +162,39 @@ static int feed_due(struct queue *q, bool *done_out)
 	return rc;
 }
 
+static bool is_any(const struct queue_job *job, void *arg)
+{
+	(void)arg;
+	return job != NULL;
+}
+
+/* Others have taken over what was leased: it is forgotten, and all that is left is looked for. */
+static int begin_anew(struct queue *q)
+{
+	struct list jobs;
+	int rc = queue_lease_renew(&q->leases);
+	if (rc < 0)
+		return rc;
+	list_init(&jobs);
+	queue_ready_withdraw(q->ready, is_any, NULL, &jobs);
+	LIST_EACH (&jobs, link, following) {
+		queue_job_free(LIST_ENTRY(link, struct queue_job, link));
+	}
+	queue_kick(q);
+	return 0;
+}
+
 /* Mail that comes meanwhile does not wait until all that is old has been looked at. */
 static int feed(struct queue *q)
 {
 	bool done = false;
 	int rc = 0;
 	while (rc == 0 && !done && !runtime_stopping()) {
+		if (atomic_load(&q->leases.lost))
+			rc = begin_anew(q);
 		queue_withdraw_now(q);
-		rc = feed_new(q);
+		if (rc == 0)
+			rc = feed_new(q);
 		if (rc == 0 && atomic_load(&q->scan_due_ms) <= clock_wall_ms())
 			queue_scan_begin(q);
 		if (rc == 0 && q->scan.active)

@@ -11,6 +11,7 @@
 #include "queue/queue_convert.h"
 #include "queue/queue_dsn.h"
 #include "queue/queue_group.h"
+#include "queue/queue_lease.h"
 #include "queue/queue_notices.h"
 #include "queue/queue_ready.h"
 #include "queue/queue_table.h"
@@ -64,9 +65,9 @@ struct queue {
 	atomic_int reports_read;          /* at the moment: queue_tlsrpt_receive.c */
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	struct queue_notices *notices;    /* the recorder's */
-	const char *owner;                /* of leases: post_owner() */
-	struct semaphore **final_places;  /* one a way; NULL where it leads to another host */
-	atomic_uint *source_turns;        /* of section queue, then one a way: queue_source.h */
+	struct queue_leases leases;
+	struct semaphore **final_places; /* one a way; NULL where it leads to another host */
+	atomic_uint *source_turns;       /* of section queue, then one a way: queue_source.h */
 	_Atomic fiber_id feeder;
 	atomic_bool added;                   /* since the feeder began to look for new rows */
 	_Atomic int64_t scan_due_ms;         /* wall clock: when to look for domains anew */

@@ -41,7 +41,9 @@ struct queue_job {
 	struct list link;
 	struct arena *arena;
 
-	int64_t message; /* queue_message.id */
+	int64_t message;   /* queue_message.id */
+	const char *lease; /* the name that it is leased to */
+	unsigned era;      /* queue_lease_name() */
 	char queue_id[17];
 	struct slice message_id;
 	struct slice reverse_path;

@@ -6,6 +6,7 @@
 /* What would expire if the date were right is looked at again after this. */
 #define DOUBT_MS (60 * 1000)
 
+/* One of the jobs of this page that the row's recipient can go with. */
 static struct queue_job *find_job(const struct queue_reading *r, const struct db_rows *rows,
                                   struct slice key, bool expired)
 {
@@ -36,7 +37,7 @@ struct queue_job *queue_row_lease(struct queue_reading *r, const struct db_rows 
 {
 	struct queue_job *job = find_job(r, rows, key, expired_why != NULL);
 	if (!job) {
-		job = queue_row_job(rows, r->page->config, key);
+		job = queue_row_job(rows, r, key);
 		job->is_expired = expired_why != NULL;
 		job->dates_are_doubtful = r->page->dates_are_doubtful;
 		r->jobs[r->job_count++] = job;
@@ -61,7 +62,7 @@ static void lease_release(struct queue_reading *r, const struct db_rows *rows)
 {
 	struct queue_job *job = r->job_count > 0 ? r->jobs[r->job_count - 1] : NULL;
 	if (!job || !job->is_release || job->message != db_int(rows, COL_MESSAGE)) {
-		job = queue_row_job(rows, r->page->config, SLICE_EMPTY);
+		job = queue_row_job(rows, r, SLICE_EMPTY);
 		job->is_release = true;
 		job->dates_are_doubtful = r->page->dates_are_doubtful;
 		r->jobs[r->job_count++] = job;

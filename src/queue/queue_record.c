@@ -243,5 +243,7 @@ void queue_record_run(void *queue)
 		if (fiber_park("queue: nothing to record", deadline) == -ECANCELED)
 			cancelled++;
 	}
+	if (is_over(q))
+		queue_lease_end(&q->leases);
 	free(b);
 }

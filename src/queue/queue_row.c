@@ -56,9 +56,10 @@ int64_t queue_row_limit(const struct db_rows *rows, const struct queue_page *p,
 	return queue_job_limit(&dates);
 }
 
-struct queue_job *queue_row_job(const struct db_rows *rows, const struct config *config,
+struct queue_job *queue_row_job(const struct db_rows *rows, const struct queue_reading *r,
                                 struct slice key)
 {
+	const struct config *config = r->page->config;
 	const struct client_errand errand = queue_row_errand(rows);
 	struct queue_job *job = queue_job_new();
 	struct arena *a = job->arena;
@@ -66,6 +67,8 @@ struct queue_job *queue_row_job(const struct db_rows *rows, const struct config 
 	                                  sizeof(job->queue_id) - 1);
 	struct slice ret = db_text(rows, COL_RET);
 	job->message = db_int(rows, COL_MESSAGE);
+	job->lease = arena_str(a, slice_from_str(r->lease[0] ? r->lease : r->page->taken.text));
+	job->era = r->page->taken.era;
 	memcpy(job->queue_id, queue_id.data, queue_id.len);
 	job->message_id = arena_copy(a, db_text(rows, COL_MESSAGE_ID));
 	job->reverse_path = arena_copy(a, db_text(rows, COL_REVERSE_PATH));

@@ -59,6 +59,7 @@ struct queue_put_off {
 /* A page that is being read. */
 struct queue_reading {
 	struct queue_page *page;
+	const char *lease;   /* that the rows have; "": none */
 	struct slice domain; /* for queue_table_turn() */
 	int64_t from_message, from_position;
 	struct arena *arena;
@@ -78,7 +79,7 @@ struct client_errand queue_row_errand(const struct db_rows *rows);
 int64_t queue_row_limit(const struct db_rows *rows, const struct queue_page *p,
                         const struct config_smarthost *way, const struct envelope_options *options);
 /* The row's message as a job without recipients, for that destination. */
-struct queue_job *queue_row_job(const struct db_rows *rows, const struct config *config,
+struct queue_job *queue_row_job(const struct db_rows *rows, const struct queue_reading *r,
                                 struct slice key);
 /* The row's recipient goes with the job. */
 void queue_row_add(struct queue_job *job, const struct db_rows *rows);

@@ -16,6 +16,7 @@ struct waiting {
 struct run {
 	struct queue *queue;
 	struct post_run *asked;
+	struct queue_lease_name taken;
 	struct arena *arena;
 	struct waiting *waiting;
 	struct hash *seen; /* domains */
@@ -82,18 +83,18 @@ static int note_waiting(struct db *db, struct run *r, struct slice domain)
 	return rc == -ENODATA ? 0 : rc;
 }
 
-/* The next domain in the index, behind this one. */
-static int next_domain(struct db *db, struct run *r, bool leased, struct slice *domain)
+/* The next domain in the index, behind this one; lease NULL: of what waits. */
+static int next_domain(struct db *db, struct run *r, const char *lease, struct slice *domain)
 {
 	struct db_rows rows;
-	int rc = leased ? db_query(db, &rows,
-	                           "SELECT domain FROM queue_recipient WHERE lease_owner = $1"
-	                           " AND domain > $2 ORDER BY domain LIMIT 1",
-	                           "st", r->queue->owner, *domain)
-	                : db_query(db, &rows,
-	                           "SELECT domain FROM queue_recipient WHERE lease_owner IS NULL"
-	                           " AND domain > $1 ORDER BY domain LIMIT 1",
-	                           "t", *domain);
+	int rc = lease ? db_query(db, &rows,
+	                          "SELECT domain FROM queue_recipient WHERE lease_owner = $1"
+	                          " AND domain > $2 ORDER BY domain LIMIT 1",
+	                          "st", lease, *domain)
+	               : db_query(db, &rows,
+	                          "SELECT domain FROM queue_recipient WHERE lease_owner IS NULL"
+	                          " AND domain > $1 ORDER BY domain LIMIT 1",
+	                          "t", *domain);
 	if (rc == 0)
 		rc = db_next(&rows);
 	if (rc == 0)
@@ -102,11 +103,11 @@ static int next_domain(struct db *db, struct run *r, bool leased, struct slice *
 	return rc;
 }
 
-static int walk_domains(struct db *db, struct run *r, bool leased)
+static int walk_domains(struct db *db, struct run *r, const char *lease)
 {
 	struct slice domain = SLICE_EMPTY;
 	int rc;
-	while ((rc = next_domain(db, r, leased, &domain)) == 0) {
+	while ((rc = next_domain(db, r, lease, &domain)) == 0) {
 		rc = note_waiting(db, r, domain);
 		if (rc < 0)
 			return rc;
@@ -120,8 +121,10 @@ static int find_waiting(struct db *db, void *arg)
 	struct run *r = arg;
 	if (r->asked->kind == POST_RUN_DOMAIN)
 		return note_waiting(db, r, r->asked->name);
-	int rc = walk_domains(db, r, true);
-	return rc < 0 ? rc : walk_domains(db, r, false);
+	int rc = walk_domains(db, r, r->queue->leases.owner);
+	if (rc == 0)
+		rc = walk_domains(db, r, r->taken.text);
+	return rc < 0 ? rc : walk_domains(db, r, NULL);
 }
 
 static int run_domain(struct db *db, const struct run *r, struct slice domain)
@@ -136,8 +139,8 @@ static int run_domain(struct db *db, const struct run *r, struct slice domain)
 	/* What is leased is in our hands already: it only learns what is wished. */
 	rc = db_change(db, &working,
 	               "UPDATE queue_recipient SET asked = 1"
-	               " WHERE lease_owner = $2 AND domain = $1 AND held = 0",
-	               "ts", domain, r->queue->owner);
+	               " WHERE lease_owner IN ($2, $3) AND domain = $1 AND held = 0",
+	               "tss", domain, r->queue->leases.owner, r->taken.text);
 	if (rc < 0)
 		return rc;
 	r->asked->started += started;
@@ -178,7 +181,11 @@ int queue_run(struct queue *q, struct post_run *asked)
 {
 	if (asked->kind == POST_RUN_QUEUE && !has_queue(q->config.config, asked->name))
 		return -ENOENT;
-	struct run r = { .queue = q, .asked = asked, .arena = arena_new(), .seen = hash_new() };
+	struct run r = { .queue = q,
+		         .asked = asked,
+		         .taken = queue_lease_name(&q->leases),
+		         .arena = arena_new(),
+		         .seen = hash_new() };
 	int rc = store_read(q->config.store, find_waiting, &r);
 	if (rc == 0)
 		rc = store_commit(q->config.store, NULL, 0, run_commit, &r);

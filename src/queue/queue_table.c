@@ -47,35 +47,29 @@ static int read_new(struct db *db, void *arg)
 	return rc == -ENODATA ? 0 : rc;
 }
 
-/* Under another name when its hold is over, as queue_table_new() must not take it for new. */
-static const char *lease_name(const struct queue_page *p, const struct queue_job *job)
+static int write_lease(struct db *db, const struct queue_job *job)
 {
-	return job->is_release ? arena_printf(job->arena, "%s release", p->owner) : p->owner;
-}
-
-static int write_lease(struct db *db, const struct queue_page *p, const struct queue_job *job)
-{
-	const char *owner = lease_name(p, job);
 	for (size_t i = 0; i < job->count; i++) {
 		int rc = db_run(db,
-		                "UPDATE queue_recipient SET due_ms = $3, lease_owner = $4"
+		                "UPDATE queue_recipient SET lease_owner = $3"
 		                " WHERE queue_message_id = $1 AND position = $2",
-		                "iiis", job->message, job->targets[i].position,
-		                p->now_ms + p->lease_ms, owner);
+		                "iis", job->message, job->targets[i].position, job->lease);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int write_put_off(struct db *db, const struct queue_put_off *p)
+/* Unless somebody has taken it over meanwhile. */
+static int write_put_off(struct db *db, const struct queue_put_off *p, const char *lease)
 {
 	return db_run(db,
 	              "UPDATE queue_recipient SET due_ms = $3, lease_owner = NULL,"
 	              " last_status = CASE WHEN $4 = '' THEN last_status ELSE '' END,"
 	              " last_text = CASE WHEN $4 = '' THEN last_text ELSE $4 END"
-	              " WHERE queue_message_id = $1 AND position = $2",
-	              "iiit", p->message, p->position, p->due_ms, p->why);
+	              " WHERE queue_message_id = $1 AND position = $2"
+	              " AND coalesce(lease_owner, '') = $5",
+	              "iiits", p->message, p->position, p->due_ms, p->why, lease);
 }
 
 static int write_put_offs(struct db *db, void *arg)
@@ -83,7 +77,7 @@ static int write_put_offs(struct db *db, void *arg)
 	const struct queue_reading *r = arg;
 	int rc = 0;
 	for (size_t i = 0; i < r->put_off_count && rc == 0; i++)
-		rc = write_put_off(db, &r->put_off[i]);
+		rc = write_put_off(db, &r->put_off[i], r->lease);
 	return rc;
 }
 
@@ -91,7 +85,7 @@ static int write_page(struct db *db, struct queue_reading *r)
 {
 	int rc = 0;
 	for (size_t i = 0; i < r->job_count && rc == 0; i++)
-		rc = write_lease(db, r->page, r->jobs[i]);
+		rc = write_lease(db, r->jobs[i]);
 	return rc < 0 ? rc : write_put_offs(db, r);
 }
 
@@ -153,9 +147,9 @@ static int page_commit(struct db *db, void *arg)
 	return rc;
 }
 
-static void begin(struct queue_reading *r, struct queue_page *page)
+static void begin(struct queue_reading *r, struct queue_page *page, const char *lease)
 {
-	*r = (struct queue_reading){ .page = page, .arena = arena_new() };
+	*r = (struct queue_reading){ .page = page, .lease = lease, .arena = arena_new() };
 	list_init(&page->jobs);
 	list_init(&page->expired);
 	list_init(&page->released);
@@ -175,7 +169,7 @@ static int end(struct queue_reading *r, int rc)
 int queue_table_page(struct store *store, struct queue_page *page)
 {
 	struct queue_reading r;
-	begin(&r, page);
+	begin(&r, page, "");
 	int rc = store_commit(store, NULL, 0, page_commit, &r);
 	for (size_t i = 0; i < page->domain_count; i++) {
 		const struct queue_page_domain *d = &page->domains[i];
@@ -187,7 +181,7 @@ int queue_table_page(struct store *store, struct queue_page *page)
 int queue_table_new(struct store *store, struct queue_page *page)
 {
 	struct queue_reading r;
-	begin(&r, page);
+	begin(&r, page, page->owner);
 	int rc = store_read(store, read_new, &r);
 	if (rc == 0 && r.put_off_count > 0)
 		rc = store_commit(store, NULL, 0, write_put_offs, &r);
@@ -239,21 +233,9 @@ static int turn_commit(struct db *db, void *arg)
 int queue_table_turn(struct store *store, struct slice domain, struct queue_page *page)
 {
 	struct queue_reading r;
-	begin(&r, page);
+	begin(&r, page, "");
 	r.domain = domain;
 	r.from_message = page->seen_message;
 	r.from_position = page->seen_position;
 	return end(&r, store_commit(store, NULL, 0, turn_commit, &r));
-}
-
-int queue_table_take_over(struct db *db, int64_t now_ms, int64_t *newest_out)
-{
-	int rc = db_run(db,
-	                "UPDATE queue_recipient SET lease_owner = NULL,"
-	                " due_ms = CASE held WHEN 1 THEN $2 ELSE $1 END"
-	                " WHERE lease_owner > ''",
-	                "ii", now_ms, QUEUE_NEVER_MS);
-	if (rc < 0)
-		return rc;
-	return db_get_int(db, newest_out, "SELECT coalesce(max(id), 0) FROM queue_message", "");
 }

@@ -6,6 +6,7 @@
 #include "client/client_choose.h"
 #include "queue/queue_agenda.h"
 #include "queue/queue_group.h"
+#include "queue/queue_lease.h"
 #include "queue/queue_ready.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -32,12 +33,12 @@ struct queue_page {
 	struct queue_agenda *agenda;       /* hears when domains are due again */
 	struct queue_page_domain *domains; /* for queue_table_page() */
 	size_t domain_count;
-	const struct config *config; /* for client_choose() */
-	const char *owner;           /* of leases */
+	const struct config *config;   /* for client_choose() */
+	const char *owner;             /* of leases on what was added */
+	struct queue_lease_name taken; /* of those on what waited */
 	int64_t now_ms;
 	int64_t latest_due_ms;   /* the latest date that a row can be due at */
 	bool dates_are_doubtful; /* nothing expires */
-	int64_t lease_ms;
 	unsigned max_rows;
 	/* in and out, for queue_table_new() and queue_table_turn(): the last row that was seen */
 	int64_t seen_message, seen_position;
@@ -66,10 +67,6 @@ bool queue_table_has_way(const struct config *config, const struct client_errand
 /* Takes leases on what waits for a domain behind the row that was seen last, due or not, for a
  * connection that the domain's host opened. As queue_table_page(), but in the order of rows. */
 int queue_table_turn(struct store *store, struct slice domain, struct queue_page *page);
-
-/* At the start, before anything is taken up: gives all leases back. They are of processes that
- * died, since a store has one process at a time. *newest_out: the newest message there is. */
-int queue_table_take_over(struct db *db, int64_t now_ms, int64_t *newest_out);
 
 /* Records the ends of a job's recipients: rows, the message row and blob with the last of them
  * (invariants 1 and 2), journeys. The DSN is the caller's. */

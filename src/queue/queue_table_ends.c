@@ -100,11 +100,12 @@ static int record_deferred(struct db *db, const struct queue_job *job, size_t i,
 	                "UPDATE queue_recipient SET lease_owner = NULL," DUE_AGAIN
 	                " asked = CASE asked WHEN 2 THEN 2 ELSE 0 END, attempts = $5,"
 	                " last_ms = $6, last_text = $7, delay_told = $8, last_status = $9,"
-	                " last_peer = $10 WHERE queue_message_id = $1 AND position = $2",
-	                "iiiiiitist", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
+	                " last_peer = $10 WHERE queue_message_id = $1 AND position = $2"
+	                " AND coalesce(lease_owner, '') = $11",
+	                "iiiiiitists", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
 	                (int64_t)t->attempts + 1, job->ended_ms, job->wire[i].outcome.text,
 	                (int64_t)(t->delay_told || t->tell_delay),
-	                status_text(job->wire[i].outcome.enhanced, status), job->peer);
+	                status_text(job->wire[i].outcome.enhanced, status), job->peer, job->lease);
 	if (rc == 0)
 		rc = record_wish(db, job, i, out);
 	return rc < 0 ? rc : note_event(db, job, i, JOURNEY_DEFERRED);
@@ -118,10 +119,11 @@ static int record_returned(struct db *db, const struct queue_job *job, size_t i)
 	              "UPDATE queue_recipient SET lease_owner = NULL," DUE_AGAIN
 	              " last_status = CASE WHEN $5 = '' THEN last_status ELSE $6 END,"
 	              " last_text = CASE WHEN $5 = '' THEN last_text ELSE $5 END"
-	              " WHERE queue_message_id = $1 AND position = $2",
-	              "iiiits", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
-	              job->wire[i].outcome.text,
-	              status_text(job->wire[i].outcome.enhanced, status));
+	              " WHERE queue_message_id = $1 AND position = $2"
+	              " AND coalesce(lease_owner, '') = $7",
+	              "iiiitss", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
+	              job->wire[i].outcome.text, status_text(job->wire[i].outcome.enhanced, status),
+	              job->lease);
 }
 
 static int record_one(struct db *db, const struct queue_job *job, size_t i,

@@ -74,7 +74,7 @@ static void send_one(struct turn *t, struct queue_job *job)
 static void end_one(struct turn *t, struct queue_job *job)
 {
 	wait_for_recorder(t);
-	if (t->over)
+	if (t->over || !queue_lease_covers(&t->queue->leases, job))
 		queue_job_return(job, clock_wall_ms(), clock_wall_ms(), NULL);
 	else
 		send_one(t, job);
@@ -88,9 +88,9 @@ static int send_domain(struct turn *t, struct slice domain)
 		page = (struct queue_page){
 			.ready = t->queue->ready,
 			.config = t->queue->config.config,
-			.owner = t->queue->owner,
+			.owner = t->queue->leases.owner,
+			.taken = queue_lease_name(&t->queue->leases),
 			.now_ms = clock_wall_ms(),
-			.lease_ms = POST_LEASE_MS,
 			.max_rows = PAGE_ROWS,
 			.seen_message = page.seen_message,
 			.seen_position = page.seen_position,

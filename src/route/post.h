@@ -66,10 +66,9 @@ int post_open(const struct post_config *config, struct post **out);
  * is none of ours and the configuration says so, else as it is. In the arena. Parks the fiber. */
 struct slice post_forward_sender(struct post *p, struct arena *arena, struct slice reverse_path);
 /* A random name of this process. If there is a `queued`, what enters the queue is leased to that
- * name from the start, for POST_LEASE_MS: the queue of this process takes it up without another
- * commit, and that of a later one takes it over. */
+ * name from the start: the queue of this process takes it up without another commit. How long the
+ * lease lasts: queue/queue_lease.h. */
 const char *post_owner(const struct post *p);
-enum { POST_LEASE_MS = 60 * 60 * 1000 };
 void post_close(struct post *p);
 
 /* Who speaks, as far as it matters here. */

@@ -101,7 +101,7 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.skip_bytes = d->parts[0].len,
 		.size_bytes = d->size_bytes,
 		.now_ms = d->now_ms,
-		.due_ms = leased ? d->now_ms + POST_LEASE_MS : hold_ms,
+		.due_ms = hold_ms,
 		.held = held,
 		.lease_owner = leased ? d->post->owner : NULL,
 		.expires_ms = hold_ms + d->post->config.config->queue.times.expire_ms,

@@ -27,7 +27,7 @@ struct queue_new_message {
 	                            field, which only final delivery adds (RFC 5321 4.4) */
 	uint64_t size_bytes;     /* of the blob */
 	int64_t now_ms;          /* wall clock */
-	int64_t due_ms;          /* first attempt; or the end of the lease */
+	int64_t due_ms;          /* first attempt */
 	bool held;               /* until due_ms, as the sender wanted it */
 	const char *lease_owner; /* who has it from the start; NULL: nobody */
 	int64_t expires_ms;

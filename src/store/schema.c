@@ -147,9 +147,8 @@ static const char *const schema_1[] = {
 	"  ret          TEXT NOT NULL DEFAULT ''," /* RFC 3461: 'F', 'H' or '' */
 	"  envid        TEXT NOT NULL DEFAULT ''"  /* RFC 3461 */
 	")",
-	/* due_ms is when to look at it next: the next attempt, or, with a lease_owner, the end of
-	 * the lease. So one index tells what is to be done, and a lease that ran out needs nobody
-	 * who notices. A held one is due at the end of time. */
+	/* due_ms is when to look at it next. A held one is due at the end of time. A row with a
+	 * lease_owner is that one's, whatever its date: queue/queue_lease.h. */
 	"CREATE TABLE queue_recipient ("
 	"  queue_message_id INTEGER NOT NULL,"
 	"  position         INTEGER NOT NULL,"
@@ -420,6 +419,17 @@ static const char *const schema_tlsrpt[] = {
 	NULL,
 };
 
+/* Who has leases, in a store that several may share: queue/queue_lease.h. */
+static const char *const schema_queue_owner[] = {
+	"CREATE TABLE queue_owner ("
+	"  owner TEXT NOT NULL PRIMARY KEY," /* what leases say */
+	"  node  TEXT NOT NULL," /* the directory that it runs in: its lives follow one another */
+	"  beat  INTEGER NOT NULL," /* counted up as long as it lives */
+	"  at_ms INTEGER NOT NULL"  /* of the last one, for people */
+	") WITHOUT ROWID",
+	NULL,
+};
+
 /* How journeys are searched without an index: route/journey_sketch.h. */
 static const char *const schema_sketch[] = {
 	/* Of the journeys behind those of the sketch before, up to last_id. */
@@ -519,5 +529,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 21, .statements = schema_tlsrpt },
 	{ .version = 22, .statements = schema_import },
 	{ .version = 23, .statements = schema_quota },
+	{ .version = 24, .statements = schema_queue_owner },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/log.h"
 #include "store/schema.h"
 #include "store/store_internal.h"
+
+const char *store_node(const struct store *s) { return s->node; }
 
 bool store_failed(const struct store *s) { return atomic_load(&s->failed); }
 
@@ -63,13 +66,25 @@ static int make_place(struct store *s, struct arena *arena)
 	return sync_dir(s->dir);
 }
 
+/* Under the lock. One that a power failure took away is made anew: nobody has to know it again. */
+static int read_node(struct store *s)
+{
+	ssize_t len = pread(s->lock_fd, s->node, STORE_NODE_LEN, 0);
+	if (len < 0)
+		return -errno;
+	if (len == STORE_NODE_LEN && strspn(s->node, "0123456789abcdef") == STORE_NODE_LEN)
+		return 0;
+	snprintf(s->node, sizeof(s->node), "%016llx", (unsigned long long)random_u64());
+	return pwrite(s->lock_fd, s->node, STORE_NODE_LEN, 0) < 0 ? -errno : 0;
+}
+
 static int open_lock(struct store *s, struct arena *arena)
 {
 	const char *path = arena_printf(arena, "%s/" STORE_LOCK, s->dir);
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
 		return -errno;
-	return flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0 ? -errno : 0;
+	return flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0 ? -errno : read_node(s);
 }
 
 static int open_place(struct store *s, bool create, struct arena *arena)

@@ -38,6 +38,9 @@ struct store_config {
 int store_open(const struct store_config *config, struct store **out);
 /* Ends after the commits that wait are done. */
 void store_close(struct store *s);
+/* A random name that the directory has had since it was made. While the store is open nobody else
+ * goes by it, as who has it open holds the lock. [any thread] */
+const char *store_node(const struct store *s);
 /* True once a sync failed; see invariant 4. [any thread] */
 bool store_failed(const struct store *s);
 

@@ -15,6 +15,7 @@
 #define STORE_LOCK     "store.lock"
 
 enum {
+	STORE_NODE_LEN = 16,
 	STORE_WRITERS = 2,              /* while one syncs a group's blobs, one commits its rows */
 	STORE_CHECKPOINT_PAGES = 16000, /* of the write-ahead log */
 };
@@ -55,6 +56,7 @@ struct store_writer {
 struct store {
 	char *dir;
 	char *database;
+	char node[STORE_NODE_LEN + 1]; /* what the lock's file says */
 	int lock_fd;
 	int segments_fd;
 	const struct store_io *io;
