@@ -99,8 +99,11 @@ int64_t queue_clock_latest_due(const struct queue *q)
 	return clock_wall_ms() + q->schedule.max_ms + q->schedule.max_ms / 5 + 60 * 1000;
 }
 
-static void look(struct queue_clock *k)
+/* Pauses hear of it at once: one that begins from now on is by the new date, and not to be moved
+ * once more. */
+static void look(struct queue *q)
 {
+	struct queue_clock *k = &q->clock;
 	int64_t step_ms = clock_watch_look(&k->watch);
 	if (step_ms == 0)
 		return;
@@ -108,6 +111,7 @@ static void look(struct queue_clock *k)
 	k->by_ms += step_ms;
 	if (step_ms > 0)
 		k->forward_ms += step_ms;
+	queue_ready_set_clock(q->ready, step_ms);
 }
 
 /* Those of messages from the future, beside the deliveries: till the clock is trusted nothing
@@ -131,7 +135,7 @@ int queue_clock_follow(struct queue *q)
 {
 	struct queue_clock *k = &q->clock;
 	pthread_mutex_lock(&k->lock);
-	look(k);
+	look(q);
 	bool is_set = k->is_set;
 	int64_t by_ms = k->by_ms, forward_ms = k->forward_ms;
 	pthread_mutex_unlock(&k->lock);
@@ -143,7 +147,6 @@ int queue_clock_follow(struct queue *q)
 		return rc;
 	}
 	log_warn("queue.clock.set", kv_int("by_ms", by_ms));
-	queue_ready_set_clock(q->ready, by_ms);
 	pthread_mutex_lock(&k->lock);
 	k->by_ms -= by_ms;
 	k->forward_ms -= forward_ms;
@@ -161,7 +164,7 @@ bool queue_clock_is_doubtful(struct queue *q)
 	struct queue_clock *k = &q->clock;
 	int64_t trust_ms = q->schedule.expire_ms < TRUST_MS ? q->schedule.expire_ms : TRUST_MS;
 	pthread_mutex_lock(&k->lock);
-	look(k);
+	look(q);
 	bool doubtful = clock_watch_even_ms(&k->watch) < trust_ms;
 	pthread_mutex_unlock(&k->lock);
 	return doubtful;

@@ -603,10 +603,11 @@ static void finish(struct delivery *d, struct queue_job *job, int rc,
                    const struct smtp_outcome *outcome)
 {
 	struct queue *q = d->queue;
-	int64_t now_ms = clock_wall_ms();
 	int64_t host_due_ms = 0;
 	bool cancelled = rc < 0 && outcome->error == -ECANCELED;
+	/* First, as it hears of a clock that was set, and moves the pauses that there are. */
 	job->dates_are_doubtful = queue_clock_is_doubtful(q);
+	int64_t now_ms = clock_wall_ms();
 	bool trouble = rc < 0 && !cancelled && outcome->host && outcome->verdict == SMTP_TEMPORARY;
 	if (trouble && is_one_too_many(d, job))
 		return;

@@ -49,6 +49,8 @@ static void spread(struct queue *q, struct queue_page *page)
 
 static struct queue_page make_page(struct queue *q)
 {
+	/* First, as it hears of a clock that was set. */
+	bool doubtful = queue_clock_is_doubtful(q);
 	return (struct queue_page){
 		.ready = q->ready,
 		.agenda = q->agenda,
@@ -58,7 +60,7 @@ static struct queue_page make_page(struct queue *q)
 		.taken = queue_lease_name(&q->leases),
 		.now_ms = clock_wall_ms(),
 		.latest_due_ms = queue_clock_latest_due(q),
-		.dates_are_doubtful = queue_clock_is_doubtful(q),
+		.dates_are_doubtful = doubtful,
 		.max_rows = PAGE_ROWS,
 		.seen_message = q->seen_message,
 		.seen_position = q->seen_position,

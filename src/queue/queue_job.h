@@ -82,6 +82,8 @@ struct queue_job {
 	struct slice tls;                     /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
 	struct slice from;                    /* our address, if it was chosen; or empty */
 	bool remote_does_dsn, remote_does_by; /* it knows these extensions */
+	/* Its part of a rate is used: of its way's, and of the destination's that it is in. */
+	bool is_counted, is_counted_there;
 	bool retried; /* on a second connection, since the first was stale */
 };
 

@@ -338,20 +338,24 @@ static int64_t pace_ms(const struct queue_ready *r, const struct queue_destinati
 	if (!job)
 		return 0;
 	int64_t now = now_us();
-	int64_t own_ms = queue_meters_wait_ms(&d->meters, &r->limits.rates, now);
-	const struct queue_meters *way = meters_of_way(r, job);
+	int64_t own_ms = job->is_counted_there
+	                         ? 0
+	                         : queue_meters_wait_ms(&d->meters, &r->limits.rates, now);
+	const struct queue_meters *way = job->is_counted ? NULL : meters_of_way(r, job);
 	int64_t way_ms = way ? queue_meters_wait_ms(way, &job->way->rates, now) : 0;
 	return own_ms > way_ms ? own_ms : way_ms;
 }
 
-static void count_job(struct queue_ready *r, struct queue_destination *d,
-                      const struct queue_job *job)
+/* Once only, as a job comes back that is moved to another destination or had no connection. */
+static void count_job(struct queue_ready *r, struct queue_destination *d, struct queue_job *job)
 {
 	int64_t now = now_us();
-	struct queue_meters *way = meters_of_way(r, job);
-	queue_meters_count(&d->meters, &r->limits.rates, job->count, now);
+	struct queue_meters *way = job->is_counted ? NULL : meters_of_way(r, job);
+	if (!job->is_counted_there)
+		queue_meters_count(&d->meters, &r->limits.rates, job->count, now);
 	if (way)
 		queue_meters_count(way, &job->way->rates, job->count, now);
+	job->is_counted = job->is_counted_there = true;
 }
 
 /* Does it want one more connection? One at a time while its host is in doubt. The second is had
@@ -420,6 +424,7 @@ bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *
 		pthread_mutex_unlock(&r->lock);
 		return false;
 	}
+	job->is_counted_there = false;
 	insert_ready(d, job);
 	d->ready_jobs++;
 	d->recipients += job->count;

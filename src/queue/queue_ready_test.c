@@ -290,6 +290,38 @@ static void one_tries(void **state)
 	queue_ready_leave(b->ready, d);
 }
 
+/* The first message of a domain goes to another destination when its hosts are known. */
+static void a_moved_job_counts_once_for_its_way(void **state)
+{
+	struct bench *b = *state;
+	const struct config_smarthost way = { .rates = { .messages = 60 } };
+	const struct queue_limits limits = { .max_connections = 3,
+		                             .max_connections_per_destination = 2,
+		                             .max_recipients = 8,
+		                             .max_fed = 8,
+		                             .ways = &way,
+		                             .way_count = 1 };
+	queue_ready_free(b->ready);
+	b->ready = queue_ready_new(&limits, &schedule);
+	struct queue_job *job = queue_job_new();
+	queue_job_add(job);
+	job->way = &way;
+	assert_true(queue_ready_put(b->ready, SLICE("one"), job, b->now_ms, &b->due_ms, &b->why));
+	struct queue_destination *one = queue_ready_next_connection(b->ready);
+	assert_ptr_equal(queue_ready_take(b->ready, one), job);
+	assert_true(queue_ready_put(b->ready, SLICE("two"), job, b->now_ms, &b->due_ms, &b->why));
+	struct queue_destination *two = queue_ready_next_connection(b->ready);
+	assert_ptr_equal(queue_ready_take(b->ready, two), job);
+	struct queue_job *next = queue_job_new();
+	queue_job_add(next);
+	next->way = &way;
+	assert_true(queue_ready_put(b->ready, SLICE("two"), next, b->now_ms, &b->due_ms, &b->why));
+	assert_in_range(queue_ready_pace_ms(b->ready, two), 1, 1000);
+	queue_job_free(job);
+	queue_ready_leave(b->ready, two);
+	queue_ready_leave(b->ready, one);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -301,6 +333,7 @@ int main(void)
 		TEST(a_pause_hands_all_back),
 		TEST(room_is_told_of),
 		TEST(one_tries),
+		TEST(a_moved_job_counts_once_for_its_way),
 		TEST(after_a_restart_the_attempts_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

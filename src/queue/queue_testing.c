@@ -107,6 +107,8 @@ static void serve(void *arg)
 	free(v);
 	if (conn_new(fd, &peer, &c) < 0)
 		return;
+	if (r->connected)
+		r->connected();
 	bool on = answer(r, c, "CONNECT", SLICE_EMPTY);
 	while (on && conn_read_line(c, 2000, &line, NULL, deadline_in(WAIT_MS)) == 1) {
 		char verb[5] = "";

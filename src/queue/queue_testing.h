@@ -18,6 +18,7 @@ struct remote_rule {
 
 struct remote {
 	struct remote_rule rules[8];
+	void (*connected)(void); /* before the greeting; or NULL */
 	int listener;
 	uint16_t port;
 	unsigned taken; /* recipients of this transaction (of the last one that began) */
