@@ -18,10 +18,10 @@ static void check_record(struct arena *arena, struct slice text)
 
 static void check_report(struct arena *arena, struct slice json)
 {
-	struct tlsrpt_summary s;
+	struct report_summary s;
 	if (tlsrpt_read(arena, json, &s) < 0)
 		return;
-	FUZZ_CHECK(s.report_id.len > 0 && s.report_id.len <= TLSRPT_TEXT_MAX);
+	FUZZ_CHECK(s.report_id.len > 0 && s.report_id.len <= REPORT_SHOWN_MAX);
 	FUZZ_CHECK(s.successes >= 0 && s.failures >= 0);
 	for (size_t i = 0; i < s.organization.len; i++)
 		FUZZ_CHECK(s.organization.data[i] >= ' ' && s.organization.data[i] < 0x7f);
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	check_record(arena, input);
 	check_report(arena, input);
-	if (tlsrpt_unpack(arena, input, UNPACKED_MAX, &text) == 0) {
+	if (report_unpack(arena, input, UNPACKED_MAX, &text) == 0) {
 		FUZZ_CHECK(text.len <= UNPACKED_MAX);
 		check_report(arena, text);
 	}

@@ -132,7 +132,7 @@ def report_of(server, domain):
 
 def counts(server):
     with sqlite3.connect(f"file:{server.dir}/veredus.db?mode=ro", uri=True) as db:
-        return db.execute("SELECT count(*) FROM tlsrpt_count").fetchone()[0]
+        return db.execute("SELECT count(*) FROM report_count").fetchone()[0]
 
 
 def test_by_mail(world, server):
@@ -236,7 +236,7 @@ def test_once_a_day(world, dns, web, make_server):
         delivered(server, remote, "day.test")
         server.stop()
         with sqlite3.connect(server.dir / "veredus.db") as db:
-            db.execute("UPDATE tlsrpt_count SET day = day - 1")
+            db.execute("UPDATE report_count SET day = day - 1")
         server.start()
         [row] = wait_for(lambda: reports(server), SLOW, "a report")
         assert row["state"] == "waits" and row["at_ms"] <= row["due_ms"] <= row["at_ms"] + 36_000_000

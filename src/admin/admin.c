@@ -14,7 +14,7 @@ static const struct admin_command *const tables[] = {
 	admin_relay_commands,  admin_dkim_commands,         admin_fetch_commands,
 	admin_guard_commands,  admin_route_commands,        admin_server_commands,
 	admin_queue_commands,  admin_queue_act_commands,    admin_queue_summary_commands,
-	admin_bounce_commands, admin_suppression_commands,  admin_tlsrpt_commands,
+	admin_bounce_commands, admin_suppression_commands,  admin_report_commands,
 	admin_quota_commands,  admin_trace_commands,        admin_import_commands,
 	admin_export_commands,
 };

@@ -25,7 +25,7 @@ extern const struct admin_command admin_queue_commands[];
 extern const struct admin_command admin_queue_act_commands[];
 extern const struct admin_command admin_queue_summary_commands[];
 extern const struct admin_command admin_quota_commands[];
-extern const struct admin_command admin_tlsrpt_commands[];
+extern const struct admin_command admin_report_commands[];
 extern const struct admin_command admin_trace_commands[];
 
 #endif

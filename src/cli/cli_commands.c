@@ -22,6 +22,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_trace,
 	&cmd_bounces,
 	&cmd_suppression,
+	&cmd_dmarc,
 	&cmd_tlsrpt,
 	&cmd_status,
 	&cmd_send,

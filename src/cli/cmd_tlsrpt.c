@@ -1,47 +1,6 @@
 /* veredus tlsrpt */
-#include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
-
-static void print_row(const json_t *item, void *unused)
-{
-	char begins[32];
-	const char *kind = cli_item_text(item, "kind");
-	bool is_sent = slice_equal(slice_from_str(kind), SLICE("sent"));
-	(void)unused;
-	printf("%5lld  %-8s  %.10s  %-24s  %6lld good, %lld bad  %s %s%s%s\n",
-	       cli_item_number(item, "id"), kind,
-	       cli_date(cli_item_number(item, "begins_ms"), begins), cli_item_text(item, "domain"),
-	       cli_item_number(item, "successes"), cli_item_number(item, "failures"),
-	       is_sent ? "to" : "from",
-	       is_sent ? cli_item_text(item, "to") : cli_item_text(item, "organization"),
-	       is_sent ? ": " : "", is_sent ? cli_item_text(item, "state") : "");
-}
-
-static int tlsrpt_list(struct cli *cli)
-{
-	return cli_list(cli, "tlsrpt.list", json_object(), print_row, NULL);
-}
-
-/* --- show ----------------------------------------------------------------------------- */
-
-/* What strangers wrote must not speak to the terminal. */
-static void clean(json_t *json)
-{
-	size_t i;
-	const char *key;
-	json_t *member;
-	if (json_is_string(json)) {
-		struct slice text = slice_from_str(json_string_value(json));
-		struct arena *arena = arena_new();
-		char *out = arena_str(arena, text);
-		for (char *at = out; *at; at++)
-			*at = *at >= ' ' && *at < 0x7f ? *at : '?';
-		json_string_set(json, out);
-		arena_free(arena);
-	}
-	json_array_foreach(json, i, member) clean(member);
-	json_object_foreach(json, key, member) clean(member);
-}
+#include "cli/cli_report.h"
 
 static void print_texts(const char *label, const json_t *texts)
 {
@@ -83,41 +42,21 @@ static void print_policy(const json_t *item)
 		print_failure(failure);
 }
 
-static void print_report(const json_t *item, void *unused)
+static void print_report(const json_t *report)
 {
 	size_t i;
-	json_t *policy;
-	json_t *report = json_object_get(item, "report");
-	clean(report);
-	const json_t *range = json_object_get(report, "date-range");
-	(void)unused;
-	printf("report %lld, %s, %s\n", cli_item_number(item, "id"), cli_item_text(item, "kind"),
-	       cli_item_text(item, "report_id"));
-	printf("  by     %s, %s\n", cli_item_text(item, "organization"),
-	       cli_item_text(item, "contact"));
-	printf("  of     %s to %s\n", cli_item_text(range, "start-datetime"),
-	       cli_item_text(range, "end-datetime"));
-	if (cli_item_text(item, "to")[0])
-		printf("  to     %s\n", cli_item_text(item, "to"));
-	if (cli_item_text(item, "from")[0])
-		printf("  from   %s\n", cli_item_text(item, "from"));
-	printf("  state  %s\n", cli_item_text(item, "state"));
+	const json_t *policy;
 	json_array_foreach(json_object_get(report, "policies"), i, policy) print_policy(policy);
 }
 
+static int tlsrpt_list(struct cli *cli) { return cli_report_list(cli, "tls"); }
+
 static int tlsrpt_show(struct cli *cli)
 {
-	int64_t id;
-	if (!slice_to_i64(slice_from_str(cli->words[0]), &id))
-		return cli_usage(cli, "'%s' is no number of a report", cli->words[0]);
-	return cli_list(cli, "tlsrpt.show", json_pack("{s:I}", "id", (json_int_t)id), print_report,
-	                NULL);
+	return cli_report_show(cli, "tls", cli->words[0], print_report);
 }
 
-static int tlsrpt_send(struct cli *cli)
-{
-	return cli_request(cli, "tlsrpt.send", json_object(), NULL, NULL);
-}
+static int tlsrpt_send(struct cli *cli) { return cli_report_send(cli, "tls"); }
 
 static const struct cli_option options[] = {
 	{ "json", 0, NULL, "with list and show: as JSON" },

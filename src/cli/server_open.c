@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/server.h"
-#include "queue/queue_tlsrpt.h"
+#include "queue/queue_feedback.h"
 
 enum { LOCK_WAIT_MS = 15000, LOCK_AGAIN_US = 20000 };
 
@@ -171,7 +171,7 @@ static enum post_known call_ahead(void *arg, const struct config_relay *relay,
 static void read_report(void *arg, struct slice from, struct slice trace, struct slice message)
 {
 	const struct server *s = arg;
-	queue_tlsrpt_receive(s->queue, from, trace, message);
+	queue_feedback_receive(s->queue, from, trace, message);
 }
 
 static int open_post(struct server *s)
@@ -185,7 +185,7 @@ static int open_post(struct server *s)
 		                            .queued_arg = s,
 		                            .run_queue = run_queue,
 		                            .call_ahead = call_ahead,
-		                            .tls_report = read_report };
+		                            .report = read_report };
 	int rc = post_open(&config, &s->post);
 	return rc < 0 ? failed("post", rc, "") : 0;
 }

@@ -137,16 +137,6 @@ struct slice tlsrpt_policy_text(struct arena *arena, const struct tls_policy_dom
 	                             "policy-domain", text_json(domain->domain)));
 }
 
-/* What other servers reply may hold anything. */
-static json_t *reason_json(struct arena *arena, struct slice text)
-{
-	text = slice_sub(text, 0, text.len < TLSRPT_TEXT_MAX ? text.len : TLSRPT_TEXT_MAX);
-	char *out = arena_alloc(arena, text.len + 1);
-	for (size_t i = 0; i < text.len; i++)
-		out[i] = text.data[i] >= ' ' && text.data[i] < 0x7f ? text.data[i] : '?';
-	return json_stringn(out, text.len);
-}
-
 static void put(json_t *json, const char *name, const char *value)
 {
 	if (value && *value)
@@ -159,9 +149,10 @@ struct slice tlsrpt_failure_text(struct arena *arena, const struct tlsrpt_failur
 	put(json, "sending-mta-ip", failure->sending_ip);
 	put(json, "receiving-mx-hostname", failure->mx_host);
 	put(json, "receiving-ip", failure->receiving_ip);
+	/* What other servers reply may hold anything. */
 	if (failure->reason.len > 0)
 		json_object_set_new(json, "failure-reason-code",
-		                    reason_json(arena, failure->reason));
+		                    text_json(report_shown(arena, failure->reason)));
 	return dump(arena, json);
 }
 
@@ -188,4 +179,46 @@ const char *tlsrpt_type_of_sts(enum sts_trouble trouble)
 		[STS_INVALID] = "sts-policy-invalid",
 	};
 	return types[trouble];
+}
+
+/* --- counts --------------------------------------------------------------------------- */
+
+static void add_to(json_t *summary, const char *name, int64_t count)
+{
+	json_int_t sum = json_integer_value(json_object_get(summary, name)) + count;
+	json_object_set_new(summary, name, json_integer(sum));
+}
+
+static json_t *policy_of(json_t *policies, struct slice text)
+{
+	json_t *policy = json_loadb(text.data, text.len, 0, NULL);
+	json_t *last = json_array_get(policies, json_array_size(policies) - 1);
+	if (last && json_equal(json_object_get(last, "policy"), policy)) {
+		json_decref(policy);
+		return last;
+	}
+	last = json_pack("{s:o, s:{s:i, s:i}}", "policy", policy, "summary",
+	                 "total-successful-session-count", 0, "total-failure-session-count", 0);
+	json_array_append_new(policies, last);
+	return last;
+}
+
+void tlsrpt_add_count(json_t *policies, struct slice policy_text, struct slice failure,
+                      int64_t count)
+{
+	json_t *policy = policy_of(policies, policy_text);
+	json_t *summary = json_object_get(policy, "summary");
+	if (failure.len == 0) {
+		add_to(summary, "total-successful-session-count", count);
+		return;
+	}
+	add_to(summary, "total-failure-session-count", count);
+	json_t *details = json_object_get(policy, "failure-details");
+	if (!details) {
+		details = json_array();
+		json_object_set_new(policy, "failure-details", details);
+	}
+	json_t *detail = json_loadb(failure.data, failure.len, 0, NULL);
+	json_object_set_new(detail, "failed-session-count", json_integer((json_int_t)count));
+	json_array_append_new(details, detail);
 }

@@ -35,24 +35,6 @@ static void records(void **state)
 	assert_false(tlsrpt_mail_address(*state, SLICE("https://a.test"), &address));
 }
 
-static void packed(void **state)
-{
-	static const char zeros[100000];
-	struct slice bytes, text;
-	assert_int_equal(tlsrpt_pack(*state, SLICE("hello"), &bytes), 0);
-	assert_int_equal(tlsrpt_unpack(*state, bytes, 5, &text), 0);
-	assert_true(slice_equal(text, SLICE("hello")));
-	assert_int_equal(tlsrpt_unpack(*state, bytes, 4, &text), -ENOBUFS);
-	assert_int_equal(tlsrpt_unpack(*state, slice_sub(bytes, 0, bytes.len - 1), 5, &text),
-	                 -EINVAL);
-	assert_int_equal(tlsrpt_unpack(*state, SLICE("{}"), 5, &text), -EINVAL);
-	assert_int_equal(tlsrpt_unpack(*state, SLICE_EMPTY, 5, &text), -EINVAL);
-	/* A bomb. */
-	assert_int_equal(tlsrpt_pack(*state, slice_of(zeros, sizeof(zeros)), &bytes), 0);
-	assert_true(bytes.len < 1000);
-	assert_int_equal(tlsrpt_unpack(*state, bytes, 50000, &text), -ENOBUFS);
-}
-
 #define HEAD                                                                                       \
 	"{\"organization-name\":\"Far\\u001b[1m\",\"contact-info\":\"x@far.test\","                \
 	"\"report-id\":\"r1\",\"date-range\":{\"start-datetime\":\"2016-04-01T00:00:00Z\","        \
@@ -60,7 +42,7 @@ static void packed(void **state)
 
 static void reading(void **state)
 {
-	struct tlsrpt_summary s;
+	struct report_summary s;
 	struct slice good = SLICE(
 		HEAD "[{\"policy\":{\"policy-type\":\"sts\",\"policy-domain\":\"a.test\"},"
 		     "\"summary\":{\"total-successful-session-count\":5326,"
@@ -104,7 +86,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ARENA_TEST(records),
-		ARENA_TEST(packed),
 		ARENA_TEST(reading),
 		ARENA_TEST(failures),
 	};

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "config/config_feedback.h"
 #include "config/config_guard.h"
 #include "config/config_listen.h"
 #include "config/config_login.h"
@@ -89,7 +90,7 @@ struct config {
 	} dns;
 	struct config_queue queue;
 	struct config_mta_sts mta_sts;
-	struct config_tls_report tls_report;
+	struct config_feedback tls_report, dmarc_report;
 	struct config_forward forward;
 	struct config_quota quota;
 	struct {

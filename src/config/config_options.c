@@ -28,6 +28,7 @@ const struct config_section config_sections[] = {
 	{ "mta-sts", false, NULL,
 	  "The policies of other domains (RFC 8461, docs/transport-security.md)." },
 	{ "tls-report", false, NULL, "Reports about TLS (RFC 8460, docs/transport-security.md)." },
+	{ "dmarc-report", false, NULL, "Reports about DMARC (RFC 9990, docs/trust.md)." },
 	{ "suppression", true, "a sender's domain, or the address of an account",
 	  "After a hard bounce no more mail of that sender is taken for the recipient "
 	  "(docs/relay.md); for who sends to many." },

@@ -48,6 +48,24 @@ static const struct config_option options[] = {
 	{ "trust", "keep-old-keys", CONFIG_DURATION, "7d", AT(trust.keep_old_keys_ms),
 	  "How long a signing key is listed, and its record should stay in the DNS, after another has "
 	  "taken its place: mail with its signature is still under way.", .max = DAYS(365) },
+
+	{ "dmarc-report", "enabled", CONFIG_FLAG, "no", AT(dmarc_report.enabled),
+	  "Domains that ask for it (rua= of their DMARC record) are told once a day which hosts have sent "
+	  "mail in their name, and what came of it. These reports must pass DMARC themselves: sign them." },
+	{ "dmarc-report", "from", CONFIG_TEXT, NULL, AT(dmarc_report.from),
+	  "The address that reports come from, one of ours, which is also the contact in them. "
+	  "Default: postmaster of the first domain." },
+	{ "dmarc-report", "organization", CONFIG_TEXT, NULL, AT(dmarc_report.organization),
+	  "Who reports. Default: hostname." },
+	{ "dmarc-report", "spread", CONFIG_DURATION, "4h", AT(dmarc_report.spread_ms),
+	  "Reports go out by chance within this time after the day (UTC) is over.",
+	  .min = 0, .max = DAYS(1) },
+	{ "dmarc-report", "keep", CONFIG_DURATION, "90d", AT(dmarc_report.keep_ms),
+	  "How long reports can be looked at, sent and received ones.", .min = SECONDS(86400),
+	  .max = DAYS(3650) },
+	{ "dmarc-report", "address", CONFIG_TEXT, NULL, AT(dmarc_report.address),
+	  "The address of ours that other servers send their reports to: they are read, besides "
+	  "being delivered as any mail." },
 };
 /* clang-format on */
 const struct config_option_table config_options_trust = CONFIG_OPTION_TABLE(options);

@@ -28,15 +28,6 @@ struct config_mta_sts {
 	int64_t timeout_ms, refresh_ms;
 };
 
-/* Telling other domains how TLS with them went: RFC 8460. */
-struct config_tls_report {
-	bool enabled;
-	const char *from, *organization, *ca; /* NULL: postmaster of the first domain, our name,
-	                                         the system's */
-	int64_t spread_ms, keep_ms;
-	const char *address; /* where reports of others come in; or NULL */
-};
-
 struct config_place;
 /* Also gives the domain its canonical form. */
 void config_check_tls(const struct config_place *place, struct config_tls *minimum);

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "queue/queue_feedback.h"
 #include "queue/queue_internal.h"
-#include "queue/queue_tlsrpt.h"
 
 /* Recipients in memory; each is about a kilobyte. What is more has to be written into the table
  * once more, with a later date. */
@@ -62,7 +62,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	q->source_turns = mem_zero(c->smarthost_count + 1, sizeof(*q->source_turns));
 	const struct sts_config sts = { .store = config->store, .dns = config->dns, .config = c };
 	q->sts = sts_new(&sts);
-	q->tlsrpt = queue_tlsrpt_new(q);
+	q->feedback = queue_feedback_new(q);
 	int rc = open_tls(q);
 	if (rc < 0) {
 		queue_close(q);
@@ -92,7 +92,7 @@ void queue_close(struct queue *q)
 	free(q->scan.after);
 	queue_final_close(q);
 	sts_free(q->sts);
-	queue_tlsrpt_free(q->tlsrpt);
+	queue_feedback_free(q->feedback);
 	tls_client_free(q->tls_any);
 	tls_client_free(q->tls_verified);
 	free(q->source_turns);
@@ -186,8 +186,7 @@ int queue_start(struct queue *q)
 	fiber_id feeder = fiber_start(-1, "queue feeder", queue_feed, q);
 	atomic_store(&q->feeder, feeder);
 	sts_start(q->sts);
-	if (q->config.config->tls_report.enabled)
-		queue_tlsrpt_start(q->tlsrpt);
+	queue_feedback_start(q->feedback);
 	return feeder && q->recorder.fiber ? 0 : -ECANCELED;
 }
 

@@ -5,9 +5,9 @@
 #include "client/client_choose.h"
 #include "net/conn_race.h"
 #include "queue/queue_convert.h"
+#include "queue/queue_feedback.h"
 #include "queue/queue_internal.h"
 #include "queue/queue_source.h"
-#include "queue/queue_tlsrpt.h"
 
 /* An open connection waits so long for the next message. */
 #define IDLE_MS 1000
@@ -152,8 +152,8 @@ static int open_by_policy(struct delivery *d, struct host *h, struct smtp_outcom
 		d->config.tls = d->policy.rule;
 		rc = open_host(d, h, outcome);
 	}
-	queue_tlsrpt_note(d->queue, &d->domain, &d->policy, h->hops[h->tried],
-	                  rc == 0 ? d->client : NULL, outcome);
+	queue_feedback_note_tls(d->queue, &d->domain, &d->policy, h->hops[h->tried],
+	                        rc == 0 ? d->client : NULL, outcome);
 	if (rc < 0)
 		queue_tls_explain(&d->policy, d->arena, outcome);
 	return rc;

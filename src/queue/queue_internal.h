@@ -61,8 +61,8 @@ struct queue {
 	struct queue_withdrawal withdrawal;
 	struct tls_client *tls_any, *tls_verified;
 	struct sts *sts;
-	struct queue_tlsrpt *tlsrpt;
-	atomic_int reports_read;          /* at the moment: queue_tlsrpt_receive.c */
+	struct queue_feedback *feedback;
+	atomic_int reports_read;          /* at the moment: queue_feedback_receive.c */
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	struct queue_notices *notices;    /* the recorder's */
 	struct queue_leases leases;

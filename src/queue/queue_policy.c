@@ -2,8 +2,8 @@
  */
 #include <errno.h>
 
+#include "queue/queue_feedback.h"
 #include "queue/queue_internal.h"
-#include "queue/queue_tlsrpt.h"
 
 int queue_policy_find(struct queue *q, const struct client_route *route, struct slice domain,
                       enum queue_tls_need need, struct arena *arena, int64_t deadline,
@@ -18,7 +18,7 @@ int queue_policy_find(struct queue *q, const struct client_route *route, struct 
 		out->sts = sts;
 	}
 	if (rc == 0 && out->sts)
-		queue_tlsrpt_note_sts(q, out);
+		queue_feedback_note_sts(q, out);
 	if (rc < 0)
 		*outcome = smtp_outcome_trouble(arena, SMTP_STAGE_ROUTE, rc, "4.3.2", "queue");
 	else if (need == QUEUE_TLS_NEEDED)

@@ -57,9 +57,9 @@ struct post_config {
 	 * fiber. NULL: nobody can be asked, and all are taken. */
 	enum post_known (*call_ahead)(void *arg, const struct config_relay *relay,
 	                              const struct address *recipient);
-	/* Called after mail to the address for reports about TLS was delivered; looks at what it
+	/* Called after mail to an address for reports was delivered; looks at what it
 	 * needs and returns at once. Gets queued_arg. NULL: nobody reads them. */
-	void (*tls_report)(void *arg, struct slice from, struct slice trace, struct slice message);
+	void (*report)(void *arg, struct slice from, struct slice trace, struct slice message);
 };
 int post_open(const struct post_config *config, struct post **out);
 /* The reverse-path that mail goes on with which an alias of ours sends out: rewritten if the sender

@@ -31,7 +31,7 @@ int post_parcel_to(struct post *p, const struct post_client *client,
                    const struct post_envelope *envelope, struct slice trace, struct slice message,
                    enum post_scope scope, struct post_parcel **out);
 
-/* post_tlsrpt.c: if it is for the address for reports, somebody reads it. */
+/* post_feedback.c: if it is for an address for reports, somebody reads it. */
 void post_tell_report(const struct post *p, const struct post_envelope *envelope,
                       struct slice trace, struct slice message);
 

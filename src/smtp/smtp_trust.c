@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "message/header.h"
+#include "queue/queue_feedback.h"
 #include "trust/trust_spf.h"
 
 /* RFC 5321 section 4.5.3.1.5, with room for the codes. */
@@ -57,15 +58,21 @@ void smtp_cleaned_end(struct smtp_cleaned *cleaned)
 
 /* --- checks ------------------------------------------------------------------------------ */
 
+static struct trust_question question_of(const struct smtp_session *s, struct slice message)
+{
+	return (struct trust_question){
+		.client = &s->client.address,
+		.helo = s->helo,
+		.sender = &s->transaction->sender,
+		.message = message,
+		.spf = s->transaction->spf,
+	};
+}
+
 static bool check(struct smtp_session *s, struct slice message)
 {
 	struct smtp_transaction *t = s->transaction;
-	struct trust_question question = {
-		.client = &s->client.address,
-		.helo = s->helo,
-		.sender = &t->sender,
-		.message = message,
-	};
+	struct trust_question question = question_of(s, message);
 	if (!t->spf)
 		t->spf = trust_spf_begin(s->context->trust, &question);
 	question.spf = t->spf;
@@ -126,14 +133,28 @@ static bool is_refused(struct smtp_session *s)
 	return true;
 }
 
+/* Domains want to know (RFC 9990) what came of all mail in their name, also of what is refused. */
+static void tell_domains(const struct smtp_session *s, struct slice message)
+{
+	const struct trust_question question = question_of(s, message);
+	if (s->context->queue)
+		queue_feedback_note_dmarc(s->context->queue, s->transaction->trust, &question,
+		                          policy_of(s));
+}
+
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out)
 {
 	out->message = message;
 	out->made = false;
 	if (!is_stranger(s))
 		return true;
-	if (s->config->trust.verify && (!check(s, message) || is_refused(s)))
-		return false;
+	if (s->config->trust.verify) {
+		if (!check(s, message))
+			return false;
+		tell_domains(s, message);
+		if (is_refused(s))
+			return false;
+	}
 	return !trust_is_forged(s->context->trust, message) || take_forged_out(s, message, out);
 }
 

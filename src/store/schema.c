@@ -505,6 +505,26 @@ static const char *const schema_quota[] = {
 	NULL,
 };
 
+/* Reports are on TLS or on DMARC: client/report_rows.h. */
+static const char *const schema_report[] = {
+	"CREATE TABLE report_count ("
+	"  kind    INTEGER NOT NULL," /* enum report_kind */
+	"  day     INTEGER NOT NULL,"
+	"  domain  TEXT NOT NULL,"
+	"  policy  TEXT NOT NULL,"
+	"  detail  TEXT NOT NULL,"
+	"  count   INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, day, domain, policy, detail)"
+	") WITHOUT ROWID",
+	"INSERT INTO report_count SELECT 0, day, domain, policy, failure, count FROM tlsrpt_count",
+	"DROP TABLE tlsrpt_count",
+	"DROP INDEX tlsrpt_report_due",
+	"ALTER TABLE tlsrpt_report RENAME TO report",
+	"ALTER TABLE report ADD COLUMN kind INTEGER NOT NULL DEFAULT 0",
+	"CREATE INDEX report_due ON report (kind, due_ms)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -530,5 +550,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 22, .statements = schema_import },
 	{ .version = 23, .statements = schema_quota },
 	{ .version = 24, .statements = schema_queue_owner },
+	{ .version = 25, .statements = schema_report },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -88,7 +88,7 @@ bool dmarc_record_parse(struct slice text, struct dmarc_record *out)
 		struct slice name = slice_trim(slice_split(&value, '='));
 		set_tag(&tags, name, slice_trim(value));
 	}
-	*out = (struct dmarc_record){ .psd = 'u' };
+	*out = (struct dmarc_record){ .psd = 'u', .rua = SLICE_EMPTY };
 	out->strict_dkim = is_word(tags.adkim, "s");
 	out->strict_spf = is_word(tags.aspf, "s");
 	out->testing = is_word(tags.t, "y");
@@ -99,5 +99,6 @@ bool dmarc_record_parse(struct slice text, struct dmarc_record *out)
 	if (tags.t.len > 0 || !slice_to_u64(tags.pct, &percent) || percent > DMARC_PERCENT_MAX)
 		percent = DMARC_PERCENT_MAX;
 	out->percent = (unsigned)percent;
+	out->rua = tags.rua;
 	return set_policies(&tags, out);
 }

@@ -19,6 +19,7 @@ struct dmarc_record {
 	bool testing;     /* t=y */
 	char psd;         /* 'y', 'n' or 'u' */
 	unsigned percent; /* pct= of a record without t=; else all */
+	struct slice rua; /* who wants reports: a list of URIs, as it stands */
 };
 
 /* Does the text begin as a record does? */

@@ -66,6 +66,17 @@ struct trust_verdict {
 	size_t evidence_count;
 };
 
+/* What DMARC found for one author's domain that has a policy. */
+struct trust_dmarc_finding {
+	struct slice author, policy_domain;
+	struct dmarc_record record;
+	bool dkim_aligned, spf_aligned; /* it passes if one is */
+	bool forwarded;                 /* a trusted host found it in order before */
+	/* Of one that fails: what the record says for such a name, and what is left of that after
+	 * t=, pct= and a trusted host. */
+	enum dmarc_policy published, wanted;
+};
+
 struct trust_results {
 	struct slice authserv_id;
 	struct trust_verdict *verdicts;
@@ -75,6 +86,9 @@ struct trust_results {
 	/* What DMARC asks to be done, and for which author's domain. */
 	enum dmarc_policy policy;
 	struct slice policy_domain;
+	/* One for each author's domain with a policy, if it could be evaluated. */
+	struct trust_dmarc_finding *findings;
+	size_t finding_count;
 	bool arc_trusted; /* the chain holds, and we trust all who sealed it */
 };
 

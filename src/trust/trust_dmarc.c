@@ -110,7 +110,8 @@ struct judgement {
 	struct trust_spf *spf;
 	struct dmarc_walk *walk;
 	const struct dmarc_step *policy;
-	const char *aligned; /* by which it passes; NULL: by none */
+	struct trust_dmarc_finding *finding;
+	const char *aligned; /* by which it passes first; NULL: by none */
 	bool unsure;         /* what is aligned could not be checked now */
 };
 
@@ -122,7 +123,7 @@ static bool weigh(struct judgement *j, const char *method, struct slice domain,
 	    !dmarc_aligned(j->walk, domain, strict))
 		return false;
 	j->unsure |= result == TRUST_TEMPERROR;
-	if (result == TRUST_PASS)
+	if (result == TRUST_PASS && !j->aligned)
 		j->aligned = arena_printf(j->arena, "%s by %.*s", method, SLICE_ARG(domain));
 	return result == TRUST_PASS;
 }
@@ -165,8 +166,8 @@ static bool was_in_order(const struct judgement *j)
 	return false;
 }
 
-/* Which of its three policies holds, and how far it is meant. */
-static enum dmarc_policy wanted(struct judgement *j)
+/* Which of its three policies holds. */
+static enum dmarc_policy published(struct judgement *j)
 {
 	const struct dmarc_record *record = &j->policy->record;
 	enum dmarc_policy policy = record->domain;
@@ -175,6 +176,12 @@ static enum dmarc_policy wanted(struct judgement *j)
 		if (record->missing != policy && !dmarc_author_exists(j->walk))
 			policy = record->missing;
 	}
+	return policy;
+}
+
+/* How far it is meant. */
+static enum dmarc_policy wanted(const struct dmarc_record *record, enum dmarc_policy policy)
+{
 	if (record->testing || arc4random_uniform(DMARC_PERCENT_MAX) >= record->percent)
 		policy = dmarc_policy_below(policy);
 	return policy;
@@ -195,13 +202,17 @@ static void add_policy(struct trust_verdict *v, const struct judgement *j)
 static void refuse(struct trust_results *r, struct judgement *j, struct trust_verdict *v,
                    struct slice domain)
 {
-	enum dmarc_policy policy = wanted(j);
+	struct trust_dmarc_finding *f = j->finding;
+	f->published = published(j);
+	f->forwarded = was_in_order(j);
+	enum dmarc_policy policy = wanted(&j->policy->record, f->published);
 	trust_property(v, "policy", "dmarc", slice_from_str(dmarc_policy_name(policy)));
-	if (was_in_order(j)) {
+	if (f->forwarded) {
 		v->reason = "a trusted host found it in order before";
 		return;
 	}
 	v->reason = "neither SPF nor DKIM pass for the author's domain";
+	f->wanted = policy;
 	if (policy > r->policy) {
 		r->policy = policy;
 		r->policy_domain = domain;
@@ -213,7 +224,13 @@ static void judge(struct trust_results *r, struct arena *arena, struct author *a
 {
 	struct judgement j = { .arena = arena, .results = r, .spf = spf, .walk = &a->walk };
 	j.policy = dmarc_walk_policy(&a->walk);
-	bool pass = j.policy && (weigh_dkim(&j) || weigh_spf(&j));
+	struct trust_dmarc_finding finding = { .author = domain };
+	j.finding = &finding;
+	finding.dkim_aligned = j.policy && weigh_dkim(&j);
+	/* Reports tell of both. */
+	if (j.policy && (!finding.dkim_aligned || j.policy->record.rua.len > 0))
+		finding.spf_aligned = weigh_spf(&j);
+	bool pass = finding.dkim_aligned || finding.spf_aligned;
 	struct trust_verdict *v = trust_add(r, arena, "dmarc", TRUST_NONE, "");
 	trust_property(v, "header", "from", domain);
 	if (pass) {
@@ -225,8 +242,15 @@ static void judge(struct trust_results *r, struct arena *arena, struct author *a
 		v->result = TRUST_FAIL;
 		refuse(r, &j, v, domain);
 	}
-	if (j.policy)
-		add_policy(v, &j);
+	if (!j.policy)
+		return;
+	add_policy(v, &j);
+	if (v->result == TRUST_TEMPERROR)
+		return;
+	finding.policy_domain = arena_copy(arena, j.policy->domain);
+	finding.record = j.policy->record;
+	finding.record.rua = arena_copy(arena, j.policy->record.rua);
+	r->findings[r->finding_count++] = finding;
 }
 
 void trust_add_dmarc(struct trust_results *r, struct arena *arena, struct trust_dmarc *d,
@@ -234,6 +258,7 @@ void trust_add_dmarc(struct trust_results *r, struct arena *arena, struct trust_
 {
 	if (!d)
 		return;
+	r->findings = ARENA_ARRAY(arena, d->count, struct trust_dmarc_finding);
 	for (size_t i = 0; i < d->count; i++) {
 		struct slice domain = arena_copy(arena, d->domains[i]);
 		if (trust_job_wait(d->authors[i]->job, d->deadline)) {

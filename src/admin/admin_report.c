@@ -1,14 +1,16 @@
-/* tlsrpt.list, tlsrpt.show, tlsrpt.send: TLS reports, ours and those that we got. */
+/* report.list, report.show, report.send: reports on TLS and DMARC (kind: "tls", "dmarc"), ours and
+ * those that we got. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "admin/admin_commands.h"
-#include "queue/queue_tlsrpt.h"
+#include "queue/queue_feedback.h"
 #include "store/store.h"
+#include "trust/dmarc_report.h"
 
-static json_t *row_json(const struct tlsrpt_row *row)
+static json_t *row_json(const struct report_row *row)
 {
-	const struct tlsrpt_summary *s = &row->summary;
+	const struct report_summary *s = &row->summary;
 	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 	                 "id", (json_int_t)row->id, "kind", row->sent ? "sent" : "received",
 	                 "domain", admin_json_text(s->domain), "organization",
@@ -28,7 +30,7 @@ struct page_visit {
 	int64_t last, count;
 };
 
-static int add_row(const struct tlsrpt_row *row, void *arg)
+static int add_row(const struct report_row *row, void *arg)
 {
 	struct page_visit *v = arg;
 	json_array_append_new(v->page->items, row_json(row));
@@ -37,39 +39,58 @@ static int add_row(const struct tlsrpt_row *row, void *arg)
 	return 0;
 }
 
-static int read_page(struct db *db, void *page)
+static int read_page(struct db *db, enum report_kind kind, void *page)
 {
 	struct page_visit v = { .page = page };
 	int64_t after = 0;
 	if (v.page->after.len > 0 && !slice_to_i64(v.page->after, &after))
 		return -EINVAL;
-	int rc = tlsrpt_row_each(db, after, ADMIN_PAGE_ITEMS, add_row, &v);
+	int rc = report_row_each(db, kind, after, ADMIN_PAGE_ITEMS, add_row, &v);
 	if (rc < 0)
 		return rc;
 	v.page->after = slice_from_str(arena_printf(v.page->arena, "%lld", (long long)v.last));
 	return v.count == ADMIN_PAGE_ITEMS;
 }
 
+static int read_tls(struct db *db, void *page) { return read_page(db, REPORT_TLS, page); }
+
+static int read_dmarc(struct db *db, void *page) { return read_page(db, REPORT_DMARC, page); }
+
+static enum report_kind kind_of(const json_t *request)
+{
+	return slice_equal(slice_from_str(admin_text(request, "about")), SLICE("dmarc"))
+	               ? REPORT_DMARC
+	               : REPORT_TLS;
+}
+
 static int list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	(void)request;
-	return admin_pages(admin, reply, read_page);
+	return admin_pages(admin, reply, kind_of(request) == REPORT_DMARC ? read_dmarc : read_tls);
 }
 
 /* --- show ----------------------------------------------------------------------------- */
 
 struct search {
+	enum report_kind kind;
 	int64_t id;
 	json_t *item; /* out */
 };
 
-static int take_row(const struct tlsrpt_row *row, void *arg)
+static json_t *body_json(const struct report_row *row)
+{
+	json_t *report = NULL;
+	if (row->kind == REPORT_TLS)
+		return json_loadb(row->body.data, row->body.len, 0, NULL);
+	return dmarc_report_parse(row->body, &report) == 0 ? report : json_null();
+}
+
+static int take_row(const struct report_row *row, void *arg)
 {
 	struct search *s = arg;
 	if (row->id != s->id)
 		return 0;
 	s->item = row_json(row);
-	json_object_set_new(s->item, "report", json_loadb(row->json.data, row->json.len, 0, NULL));
+	json_object_set_new(s->item, "report", body_json(row));
 	return 0;
 }
 
@@ -78,12 +99,12 @@ static int find(struct db *db, void *arg)
 	struct search *s = arg;
 	json_decref(s->item);
 	s->item = NULL;
-	return tlsrpt_row_each(db, s->id - 1, 1, take_row, s);
+	return report_row_each(db, s->kind, s->id - 1, 1, take_row, s);
 }
 
 static int show(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct search s = { .id = admin_number(request, "id", 0) };
+	struct search s = { .kind = kind_of(request), .id = admin_number(request, "id", 0) };
 	int rc = s.id > 0 ? store_read(admin->store, find, &s) : 0;
 	if (rc < 0)
 		return rc;
@@ -96,15 +117,14 @@ static int show(struct admin *admin, const json_t *request, struct admin_reply *
 
 static int send_now(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	(void)request;
 	if (!admin->queue)
 		return admin_fail(reply, -ENOTCONN, "the server does not run: start it first");
-	return queue_tlsrpt_send(admin->queue);
+	return queue_feedback_send(admin->queue, kind_of(request));
 }
 
-const struct admin_command admin_tlsrpt_commands[] = {
-	{ "tlsrpt.list", list },
-	{ "tlsrpt.show", show },
-	{ "tlsrpt.send", send_now },
+const struct admin_command admin_report_commands[] = {
+	{ "report.list", list },
+	{ "report.show", show },
+	{ "report.send", send_now },
 	{ 0 },
 };

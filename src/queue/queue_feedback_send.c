@@ -1,11 +1,11 @@
-/* Reports on their way: by mail (RFC 8460 section 5.3) or HTTPS (section 5.4). */
+/* Reports on their way: by mail, or those on TLS by HTTPS (RFC 8460 section 5.4). */
 #include <errno.h>
 
 #include "base/codec.h"
 #include "base/log.h"
 #include "message/build.h"
 #include "net/http.h"
-#include "queue/queue_tlsrpt_internal.h"
+#include "queue/queue_feedback_internal.h"
 #include "route/post_parcel.h"
 
 /* Section 5.4 has one try again for up to 24 hours. */
@@ -16,17 +16,19 @@ enum { REPLY_BYTES_MAX = 64 * 1024, LINE_BYTES = 57 /* 76 in base64 */ };
 
 struct sending {
 	struct queue *queue;
+	const struct feedback_kind *kind;
 	struct arena *arena;
-	struct tlsrpt_row row;
+	struct report_row row;
 	struct post_parcel *parcel; /* or NULL */
 	struct store_blob *blobs;
 };
 
-const char *queue_tlsrpt_from(struct queue *q, struct arena *arena)
+const char *feedback_from(struct queue *q, struct arena *arena, const struct feedback_kind *kind)
 {
 	struct slice domain;
-	if (q->config.config->tls_report.from)
-		return q->config.config->tls_report.from;
+	const struct config_feedback *c = kind->config(q->config.config);
+	if (c->from)
+		return c->from;
 	if (post_first_domain(q->config.post, arena, &domain) < 0)
 		domain = slice_from_str(q->config.config->hostname);
 	return arena_printf(arena, "postmaster@%.*s", SLICE_ARG(domain));
@@ -36,7 +38,7 @@ static int record(struct db *db, void *arg)
 {
 	struct sending *s = arg;
 	int rc = s->parcel ? post_parcel_commit(db, s->parcel, s->blobs) : 0;
-	return rc == 0 ? tlsrpt_row_update(db, &s->row) : rc;
+	return rc == 0 ? report_row_update(db, &s->row) : rc;
 }
 
 static int end(struct sending *s, const char *state)
@@ -50,7 +52,8 @@ static int try_later(struct sending *s, const char *why)
 {
 	int64_t now_ms = clock_wall_ms();
 	s->row.attempts++;
-	if (now_ms - s->row.at_ms > GIVE_UP_MS + s->queue->config.config->tls_report.spread_ms)
+	if (now_ms - s->row.at_ms >
+	    GIVE_UP_MS + s->kind->config(s->queue->config.config)->spread_ms)
 		return end(s, arena_printf(s->arena, "given up: %s", why));
 	s->row.due_ms = now_ms + PAUSE_MS * s->row.attempts;
 	s->row.state = slice_from_str(arena_printf(s->arena, "tried: %s", why));
@@ -64,9 +67,9 @@ static int post(struct sending *s, struct slice packed)
 	struct http_reply reply;
 	const struct http_request request = {
 		.url = arena_str(s->arena, s->row.peer),
-		.ca_path = s->queue->config.config->tls_report.ca,
+		.ca_path = s->kind->config(s->queue->config.config)->ca,
 		.body = packed,
-		.body_type = "application/tlsrpt+gzip",
+		.body_type = s->kind->media_type,
 		.timeout_ms = POST_MS,
 		.max_bytes = REPLY_BYTES_MAX,
 	};
@@ -91,7 +94,7 @@ static void put_base64(struct buf *out, struct slice bytes)
 static void put_header(struct sending *s, struct buf *out, const char *from, struct slice to,
                        const char *boundary)
 {
-	const struct tlsrpt_summary *r = &s->row.summary;
+	const struct report_summary *r = &s->row.summary;
 	const char *submitter = s->queue->config.config->hostname;
 	char date[DATE_TEXT_MAX];
 	struct slice now = date_format(date_local(clock_wall_ms() / 1000), date);
@@ -101,20 +104,18 @@ static void put_header(struct sending *s, struct buf *out, const char *from, str
 	buf_printf(out,
 	           "Subject: Report Domain: %.*s\r\n\tSubmitter: %s\r\n\tReport-ID: <%.*s>\r\n",
 	           SLICE_ARG(r->domain), submitter, SLICE_ARG(r->report_id));
-	buf_printf(out, "Message-ID: %.*s\r\nTLS-Report-Domain: %.*s\r\n", SLICE_ARG(id),
-	           SLICE_ARG(r->domain));
-	/* A report about TLS that is broken must get there all the same. */
-	buf_printf(out, "TLS-Report-Submitter: %s\r\nTLS-Required: No\r\n", submitter);
+	buf_printf(out, "Message-ID: %.*s\r\n", SLICE_ARG(id));
+	s->kind->put_fields(out, &s->row, submitter);
 	buf_printf(out,
 	           "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: "
-	           "multipart/report; report-type=\"tlsrpt\";\r\n\tboundary=\"%s\"\r\n",
-	           boundary);
+	           "%s;\r\n\tboundary=\"%s\"\r\n",
+	           s->kind->multipart, boundary);
 }
 
 static struct slice compose(struct sending *s, const char *from, struct slice to,
                             struct slice packed)
 {
-	const struct tlsrpt_summary *r = &s->row.summary;
+	const struct report_summary *r = &s->row.summary;
 	const char *submitter = s->queue->config.config->hostname;
 	const char *boundary = arena_printf(s->arena, "=_%016llx%016llx",
 	                                    (unsigned long long)random_u64(),
@@ -123,16 +124,16 @@ static struct slice compose(struct sending *s, const char *from, struct slice to
 	put_header(s, &out, from, to, boundary);
 	buf_printf(&out,
 	           "\r\n--%s\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
-	           "This is a report of %s about TLS sessions with the mail exchangers of\r\n"
-	           "%.*s (RFC 8460): %lld succeeded, %lld failed.\r\n",
-	           boundary, submitter, SLICE_ARG(r->domain), (long long)r->successes,
-	           (long long)r->failures);
+	           "This is a report of %s about %s\r\n%.*s: %lld succeeded, %lld failed.\r\n",
+	           boundary, submitter, s->kind->about, SLICE_ARG(r->domain),
+	           (long long)r->successes, (long long)r->failures);
 	buf_printf(&out,
-	           "\r\n--%s\r\nContent-Type: application/tlsrpt+gzip\r\n"
+	           "\r\n--%s\r\nContent-Type: %s\r\n"
 	           "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment;\r\n"
-	           "\tfilename=\"%s!%.*s!%lld!%lld.json.gz\"\r\n\r\n",
-	           boundary, submitter, SLICE_ARG(r->domain), (long long)r->begins_ms / 1000,
-	           (long long)r->ends_ms / 1000);
+	           "\tfilename=\"%s!%.*s!%lld!%lld.%s\"\r\n\r\n",
+	           boundary, s->kind->media_type, submitter, SLICE_ARG(r->domain),
+	           (long long)r->begins_ms / 1000, (long long)r->ends_ms / 1000,
+	           s->kind->extension);
 	put_base64(&out, packed);
 	buf_printf(&out, "\r\n--%s--\r\n", boundary);
 	struct slice text = arena_copy(s->arena, buf_slice(&out));
@@ -166,7 +167,7 @@ static int mail(struct sending *s, struct slice to, struct slice packed)
 {
 	struct address address;
 	char queue_id[17];
-	const char *from = queue_tlsrpt_from(s->queue, s->arena);
+	const char *from = feedback_from(s->queue, s->arena, s->kind);
 	if (!address_parse(s->arena, to, 0, &address))
 		return end(s, "there is no such address");
 	struct post_recipient recipient = { .local = address.local, .domain = address.domain };
@@ -184,13 +185,14 @@ static int mail(struct sending *s, struct slice to, struct slice packed)
 static int find_due(struct db *db, void *arg)
 {
 	struct sending *s = arg;
-	return tlsrpt_row_due(db, s->arena, clock_wall_ms(), &s->row);
+	enum report_kind kind = feedback_kind_number(s->kind);
+	return report_row_due(db, s->arena, kind, clock_wall_ms(), &s->row);
 }
 
 static int send_one(struct sending *s)
 {
 	struct slice packed, to;
-	int rc = tlsrpt_pack(s->arena, s->row.json, &packed);
+	int rc = report_pack(s->arena, s->row.body, &packed);
 	if (rc < 0)
 		return end(s, "it can't be packed");
 	if (slice_starts_with_nocase(s->row.peer, SLICE("https:")))
@@ -200,16 +202,17 @@ static int send_one(struct sending *s)
 	return mail(s, to, packed);
 }
 
-int queue_tlsrpt_send_due(struct queue *q)
+int feedback_send_due(struct queue *q, const struct feedback_kind *kind)
 {
 	int rc = 0;
 	while (rc == 0) {
-		struct sending s = { .queue = q, .arena = arena_new() };
+		struct sending s = { .queue = q, .kind = kind, .arena = arena_new() };
 		rc = store_read(q->config.store, find_due, &s);
 		if (rc == 0)
 			rc = send_one(&s);
 		if (rc == 0)
-			log_info("tlsrpt.report", kv_slice("domain", s.row.summary.domain),
+			log_info("report.sent", kv_str("kind", kind->name),
+			         kv_slice("domain", s.row.summary.domain),
 			         kv_slice("to", s.row.peer), kv_slice("state", s.row.state));
 		arena_free(s.arena);
 	}
