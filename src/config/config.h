@@ -65,6 +65,7 @@ struct config {
 		unsigned max_login_failures; /* a session, then BYE */
 		bool auth_without_tls;
 		bool compress;     /* COMPRESS is offered */
+		unsigned contexts; /* results of a session that are kept up to date (RFC 5267) */
 		bool big_literals; /* LITERAL+ is offered, not LITERAL- */
 		/* messages of one command (RFC 9738), and of one that copies; 0: no limit */
 		unsigned message_limit, save_limit;

@@ -49,6 +49,9 @@ static const struct config_option options[] = {
 	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
 	{ "imap", "compress", CONFIG_FLAG, "yes", AT(imap.compress),
 	  "Offer COMPRESS=DEFLATE; a session that uses it costs some 72 KiB more." },
+	{ "imap", "contexts", CONFIG_NUMBER, "4", AT(imap.contexts),
+	  "Results of SEARCH and SORT that a session may have kept up to date (CONTEXT); each may cost "
+	  "up to 600 KiB.", .min = 1, .max = 1000 },
 	{ "imap", "big-literals", CONFIG_FLAG, "yes", AT(imap.big_literals),
 	  "Offer LITERAL+, by which a client may send even a large message without asking first; if "
 	  "no, LITERAL-: up to 4 KiB." },

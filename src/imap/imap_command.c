@@ -4,6 +4,7 @@
 #include "imap/imap_input.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_seek.h"
+#include "imap/imap_update.h"
 #include "imap/imap_utf7.h"
 
 enum {
@@ -62,6 +63,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("SEARCH"), imap_search, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
 	{ NAME("SORT"), imap_sort, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
 	{ NAME("THREAD"), imap_thread, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
+	{ NAME("CANCELUPDATE"), imap_cancelupdate, IMAP_SELECTED },
 	{ NAME("UIDBATCHES"), imap_uidbatches, IMAP_SELECTED },
 	{ NAME("FETCH"), imap_fetch, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
 	{ NAME("STORE"), imap_store,
@@ -283,6 +285,8 @@ static void answer(struct imap_command *c)
 		else if (rc < 0)
 			log_warn("imap.sync.failed", kv_str("account", s->address), kv_error(rc));
 	}
+	if (s->selected && !s->ending)
+		imap_updates_tell(s);
 	tell_limit(c);
 	s->bad_count = c->status == IMAP_BAD ? s->bad_count + 1 : 0;
 	if (c->status != IMAP_ANSWERED)

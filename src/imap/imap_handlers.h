@@ -39,6 +39,7 @@ void imap_copy(struct imap_command *c);
 void imap_move(struct imap_command *c);
 void imap_expunge(struct imap_command *c);
 void imap_search(struct imap_command *c);
+void imap_cancelupdate(struct imap_command *c);
 void imap_sort(struct imap_command *c);
 void imap_thread(struct imap_command *c);
 void imap_uidbatches(struct imap_command *c);

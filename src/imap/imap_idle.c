@@ -1,6 +1,14 @@
 /* IDLE (RFC 2177): a state of the session. Nothing waits; a notice from the mailbox layer starts a
  * fiber that tells what has changed. */
 #include "imap/imap_reply.h"
+#include "imap/imap_update.h"
+
+static void tell_changes(struct imap_session *s)
+{
+	if (imap_sync(s, false, NULL) < 0)
+		imap_bye(s, "The mailbox can't be read any more.");
+	imap_updates_tell(s);
+}
 
 void imap_idle(struct imap_command *c)
 {
@@ -13,8 +21,7 @@ void imap_idle(struct imap_command *c)
 	mailboxes_watch(imap_context(s)->mailboxes, s->selected->view->mailbox_id,
 	                session_name(&s->session));
 	/* What came before the watch has no notice. */
-	if (imap_sync(s, false, NULL) < 0)
-		imap_bye(s, "The mailbox can't be read any more.");
+	tell_changes(s);
 }
 
 void imap_idle_line(struct imap_session *s, struct slice line)
@@ -25,8 +32,7 @@ void imap_idle_line(struct imap_session *s, struct slice line)
 	if (s->selected) {
 		mailboxes_unwatch(imap_context(s)->mailboxes, s->selected->view->mailbox_id,
 		                  session_name(&s->session));
-		if (imap_sync(s, false, NULL) < 0)
-			imap_bye(s, "The mailbox can't be read any more.");
+		tell_changes(s);
 	}
 	s->idle_tag = NULL;
 	imap_write_tagged(s, slice_from_str(tag), done ? IMAP_OK : IMAP_BAD, NULL,

@@ -165,6 +165,8 @@ enum imap_search_return {
 	RETURN_SAVE = 16,      /* RFC 5182 */
 	RETURN_PARTIAL = 32,   /* RFC 9394 */
 	RETURN_RELEVANCY = 64, /* RFC 6203 */
+	RETURN_UPDATE = 128,   /* RFC 5267 */
+	RETURN_CONTEXT = 256,  /* a hint that we have no use for */
 };
 
 struct imap_search {

@@ -268,7 +268,7 @@ static bool take_key(struct cursor *c, struct search_parser *p, struct imap_sear
 
 /* --- the whole ----------------------------------------------------------------------- */
 
-/* MIN / MAX / ALL / COUNT / SAVE / RELEVANCY / "PARTIAL" SP partial-range */
+/* MIN / MAX / ALL / COUNT / SAVE / RELEVANCY / UPDATE / CONTEXT / "PARTIAL" SP partial-range */
 static bool take_return(struct cursor *c, struct imap_search *search)
 {
 	static const struct {
@@ -282,6 +282,8 @@ static bool take_return(struct cursor *c, struct imap_search *search)
 		{ { "SAVE", 4 }, RETURN_SAVE },
 		{ { "PARTIAL", 7 }, RETURN_PARTIAL },
 		{ { "RELEVANCY", 9 }, RETURN_RELEVANCY },
+		{ { "UPDATE", 6 }, RETURN_UPDATE },
+		{ { "CONTEXT", 7 }, RETURN_CONTEXT },
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (!imap_take_word(c, words[i].word))

@@ -64,6 +64,16 @@ void imap_write_number(struct imap_session *s, struct slice prefix, uint64_t num
 	imap_write(s, slice_of(digits + at, sizeof(digits) - at));
 }
 
+void imap_write_set(struct imap_session *s, const struct uid_set *set)
+{
+	for (size_t i = 0; i < set->count && s->write_error == 0; i++) {
+		const struct uid_range *r = &set->ranges[i];
+		imap_write_number(s, i ? SLICE(",") : SLICE_EMPTY, r->first);
+		if (r->last > r->first)
+			imap_write_number(s, SLICE(":"), r->last);
+	}
+}
+
 void imap_flush(struct imap_session *s)
 {
 	if (s->write_error == 0)

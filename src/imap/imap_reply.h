@@ -14,6 +14,8 @@ void imap_printf(struct imap_session *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* prefix and a decimal number: what long answers are made of. */
 void imap_write_number(struct imap_session *s, struct slice prefix, uint64_t number);
+/* "1:3,7" */
+void imap_write_set(struct imap_session *s, const struct uid_set *set);
 /* Begins a new time limit for writes; before each command and now and then in a long answer. */
 void imap_extend(struct imap_session *s);
 void imap_flush(struct imap_session *s);

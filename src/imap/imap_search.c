@@ -3,8 +3,7 @@
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_seek.h"
-
-enum { ESEARCH_BYTES_MAX = 1 << 20 };
+#include "imap/imap_update.h"
 
 struct search {
 	struct imap_command *c;
@@ -73,7 +72,7 @@ static void answer_search(struct search *f)
 }
 
 /* " PARTIAL (-1:-100 2:4,8)": those at some places among what was found (RFC 9394 section 3.1). */
-static void answer_partial(struct search *f, struct buf *text)
+static void answer_partial(struct search *f)
 {
 	const struct imap_partial *p = &f->request->partial;
 	const char *minus = p->from_end ? "-" : "";
@@ -94,9 +93,9 @@ static void answer_partial(struct search *f, struct buf *text)
 		first = 0;
 	}
 	imap_printf(f->s, " PARTIAL (%s%u:%s%u ", minus, p->first, minus, p->last);
-	if (some.count == 0 || uid_set_write(&some, text) < 0)
+	if (some.count == 0)
 		imap_write(f->s, SLICE("NIL"));
-	imap_write(f->s, buf_slice(text));
+	imap_write_set(f->s, &some);
 	imap_write(f->s, SLICE(")"));
 }
 
@@ -120,7 +119,6 @@ static void answer_esearch(struct search *f)
 {
 	const struct uid_set *n = &f->seek.numbers;
 	unsigned returns = f->request->returns;
-	struct buf all = buf_make(ESEARCH_BYTES_MAX);
 
 	imap_write(f->s, SLICE("* ESEARCH (TAG \""));
 	imap_write(f->s, f->c->tag);
@@ -131,18 +129,17 @@ static void answer_esearch(struct search *f)
 		imap_printf(f->s, " MAX %u", n->ranges[n->count - 1].last);
 	if (returns & RETURN_COUNT)
 		imap_printf(f->s, " COUNT %llu", (unsigned long long)uid_set_size(n));
-	if ((returns & RETURN_ALL) && n->count && uid_set_write(n, &all) == 0) {
+	if ((returns & RETURN_ALL) && n->count) {
 		imap_write(f->s, SLICE(" ALL "));
-		imap_write(f->s, buf_slice(&all));
+		imap_write_set(f->s, n);
 	}
 	if (returns & RETURN_PARTIAL)
-		answer_partial(f, &all);
+		answer_partial(f);
 	if (returns & RETURN_RELEVANCY)
 		answer_relevancy(f);
 	if (f->request->mod_seq && n->count)
 		imap_write_number(f->s, SLICE(" MODSEQ "), told_mod_seq(f));
 	imap_write(f->s, SLICE("\r\n"));
-	buf_free(&all);
 }
 
 /* What "$" stands for from now on: all that was found, but if only the first or last is asked for,
@@ -239,11 +236,23 @@ static int run(struct search *f)
 	return imap_seek_run(&f->seek);
 }
 
+static void keep_updated(struct search *f, struct cursor args)
+{
+	const struct uid_set *n = &f->seek.numbers;
+	struct uid_set uids = *n;
+	if (!f->seek.by_uid)
+		uids = mailbox_view_uids(f->seek.view, f->c->arena, n);
+	(void)imap_take_space(&args);
+	imap_update_search(f->c, args, &uids);
+}
+
 void imap_search(struct imap_command *c)
 {
 	struct imap_search request;
 	struct search f = { .c = c, .s = c->s, .request = &request };
-	if (!take_search(c, &request))
+	struct cursor args = c->args;
+	if (!take_search(c, &request) ||
+	    ((request.returns & RETURN_UPDATE) && imap_update_is_taken(c)))
 		return;
 	int rc = run(&f);
 	if (rc < 0)
@@ -258,6 +267,8 @@ void imap_search(struct imap_command *c)
 		answer_search(&f);
 	else if (request.returns != RETURN_SAVE)
 		answer_esearch(&f);
+	if (request.returns & RETURN_UPDATE)
+		keep_updated(&f, args);
 	if (f.seek.unreadable)
 		imap_no(c, "SERVERBUG", "Some messages can't be read.");
 }

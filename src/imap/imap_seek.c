@@ -131,6 +131,17 @@ static void prepare(struct imap_seek *k, struct imap_search_key *key)
 
 void imap_seek_prepare(struct imap_seek *k) { prepare(k, k->root); }
 
+static void find_keywords(struct imap_seek *k, struct imap_search_key *key)
+{
+	for (; key; key = key->next) {
+		if (key->kind == SEARCH_KEYWORD)
+			key->flag = keyword_flag(k->view, key->text);
+		find_keywords(k, key->first);
+	}
+}
+
+void imap_seek_keywords(struct imap_seek *k) { find_keywords(k, k->root); }
+
 /* --- messages in doubt --------------------------------------------------------------- */
 
 struct doubt {

@@ -40,6 +40,8 @@ struct imap_seek imap_seek_of(struct imap_command *c, struct imap_search_key *ro
 struct uid_set imap_seek_uids(struct imap_seek *k, const struct imap_set *set, bool by_uid);
 /* Sets in the keys become UIDs, keywords bits, periods times. Once, before it is run. */
 void imap_seek_prepare(struct imap_seek *k);
+/* Keywords again: the mailbox may have new ones. */
+void imap_seek_keywords(struct imap_seek *k);
 /* 0, or why rows can't be read. */
 int imap_seek_run(struct imap_seek *k);
 /* 0 if it is not among them. */

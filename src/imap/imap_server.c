@@ -4,6 +4,7 @@
 #include "guard/guard.h"
 #include "imap/imap_input.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_update.h"
 
 static struct imap_session *session_of(struct session *session)
 {
@@ -144,6 +145,7 @@ static void on_notice(struct imap_session *s)
 		return;
 	if (imap_sync(s, false, NULL) == -ENOENT)
 		imap_bye(s, "The mailbox has been deleted.");
+	imap_updates_tell(s);
 }
 
 static enum session_verdict imap_step(struct session *session, enum session_event event)

@@ -35,10 +35,13 @@ enum imap_enabled {
 };
 
 /* From SELECT to CLOSE; made by malloc(). */
+struct imap_update;
 struct imap_selected {
-	struct mailbox_view *view; /* what the client has been told */
-	struct uid_set saved;      /* the result "$" (RFC 5182): UIDs; made by malloc() */
-	uint32_t recent_uid;       /* messages from this UID on are \Recent here */
+	struct mailbox_view *view;    /* what the client has been told */
+	struct uid_set saved;         /* the result "$" (RFC 5182): UIDs; made by malloc() */
+	uint32_t recent_uid;          /* messages from this UID on are \Recent here */
+	struct imap_update *updates;  /* imap_update.h */
+	struct mailbox_view *updated; /* what they have been told; NULL without any */
 	bool read_only;
 };
 

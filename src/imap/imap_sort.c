@@ -3,136 +3,38 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "imap/imap_envelope.h"
-#include "imap/imap_parse_sort.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_search.h"
 #include "imap/imap_seek.h"
-#include "message/base_subject.h"
-#include "message/date.h"
+#include "imap/imap_sort.h"
+#include "imap/imap_update.h"
 
 enum { SORT_BYTES_MAX = 256 << 20, SORT_OFFLOAD = 5000 };
-
-union sort_value {
-	int64_t number;
-	struct slice text; /* folded */
-};
-
-struct sort_entry {
-	uint32_t seq, uid;
-	union sort_value *values; /* one a key */
-};
 
 struct sort {
 	struct imap_command *c;
 	struct imap_sort request;
 	struct imap_seek seek;
-	struct arena *scratch;
-	struct sort_entry *entries;
+	struct imap_sorter sorter;
+	struct imap_sort_entry *entries;
 	size_t count;
 };
 
-/* --- keys ---------------------------------------------------------------------------- */
-
-/* RFC 5256 section 2.2: the Date field, or when it came if that is no date. */
-int64_t imap_sent_date(struct arena *scratch, const struct mailbox_message *row)
-{
-	struct date date;
-	struct slice text = imap_envelope_field(scratch, row->envelope, ENVELOPE_DATE);
-	return date_parse(text, &date) ? date.unix_s : row->internal_ms / 1000;
-}
-
-struct slice imap_sort_subject(struct arena *scratch, const struct mailbox_message *row,
-                               bool *is_reply_out)
-{
-	struct slice text = imap_envelope_field(scratch, row->envelope, ENVELOPE_SUBJECT);
-	return imap_fold(scratch, message_base_subject(scratch, text, is_reply_out));
-}
-
-static struct slice text_of(struct sort *s, enum imap_sort_kind kind,
-                            const struct mailbox_message *row)
-{
-	static const enum imap_envelope_field fields[] = {
-		[SORT_CC] = ENVELOPE_CC,        [SORT_FROM] = ENVELOPE_FROM,
-		[SORT_TO] = ENVELOPE_TO,        [SORT_DISPLAYFROM] = ENVELOPE_FROM,
-		[SORT_DISPLAYTO] = ENVELOPE_TO,
-	};
-	bool display = kind == SORT_DISPLAYFROM || kind == SORT_DISPLAYTO;
-	struct slice text;
-	if (kind == SORT_SUBJECT)
-		text = imap_sort_subject(s->scratch, row, NULL);
-	else
-		text = imap_fold(s->scratch, imap_envelope_address(s->scratch, row->envelope,
-		                                                   fields[kind], display));
-	return arena_copy(s->c->arena, text);
-}
-
-static union sort_value value_of(struct sort *s, enum imap_sort_kind kind,
-                                 const struct mailbox_message *row)
-{
-	switch (kind) {
-	case SORT_ARRIVAL:
-		return (union sort_value){ .number = row->internal_ms };
-	case SORT_DATE:
-		return (union sort_value){ .number = imap_sent_date(s->scratch, row) };
-	case SORT_SIZE:
-		return (union sort_value){ .number = (int64_t)row->size_bytes };
-	case SORT_RELEVANCY:
-		return (union sort_value){ .number = -(int64_t)imap_seek_score(&s->seek,
-			                                                       row->uid) };
-	default:
-		return (union sort_value){ .text = text_of(s, kind, row) };
-	}
-}
+/* --- order --------------------------------------------------------------------------- */
 
 static int add_row(const struct mailbox_item *item, const struct mailbox_message *row, void *arg)
 {
 	struct sort *s = arg;
-	struct sort_entry *e = &s->entries[s->count++];
-	*e = (struct sort_entry){ .seq = item->seq, .uid = item->uid };
-	e->values = arena_alloc(s->c->arena, s->request.count * sizeof(*e->values));
-	for (size_t i = 0; i < s->request.count; i++)
-		e->values[i] = value_of(s, s->request.keys[i].kind, row);
-	arena_reset(s->scratch);
+	struct imap_sort_entry *e = &s->entries[s->count++];
+	*e = (struct imap_sort_entry){ .seq = item->seq, .uid = item->uid };
+	imap_sort_fill(&s->sorter, row, e);
 	return arena_used(s->c->arena) > SORT_BYTES_MAX ? -E2BIG : 0;
-}
-
-static bool is_number(enum imap_sort_kind kind)
-{
-	return kind == SORT_ARRIVAL || kind == SORT_DATE || kind == SORT_SIZE ||
-	       kind == SORT_RELEVANCY;
-}
-
-static unsigned what_is_read(const struct imap_sort *request)
-{
-	for (size_t i = 0; i < request->count; i++) {
-		if (!is_number(request->keys[i].kind) || request->keys[i].kind == SORT_DATE)
-			return READ_ENVELOPE;
-	}
-	return 0;
-}
-
-/* --- order --------------------------------------------------------------------------- */
-
-static int compare(const void *a, const void *b, void *arg)
-{
-	const struct sort_entry *x = a, *y = b;
-	const struct imap_sort *request = arg;
-	for (size_t i = 0; i < request->count; i++) {
-		int order = is_number(request->keys[i].kind)
-		                    ? (x->values[i].number > y->values[i].number) -
-		                              (x->values[i].number < y->values[i].number)
-		                    : slice_compare(x->values[i].text, y->values[i].text);
-		if (order != 0)
-			return request->keys[i].reverse ? -order : order;
-	}
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
 static void order(void *arg)
 {
 	struct sort *s = arg;
-	qsort_r(s->entries, s->count, sizeof(*s->entries), compare, &s->request);
+	qsort_r(s->entries, s->count, sizeof(*s->entries), imap_sort_compare, &s->request);
 }
 
 /* --- answers ------------------------------------------------------------------------- */
@@ -226,10 +128,10 @@ static void answer_esort(const struct sort *s)
 static int sort_found(struct sort *s, const struct uid_set *uids)
 {
 	struct imap_command *c = s->c;
-	s->entries = ARENA_ARRAY(c->arena, c->s->selected->view->count + 1, struct sort_entry);
-	s->scratch = arena_new();
-	int rc = imap_each_row(c, uids, what_is_read(&s->request), add_row, s);
-	arena_free(s->scratch);
+	s->entries = ARENA_ARRAY(c->arena, c->s->selected->view->count + 1, struct imap_sort_entry);
+	s->sorter = (struct imap_sorter){ &s->request, &s->seek, c->arena, arena_new() };
+	int rc = imap_each_row(c, uids, imap_sort_reads(&s->request), add_row, s);
+	arena_free(s->sorter.scratch);
 	if (rc < 0)
 		return rc;
 	if (s->count > SORT_OFFLOAD)
@@ -239,14 +141,25 @@ static int sort_found(struct sort *s, const struct uid_set *uids)
 	return 0;
 }
 
+static void keep_updated(const struct sort *s, struct cursor args)
+{
+	uint32_t *uids = ARENA_ARRAY(s->c->arena, s->count + 1, uint32_t);
+	for (size_t i = 0; i < s->count; i++)
+		uids[i] = s->entries[i].uid;
+	(void)imap_take_space(&args);
+	imap_update_sort(s->c, args, &s->seek.numbers, uids, s->count);
+}
+
 void imap_sort(struct imap_command *c)
 {
 	struct sort s = { .c = c };
+	struct cursor args = c->args;
 	if (!imap_take_space(&c->args) || !imap_take_sort(&c->args, c->arena, &s.request)) {
 		imap_bad(c, "SORT needs an order, a charset and keys.");
 		return;
 	}
-	if (!imap_at_end(c) || !imap_search_may_run(c, &s.request.search))
+	if (!imap_at_end(c) || !imap_search_may_run(c, &s.request.search) ||
+	    ((s.request.search.returns & RETURN_UPDATE) && imap_update_is_taken(c)))
 		return;
 	s.seek = imap_seek_of(c, s.request.search.root);
 	s.seek.scores_wanted = s.request.search.fuzzy;
@@ -268,6 +181,8 @@ void imap_sort(struct imap_command *c)
 		answer_sort(&s);
 	else if (s.request.search.returns != RETURN_SAVE)
 		answer_esort(&s);
+	if (s.request.search.returns & RETURN_UPDATE)
+		keep_updated(&s, args);
 	if (s.seek.unreadable)
 		imap_no(c, "SERVERBUG", "Some messages can't be read.");
 }

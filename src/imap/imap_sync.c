@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_update.h"
 
 /* --- flags --------------------------------------------------------------------------- */
 
@@ -220,6 +221,7 @@ static int sync_to(struct imap_session *s, struct mailbox_view *view,
 
 	if (s->enabled & (ENABLED_QRESYNC | ENABLED_UIDONLY))
 		sync.arena = arena_new();
+	imap_updates_gone(s, old, view);
 	s->selected->view = view;
 	/* A keyword must be known before a message is said to have it. */
 	if (old->keywords != view->keywords)
@@ -284,6 +286,7 @@ void imap_deselect(struct imap_session *s)
 	if (!s->selected)
 		return;
 	imap_claim_recent(s);
+	imap_updates_drop(s->selected);
 	mailbox_view_release(s->selected->view);
 	free(s->selected->saved.ranges);
 	free(s->selected);

@@ -1,0 +1,34 @@
+/* The order of SORT (RFC 5256), for those that keep one. */
+#ifndef VEREDUS_IMAP_IMAP_SORT_H
+#define VEREDUS_IMAP_IMAP_SORT_H
+
+#include "imap/imap_parse_sort.h"
+#include "imap/imap_seek.h"
+
+union imap_sort_value;
+struct imap_sort_entry {
+	uint32_t seq, uid;
+	union imap_sort_value *values; /* one a key */
+};
+
+struct imap_sorter {
+	const struct imap_sort *request;
+	const struct imap_seek *seek; /* for RELEVANCY */
+	struct arena *arena;          /* of values */
+	struct arena *scratch;        /* emptied after each message */
+};
+
+/* What has to be read of messages (enum mailbox_read). */
+unsigned imap_sort_reads(const struct imap_sort *request);
+/* The values of a message. */
+void imap_sort_fill(const struct imap_sorter *s, const struct mailbox_message *row,
+                    struct imap_sort_entry *e);
+/* For qsort_r(); arg is the request. */
+int imap_sort_compare(const void *a, const void *b, void *arg);
+
+/* Where, counted from 0, a message of the selected mailbox belongs among others that are in order;
+ * UIDs. Those that have gone since are passed over. -ENOENT: it has gone itself. */
+int imap_sort_place(struct imap_session *s, const struct imap_sort *request, const uint32_t *order,
+                    size_t count, uint32_t uid, size_t *place_out);
+
+#endif

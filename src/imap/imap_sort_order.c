@@ -1,0 +1,186 @@
+/* What messages are sorted by, and their order. */
+#include "imap/imap_sort.h"
+
+#include <errno.h>
+
+#include "imap/imap_envelope.h"
+#include "imap/imap_search.h"
+#include "message/base_subject.h"
+#include "message/date.h"
+
+union imap_sort_value {
+	int64_t number;
+	struct slice text; /* folded */
+};
+
+/* --- keys ---------------------------------------------------------------------------- */
+
+/* RFC 5256 section 2.2: the Date field, or when it came if that is no date. */
+int64_t imap_sent_date(struct arena *scratch, const struct mailbox_message *row)
+{
+	struct date date;
+	struct slice text = imap_envelope_field(scratch, row->envelope, ENVELOPE_DATE);
+	return date_parse(text, &date) ? date.unix_s : row->internal_ms / 1000;
+}
+
+struct slice imap_sort_subject(struct arena *scratch, const struct mailbox_message *row,
+                               bool *is_reply_out)
+{
+	struct slice text = imap_envelope_field(scratch, row->envelope, ENVELOPE_SUBJECT);
+	return imap_fold(scratch, message_base_subject(scratch, text, is_reply_out));
+}
+
+static struct slice text_of(const struct imap_sorter *s, enum imap_sort_kind kind,
+                            const struct mailbox_message *row)
+{
+	static const enum imap_envelope_field fields[] = {
+		[SORT_CC] = ENVELOPE_CC,        [SORT_FROM] = ENVELOPE_FROM,
+		[SORT_TO] = ENVELOPE_TO,        [SORT_DISPLAYFROM] = ENVELOPE_FROM,
+		[SORT_DISPLAYTO] = ENVELOPE_TO,
+	};
+	bool display = kind == SORT_DISPLAYFROM || kind == SORT_DISPLAYTO;
+	struct slice text;
+	if (kind == SORT_SUBJECT)
+		text = imap_sort_subject(s->scratch, row, NULL);
+	else
+		text = imap_fold(s->scratch, imap_envelope_address(s->scratch, row->envelope,
+		                                                   fields[kind], display));
+	return arena_copy(s->arena, text);
+}
+
+static union imap_sort_value value_of(const struct imap_sorter *s, enum imap_sort_kind kind,
+                                      const struct mailbox_message *row)
+{
+	switch (kind) {
+	case SORT_ARRIVAL:
+		return (union imap_sort_value){ .number = row->internal_ms };
+	case SORT_DATE:
+		return (union imap_sort_value){ .number = imap_sent_date(s->scratch, row) };
+	case SORT_SIZE:
+		return (union imap_sort_value){ .number = (int64_t)row->size_bytes };
+	case SORT_RELEVANCY:
+		return (union imap_sort_value){ .number = -(int64_t)imap_seek_score(s->seek,
+			                                                            row->uid) };
+	default:
+		return (union imap_sort_value){ .text = text_of(s, kind, row) };
+	}
+}
+
+void imap_sort_fill(const struct imap_sorter *s, const struct mailbox_message *row,
+                    struct imap_sort_entry *e)
+{
+	e->values = arena_alloc(s->arena, s->request->count * sizeof(*e->values));
+	for (size_t i = 0; i < s->request->count; i++)
+		e->values[i] = value_of(s, s->request->keys[i].kind, row);
+	arena_reset(s->scratch);
+}
+
+static bool is_number(enum imap_sort_kind kind)
+{
+	return kind == SORT_ARRIVAL || kind == SORT_DATE || kind == SORT_SIZE ||
+	       kind == SORT_RELEVANCY;
+}
+
+unsigned imap_sort_reads(const struct imap_sort *request)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		if (!is_number(request->keys[i].kind) || request->keys[i].kind == SORT_DATE)
+			return READ_ENVELOPE;
+	}
+	return 0;
+}
+
+/* --- order --------------------------------------------------------------------------- */
+
+int imap_sort_compare(const void *a, const void *b, void *arg)
+{
+	const struct imap_sort_entry *x = a, *y = b;
+	const struct imap_sort *request = arg;
+	for (size_t i = 0; i < request->count; i++) {
+		int order = is_number(request->keys[i].kind)
+		                    ? (x->values[i].number > y->values[i].number) -
+		                              (x->values[i].number < y->values[i].number)
+		                    : slice_compare(x->values[i].text, y->values[i].text);
+		if (order != 0)
+			return request->keys[i].reverse ? -order : order;
+	}
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* --- one more ------------------------------------------------------------------------ */
+
+struct place_step {
+	struct imap_sorter sorter;
+	int64_t mailbox_id;
+	const uint32_t *order;
+	size_t count;
+	uint32_t uid;
+	size_t place;
+};
+
+struct load {
+	const struct imap_sorter *sorter;
+	struct imap_sort_entry entry;
+	bool found;
+};
+
+static int load_row(const struct mailbox_message *row, void *arg)
+{
+	struct load *load = arg;
+	imap_sort_fill(load->sorter, row, &load->entry);
+	load->found = true;
+	return 0;
+}
+
+/* -ENOENT: there is no such message any more. */
+static int load_entry(struct db *db, struct place_step *step, uint32_t uid,
+                      struct imap_sort_entry *out)
+{
+	struct load load = { .sorter = &step->sorter, .entry = { .seq = uid, .uid = uid } };
+	struct uid_set uids = { 0 };
+	uid_set_add(step->sorter.arena, &uids, uid, uid);
+	int rc = mailbox_each_message(db, step->mailbox_id, &uids,
+	                              imap_sort_reads(step->sorter.request), load_row, &load);
+	*out = load.entry;
+	return rc == 0 && !load.found ? -ENOENT : rc;
+}
+
+static int place_step(struct db *db, void *arg)
+{
+	struct place_step *step = arg;
+	struct imap_sort_entry mine, other;
+	size_t low = 0, high = step->count;
+	int rc = load_entry(db, step, step->uid, &mine);
+	while (rc == 0 && low < high) {
+		size_t middle = low + (high - low) / 2, at = middle;
+		while ((rc = load_entry(db, step, step->order[at], &other)) == -ENOENT &&
+		       ++at < high)
+			;
+		if (rc == 0 &&
+		    imap_sort_compare(&other, &mine, (void *)(uintptr_t)step->sorter.request) < 0)
+			low = at + 1;
+		else
+			high = middle;
+		rc = rc == -ENOENT ? 0 : rc;
+	}
+	step->place = low;
+	return rc;
+}
+
+int imap_sort_place(struct imap_session *s, const struct imap_sort *request, const uint32_t *order,
+                    size_t count, uint32_t uid, size_t *place_out)
+{
+	struct place_step step = { .sorter = { .request = request },
+		                   .mailbox_id = s->selected->view->mailbox_id,
+		                   .order = order,
+		                   .count = count,
+		                   .uid = uid };
+	step.sorter.arena = arena_new();
+	step.sorter.scratch = arena_new();
+	int rc = store_read(imap_context(s)->store, place_step, &step);
+	arena_free(step.sorter.scratch);
+	arena_free(step.sorter.arena);
+	if (rc == 0)
+		*place_out = step.place;
+	return rc;
+}
