@@ -78,6 +78,28 @@ static void names(struct arena *arena, struct slice input)
 	}
 }
 
+static void check_names(const struct imap_metadata *m)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->names[i].len == 0 || m->names[i].len > ANNOTATION_NAME_MAX)
+			abort();
+	}
+}
+
+/* c is behind the space that the parsers begin with. */
+static void metadata(struct arena *arena, struct cursor c)
+{
+	struct slice parts[] = { SLICE(" "), slice_of(c.at, cursor_left(&c)) };
+	struct slice text = arena_concat(arena, parts, 2);
+	struct imap_metadata m;
+	struct cursor at = cursor_of(text);
+	if (imap_take_getmetadata(&at, arena, &m))
+		check_names(&m);
+	at = cursor_of(text);
+	if (imap_take_setmetadata(&at, arena, &m))
+		check_names(&m);
+}
+
 static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 {
 	struct cursor at;
@@ -127,6 +149,7 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	(void)imap_take_status_items(&at, &items);
 	at = c;
 	(void)imap_take_quota_list(&at, limit);
+	metadata(arena, c);
 	at = c;
 	while (imap_take_nstring(&at, arena, &string, &is_nil) && imap_take_space(&at))
 		;

@@ -48,6 +48,8 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("LSUB"), imap_lsub, LOGGED_IN },
 	{ NAME("XLIST"), imap_xlist, LOGGED_IN },
 	{ NAME("STATUS"), imap_status, LOGGED_IN },
+	{ NAME("GETMETADATA"), imap_getmetadata, LOGGED_IN },
+	{ NAME("SETMETADATA"), imap_setmetadata, LOGGED_IN },
 	{ NAME("GETQUOTA"), imap_getquota, LOGGED_IN },
 	{ NAME("GETQUOTAROOT"), imap_getquotaroot, LOGGED_IN },
 	{ NAME("SETQUOTA"), imap_setquota, LOGGED_IN },

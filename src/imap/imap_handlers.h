@@ -43,6 +43,8 @@ void imap_cancelupdate(struct imap_command *c);
 void imap_sort(struct imap_command *c);
 void imap_thread(struct imap_command *c);
 void imap_uidbatches(struct imap_command *c);
+void imap_getmetadata(struct imap_command *c);
+void imap_setmetadata(struct imap_command *c);
 void imap_getquota(struct imap_command *c);
 void imap_getquotaroot(struct imap_command *c);
 void imap_setquota(struct imap_command *c);

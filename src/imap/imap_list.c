@@ -1,6 +1,7 @@
 /* LIST and LSUB: names of mailboxes (RFC 3501 section 6.3.8, RFC 5258, RFC 6154, RFC 5819). */
 #include <errno.h>
 
+#include "imap/imap_metadata.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_utf7.h"
 
@@ -243,9 +244,14 @@ static int write_list(struct imap_command *c, const struct imap_list *list,
 	imap_write(s, SLICE(" \"/\" "));
 	imap_write_mailbox(s, c->arena, n->name);
 	imap_write(s, leads ? SLICE(" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n") : SLICE("\r\n"));
-	if ((list->options & LIST_RETURN_STATUS) && n->exists && selected)
-		return imap_write_status(s, c->arena, &n->info, list->status_items);
-	return 0;
+	if (!n->exists || !selected)
+		return 0;
+	int rc = 0;
+	if (list->options & LIST_RETURN_METADATA)
+		rc = imap_write_metadata(c, n->name, n->info.id, &list->metadata, NULL);
+	if (rc == 0 && (list->options & LIST_RETURN_STATUS))
+		rc = imap_write_status(s, c->arena, &n->info, list->status_items);
+	return rc;
 }
 
 /* The reference is what relative patterns are relative to: put before them. */

@@ -5,7 +5,7 @@
 #ifndef VEREDUS_IMAP_IMAP_PARSE_H
 #define VEREDUS_IMAP_IMAP_PARSE_H
 
-#include "imap/imap_lexer.h"
+#include "imap/imap_parse_metadata.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/quota.h"
 #include "message/summary.h"
@@ -218,12 +218,14 @@ enum imap_list_option {
 	LIST_RETURN_CHILDREN = 32,
 	LIST_RETURN_SPECIAL_USE = 64,
 	LIST_RETURN_STATUS = 128,
+	LIST_RETURN_METADATA = 256, /* RFC 9590 */
 };
 struct imap_list {
 	unsigned options;
 	bool extended; /* RFC 5258 syntax was used */
 	bool xlist;    /* answered as XLIST; set by the handler */
 	unsigned status_items;
+	struct imap_metadata metadata;
 	struct slice reference;
 	struct slice *patterns;
 	size_t pattern_count;

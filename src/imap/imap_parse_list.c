@@ -80,13 +80,14 @@ static bool take_select_options(struct cursor *c, struct imap_list *list)
 }
 
 /* list-return-opts = "RETURN" SP "(" [option *(SP option)] ")" */
-static bool take_return_options(struct cursor *c, struct imap_list *list)
+static bool take_return_options(struct cursor *c, struct arena *arena, struct imap_list *list)
 {
 	static const struct word_flag words[] = {
 		WORD("SUBSCRIBED", LIST_RETURN_SUBSCRIBED),
 		WORD("CHILDREN", LIST_RETURN_CHILDREN),
 		WORD("SPECIAL-USE", LIST_RETURN_SPECIAL_USE),
 		WORD("STATUS", LIST_RETURN_STATUS),
+		WORD("METADATA", LIST_RETURN_METADATA),
 	};
 	unsigned option;
 	if (!imap_take_space(c))
@@ -100,6 +101,11 @@ static bool take_return_options(struct cursor *c, struct imap_list *list)
 		list->options |= option;
 		if (option == LIST_RETURN_STATUS &&
 		    (!imap_take_space(c) || !imap_take_status_items(c, &list->status_items)))
+			return false;
+		/* In parentheses always (RFC 9590 section 6), and once. */
+		if (option == LIST_RETURN_METADATA &&
+		    (list->metadata.count > 0 || !imap_take_space(c) || cursor_peek(c) != '(' ||
+		     !imap_take_metadata_entries(c, arena, &list->metadata)))
 			return false;
 		(void)imap_take_space(c);
 	}
@@ -125,7 +131,8 @@ bool imap_take_list(struct cursor *c, struct arena *arena, struct imap_list *out
 {
 	*out = (struct imap_list){ 0 };
 	return take_select_options(c, out) && imap_take_list_mailbox(c, arena, &out->reference) &&
-	       imap_take_space(c) && take_patterns(c, arena, out) && take_return_options(c, out);
+	       imap_take_space(c) && take_patterns(c, arena, out) &&
+	       take_return_options(c, arena, out);
 }
 
 /* --- APPEND -------------------------------------------------------------------------- */

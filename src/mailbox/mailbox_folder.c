@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "mailbox/annotation.h"
 #include "mailbox/import_rows.h"
 #include "mailbox/mailbox_rows.h"
 #include "mailbox/quota.h"
@@ -283,6 +284,8 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 	}
 	if (rc == -ENODATA)
 		rc = db_run(db, "DELETE FROM subscription WHERE account_id = $1", "i", account_id);
+	if (rc == 0)
+		rc = annotation_drop_account(db, account_id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM uid_validity WHERE account_id = $1", "i", account_id);
 	if (rc == 0)

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "mailbox/annotation.h"
 #include "mailbox/mailbox_chunk.h"
 #include "mailbox/mailbox_rows.h"
 #include "net/service.h"
@@ -305,6 +306,8 @@ static int purge_rest(struct db *db, int64_t mailbox_id)
 	                pack_key(mailbox_id, 0), pack_key(mailbox_id, pack_number(UINT32_MAX)));
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM keyword WHERE mailbox_id = $1", "i", mailbox_id);
+	if (rc == 0)
+		rc = annotation_drop_mailbox(db, mailbox_id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM expunged WHERE mailbox_id = $1", "i", mailbox_id);
 	if (rc == 0)

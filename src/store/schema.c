@@ -525,6 +525,19 @@ static const char *const schema_report[] = {
 	NULL,
 };
 
+/* mailbox/annotation.h */
+static const char *const schema_annotation[] = {
+	"CREATE TABLE annotation ("
+	"  mailbox_id INTEGER NOT NULL," /* 0: the server */
+	"  account_id INTEGER NOT NULL," /* whose it is; 0: everybody's */
+	"  name       TEXT NOT NULL,"
+	"  value      BLOB NOT NULL,"
+	"  PRIMARY KEY (mailbox_id, account_id, name)"
+	") WITHOUT ROWID",
+	"CREATE INDEX annotation_account ON annotation (account_id)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -551,5 +564,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 23, .statements = schema_quota },
 	{ .version = 24, .statements = schema_queue_owner },
 	{ .version = 25, .statements = schema_report },
+	{ .version = 26, .statements = schema_annotation },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
