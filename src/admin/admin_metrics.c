@@ -185,6 +185,25 @@ static void print_rules(struct guard *guard, struct buf *out)
 	}
 }
 
+static void print_list(struct buf *out, const char *list, const char *result, uint64_t value)
+{
+	buf_printf(out, "veredus_guard_list_total{list=\"");
+	print_label(out, list);
+	buf_printf(out, "\",result=\"%s\"} %llu\n", result, (unsigned long long)value);
+}
+
+static void print_lists(struct guard *guard, struct buf *out)
+{
+	const struct config_dns_lists *lists = guard_lists(guard);
+	head(out, "guard_list_total", "counter", "What lists in the DNS said.");
+	for (unsigned i = 0; i < lists->count; i++) {
+		struct guard_list_counts c = guard_list_count(guard, i);
+		print_list(out, lists->items[i].name, "listed", c.listed);
+		print_list(out, lists->items[i].name, "clear", c.clear);
+		print_list(out, lists->items[i].name, "failed", c.failed);
+	}
+}
+
 static void print_guard(struct guard *guard, struct buf *out)
 {
 	struct guard_counts c = guard_counts(guard);
@@ -193,6 +212,7 @@ static void print_guard(struct guard *guard, struct buf *out)
 		labelled(out, "guard_verdicts_total", "verdict",
 		         rule_verdict_name((enum rule_verdict)i), c.verdicts[i]);
 	print_rules(guard, out);
+	print_lists(guard, out);
 	head(out, "guard_offences_total", "counter", "What clients did wrong.");
 	for (unsigned i = 0; i < GUARD_OFFENCES; i++)
 		labelled(out, "guard_offences_total", "offence",

@@ -31,6 +31,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_newaliases,
 	&cmd_message,
 	&cmd_explain,
+	&cmd_guard,
 	&cmd_bench,
 	&cmd_check,
 	&cmd_config,

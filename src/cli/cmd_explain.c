@@ -9,6 +9,7 @@
 #include "cli/cli_commands.h"
 #include "dns/dns.h"
 #include "fiber/fiber.h"
+#include "guard/guard.h"
 #include "trust/trust.h"
 
 enum { MESSAGE_MAX = 1 << 30 };
@@ -23,6 +24,7 @@ struct explaining {
 	struct address sender;
 	bool has_sender;
 	struct trust_results results;
+	struct guard_score score;
 	int rc;
 };
 
@@ -108,6 +110,34 @@ static int read_envelope(struct explaining *e)
 
 /* --- asking ------------------------------------------------------------------------------ */
 
+static void add_iprev(struct explaining *e, struct dns *dns)
+{
+	const char *name = NULL;
+	int64_t deadline = deadline_in(e->config->guard.rdns_timeout_ms);
+	if (!e->has_client || !e->config->guard.rdns)
+		return;
+	enum guard_rdns found = guard_lookup_now(dns, e->cli->arena, &e->client, deadline, &name);
+	guard_add_iprev(&e->results, e->cli->arena, &e->client, found, name);
+}
+
+static void weigh(struct explaining *e, struct dns *dns)
+{
+	const struct guard_config parts = { .config = e->config, .dns = dns };
+	const struct guard_question question = {
+		.client = e->has_client ? &e->client : NULL,
+		.speaker = { .helo = cli_text(e->cli, "helo"),
+		             .sender = e->has_sender ? &e->sender : NULL },
+	};
+	struct guard *guard = NULL;
+	struct slice *found;
+	size_t count = trust_found(&e->results, e->cli->arena, &found);
+	e->rc = guard_open(&parts, &guard);
+	if (e->rc == 0)
+		guard_ask_score(guard, &question, e->cli->arena, e->message, found, count,
+		                &e->score);
+	guard_close(guard);
+}
+
 static void ask(void *arg)
 {
 	struct explaining *e = arg;
@@ -126,6 +156,10 @@ static void ask(void *arg)
 		e->rc = trust_open(&trust_config, &trust);
 	if (e->rc == 0)
 		e->rc = trust_check(trust, e->cli->arena, &question, &e->results);
+	if (e->rc == 0) {
+		add_iprev(e, trust_config.dns);
+		weigh(e, trust_config.dns);
+	}
 	trust_close(trust);
 	dns_close(trust_config.dns);
 	runtime_stop(0);
@@ -185,17 +219,49 @@ static void print_verdict(const struct trust_verdict *v)
 	}
 }
 
+/* score   6.50
+ *           4.00  list.zen  192.0.2.1: 127.0.0.2 */
+static void print_score(const struct guard_score *s)
+{
+	char number[GUARD_WEIGHT_TEXT_MAX];
+	if (s->count == 0)
+		return;
+	printf("score   %s\n", guard_weight_text(s->total, number));
+	for (size_t i = 0; i < s->count; i++) {
+		const struct guard_score_line *l = &s->lines[i];
+		printf("        %6s  %s  ", guard_weight_text(l->weight, number), l->name);
+		print_safely(slice_from_str(l->evidence));
+		putchar('\n');
+	}
+}
+
+static json_t *score_json(const struct guard_score *s)
+{
+	json_t *lines = json_array();
+	for (size_t i = 0; i < s->count; i++) {
+		const struct guard_score_line *l = &s->lines[i];
+		json_array_append_new(lines, json_pack("{s:s, s:f, s:o}", "name", l->name, "weight",
+		                                       l->weight / 100.0, "evidence",
+		                                       text_json(slice_from_str(l->evidence))));
+	}
+	return json_pack("{s:s, s:f, s:o}", "method", "score", "total", s->total / 100.0, "lines",
+	                 lines);
+}
+
 static void print_results(const struct explaining *e)
 {
 	const struct trust_results *r = &e->results;
 	if (!cli_has(e->cli, "json")) {
 		for (size_t i = 0; i < r->count; i++)
 			print_verdict(&r->verdicts[i]);
+		print_score(&e->score);
 		return;
 	}
 	json_t *all = json_array();
 	for (size_t i = 0; i < r->count; i++)
 		json_array_append_new(all, verdict_json(&r->verdicts[i]));
+	if (e->score.count > 0)
+		json_array_append_new(all, score_json(&e->score));
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(all);

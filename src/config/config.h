@@ -18,6 +18,7 @@
 #include "config/config_queue.h"
 #include "config/config_quota.h"
 #include "config/config_relay.h"
+#include "config/config_score.h"
 #include "config/config_smtp.h"
 #include "config/config_tls.h"
 #include "config/config_trust.h"
@@ -80,6 +81,8 @@ struct config {
 	struct config_auth auth;
 	struct config_guard guard;
 	struct config_trust trust;
+	struct config_dns_lists dns_lists;
+	struct config_score score;
 	struct config_kerberos kerberos;
 	struct config_oauth oauth;
 	struct {

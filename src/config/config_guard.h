@@ -70,7 +70,10 @@ struct config_rule {
 	unsigned number; /* its place in the file, from 0 */
 	enum rule_stage stage;
 	struct config_rule_networks client;
-	struct config_patterns listener, account, helo, rdns, sender, sender_is, recipient, found;
+	struct config_patterns listener, account, helo, rdns, sender, sender_is, recipient, found,
+		listed; /* names of lists, "zen" or "zen 127.0.0.2" */
+	int score;      /* hundredths; 0: not given */
+	const char *score_shown;
 	int tls, authenticated;  /* -1: not given */
 	struct config_rate rate; /* holds when there is no token left */
 	enum rule_verdict verdict;

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "config/config_check.h"
+#include "config/config_lists.h"
 #include "config/config_rules.h"
 #include "config/config_text.h"
 #include "config/config_way.h"
@@ -395,6 +396,7 @@ static void store_rules(struct load *l, cfg_t *cfg)
 		text.sender_is = get_list(l, section, "sender-is");
 		text.recipient = get_list(l, section, "recipient");
 		text.found = get_list(l, section, "found");
+		text.listed = get_list(l, section, "listed");
 		struct config_place place = place_of(l, "rule", section);
 		config_add_rule(&place, &text);
 	}
@@ -406,6 +408,25 @@ static void store_guard(struct load *l, cfg_t *cfg)
 	struct config_place place = place_of(l, "guard", NULL);
 	struct config_list exempt = get_list(l, section, "exempt-networks");
 	config_set_exempt_networks(&place, &exempt);
+}
+
+static void store_dns_lists(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->config;
+	unsigned count = cfg_size(cfg, "dns-list");
+	c->dns_lists.items = ARENA_ARRAY(l->arena, count + 1, struct config_dns_list);
+	for (unsigned i = 0; i < count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "dns-list", i);
+		struct config_dns_list_text text = { .zone = NULL };
+		store_section(l, "dns-list", section, &text);
+		text.ask = get_list(l, section, "ask");
+		text.answers = get_list(l, section, "answers");
+		struct config_place place = place_of(l, "dns-list", section);
+		config_add_dns_list(&place, &text);
+	}
+	struct config_place place = place_of(l, "score", NULL);
+	struct config_list weights = get_list(l, cfg_getsec(cfg, "score"), "weights");
+	config_set_score(&place, &weights);
 }
 
 static void store_trust(struct load *l, cfg_t *cfg)
@@ -441,6 +462,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_relays(l, cfg);
 	store_suppressions(l, cfg);
 	store_tls(l, cfg);
+	store_dns_lists(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);
 	store_trust(l, cfg);

@@ -53,6 +53,10 @@ const struct config_section config_sections[] = {
 	{ "oauth", false, NULL,
 	  "Logging in with a token that another server has issued (OAUTHBEARER, XOAUTH2)." },
 	{ "trust", false, NULL, "Who has sent a message: signatures (docs/trust.md)." },
+	{ "dns-list", true, "a word, by which rules and scores name it",
+	  "A blocklist or allowlist in the DNS (RFC 5782, docs/guard.md)." },
+	{ "score", false, NULL,
+	  "What lists and checks of a message add up to, and what is done then (docs/guard.md)." },
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
@@ -65,9 +69,9 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server, &config_options_login,   &config_options_smtp,
-	&config_options_trust,  &config_options_queue,   &config_options_tls,
-	&config_options_relay,  &config_options_mailbox,
+	&config_options_server, &config_options_login, &config_options_smtp,
+	&config_options_trust,  &config_options_score, &config_options_queue,
+	&config_options_tls,    &config_options_relay, &config_options_mailbox,
 };
 
 const struct config_option *config_option_at(size_t i)

@@ -126,6 +126,11 @@ static const struct config_option options[] = {
 	{ "rule", "found", CONFIG_LIST, NULL, AT_RULE(found),
 	  "Patterns of what checks of the message came to (docs/trust.md): { \"dkim=pass example.org\", "
 	  "\"arc=fail*\", \"!dkim=pass*\" }." },
+	{ "rule", "listed", CONFIG_LIST, NULL, AT_RULE(listed),
+	  "Lists of sections dns-list in which something about the client or the message stands, as "
+	  "patterns: { \"zen\" }, { \"zen 127.0.0.2\" }, { \"!allow*\" }." },
+	{ "rule", "score", CONFIG_TEXT, NULL, AT_RULE(score),
+	  "Holds from this score on: \"6\" or \"7.5\". What is not known at the stage does not count." },
 	{ "rule", "rate", CONFIG_TEXT, NULL, AT_RULE(rate),
 	  "Holds for what is more than so much: \"60 messages/1m per network\". Of connections, "
 	  "messages or recipients; per network, account or sender; \"burst 200\" may follow." },

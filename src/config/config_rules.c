@@ -76,6 +76,41 @@ static enum rule_stage stage_of_rate(enum rate_of of)
 	return stages[of];
 }
 
+/* When a list that a pattern means can first have an answer; RULE_STAGES: there is none. */
+static enum rule_stage stage_of_list(const struct config_dns_lists *lists,
+                                     const struct config_pattern *pattern)
+{
+	static const enum rule_stage stages[LIST_ASK_KINDS] = { RULE_CONNECT, RULE_CONNECT,
+		                                                RULE_HELO,    RULE_MAIL,
+		                                                RULE_MESSAGE, RULE_MESSAGE };
+	enum rule_stage first = RULE_STAGES;
+	struct slice rest = pattern->text, name = slice_split(&rest, ' ');
+	bool is_open = slice_find_byte(name, '*') >= 0 || slice_find_byte(name, '?') >= 0;
+	for (size_t i = 0; i < lists->count; i++) {
+		if (!is_open && !slice_equal(name, slice_from_str(lists->items[i].name)))
+			continue;
+		for (unsigned k = 0; k < LIST_ASK_KINDS; k++) {
+			if (lists->items[i].ask >> k & 1 && stages[k] < first)
+				first = stages[k];
+		}
+	}
+	return first;
+}
+
+static enum rule_stage stage_of_lists(const struct config_place *p, const struct config_rule *r)
+{
+	enum rule_stage last = RULE_CONNECT;
+	for (size_t i = 0; i < r->listed.count; i++) {
+		enum rule_stage stage = stage_of_list(&p->config->dns_lists, &r->listed.items[i]);
+		if (stage == RULE_STAGES)
+			config_wrong(p, "listed: there is no section dns-list that '%s' means",
+			             r->listed.items[i].shown);
+		else if (stage > last)
+			last = stage;
+	}
+	return last;
+}
+
 /* The first stage at which all is known. Whether there will be TLS and a login is only certain
  * when the client begins to send mail. */
 static enum rule_stage earliest(const struct config_rule *r)
@@ -104,8 +139,13 @@ static void check_stage(const struct config_place *p, enum rule_stage given, enu
 static void set_stage(const struct config_place *p, const struct config_rule_text *text,
                       struct config_rule *r)
 {
-	enum rule_stage known = earliest(r);
+	enum rule_stage known = earliest(r), listed = stage_of_lists(p, r);
+	if (listed > known)
+		known = listed;
 	r->stage = known;
+	/* A score is complete with the message, but may be asked for before. */
+	if (r->score > 0)
+		r->stage = RULE_MESSAGE;
 	if (r->rate.count > 0) {
 		r->stage = stage_of_rate(r->rate.of);
 		if (r->stage < known)
@@ -207,6 +247,13 @@ static void set_conditions(const struct config_place *p, const struct config_rul
 	rule_patterns(p, "sender-is", &text->sender_is, config_parse_pattern, &r->sender_is);
 	rule_patterns(p, "recipient", &text->recipient, config_parse_address_pattern,
 	              &r->recipient);
+	rule_patterns(p, "listed", &text->listed, config_parse_pattern, &r->listed);
+	if (text->score &&
+	    (!config_parse_weight(slice_from_str(text->score), &r->score) || r->score <= 0))
+		config_wrong(p, "score: '%s' is none: write a number such as 6 or 7.5",
+		             text->score);
+	r->score_shown = text->score ? arena_str(p->config->arena, slice_from_str(text->score))
+	                             : "";
 	rule_patterns(p, "found", &text->found, config_parse_pattern, &r->found);
 	check_words(p, "rdns", &r->rdns, names, false);
 	check_words(p, "sender-is", &r->sender_is, senders, true);

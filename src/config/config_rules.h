@@ -8,8 +8,8 @@
 struct config_rule_text {
 	int stage, tls, authenticated, verdict;
 	struct config_list client, listener, account, helo, rdns, sender, sender_is, recipient,
-		found;
-	const char *rate, *reply, *tag;
+		found, listed;
+	const char *rate, *reply, *tag, *score;
 	int64_t delay_ms; /* -1 where nothing was said */
 };
 

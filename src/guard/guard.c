@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "fiber/fiber.h"
 #include "guard/guard_internal.h"
+#include "guard/guard_listed.h"
 
 enum {
 	/* Sessions that are made to wait hold a stack each: beyond so many none is. */
@@ -55,7 +56,8 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	g->buckets = guard_buckets_new(c->guard.max_tracked);
 	g->bans = guard_bans_new(&bans);
 	g->rule_counts = mem_zero(c->rules.count + 1, sizeof(*g->rule_counts));
-	int rc = guard_store_load(g);
+	g->list_states = mem_zero(c->dns_lists.count + 1, sizeof(*g->list_states));
+	int rc = g->store ? guard_store_load(g) : 0;
 	if (rc == 0) {
 		*out = g;
 		return 0;
@@ -63,6 +65,7 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	guard_buckets_free(g->buckets);
 	guard_bans_free(g->bans);
 	free((void *)g->rule_counts);
+	free(g->list_states);
 	free(g);
 	return rc;
 }
@@ -80,10 +83,12 @@ void guard_close(struct guard *g)
 {
 	if (!g)
 		return;
-	(void)guard_store_save(g);
+	if (g->store)
+		(void)guard_store_save(g);
 	guard_buckets_free(g->buckets);
 	guard_bans_free(g->bans);
 	free((void *)g->rule_counts);
+	free(g->list_states);
 	free(g);
 }
 
@@ -233,3 +238,13 @@ uint64_t guard_rule_count(const struct guard *g, unsigned number)
 }
 
 const struct config_rules *guard_rules(const struct guard *g) { return &g->config->rules; }
+
+struct guard_list_counts guard_list_count(const struct guard *g, unsigned number)
+{
+	struct guard_list_state *s = &g->list_states[number];
+	return (struct guard_list_counts){ .listed = atomic_load(&s->listed),
+		                           .clear = atomic_load(&s->clear),
+		                           .failed = atomic_load(&s->failed) };
+}
+
+const struct config_dns_lists *guard_lists(const struct guard *g) { return &g->config->dns_lists; }

@@ -19,6 +19,7 @@
 
 #include "guard/guard_ban.h"
 #include "guard/guard_rule.h"
+#include "guard/guard_score.h"
 #include "message/address.h"
 
 struct guard;
@@ -29,8 +30,8 @@ struct db;
 
 struct guard_config {
 	const struct config *config;
-	struct store *store;
-	struct dns *dns; /* NULL: nothing is looked up */
+	struct store *store; /* NULL: nothing is remembered */
+	struct dns *dns;     /* NULL: nothing is looked up */
 };
 /* Reads bans and buckets from the store. [any thread] */
 int guard_open(const struct guard_config *config, struct guard **out);
@@ -106,6 +107,14 @@ struct guard_speaker {
  * the caller waits delay_ms, and then says the reply. May park the fiber. */
 void guard_judge(struct guard_visit *v, enum rule_stage stage, const struct guard_speaker *speaker,
                  struct guard_decision *out);
+/* The bytes of the message are there: lists are asked about the links in it while others check it
+ * otherwise. */
+void guard_look_into(struct guard_visit *v, struct slice message);
+/* The score table of a message, and what is done with it. found: as of struct guard_speaker. May
+ * park the fiber. The texts lie in the arena. */
+enum guard_fate guard_weigh_message(struct guard *g, struct guard_visit *v, struct arena *arena,
+                                    const struct slice *found, size_t count,
+                                    struct guard_score *score);
 /* For protocols that take no mail: walks the rules of stage connect that name their listeners.
  * False if the client is refused, and has waited as long as it must: the caller says so. Nothing is
  * looked up. */
@@ -115,6 +124,18 @@ bool guard_admits(struct guard *g, const struct net_address *client, const char 
 const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t tags);
 /* The client's confirmed name, or NULL; waits for the look-up if that is still under way. */
 const char *guard_visit_name(struct guard_visit *v);
+
+/* What the look-up came to; *name_out may be NULL. */
+enum guard_rdns guard_visit_rdns(struct guard_visit *v, const char **name_out);
+
+/* The same for any client, at once. */
+enum guard_rdns guard_lookup_now(struct dns *dns, struct arena *arena,
+                                 const struct net_address *client, int64_t deadline,
+                                 const char **name_out);
+/* Adds it as a verdict of "iprev" (RFC 8601 section 2.7.3); nothing if it was not asked. */
+struct trust_results;
+void guard_add_iprev(struct trust_results *results, struct arena *arena,
+                     const struct net_address *client, enum guard_rdns found, const char *name);
 
 /* What the rules would say, without taking a token or counting. */
 struct guard_question {
@@ -126,6 +147,11 @@ struct guard_question {
 };
 void guard_ask(struct guard *g, const struct guard_question *question, enum rule_stage stage,
                guard_explain explain, void *explain_arg, struct guard_decision *out);
+
+/* The score table that a message would get; see guard_weigh_message(). */
+enum guard_fate guard_ask_score(struct guard *g, const struct guard_question *question,
+                                struct arena *arena, struct slice message,
+                                const struct slice *found, size_t count, struct guard_score *score);
 
 /* --- what is counted ----------------------------------------------------------------------- */
 
@@ -143,6 +169,12 @@ struct guard_counts guard_counts(struct guard *g);
 /* How often a rule held; number is its place. */
 uint64_t guard_rule_count(const struct guard *g, unsigned number);
 const struct config_rules *guard_rules(const struct guard *g);
+/* How a list of sections dns-list does; number is its place. */
+struct guard_list_counts {
+	uint64_t listed, clear, failed;
+};
+struct guard_list_counts guard_list_count(const struct guard *g, unsigned number);
+const struct config_dns_lists *guard_lists(const struct guard *g);
 const char *guard_offence_name(enum guard_offence offence);
 
 #endif

@@ -7,14 +7,18 @@
 #include "guard/guard.h"
 #include "guard/guard_bucket.h"
 
+struct guard_list_state; /* guard_listed.h */
+
 struct guard {
 	const struct config *config;
 	struct store *store;
 	struct dns *dns;
 	struct guard_buckets *buckets;
 	struct guard_bans *bans;
-	atomic_uint slowed_now;  /* sessions that wait at this moment */
-	atomic_uint lookups_now; /* of names of clients */
+	atomic_uint slowed_now;               /* sessions that wait at this moment */
+	atomic_uint lookups_now;              /* of names of clients */
+	atomic_uint lists_asked_now;          /* fibers that ask them */
+	struct guard_list_state *list_states; /* one a list */
 	atomic_uint_fast64_t verdicts[RULE_VERDICTS];
 	atomic_uint_fast64_t offences[GUARD_OFFENCES];
 	atomic_uint_fast64_t banned, turned_away, over_rate, slowed;
@@ -43,11 +47,6 @@ struct guard_lookup *guard_lookup_begin(struct guard *g, const struct net_addres
 /* Waits for it. *name_out as long as the look-up. */
 enum guard_rdns guard_lookup_wait(struct guard_lookup *l, const char **name_out);
 void guard_lookup_end(struct guard_lookup *l);
-/* The same at once. */
-enum guard_rdns guard_lookup_now(struct dns *dns, struct arena *arena,
-                                 const struct net_address *client, int64_t deadline,
-                                 const char **name_out);
-
 /* --- guard_sender.c --- */
 
 enum guard_sender_dns guard_sender_ask(struct dns *dns, struct slice domain);

@@ -5,6 +5,7 @@
 #include "dns/dns.h"
 #include "fiber/fiber.h"
 #include "guard/guard_internal.h"
+#include "trust/trust.h"
 
 enum {
 	/* An address may have any number of names: some are enough. */
@@ -109,4 +110,27 @@ enum guard_rdns guard_lookup_wait(struct guard_lookup *l, const char **name_out)
 		return GUARD_RDNS_UNKNOWN;
 	*name_out = l->name;
 	return l->found;
+}
+
+void guard_add_iprev(struct trust_results *results, struct arena *arena,
+                     const struct net_address *client, enum guard_rdns found, const char *name)
+{
+	static const struct {
+		enum trust_result result;
+		const char *reason;
+	} verdicts[] = {
+		[GUARD_RDNS_NONE] = { TRUST_PERMERROR, "the address has no name" },
+		[GUARD_RDNS_UNCONFIRMED] = { TRUST_FAIL, "its name does not lead back" },
+		[GUARD_RDNS_CONFIRMED] = { TRUST_PASS, "" },
+		[GUARD_RDNS_UNKNOWN] = { TRUST_TEMPERROR, "the DNS does not answer" },
+	};
+	char ip[NET_ADDRESS_TEXT_MAX];
+	if (found == GUARD_RDNS_UNASKED)
+		return;
+	struct trust_verdict *v = trust_add(results, arena, "iprev", verdicts[found].result,
+	                                    verdicts[found].reason);
+	trust_property(v, "policy", "iprev",
+	               arena_copy(arena, slice_from_str(net_address_ip(client, ip))));
+	if (name)
+		trust_evidence(v, "name", arena_copy(arena, slice_from_str(name)));
 }

@@ -2,7 +2,7 @@
 
 #include "guard/guard_pattern.h"
 
-enum { WHY_MAX = 2000 };
+enum { WHY_MAX = 2000, LISTED_MAX = 160 };
 
 /* A condition of a rule: given, and if so by which of its items it holds (NULL: by none). */
 struct condition {
@@ -166,6 +166,36 @@ static const char *found_holds(const struct config_rule *r, const struct guard_f
 	return f->found_count > 0 ? guard_patterns_hold(&r->found, found_item_holds, f) : NULL;
 }
 
+/* "zen", or "zen 127.0.0.2". */
+static bool listed_item_holds(struct slice item, const void *fact)
+{
+	const struct guard_facts *f = fact;
+	size_t count;
+	const struct guard_listing *all = f->listed(f->arg, &count);
+	for (size_t i = 0; i < count; i++) {
+		char text[LISTED_MAX];
+		snprintf(text, sizeof(text), "%s %s", all[i].list->name, all[i].answer);
+		if (guard_pattern_match(item, slice_from_str(text)) ||
+		    guard_pattern_match(item, slice_from_str(all[i].list->name)))
+			return true;
+	}
+	return false;
+}
+
+static bool listed_given(const struct config_rule *r) { return r->listed.count > 0; }
+
+static const char *listed_holds(const struct config_rule *r, const struct guard_facts *f)
+{
+	return guard_patterns_hold(&r->listed, listed_item_holds, f);
+}
+
+static bool score_given(const struct config_rule *r) { return r->score > 0; }
+
+static const char *score_holds(const struct config_rule *r, const struct guard_facts *f)
+{
+	return f->score(f->arg) >= r->score ? r->score_shown : NULL;
+}
+
 /* What costs least stands first, what may wait for the DNS last: when one does not hold the
  * others are not asked. */
 static const struct condition conditions[] = {
@@ -180,6 +210,8 @@ static const struct condition conditions[] = {
 	{ "found", found_given, found_holds },
 	{ "rdns", rdns_given, rdns_holds },
 	{ "sender-is", sender_is_given, sender_is_holds },
+	{ "listed", listed_given, listed_holds },
+	{ "score", score_given, score_holds },
 };
 
 /* --- the walk --------------------------------------------------------------------------- */
@@ -210,9 +242,27 @@ static bool rule_holds(const struct config_rule *r, const struct guard_facts *f,
 	return true;
 }
 
+/* Who is refused because of a list should know which, and what it says: RFC 5782 section 2.1. */
+static void tell_list(const struct config_rule *r, const struct guard_facts *f,
+                      struct guard_decision *out)
+{
+	size_t count;
+	const struct guard_listing *all = f->listed(f->arg, &count);
+	for (size_t i = 0; i < count; i++) {
+		const struct guard_listing *l = &all[i];
+		if (l->weight < 0)
+			continue;
+		snprintf(out->text, sizeof(out->text), "%s is listed in %s (%s)%s%s", l->about,
+		         l->list->zone, l->answer, l->reason[0] ? ": " : "", l->reason);
+		out->reply.text = out->text;
+		break;
+	}
+	out->reply.enhanced = r->verdict == RULE_REJECT ? "5.7.1" : "4.7.1";
+}
+
 /* Codes of a refusal for which the rule has no reply of its own. */
 static void set_reply(const struct config_rule *r, enum rule_stage stage,
-                      struct guard_decision *out)
+                      const struct guard_facts *f, struct guard_decision *out)
 {
 	out->reply = r->reply;
 	if (r->reply.code == 0 && r->verdict == RULE_REJECT)
@@ -223,6 +273,8 @@ static void set_reply(const struct config_rule *r, enum rule_stage stage,
 	else if (r->reply.code == 0)
 		out->reply = (struct config_reply){ 450, "4.7.1",
 			                            "Deferred by local policy, try again later" };
+	if (r->reply.code == 0 && r->listed.count > 0)
+		tell_list(r, f, out);
 	/* RFC 5321 section 4.3.2: instead of the greeting only these may be said. */
 	if (stage == RULE_CONNECT)
 		out->reply.code = r->verdict == RULE_REJECT ? 554 : 421;
@@ -230,7 +282,7 @@ static void set_reply(const struct config_rule *r, enum rule_stage stage,
 
 /* True if the rule ends the walk. */
 static bool take_verdict(const struct config_rule *r, enum rule_stage stage,
-                         struct guard_decision *out)
+                         const struct guard_facts *f, struct guard_decision *out)
 {
 	switch (r->verdict) {
 	case RULE_DELAY:
@@ -244,7 +296,7 @@ static bool take_verdict(const struct config_rule *r, enum rule_stage stage,
 		return false;
 	case RULE_REJECT:
 	case RULE_DEFER:
-		set_reply(r, stage, out);
+		set_reply(r, stage, f, out);
 		break;
 	case RULE_ALLOW:
 	case RULE_VERDICTS:
@@ -283,7 +335,7 @@ void guard_rules_walk(const struct config_rules *rules, enum rule_stage stage,
 			buf_append_byte(&why, '\0');
 			explain(explain_arg, r, why.data);
 		}
-		decided = take_verdict(r, stage, out);
+		decided = take_verdict(r, stage, facts, out);
 	}
 	buf_free(&why);
 }

@@ -29,6 +29,16 @@ enum guard_sender_dns {
 	GUARD_SENDER_UNRESOLVED
 };
 
+/* That something stands in a list (sections dns-list). All texts are printable. */
+struct guard_listing {
+	const struct config_dns_list *list;
+	const char *about;  /* "192.0.2.1", "example.org" */
+	const char *answer; /* "127.0.0.2" */
+	const char *reason; /* what the list says about it, or "" */
+	int weight;
+};
+enum { GUARD_REPLY_MAX = 480 }; /* RFC 5321 section 4.5.3.1.5, with room for the codes */
+
 struct guard_facts {
 	const struct net_address *client;
 	const char *listener;
@@ -47,6 +57,10 @@ struct guard_facts {
 	enum guard_rdns (*rdns)(void *arg, const char **name_out);
 	enum guard_sender_dns (*sender_dns)(void *arg, struct slice domain);
 	bool (*is_ours)(void *arg, struct slice domain);
+	/* In which lists something about the session stands, as far as that is known at the stage,
+	 * and what all comes to. */
+	const struct guard_listing *(*listed)(void *arg, size_t *count_out);
+	int (*score)(void *arg);
 	/* Takes a token; false if there is none: then the rule holds. */
 	bool (*take_token)(void *arg, const struct config_rule *rule,
 	                   const struct guard_facts *facts);
@@ -57,6 +71,7 @@ struct guard_decision {
 	const struct config_rule *rule;       /* that decided; NULL: none, so it is allowed */
 	enum rule_verdict verdict;            /* allow, reject or defer */
 	struct config_reply reply;            /* of reject and defer */
+	char text[GUARD_REPLY_MAX];           /* where its text may lie */
 	int64_t delay_ms;                     /* -EACCES: the client is banned by now */
 	const struct config_rule *delayed_by; /* the last rule that did, or NULL */
 	uint64_t tags;                        /* bits of tags */

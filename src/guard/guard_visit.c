@@ -2,6 +2,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "guard/guard_internal.h"
+#include "guard/guard_listed.h"
+#include "guard/guard_score.h"
 
 enum {
 	TAGS_TEXT_MAX = RULE_TAGS_MAX * 48,
@@ -15,6 +17,8 @@ struct guard_visit {
 	const char *listener;
 	char *told_name;             /* owned; NULL: nobody told one */
 	struct guard_lookup *lookup; /* NULL: not looked up */
+	struct guard_listed *listed; /* NULL: no list is asked */
+	bool name_asked;             /* lists, about the confirmed name */
 	unsigned logged;
 };
 
@@ -22,6 +26,8 @@ struct guard_visit {
 struct judgement {
 	struct guard *guard;
 	struct guard_lookup *lookup;
+	struct guard_listed *listed; /* NULL: no list has anything to say */
+	struct arena *arena;
 	enum guard_rdns rdns; /* without a look-up */
 	const char *rdns_name;
 	bool take; /* tokens are taken, rules counted */
@@ -55,6 +61,33 @@ static bool ask_is_ours(void *arg, struct slice domain)
 {
 	struct judgement *j = arg;
 	return guard_sender_is_ours(j->guard, domain);
+}
+
+static const struct guard_listing *ask_listed(void *arg, size_t *count_out)
+{
+	struct judgement *j = arg;
+	*count_out = 0;
+	return j->listed ? guard_listed_all(j->listed, count_out) : NULL;
+}
+
+static void add_lists(struct guard_score *s, struct arena *arena, struct guard_listed *listed)
+{
+	size_t count = 0;
+	const struct guard_listing *all = listed ? guard_listed_all(listed, &count) : NULL;
+	for (size_t i = 0; i < count; i++)
+		guard_score_add(s, arena_printf(arena, "list.%s", all[i].list->name),
+		                arena_printf(arena, "%s: %s", all[i].about, all[i].answer),
+		                all[i].weight);
+}
+
+static int ask_score(void *arg)
+{
+	struct judgement *j = arg;
+	struct guard_score *s = ARENA_NEW(j->arena, struct guard_score);
+	add_lists(s, j->arena, j->listed);
+	guard_score_facts(s, j->arena, &j->guard->config->score, j->facts.found,
+	                  j->facts.found_count);
+	return s->total;
 }
 
 static bool take_token(void *arg, const struct config_rule *rule, const struct guard_facts *facts)
@@ -92,6 +125,11 @@ static void set_facts(struct judgement *j, struct arena *arena, const struct gua
 	j->facts.sender_domain = domain;
 	j->facts.found = s->found;
 	j->facts.found_count = s->found_count;
+	j->arena = arena;
+	if (s->account)
+		j->listed = NULL;
+	j->facts.listed = ask_listed;
+	j->facts.score = ask_score;
 	j->facts.rdns = ask_rdns;
 	j->facts.sender_dns = ask_sender_dns;
 	j->facts.is_ours = ask_is_ours;
@@ -108,6 +146,47 @@ static void begin_lookup(struct guard_visit *v)
 		v->lookup = guard_lookup_begin(v->guard, v->client);
 }
 
+/* Only mail of strangers: users come from networks of all kinds. */
+static bool takes_from_strangers(const struct config *c, const char *listener)
+{
+	for (size_t i = 0; i < c->listener_count; i++) {
+		if (slice_equal(slice_from_str(c->listeners[i].name), slice_from_str(listener)))
+			return c->listeners[i].kind == LISTENER_SMTP;
+	}
+	return false;
+}
+
+static void begin_lists(struct guard_visit *v)
+{
+	struct guard *g = v->guard;
+	if (!g->dns || g->config->dns_lists.count == 0 || guard_is_exempt(g, v->client) ||
+	    !takes_from_strangers(g->config, v->listener))
+		return;
+	v->listed = guard_listed_new(g);
+	guard_listed_address(v->listed, LIST_ASK_CLIENT, v->client);
+}
+
+/* What has become known at this stage. */
+static void ask_lists(struct guard_visit *v, enum rule_stage stage, const struct guard_speaker *s)
+{
+	struct arena *arena = arena_new();
+	struct slice domain = SLICE_EMPTY;
+	if (stage == RULE_HELO && domain_canonical(arena, slice_from_str(s->helo), &domain))
+		guard_listed_domain(v->listed, LIST_ASK_HELO, domain);
+	if (stage == RULE_MAIL && domain_canonical(arena, s->sender->domain, &domain))
+		guard_listed_domain(v->listed, LIST_ASK_SENDER, domain);
+	else if (stage == RULE_MAIL)
+		guard_listed_forget(v->listed, LIST_ASK_SENDER);
+	if (stage == RULE_MAIL && !v->name_asked &&
+	    v->guard->config->dns_lists.ask & LIST_ASK_NAME) {
+		const char *name = v->told_name ? v->told_name : guard_visit_name(v);
+		v->name_asked = true;
+		if (name)
+			guard_listed_domain(v->listed, LIST_ASK_NAME, slice_from_str(name));
+	}
+	arena_free(arena);
+}
+
 struct guard_visit *guard_visit_begin(struct guard *g, const struct net_address *client,
                                       const char *listener, const char *name)
 {
@@ -119,6 +198,7 @@ struct guard_visit *guard_visit_begin(struct guard *g, const struct net_address 
 	v->listener = listener;
 	v->told_name = name ? mem_str(slice_from_str(name)) : NULL;
 	begin_lookup(v);
+	begin_lists(v);
 	return v;
 }
 
@@ -127,6 +207,7 @@ void guard_visit_end(struct guard_visit *v)
 	if (!v)
 		return;
 	guard_lookup_end(v->lookup);
+	guard_listed_end(v->listed);
 	free(v->told_name);
 	free(v);
 }
@@ -188,6 +269,7 @@ static void judge(struct guard_visit *v, enum rule_stage stage, const struct gua
 	struct judgement j = {
 		.guard = v->guard,
 		.lookup = v->lookup,
+		.listed = v->listed,
 		.rdns = v->told_name ? GUARD_RDNS_CONFIRMED : GUARD_RDNS_UNASKED,
 		.rdns_name = v->told_name,
 		.take = true,
@@ -203,8 +285,38 @@ void guard_judge(struct guard_visit *v, enum rule_stage stage, const struct guar
                  struct guard_decision *out)
 {
 	*out = (struct guard_decision){ .verdict = RULE_ALLOW };
+	if (v && v->listed && !speaker->account)
+		ask_lists(v, stage, speaker);
 	if (v && v->guard->config->rules.count > 0)
 		judge(v, stage, speaker, false, out);
+}
+
+void guard_look_into(struct guard_visit *v, struct slice message)
+{
+	if (v && v->listed &&
+	    v->guard->config->dns_lists.ask & (LIST_ASK_LINKS | LIST_ASK_LINK_ADDRESSES))
+		guard_listed_links(v->listed, message);
+}
+
+enum guard_fate guard_weigh_message(struct guard *g, struct guard_visit *v, struct arena *arena,
+                                    const struct slice *found, size_t count,
+                                    struct guard_score *score)
+{
+	if (v)
+		add_lists(score, arena, v->listed);
+	guard_score_facts(score, arena, &g->config->score, found, count);
+	return guard_score_fate(score, &g->config->score);
+}
+
+enum guard_rdns guard_visit_rdns(struct guard_visit *v, const char **name_out)
+{
+	*name_out = NULL;
+	if (!v)
+		return GUARD_RDNS_UNASKED;
+	if (v->lookup)
+		return guard_lookup_wait(v->lookup, name_out);
+	*name_out = v->told_name;
+	return v->told_name ? GUARD_RDNS_CONFIRMED : GUARD_RDNS_UNASKED;
 }
 
 bool guard_admits(struct guard *g, const struct net_address *client, const char *listener,
@@ -247,6 +359,21 @@ static bool is_for_readers(const struct config *c, const char *name)
 	return false;
 }
 
+/* Of what is known by now. */
+static struct guard_listed *ask_lists_now(struct guard *g, const struct guard_question *q,
+                                          enum rule_stage stage)
+{
+	struct guard_visit v = { .guard = g, .name_asked = true };
+	v.listed = guard_listed_new(g);
+	if (q->client)
+		guard_listed_address(v.listed, LIST_ASK_CLIENT, q->client);
+	for (enum rule_stage s = RULE_HELO; s <= stage && s <= RULE_MAIL; s++) {
+		if (s == RULE_HELO ? q->speaker.helo != NULL : q->speaker.sender != NULL)
+			ask_lists(&v, s, &q->speaker);
+	}
+	return v.listed;
+}
+
 void guard_ask(struct guard *g, const struct guard_question *q, enum rule_stage stage,
                guard_explain explain, void *explain_arg, struct guard_decision *out)
 {
@@ -263,6 +390,25 @@ void guard_ask(struct guard *g, const struct guard_question *q, enum rule_stage 
 		j.rdns = guard_lookup_now(g->dns, arena, q->client,
 		                          deadline_in(g->config->guard.rdns_timeout_ms),
 		                          &j.rdns_name);
+	if (g->dns && g->config->dns_lists.count > 0 && !q->speaker.account &&
+	    !guard_is_exempt(g, q->client))
+		j.listed = ask_lists_now(g, q, stage);
 	guard_rules_walk(&g->config->rules, stage, &j.facts, explain, explain_arg, out);
+	guard_listed_end(j.listed);
 	arena_free(arena);
+}
+
+enum guard_fate guard_ask_score(struct guard *g, const struct guard_question *q,
+                                struct arena *arena, struct slice message,
+                                const struct slice *found, size_t count, struct guard_score *score)
+{
+	struct guard_listed *listed = NULL;
+	if (g->dns && g->config->dns_lists.count > 0) {
+		listed = ask_lists_now(g, q, RULE_MAIL);
+		guard_listed_links(listed, message);
+	}
+	add_lists(score, arena, listed);
+	guard_listed_end(listed);
+	guard_score_facts(score, arena, &g->config->score, found, count);
+	return guard_score_fate(score, &g->config->score);
 }

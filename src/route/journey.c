@@ -12,7 +12,7 @@ static const char *const kind_names[] = {
 	[JOURNEY_TAGGED] = "tagged",     [JOURNEY_HELD] = "held",
 	[JOURNEY_RELEASED] = "released", [JOURNEY_REROUTED] = "rerouted",
 	[JOURNEY_CHECKED] = "checked",   [JOURNEY_REPORTED] = "reported",
-	[JOURNEY_TOLD] = "told",
+	[JOURNEY_TOLD] = "told",         [JOURNEY_SCORED] = "scored",
 };
 
 const char *journey_kind_name(enum journey_kind kind)

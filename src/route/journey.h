@@ -23,6 +23,7 @@ enum journey_kind {
 	JOURNEY_CHECKED,  /* who has sent it; detail: what checks came to */
 	JOURNEY_REPORTED, /* by a message that came back; detail: what, and the id of that */
 	JOURNEY_TOLD,     /* a report went to the sender (address); detail: of what, and its id */
+	JOURNEY_SCORED,   /* detail: the total, and what speaks for and against it */
 };
 
 struct journey_event {

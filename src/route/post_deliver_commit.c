@@ -129,6 +129,7 @@ static enum journey_kind note_kind(const struct post_note *n)
 		[POST_NOTE_REFUSED] = JOURNEY_REFUSED,
 		[POST_NOTE_TAGGED] = JOURNEY_TAGGED,
 		[POST_NOTE_CHECKED] = JOURNEY_CHECKED,
+		[POST_NOTE_SCORED] = JOURNEY_SCORED,
 	};
 	return kinds[n->kind];
 }

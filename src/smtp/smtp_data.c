@@ -6,6 +6,7 @@
 #include "message/header.h"
 #include "smtp/smtp_fixup.h"
 #include "smtp/smtp_options.h"
+#include "smtp/smtp_score.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trace.h"
 #include "smtp/smtp_trust.h"
@@ -122,8 +123,9 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 		.at_s = clock_wall_ms() / 1000,
 	};
 	const struct slice fields[] = { smtp_trust_field(s), smtp_trace_field(t->arena, &trace),
-		                        smtp_guard_fields(s, t->arena) };
-	return arena_concat(t->arena, fields, 3);
+		                        smtp_guard_fields(s, t->arena),
+		                        smtp_score_field(s, t->arena) };
+	return arena_concat(t->arena, fields, 4);
 }
 
 enum post_result smtp_deliver(struct smtp_session *s, struct slice message,

@@ -2,6 +2,7 @@
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
+#include "smtp/smtp_trust.h"
 
 enum { RECIPIENTS_AT_FIRST = 4 };
 
@@ -203,8 +204,10 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	if (answer == SMTP_ANSWER_RECIPIENT_OK && t->terminal == SMTP_SEND &&
 	    !smtp_terminal_is_there(s, &rcpt.recipient))
 		answer = SMTP_ANSWER_NOT_LOGGED_IN;
-	if (answer == SMTP_ANSWER_RECIPIENT_OK)
+	if (answer == SMTP_ANSWER_RECIPIENT_OK) {
 		smtp_add_recipient(t, &rcpt, verdict);
+		smtp_trust_prepare(s);
+	}
 	t->tags |= s->tags;
 	return answer;
 }

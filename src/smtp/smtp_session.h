@@ -35,6 +35,8 @@ struct smtp_transaction {
 	bool rcpt_refused; /* one at least */
 	/* What checks came to; NULL: there were none. */
 	struct trust_results *trust;
+	struct guard_score *score; /* NULL: nothing was weighed */
+	enum guard_fate fate;
 	struct trust_spf *spf;      /* under way, or done; NULL: not asked yet */
 	struct slice bcc;           /* taken out of the message's header */
 	struct smtp_chunks *chunks; /* NULL: no BDAT yet */

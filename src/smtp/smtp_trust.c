@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "message/header.h"
 #include "queue/queue_feedback.h"
+#include "smtp/smtp_score.h"
 #include "trust/trust_spf.h"
 
 /* RFC 5321 section 4.5.3.1.5, with room for the codes. */
@@ -19,18 +20,45 @@ static bool is_stranger(const struct smtp_session *s)
 
 /* --- fields in our name ------------------------------------------------------------------ */
 
+/* What our rules and scores write begins with our name. */
+static bool is_our_own(const struct smtp_session *s, const struct header_field *f)
+{
+	struct slice host = slice_from_str(s->config->hostname), value = slice_trim(f->value);
+	return (slice_equal_nocase(f->name, SLICE("X-Veredus-Score")) ||
+	        slice_equal_nocase(f->name, SLICE("X-Veredus-Tag"))) &&
+	       slice_equal_nocase(slice_trim(slice_split(&value, ';')), host);
+}
+
+static bool is_forged(const struct smtp_session *s, struct arena *scratch,
+                      const struct header_field *f)
+{
+	return is_our_own(s, f) || trust_is_forged_field(scratch, f->name, f->value,
+	                                                 trust_authserv_id(s->context->trust));
+}
+
+static bool has_forged(const struct smtp_session *s, struct slice message)
+{
+	struct header_walk walk = { .rest = message };
+	struct header_field field;
+	struct arena *scratch = arena_new();
+	bool found = false;
+	while (!found && header_next(&walk, &field))
+		found = is_forged(s, scratch, &field);
+	arena_free(scratch);
+	return found;
+}
+
 static void clean(const struct smtp_session *s, struct slice message, struct smtp_cleaned *out)
 {
 	struct header_walk walk = { .rest = message };
 	struct header_field field;
-	struct slice our_id = trust_authserv_id(s->context->trust);
 	struct arena *scratch = arena_new();
 	spool_create(&out->spool, s->config->dir, (size_t)s->config->smtp.memory_bytes, message.len,
 	             message.len);
 	out->made = true;
 	const char *kept = message.data; /* from here on all goes on, until a forged one */
 	while (header_next(&walk, &field)) {
-		if (!trust_is_forged_field(scratch, field.name, field.value, our_id))
+		if (!is_forged(s, scratch, &field))
 			continue;
 		spool_add(&out->spool, slice_of(kept, (size_t)(field.whole.data - kept)));
 		kept = field.whole.data + field.whole.len;
@@ -58,6 +86,7 @@ void smtp_cleaned_end(struct smtp_cleaned *cleaned)
 
 /* --- checks ------------------------------------------------------------------------------ */
 
+/* The envelope as it is asked about; the message may not be there yet. */
 static struct trust_question question_of(const struct smtp_session *s, struct slice message)
 {
 	return (struct trust_question){
@@ -69,19 +98,26 @@ static struct trust_question question_of(const struct smtp_session *s, struct sl
 	};
 }
 
+/* The answers are there before the message is. */
+void smtp_trust_prepare(struct smtp_session *s)
+{
+	const struct trust_question question = question_of(s, SLICE_EMPTY);
+	if (is_stranger(s) && s->config->trust.verify && !question.spf)
+		s->transaction->spf = trust_spf_begin(s->context->trust, &question);
+}
+
 static bool check(struct smtp_session *s, struct slice message)
 {
 	struct smtp_transaction *t = s->transaction;
-	struct trust_question question = question_of(s, message);
-	if (!t->spf)
-		t->spf = trust_spf_begin(s->context->trust, &question);
-	question.spf = t->spf;
+	smtp_trust_prepare(s);
+	const struct trust_question question = question_of(s, message);
 	struct trust_results *results = ARENA_NEW(t->arena, struct trust_results);
 	int rc = trust_check(s->context->trust, t->arena, &question, results);
 	if (rc < 0) {
 		smtp_end_on_error(s, rc);
 		return false;
 	}
+	smtp_score_iprev(s, results);
 	t->trust = results;
 	bool allowed = smtp_guard_allows(s, RULE_MESSAGE, &t->sender, NULL);
 	t->tags |= s->tags;
@@ -100,7 +136,10 @@ static enum dmarc_policy policy_of(const struct smtp_session *s)
 	                                                                     : r->policy;
 }
 
-bool smtp_trust_is_junk(const struct smtp_session *s) { return policy_of(s) == DMARC_QUARANTINE; }
+bool smtp_trust_is_junk(const struct smtp_session *s)
+{
+	return policy_of(s) == DMARC_QUARANTINE || smtp_score_is_junk(s);
+}
 
 /* Why SPF failed, in the words of the domain that says so (RFC 7208 section 6.2). */
 static const char *explanation(struct smtp_session *s)
@@ -148,6 +187,7 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 	out->made = false;
 	if (!is_stranger(s))
 		return true;
+	guard_look_into(s->visit, message);
 	if (s->config->trust.verify) {
 		if (!check(s, message))
 			return false;
@@ -155,7 +195,9 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 		if (is_refused(s))
 			return false;
 	}
-	return !trust_is_forged(s->context->trust, message) || take_forged_out(s, message, out);
+	if (!smtp_score(s))
+		return false;
+	return !has_forged(s, message) || take_forged_out(s, message, out);
 }
 
 struct slice smtp_trust_field(const struct smtp_session *s)
@@ -172,13 +214,17 @@ struct slice smtp_trust_field(const struct smtp_session *s)
 void smtp_trust_note(const struct smtp_session *s, const struct post_note **notes, size_t *count)
 {
 	const struct smtp_transaction *t = s->transaction;
-	if (!t->trust)
-		return;
-	struct post_note *all = ARENA_ARRAY(t->arena, *count + 1, struct post_note);
+	struct slice score = smtp_score_text(s, t->arena);
+	struct post_note *all = ARENA_ARRAY(t->arena, *count + 2, struct post_note);
 	if (*count > 0)
 		memcpy(all, *notes, *count * sizeof(*all));
-	all[(*count)++] = (struct post_note){ .kind = POST_NOTE_CHECKED,
-		                              .address = SLICE_EMPTY,
-		                              .detail = trust_text(t->trust, t->arena) };
+	if (t->trust)
+		all[(*count)++] = (struct post_note){ .kind = POST_NOTE_CHECKED,
+			                              .address = SLICE_EMPTY,
+			                              .detail = trust_text(t->trust, t->arena) };
+	if (score.len > 0)
+		all[(*count)++] = (struct post_note){ .kind = POST_NOTE_SCORED,
+			                              .address = SLICE_EMPTY,
+			                              .detail = score };
 	*notes = all;
 }

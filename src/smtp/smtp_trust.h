@@ -12,6 +12,8 @@ struct smtp_cleaned {
 	struct spool spool;
 };
 
+/* For a transaction with a recipient: begins to ask what can be asked without the message. */
+void smtp_trust_prepare(struct smtp_session *s);
 /* Checks the message; the results are the transaction's. False: it can't be taken now, a rule
  * refuses it, or its author does not want it to be taken, and the client was told so. End it in
  * either case. Parks the fiber. */

@@ -109,9 +109,7 @@ struct slice trust_text(const struct trust_results *r, struct arena *arena);
  */
 size_t trust_found(const struct trust_results *r, struct arena *arena, struct slice **out);
 
-/* Does a message have fields that speak in our name? */
-bool trust_is_forged(const struct trust *t, struct slice message);
-/* Such a field. */
+/* Does a field speak in our name? */
 bool trust_is_forged_field(struct arena *scratch, struct slice name, struct slice value,
                            struct slice our_id);
 

@@ -113,16 +113,3 @@ bool trust_is_forged_field(struct arena *scratch, struct slice name, struct slic
 	return slice_equal_nocase(name, SLICE("Authentication-Results")) &&
 	       authres_is_ours(scratch, value, our_id);
 }
-
-bool trust_is_forged(const struct trust *t, struct slice message)
-{
-	struct header_walk walk = { .rest = message };
-	struct header_field field;
-	struct arena *scratch = arena_new();
-	bool found = false;
-	while (!found && header_next(&walk, &field))
-		found = trust_is_forged_field(scratch, field.name, field.value,
-		                              trust_authserv_id(t));
-	arena_free(scratch);
-	return found;
-}

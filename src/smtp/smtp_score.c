@@ -1,0 +1,57 @@
+#include "smtp/smtp_score.h"
+
+#include "base/log.h"
+#include "trust/trust.h"
+
+void smtp_score_iprev(struct smtp_session *s, struct trust_results *results)
+{
+	const char *name;
+	enum guard_rdns found = guard_visit_rdns(s->visit, &name);
+	guard_add_iprev(results, s->transaction->arena, &s->client.address, found, name);
+}
+
+bool smtp_score(struct smtp_session *s)
+{
+	struct smtp_transaction *t = s->transaction;
+	struct slice *found = NULL;
+	size_t count = t->trust ? trust_found(t->trust, t->arena, &found) : 0;
+	if (!s->context->guard)
+		return true;
+	t->score = ARENA_NEW(t->arena, struct guard_score);
+	t->fate = guard_weigh_message(s->context->guard, s->visit, t->arena, found, count,
+	                              t->score);
+	if (t->fate != GUARD_REJECT)
+		return true;
+	const struct config_reply reply = { 550, "5.7.1",
+		                            "This message looks too much like what nobody wants" };
+	log_info("smtp.score.refused", kv_int("session", (int64_t)s->base.id),
+	         kv_str("score", guard_score_text(t->score, t->arena)));
+	smtp_say_refused(s, &reply);
+	return false;
+}
+
+bool smtp_score_is_junk(const struct smtp_session *s) { return s->transaction->fate == GUARD_JUNK; }
+
+struct slice smtp_score_text(const struct smtp_session *s, struct arena *arena)
+{
+	const struct guard_score *score = s->transaction->score;
+	return score && score->count > 0 ? slice_from_str(guard_score_text(score, arena))
+	                                 : SLICE_EMPTY;
+}
+
+/* Folded behind each comma, as it may be long. */
+struct slice smtp_score_field(const struct smtp_session *s, struct arena *arena)
+{
+	struct slice rest = smtp_score_text(s, arena);
+	if (s->transaction->fate < GUARD_TAG)
+		return SLICE_EMPTY;
+	struct buf out = buf_make(2 * rest.len + 500);
+	buf_printf(&out, "X-Veredus-Score: %s; ", s->config->hostname);
+	while (rest.len > 0) {
+		buf_append(&out, slice_trim(slice_split(&rest, ',')));
+		buf_append(&out, rest.len > 0 ? SLICE(",\r\n\t") : SLICE("\r\n"));
+	}
+	struct slice field = arena_copy(arena, buf_slice(&out));
+	buf_free(&out);
+	return field;
+}
