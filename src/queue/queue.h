@@ -6,8 +6,10 @@
  *                     what becomes of it), record what became of it (queue_table_ends)
  *     queue_lease     how long a lease lasts, and who takes it over (queue_beat who is alive)
  *     queue_schedule  when to try again: exponential, with jitter, by destination
- *     queue_ready     what is leased and waits in memory for a connection, by destination
+ *     queue_ready     what is leased and waits in memory for a connection, by destination: filled
+ *                     by the feeder (queue_ready_feed), taken by deliveries (queue_ready_take)
  *     queue_deliver   a fiber a connection: takes message after message for its destination
+ *                     (queue_connect which host, queue_send in what parts)
  *     queue_record    collects outcomes and commits many at once, bounces included
  *     queue_dsn       what the sender is told (RFC 3461, 3464)
  *     queue_release   the end of a hold: the message goes through the post office again

@@ -116,7 +116,7 @@ int queue_policy_find(struct queue *q, const struct client_route *route, struct 
                       enum queue_tls_need need, struct arena *arena, int64_t deadline,
                       struct tls_policy_domain *out, struct smtp_outcome *outcome);
 
-/* queue_deliver.c: how hosts of a route are connected to; rule and wish are the policy's. */
+/* queue_connect.c: how hosts of a route are connected to; rule and wish are the policy's. */
 void queue_client_configure(const struct queue *q, const struct client_route *route,
                             struct smtp_client_config *out);
 
@@ -133,8 +133,8 @@ struct queue_carrier {
 /* Takes the carrier, from mem_alloc(). */
 void queue_deliver(void *carrier);
 
-/* Sends one message on a connection that is open, and notes in the job over which; peer and tls are
- * for its records. As smtp_client_send(). */
+/* queue_send.c: sends one message on a connection that is open, and notes in the job over which;
+ * peer and tls are for its records. As smtp_client_send(). */
 int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice peer,
                       struct slice tls, struct queue_job *job, struct smtp_outcome *outcome);
 

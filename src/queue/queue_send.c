@@ -1,0 +1,261 @@
+/* Sending one message: in parts as the other side wants them, over one connection or several. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "queue/queue_convert.h"
+#include "queue/queue_delivery.h"
+
+/* All that have not been in a transaction, this one included. */
+static void set_rest(struct queue_job *job, const struct smtp_outcome *o)
+{
+	for (size_t i = job->part_from; i < job->count; i++) {
+		job->wire[i].outcome = *o;
+		job->wire[i].outcome.text = arena_copy(job->arena, o->text);
+	}
+}
+
+/* An ASCII message may be for an address that isn't. */
+static bool needs_smtputf8(const struct queue_job *job)
+{
+	for (size_t i = 0; i < job->part_count; i++) {
+		if (!slice_is_ascii(job->wire[job->part_from + i].path))
+			return true;
+	}
+	return job->smtputf8;
+}
+
+/* What an alias put its Delivered-To before goes on in our name, if that is wanted. */
+static struct slice sender_of(const struct queue_delivery *d, struct queue_job *job)
+{
+	if (job->prefix.len == 0)
+		return job->reverse_path;
+	return post_forward_sender(d->queue->config.post, job->arena, job->reverse_path);
+}
+
+static int send_form(struct queue_delivery *d, struct queue_job *job,
+                     const struct queue_message_form *form, struct smtp_outcome *outcome)
+{
+	struct slice parts[] = { job->prefix, form->bytes };
+	struct smtp_client_mail mail = {
+		.reverse_path = sender_of(d, job),
+		.recipients = &job->wire[job->part_from],
+		.recipient_count = job->part_count,
+		.body_8bit = form->body_8bit,
+		.body_binary = form->body_binary,
+		.by_chunks = d->queue->config.config->queue.chunking,
+		.smtputf8 = needs_smtputf8(job),
+		.envid = job->envid,
+		.ret = job->ret,
+		.options = &job->options,
+		.size_bytes = parts[0].len + parts[1].len,
+		.parts = parts,
+		.part_count = 2,
+	};
+	int rc = smtp_client_send(d->client, &mail, job->arena, outcome);
+	job->peer = arena_copy(job->arena, d->peer);
+	job->tls = arena_copy(job->arena, d->tls);
+	job->from = arena_copy(job->arena, d->from);
+	job->remote_does_dsn = smtp_client_extensions(d->client) & SMTP_EXT_DSN;
+	job->remote_does_by = smtp_client_extensions(d->client) & SMTP_EXT_DELIVERBY;
+	return rc;
+}
+
+static int not_sendable(const struct queue_delivery *d, struct queue_job *job, int rc,
+                        struct smtp_outcome *outcome)
+{
+	if (rc == -EOPNOTSUPP) {
+		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, rc, "5.6.3", d->host);
+		outcome->verdict = SMTP_PERMANENT;
+		outcome->text = slice_from_str(arena_printf(
+			job->arena,
+			"%s takes no %s data, and the message can't be converted: it is signed, "
+			"or beyond our understanding",
+			d->host, job->body_binary ? "binary" : "8-bit"));
+	} else {
+		log_error("queue.convert", kv_str("queue_id", job->queue_id), kv_error(rc));
+		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",
+		                                "converting the message");
+	}
+	outcome->host = false;
+	set_rest(job, outcome);
+	return rc;
+}
+
+/* In the form that the other side takes. */
+static int send_bytes(struct queue_delivery *d, struct queue_job *job, struct slice bytes,
+                      struct smtp_outcome *outcome)
+{
+	struct queue_message_form form;
+	int rc = queue_message_form(d->queue->config.config, job, smtp_client_extensions(d->client),
+	                            slice_from(bytes, job->skip_bytes), &form);
+	if (rc < 0)
+		return not_sendable(d, job, rc, outcome);
+	rc = send_form(d, job, &form, outcome);
+	queue_message_form_end(&form);
+	return rc;
+}
+
+static int send_job(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	struct blob_view view;
+	int rc = blob_open_at(d->queue->config.store, job->blob_id, &job->place, &view);
+	if (rc < 0) {
+		log_error("queue.blob", kv_str("queue_id", job->queue_id), kv_error(rc));
+		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",
+		                                "our copy of the message");
+		outcome->host = false;
+		set_rest(job, outcome);
+		return rc;
+	}
+	rc = send_bytes(d, job, view.bytes, outcome);
+	blob_close(&view);
+	return rc;
+}
+
+/* A connection that was used before may have been closed by the other side just now: that is no
+ * failed attempt, as long as no byte of the message was sent. */
+static bool was_stale(const struct queue_delivery *d, const struct queue_job *job,
+                      const struct smtp_outcome *outcome)
+{
+	return !job->retried && (d->was_idle || smtp_client_sent(d->client) > 0) &&
+	       !smtp_client_is_usable(d->client) && outcome->stage <= SMTP_STAGE_MAIL &&
+	       outcome->error != -ECANCELED && outcome->error != -ETIMEDOUT;
+}
+
+/* BY=...;R: whoever gets it now gets it too late. */
+static int come_too_late(struct queue_job *job, struct smtp_outcome *outcome)
+{
+	*outcome = (struct smtp_outcome){
+		.verdict = SMTP_PERMANENT,
+		.stage = SMTP_STAGE_ROUTE,
+		.error = -ETIME,
+		.enhanced = { 5, 4, 7 },
+		.text = SLICE("the time that the sender gave for its delivery is over")
+	};
+	set_rest(job, outcome);
+	return -ETIME;
+}
+
+/* The other side may limit what it takes in a transaction, and in a session. */
+static int choose_part(struct queue_delivery *d, struct queue_job *job,
+                       struct smtp_outcome *outcome)
+{
+	size_t left = job->count - job->part_from;
+	const struct smtp_client_recipient *from = &job->wire[job->part_from];
+	bool open = d->client && smtp_client_is_usable(d->client);
+	job->part_count = open ? smtp_client_fit(d->client, from, left) : 0;
+	if (job->part_count > 0)
+		return 0;
+	queue_disconnect(d);
+	int rc = queue_connect(d, job, outcome);
+	if (rc == 0)
+		job->part_count = smtp_client_fit(d->client, from, left);
+	/* One that has room for nothing does not mean it. */
+	if (rc == 0 && job->part_count == 0)
+		job->part_count = 1;
+	return rc;
+}
+
+static int carry_part(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	for (;;) {
+		int rc = choose_part(d, job, outcome);
+		if (rc == 0 && job->part_from == 0 && !queue_lease_covers(&d->queue->leases, job))
+			rc = -EXDEV;
+		if (rc == -EXDEV)
+			return rc;
+		if (rc < 0) {
+			set_rest(job, outcome);
+			if (d->host)
+				job->peer = arena_copy(job->arena, slice_from_str(d->host));
+			return rc;
+		}
+		rc = send_job(d, job, outcome);
+		if (rc == 0 || !was_stale(d, job, outcome))
+			return rc;
+		job->retried = true;
+		queue_disconnect(d);
+	}
+}
+
+/* The part is over. Who was one too many in it begins the next one: it goes on as long as each
+ * takes somebody. */
+static void end_part(struct queue_job *job, int rc)
+{
+	size_t at = job->part_from, end = at + job->part_count;
+	for (size_t i = at; rc == 0 && i < end; i++) {
+		if (job->wire[i].outcome.too_many)
+			continue;
+		struct smtp_client_recipient wire = job->wire[at];
+		struct queue_target target = job->targets[at];
+		job->wire[at] = job->wire[i];
+		job->targets[at++] = job->targets[i];
+		job->wire[i] = wire;
+		job->targets[i] = target;
+	}
+	job->part_from = rc == 0 ? at : end;
+}
+
+int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	int rc = 0;
+	bool any = false;
+	if (queue_job_is_late(job, clock_wall_ms()))
+		return come_too_late(job, outcome);
+	if (!queue_lease_covers(&d->queue->leases, job))
+		return -EXDEV;
+	if (job->way && job->way->final != FINAL_NONE)
+		return queue_final_carry(d->queue, job, outcome);
+	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
+	                  (d->was_idle && smtp_client_has_input(d->client))))
+		queue_disconnect(d);
+	while (job->part_from < job->count) {
+		rc = carry_part(d, job, outcome);
+		if (rc == -EXDEV)
+			return rc;
+		any |= rc == 0;
+		/* What broke here would do so for the others. */
+		end_part(job, rc);
+		if (rc < 0 && (!d->client || !smtp_client_is_usable(d->client))) {
+			set_rest(job, outcome);
+			return rc;
+		}
+	}
+	return any ? 0 : rc;
+}
+
+/* A connection that is not ours to open anew: what its LIMITS leave no room for waits. */
+static int no_room(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, -EBUSY, "4.5.3", d->host);
+	outcome->host = false;
+	set_rest(job, outcome);
+	return -EBUSY;
+}
+
+int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice peer,
+                      struct slice tls, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	struct queue_delivery d = { .queue = q,
+		                    .client = client,
+		                    .host = smtp_client_host(client),
+		                    .peer = peer,
+		                    .tls = tls };
+	int rc = 0;
+	bool any = false;
+	if (queue_job_is_late(job, clock_wall_ms()))
+		return come_too_late(job, outcome);
+	while (job->part_from < job->count && smtp_client_is_usable(client)) {
+		job->part_count = smtp_client_fit(client, &job->wire[job->part_from],
+		                                  job->count - job->part_from);
+		if (job->part_count == 0)
+			return no_room(&d, job, outcome);
+		rc = send_job(&d, job, outcome);
+		any |= rc == 0;
+		end_part(job, rc);
+	}
+	if (rc == 0 && job->part_from < job->count)
+		return no_room(&d, job, outcome);
+	set_rest(job, outcome);
+	return any ? 0 : rc;
+}
