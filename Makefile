@@ -40,7 +40,7 @@ format:
 fuzz: test-packages
 	@scripts/fuzz-run $(or $(SECONDS),600)
 
-## make soak     crash test and random IMAP sessions without end (interrupt it)
+## make soak     crash tests, a dead host and random IMAP sessions without end (interrupt it)
 soak: test-packages
 	@scripts/soak
 
