@@ -35,6 +35,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_bench,
 	&cmd_check,
 	&cmd_config,
+	&cmd_backup,
+	&cmd_restore,
 	&cmd_fsck,
 	&cmd_recover,
 	&cmd_help,

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 extern const struct cli_command cmd_alias;
+extern const struct cli_command cmd_backup;
 extern const struct cli_command cmd_ban;
 extern const struct cli_command cmd_bench;
 extern const struct cli_command cmd_suppression;
@@ -32,6 +33,7 @@ extern const struct cli_command cmd_send;
 extern const struct cli_command cmd_sendmail;
 extern const struct cli_command cmd_recover;
 extern const struct cli_command cmd_relay;
+extern const struct cli_command cmd_restore;
 extern const struct cli_command cmd_route;
 extern const struct cli_command cmd_serve;
 extern const struct cli_command cmd_status;

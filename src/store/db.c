@@ -79,22 +79,25 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 			       "PRAGMA temp_store = MEMORY;"
 			       "PRAGMA foreign_keys = OFF;";
 
+static const char *const own_settings[] = {
+	[DB_WRITE] = "PRAGMA cache_size = -32768",
+	[DB_READ] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096",
+	[DB_LOOK] = "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096",
+};
+
 int db_open(const char *path, enum db_mode mode, struct db **out)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	int flags = SQLITE_OPEN_NOMUTEX;
+	flags |= mode == DB_LOOK ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	struct db *db = mem_zero(1, sizeof(*db));
 	const char *vfs = mode == DB_WRITE ? db_vfs_gathering() : NULL;
 	int rc = sqlite3_open_v2(path, &db->sqlite, flags, vfs);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && mode != DB_LOOK)
 		rc = sqlite3_exec(db->sqlite, settings, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db->sqlite,
-		                  mode == DB_READ
-		                          ? "PRAGMA query_only = ON; PRAGMA cache_size = -4096"
-		                          : "PRAGMA cache_size = -32768",
-		                  NULL, NULL, NULL);
+		rc = sqlite3_exec(db->sqlite, own_settings[mode], NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
 		int error = sqlite3_system_errno(db->sqlite) == ENOENT ? -ENOENT
 		                                                       : db_error(db, rc, path);

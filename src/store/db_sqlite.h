@@ -10,7 +10,11 @@
 #include "store/db.h"
 #include "store/store.h"
 
-enum db_mode { DB_WRITE, DB_READ };
+enum db_mode {
+	DB_WRITE,
+	DB_READ,
+	DB_LOOK, /* at a database that nobody writes to: a backup */
+};
 
 struct db_statement;
 

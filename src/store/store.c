@@ -94,7 +94,8 @@ static int open_place(struct store *s, bool create, struct arena *arena)
 		return rc;
 	if (access(s->database, F_OK) != 0)
 		return -errno;
-	rc = open_lock(s, arena);
+	if (!s->read_only)
+		rc = open_lock(s, arena);
 	if (rc != 0)
 		return rc;
 	s->segments_fd = open(arena_printf(arena, "%s/" SEGMENT_DIR, s->dir),
@@ -114,6 +115,33 @@ static int open_log(struct store *s, uint64_t segment_bytes)
 	return segment_log_open(s->segments_fd, s->io,
 	                        segment_bytes ? segment_bytes : SEGMENT_BYTES, &s->next_blob_id,
 	                        &s->log);
+}
+
+/* A backup is good to read as it is, or not at all. */
+static int check_version(struct store *s)
+{
+	struct db *db;
+	int64_t version;
+	int rc = store_take_reader(s, &db);
+	if (rc != 0)
+		return rc;
+	rc = db_get_int(db, &version,
+	                "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'schema_version'", "");
+	store_give_reader(s, db);
+	int known = schema_migrations[schema_migration_count - 1].version;
+	if (rc != 0)
+		return rc;
+	return version == known ? 0 : version < known ? -ESTALE : -EPROTO;
+}
+
+static int open_for_reading(struct store *s, struct arena *arena)
+{
+	int rc = open_place(s, false, arena);
+	if (rc == 0)
+		rc = check_version(s);
+	if (rc == 0)
+		s->files = segment_files_new(s->segments_fd);
+	return rc;
 }
 
 static int open_all(struct store *s, const struct store_config *config, struct arena *arena)
@@ -144,6 +172,7 @@ int store_open(const struct store_config *config, struct store **out)
 	s->database = mem_str(slice_from_str(arena_printf(arena, "%s/" STORE_DATABASE, s->dir)));
 	s->io = config->io ? config->io : &store_io_system;
 	s->lock_fd = s->segments_fd = -1;
+	s->read_only = config->read_only;
 	s->queue_end = &s->queue;
 	s->checkpoint_due = STORE_CHECKPOINT_PAGES;
 	pthread_mutex_init(&s->queue_lock, NULL);
@@ -153,7 +182,7 @@ int store_open(const struct store_config *config, struct store **out)
 	pthread_mutex_init(&s->done_lock, NULL);
 	pthread_cond_init(&s->done_some, NULL);
 	pthread_mutex_init(&s->readers_lock, NULL);
-	int rc = open_all(s, config, arena);
+	int rc = s->read_only ? open_for_reading(s, arena) : open_all(s, config, arena);
 	arena_free(arena);
 	if (rc != 0)
 		store_close(s);

@@ -28,13 +28,15 @@ struct db;
 struct store_config {
 	const char *dir;           /* the data directory */
 	bool create;               /* make it and the database if there is none */
+	bool read_only;            /* a backup: nothing is changed, locked or migrated */
 	uint64_t segment_bytes;    /* 0: the default (64 MiB) */
 	const struct store_io *io; /* NULL: the system's own calls */
 };
 
 /* Opens and, if the schema is older, migrates. Takes the directory's lock: -EWOULDBLOCK when
  * another process has it, -ENOENT when there is no database and create is false, -EPROTO when the
- * schema is newer than this program. [any thread] */
+ * schema is newer than this program. With read_only every commit returns -EROFS, and -ESTALE tells
+ * a schema that is older than this program. [any thread] */
 int store_open(const struct store_config *config, struct store **out);
 /* Ends after the commits that wait are done. */
 void store_close(struct store *s);

@@ -79,6 +79,8 @@ static void wait_until_done(struct store *s, struct commit *c)
 
 static int commit(struct store *s, struct commit *c)
 {
+	if (s->read_only)
+		return -EROFS;
 	if (store_failed(s))
 		return -EIO;
 	for (size_t i = 0; i < c->blob_count; i++) {

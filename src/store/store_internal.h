@@ -59,6 +59,7 @@ struct store {
 	char node[STORE_NODE_LEN + 1]; /* what the lock's file says */
 	int lock_fd;
 	int segments_fd;
+	bool read_only;
 	const struct store_io *io;
 	atomic_bool failed;
 

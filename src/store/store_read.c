@@ -11,7 +11,7 @@ int store_take_reader(struct store *s, struct db **out)
 		s->readers = db->next_free;
 	pthread_mutex_unlock(&s->readers_lock);
 	if (!db)
-		return db_open(s->database, DB_READ, out);
+		return db_open(s->database, s->read_only ? DB_LOOK : DB_READ, out);
 	*out = db;
 	return 0;
 }
