@@ -243,7 +243,6 @@ bool imap_take_append(struct cursor *c, struct arena *arena, struct imap_append 
 /* Given a command so far, whose last line announces a literal (cut off): is that literal the
  * message of an APPEND or REPLACE? */
 bool imap_is_append_message(struct slice command, struct arena *arena);
-
 /* For comparing by i;unicode-casemap (RFC 5051): title case, decomposed. What is not UTF-8 is taken
  * for ASCII. */
 struct slice imap_fold(struct arena *arena, struct slice utf8);
