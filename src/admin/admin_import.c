@@ -130,9 +130,7 @@ static int import_forget(struct admin *admin, const json_t *request, struct admi
 }
 
 const struct admin_command admin_import_commands[] = {
-	{ "import.put", import_put },
-	{ "import.known", import_known },
-	{ "import.state", import_state },
-	{ "import.forget", import_forget },
-	{ 0 },
+	{ "import.put", import_put },       { "import.flags", import_flags },
+	{ "import.known", import_known },   { "import.state", import_state },
+	{ "import.forget", import_forget }, { 0 },
 };

@@ -19,5 +19,7 @@ int import_read_place(struct admin *admin, struct arena *arena, const json_t *re
 
 /* import.put: messages for a folder. */
 int import_put(struct admin *admin, const json_t *request, struct admin_reply *reply);
+/* import.flags: what is known has other flags now. */
+int import_flags(struct admin *admin, const json_t *request, struct admin_reply *reply);
 
 #endif

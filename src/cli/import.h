@@ -28,6 +28,7 @@ struct import {
 	char *state;       /* to be remembered with them, or NULL */
 	/* What came of it. */
 	uint64_t imported, duplicates, known, failed, message_total_bytes;
+	uint64_t flags_changed; /* of messages that were there before */
 	/* Progress. */
 	int64_t began_ns, shown_ns;
 	uint64_t read_bytes, expected_bytes; /* of the source; 0: not known */
@@ -63,5 +64,6 @@ int import_end(struct import *im, int status);
 
 int import_mbox(struct cli *cli);
 int import_maildir(struct cli *cli);
+int import_imap(struct cli *cli);
 
 #endif

@@ -221,17 +221,19 @@ static void print_result(const struct import *im)
 	char bytes[32];
 	double seconds = seconds_so_far(im);
 	if (cli_has(im->cli, "json")) {
-		json_t *all = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "imported",
-		                        (json_int_t)im->imported, "duplicates",
-		                        (json_int_t)im->duplicates, "known", (json_int_t)im->known,
-		                        "failed", (json_int_t)im->failed, "bytes",
-		                        (json_int_t)im->message_total_bytes, "seconds", seconds,
-		                        "rate", (double)im->imported / seconds);
+		json_t *all = json_pack(
+			"{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "imported",
+			(json_int_t)im->imported, "duplicates", (json_int_t)im->duplicates, "known",
+			(json_int_t)im->known, "failed", (json_int_t)im->failed, "flags_changed",
+			(json_int_t)im->flags_changed, "bytes", (json_int_t)im->message_total_bytes,
+			"seconds", seconds, "rate", (double)im->imported / seconds);
 		json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 		putchar('\n');
 		json_decref(all);
 		return;
 	}
+	if (im->flags_changed > 0)
+		printf("%llu have other flags now\n", (unsigned long long)im->flags_changed);
 	printf("%llu imported, %llu duplicates, %llu known from before, %llu failed; %s in %.1f "
 	       "s\n",
 	       (unsigned long long)im->imported, (unsigned long long)im->duplicates,

@@ -1,0 +1,436 @@
+/* veredus import imap: from another server, again and again until the users move.
+ *
+ * Of each folder UIDVALIDITY, UIDNEXT and HIGHESTMODSEQ are remembered. The next run brings
+ * messages from UIDNEXT on, and the flags of those before it that changed: with CONDSTORE (RFC
+ * 7162) only these are asked for. Each message is remembered, too, so that an interrupted run goes
+ * on. */
+#include <errno.h>
+
+#include "cli/imap_answer.h"
+#include "cli/imap_client.h"
+#include "cli/import.h"
+#include "cli/remote.h"
+#include "fiber/fiber.h"
+
+enum {
+	TIMEOUT_MS = 300000,
+	RESPONSE_EXTRA = 1 << 20, /* of a response, beside the message */
+	FETCH_MESSAGES = 100,     /* at once */
+	FETCH_BYTES = 8 << 20,
+	FLAGS_AT_ONCE = 100,
+	KEY_TEXT = 48,
+};
+
+struct wanted {
+	uint32_t uid;
+	uint64_t size;
+};
+
+struct folder {
+	struct slice wire, name;
+	const char *use;
+};
+
+struct imap_import {
+	struct import im;
+	struct cli *cli;
+	struct remote remote;
+	struct imap_client_config config;
+	struct imap_client *client;
+	struct arena *arena;    /* of the run */
+	struct arena *response; /* of one response */
+	struct slice prefix;    /* of the personal namespace: taken off names */
+	struct folder *folders;
+	size_t folder_count, folder_capacity;
+	/* The folder at hand. */
+	uint64_t uid_validity, uid_next, mod_seq;
+	uint64_t old_validity, old_next, old_mod_seq; /* of the last run; 0: none */
+	struct wanted *wanted;
+	size_t wanted_count, wanted_capacity;
+	json_t *flags; /* to be sent */
+	uint64_t flags_changed;
+	int status;
+};
+
+static int explain(struct imap_import *ii, int rc, const char *what)
+{
+	if (ii->status != CLI_OK) /* told already */
+		return ii->status;
+	return rc == 0 ? CLI_OK : cli_fail("%s: %s", what, imap_client_why(ii->client));
+}
+
+/* --- the folders ------------------------------------------------------------------------------ */
+
+/* NAMESPACE (("INBOX." ".")) ... (RFC 2342) */
+static int take_namespace(void *arg, struct slice response)
+{
+	struct imap_import *ii = arg;
+	if (!slice_starts_with_nocase(response, SLICE("NAMESPACE ((\"")))
+		return 0;
+	struct slice rest = slice_from(response, 13);
+	struct slice prefix = slice_split(&rest, '"');
+	if (rest.len > 0 && !slice_equal_nocase(prefix, SLICE("INBOX")))
+		ii->prefix = arena_copy(ii->arena, prefix);
+	return 0;
+}
+
+static int take_listed(void *arg, struct slice response)
+{
+	struct imap_import *ii = arg;
+	struct imap_listed l;
+	arena_reset(ii->response);
+	if (!imap_read_list(response, ii->response, &l) || l.cannot_be_selected)
+		return 0;
+	struct slice prefix = ii->prefix;
+	struct slice name = l.name;
+	/* The prefix ends with the separator, which is "/" by now. */
+	if (prefix.len > 0 && slice_starts_with_nocase(l.wire, prefix))
+		name = slice_from(name, prefix.len);
+	if (ii->folder_count == ii->folder_capacity) {
+		ii->folder_capacity = ii->folder_capacity ? ii->folder_capacity * 2 : 64;
+		ii->folders = mem_grow(ii->folders, ii->folder_capacity * sizeof(*ii->folders));
+	}
+	ii->folders[ii->folder_count++] = (struct folder){ arena_copy(ii->arena, l.wire),
+		                                           arena_copy(ii->arena, name), l.use };
+	return 0;
+}
+
+static int list_folders(struct imap_import *ii)
+{
+	int rc = 0;
+	if (imap_client_capabilities(ii->client) & IMAP_CAN_NAMESPACE)
+		rc = imap_client_run(ii->client, take_namespace, ii, "NAMESPACE");
+	if (rc >= 0)
+		rc = imap_client_run(ii->client, take_listed, ii, "LIST \"\" \"*\"");
+	return explain(ii, rc, "the list of folders");
+}
+
+static int take_examined(void *arg, struct slice response)
+{
+	struct imap_import *ii = arg;
+	imap_read_code(response, SLICE("UIDVALIDITY"), &ii->uid_validity);
+	imap_read_code(response, SLICE("UIDNEXT"), &ii->uid_next);
+	imap_read_code(response, SLICE("HIGHESTMODSEQ"), &ii->mod_seq);
+	return 0;
+}
+
+static int examine(struct imap_import *ii, const struct folder *f)
+{
+	bool condstore = imap_client_capabilities(ii->client) & IMAP_CAN_CONDSTORE;
+	ii->uid_validity = ii->uid_next = ii->mod_seq = 0;
+	return imap_client_run(ii->client, take_examined, ii, "EXAMINE %s%s",
+	                       imap_client_quoted(ii->response, f->wire),
+	                       condstore ? " (CONDSTORE)" : "");
+}
+
+/* --- what was there before ----------------------------------------------------------------------
+ */
+
+static int load_state(struct imap_import *ii)
+{
+	const char *state;
+	uint64_t numbers[3] = { 0 };
+	int status = import_load_state(&ii->im, &state);
+	struct slice rest = slice_from_str(state);
+	for (int i = 0; i < 3; i++) {
+		if (!slice_to_u64(slice_split(&rest, ' '), &numbers[i]))
+			numbers[i] = 0;
+	}
+	bool same = numbers[0] == ii->uid_validity;
+	ii->old_validity = numbers[0];
+	ii->old_next = same ? numbers[1] : 0;
+	ii->old_mod_seq = same ? numbers[2] : 0;
+	return status;
+}
+
+static void note_state(struct imap_import *ii)
+{
+	char text[80];
+	snprintf(text, sizeof(text), "%llu %llu %llu", (unsigned long long)ii->uid_validity,
+	         (unsigned long long)ii->uid_next, (unsigned long long)ii->mod_seq);
+	import_keep_state(&ii->im, text);
+}
+
+static const char *key_of(const struct imap_import *ii, struct arena *arena, uint32_t uid)
+{
+	return arena_printf(arena, "%llu.%u", (unsigned long long)ii->uid_validity, uid);
+}
+
+/* --- messages -----------------------------------------------------------------------------------
+ */
+
+static int take_size(void *arg, struct slice response)
+{
+	struct imap_import *ii = arg;
+	struct imap_fetched f;
+	arena_reset(ii->response);
+	/* "n:*" gives the last message also if it is before n (RFC 3501 section 6.4.8). */
+	if (!imap_read_fetch(response, ii->response, &f) || f.uid == 0 || !f.has_size ||
+	    f.uid < ii->old_next)
+		return 0;
+	if (ii->wanted_count == ii->wanted_capacity) {
+		ii->wanted_capacity = ii->wanted_capacity ? ii->wanted_capacity * 2 : 1024;
+		ii->wanted = mem_grow(ii->wanted, ii->wanted_capacity * sizeof(*ii->wanted));
+	}
+	ii->wanted[ii->wanted_count++] = (struct wanted){ f.uid, f.size };
+	if (f.uid >= ii->uid_next)
+		ii->uid_next = (uint64_t)f.uid + 1;
+	return 0;
+}
+
+static json_t *keywords_of(const struct imap_fetched *f)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < f->keyword_count; i++)
+		json_array_append_new(list, json_stringn(f->keywords[i].data, f->keywords[i].len));
+	return list;
+}
+
+static int take_message(void *arg, struct slice response)
+{
+	struct imap_import *ii = arg;
+	struct imap_fetched f;
+	arena_reset(ii->response);
+	if (!imap_read_fetch(response, ii->response, &f) || f.uid == 0 || !f.has_body)
+		return 0;
+	const struct import_message m = { .bytes = f.body,
+		                          .at_ms = f.has_date ? f.date.unix_s * 1000
+		                                              : clock_wall_ms(),
+		                          .flags = f.flags,
+		                          .keywords = keywords_of(&f),
+		                          .key = key_of(ii, ii->response, f.uid) };
+	ii->status = import_add(&ii->im, &m);
+	import_show(&ii->im);
+	return ii->status == CLI_OK ? 0 : -ECANCELED;
+}
+
+static int fetch_some(struct imap_import *ii, const struct wanted *wanted, size_t count)
+{
+	struct buf set = buf_make(16 * 1024);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&set, "%s%u", i > 0 ? "," : "", wanted[i].uid);
+	int rc = imap_client_run(ii->client, take_message, ii,
+	                         "UID FETCH %.*s (UID FLAGS INTERNALDATE BODY.PEEK[])",
+	                         SLICE_ARG(buf_slice(&set)));
+	buf_free(&set);
+	return explain(ii, rc, "fetching messages");
+}
+
+/* Those of a group that are not here yet: the group becomes shorter. */
+static int leave_known_out(struct imap_import *ii, struct wanted *group, size_t *count)
+{
+	const char *keys[FETCH_MESSAGES];
+	bool known[FETCH_MESSAGES];
+	size_t left = 0;
+	arena_reset(ii->response);
+	for (size_t i = 0; i < *count; i++)
+		keys[i] = key_of(ii, ii->response, group[i].uid);
+	int status = import_ask_known(&ii->im, keys, *count, known);
+	for (size_t i = 0; i < *count && status == CLI_OK; i++) {
+		if (known[i])
+			ii->im.known++;
+		else if (group[i].size > ii->im.message_bytes)
+			import_note_failure(&ii->im,
+			                    arena_printf(ii->response, "%s, UID %u", ii->im.folder,
+			                                 group[i].uid),
+			                    "the message is too large");
+		else
+			group[left++] = group[i];
+	}
+	*count = left;
+	return status;
+}
+
+static int fetch_all(struct imap_import *ii)
+{
+	int status = CLI_OK;
+	for (size_t at = 0; at < ii->wanted_count && status == CLI_OK;) {
+		struct wanted group[FETCH_MESSAGES];
+		size_t count = 0;
+		uint64_t bytes = 0;
+		while (at < ii->wanted_count && count < FETCH_MESSAGES &&
+		       (count == 0 || bytes < FETCH_BYTES)) {
+			bytes += ii->wanted[at].size;
+			group[count++] = ii->wanted[at++];
+		}
+		status = leave_known_out(ii, group, &count);
+		if (status == CLI_OK && count > 0)
+			status = fetch_some(ii, group, count);
+	}
+	return status;
+}
+
+static int bring_new(struct imap_import *ii)
+{
+	ii->wanted_count = 0;
+	uint64_t from = ii->old_next > 0 ? ii->old_next : 1;
+	if (ii->uid_next > 0 && from >= ii->uid_next)
+		return CLI_OK;
+	int rc = imap_client_run(ii->client, take_size, ii, "UID FETCH %llu:* (UID RFC822.SIZE)",
+	                         (unsigned long long)from);
+	/* Some servers refuse it in an empty folder. */
+	return rc < 0 ? explain(ii, rc, "the list of messages") : fetch_all(ii);
+}
+
+/* --- flags of messages that are here ------------------------------------------------------------
+ */
+
+static void take_changed(const json_t *item, void *arg)
+{
+	((struct imap_import *)arg)->flags_changed += (uint64_t)cli_item_number(item, "changed");
+}
+
+static int send_flags(struct imap_import *ii)
+{
+	const struct cli_answer answer = { .item = take_changed, .arg = ii };
+	if (json_array_size(ii->flags) == 0)
+		return CLI_OK;
+	json_t *request = json_pack("{s:s, s:s, s:o}", "address", ii->im.address, "source",
+	                            ii->im.source, "messages", ii->flags);
+	ii->flags = json_array();
+	return cli_link_call(ii->im.link, "import.flags", request, NULL, 0, &answer);
+}
+
+static int take_flags(void *arg, struct slice response)
+{
+	struct imap_import *ii = arg;
+	struct imap_fetched f;
+	arena_reset(ii->response);
+	if (!imap_read_fetch(response, ii->response, &f) || f.uid == 0 || !f.has_flags ||
+	    f.uid >= ii->old_next)
+		return 0;
+	json_array_append_new(ii->flags,
+	                      json_pack("{s:s, s:i, s:o}", "key", key_of(ii, ii->response, f.uid),
+	                                "flags", (int)f.flags, "keywords", keywords_of(&f)));
+	if (json_array_size(ii->flags) >= FLAGS_AT_ONCE)
+		ii->status = send_flags(ii);
+	return ii->status == CLI_OK ? 0 : -ECANCELED;
+}
+
+static int bring_flags(struct imap_import *ii)
+{
+	if (ii->old_next <= 1 || (ii->old_mod_seq > 0 && ii->old_mod_seq == ii->mod_seq))
+		return CLI_OK;
+	char since[48] = "";
+	if (ii->old_mod_seq > 0 && ii->mod_seq > 0)
+		snprintf(since, sizeof(since), " (CHANGEDSINCE %llu)",
+		         (unsigned long long)ii->old_mod_seq);
+	int rc = imap_client_run(ii->client, take_flags, ii, "UID FETCH 1:%llu (UID FLAGS)%s",
+	                         (unsigned long long)ii->old_next - 1, since);
+	int status = rc < 0 ? explain(ii, rc, "flags") : ii->status;
+	return status == CLI_OK ? send_flags(ii) : status;
+}
+
+/* --- one folder after the other -----------------------------------------------------------------
+ */
+
+static const char *target_name(struct imap_import *ii, const struct folder *f)
+{
+	const char *into = cli_text(ii->cli, "folder");
+	struct slice name = f->use ? slice_from_str(f->use) : f->name;
+	if (!into)
+		return arena_str(ii->response, name);
+	return arena_printf(ii->response, "%s/%.*s", into, SLICE_ARG(name));
+}
+
+static int import_one(struct imap_import *ii, const struct folder *f)
+{
+	arena_reset(ii->response);
+	int rc = examine(ii, f);
+	if (rc == IMAP_CLIENT_NO) { /* its rights, or it went */
+		import_note_failure(&ii->im, arena_str(ii->response, f->wire),
+		                    imap_client_why(ii->client));
+		return CLI_OK;
+	}
+	if (rc < 0)
+		return explain(ii, rc, "a folder");
+	const char *source = arena_printf(ii->response, "imap:%s@%s/%.*s into %s", ii->remote.user,
+	                                  cli_text(ii->cli, "server"), SLICE_ARG(f->wire),
+	                                  target_name(ii, f));
+	int status = import_folder(&ii->im, target_name(ii, f), source);
+	if (status == CLI_OK)
+		status = load_state(ii);
+	if (status == CLI_OK)
+		status = bring_flags(ii);
+	if (status == CLI_OK)
+		status = bring_new(ii);
+	if (status != CLI_OK)
+		return status;
+	note_state(ii);
+	return import_flush(&ii->im);
+}
+
+static bool is_wanted(const struct imap_import *ii, const struct folder *f)
+{
+	const char *only = cli_text(ii->cli, "only");
+	struct slice wanted = slice_from_str(only);
+	if (!only || slice_equal(f->name, wanted))
+		return true;
+	return slice_starts_with(f->name, wanted) && f->name.data[wanted.len] == '/';
+}
+
+static int import_all(struct imap_import *ii)
+{
+	int rc = -ENOENT;
+	for (size_t i = 0; i < ii->remote.hop_count && rc < 0; i++) {
+		imap_client_close(ii->client);
+		rc = imap_client_open(&ii->config, &ii->remote.hops[i], &ii->client);
+	}
+	if (rc != 0)
+		return cli_fail("%s: %s", cli_text(ii->cli, "server"), imap_client_why(ii->client));
+	int status = list_folders(ii);
+	for (size_t i = 0; i < ii->folder_count && status == CLI_OK; i++) {
+		if (is_wanted(ii, &ii->folders[i]))
+			status = import_one(ii, &ii->folders[i]);
+	}
+	return status;
+}
+
+static void run(void *arg)
+{
+	struct imap_import *ii = arg;
+	ii->arena = arena_new();
+	ii->response = arena_new();
+	ii->flags = json_array();
+	int status = import_begin(ii->cli, &ii->im);
+	if (status == CLI_OK) {
+		status = import_all(ii);
+		imap_client_close(ii->client);
+		ii->im.flags_changed = ii->flags_changed;
+		status = import_end(&ii->im, status);
+	}
+	ii->status = status;
+	json_decref(ii->flags);
+	free(ii->wanted);
+	free(ii->folders);
+	arena_free(ii->response);
+	arena_free(ii->arena);
+	runtime_stop(0);
+}
+
+int import_imap(struct cli *cli)
+{
+	struct imap_import *ii = mem_zero(1, sizeof(*ii));
+	const struct runtime_config runtime = { .workers = 1 };
+	ii->cli = cli;
+	int status = remote_read(cli, 143, 993, TLS_RULE_IMPLICIT, false, &ii->remote);
+	if (status == CLI_OK)
+		status = remote_read_password(cli, &ii->remote);
+	if (status == CLI_OK) {
+		ii->config = (struct imap_client_config){
+			.tls = ii->remote.tls,
+			.tls_client = ii->remote.tls_client,
+			.user = ii->remote.user,
+			.password = ii->remote.password,
+			.master = cli_text(cli, "master"),
+			.timeout_ms = TIMEOUT_MS,
+			.response_bytes = ((size_t)128 << 20) + RESPONSE_EXTRA,
+		};
+		int rc = runtime_run(&runtime, run, ii);
+		status = rc < 0 ? cli_fail("the runtime does not start: %s", strerrordesc_np(-rc))
+		                : ii->status;
+	}
+	remote_free(&ii->remote);
+	free(ii);
+	return status;
+}

@@ -1,0 +1,222 @@
+"""Mail comes from other servers over IMAP, again and again until the users move: from Dovecot and
+from Veredus."""
+import getpass
+import imaplib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from conftest import PASSWORD, VEREDUS, free_port, wait_for
+from test_import import ALICE, counts, listing, message
+
+DOVECOT = shutil.which("dovecot") or "/usr/sbin/dovecot"
+
+
+class Dovecot:
+    """On loopback, in a directory of its own, as the user of the tests."""
+
+    def __init__(self, directory):
+        self.dir = directory
+        self.port = free_port()
+        user = getpass.getuser()
+        (directory / "users").write_text(f"old@remote.test:{{PLAIN}}{PASSWORD}:::::: \n")
+        (directory / "masters").write_text("master:{PLAIN}master secret\n")
+        for name in ("run", "state", "mail"):
+            (directory / name).mkdir()
+        # Dovecot does not run its logins as root; its package has made these users.
+        internal, login = ("dovecot", "dovenull") if os.getuid() == 0 else (user, user)
+        group = subprocess.check_output(["id", "-gn", internal], text=True).strip()
+        uid, gid = (65534, 65534) if os.getuid() == 0 else (os.getuid(), os.getgid())
+        os.chown(directory / "mail", uid, gid)
+        (directory / "dovecot.conf").write_text(f"""
+protocols = imap
+listen = 127.0.0.1
+base_dir = {directory}/run
+state_dir = {directory}/state
+log_path = {directory}/log
+ssl = no
+disable_plaintext_auth = no
+auth_master_user_separator = *
+default_internal_user = {internal}
+default_login_user = {login}
+default_internal_group = {group}
+mail_location = maildir:{directory}/mail/%u
+first_valid_uid = 0
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN {directory}/masters
+  master = yes
+}}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN {directory}/users
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={directory}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  prefix = INBOX.
+  separator = .
+  mailbox Sent {{
+    special_use = \\Sent
+    auto = create
+  }}
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {self.port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+""")
+        self.process = subprocess.Popen([DOVECOT, "-F", "-c", directory / "dovecot.conf"],
+                                        stdout=subprocess.DEVNULL,
+                                        stderr=open(directory / "stderr", "wb"))
+        wait_for(self.answers, 30, "Dovecot")
+
+    def answers(self):
+        try:
+            imaplib.IMAP4("127.0.0.1", self.port, timeout=5).logout()
+            return True
+        except (OSError, imaplib.IMAP4.abort):
+            return False
+
+    def session(self):
+        imap = imaplib.IMAP4("127.0.0.1", self.port, timeout=60)
+        imap.login("old@remote.test", PASSWORD)
+        return imap
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def dovecot():
+    if not os.access(DOVECOT, os.X_OK):
+        pytest.skip("Dovecot is not installed")
+    # Short, as sockets have their names in it, and open to the users that Dovecot becomes.
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="dv-"))
+    directory.chmod(0o755)
+    d = Dovecot(directory)
+    yield d
+    d.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def fill(imap, folder, *numbers, flags=None):
+    for number in numbers:
+        status, data = imap.append(folder, flags, f'" 1-Jan-2026 10:20:{number % 60:02} +0000"',
+                                   message(number).replace("\n", "\r\n").encode())
+        assert status == "OK", data
+
+
+def run(server, remote, *options, password=PASSWORD, check=True):
+    result = subprocess.run([VEREDUS, "-d", server.dir, "import", "imap", ALICE, "--server",
+                             f"127.0.0.1:{remote}", *options, "--json"], text=True,
+                            capture_output=True, timeout=120,
+                            env={**os.environ, "VEREDUS_PASSWORD": password})
+    if check:
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+    return result
+
+
+PLAIN = ("--tls", "none", "--user", "old@remote.test")
+
+
+def test_from_dovecot_until_the_switch(dovecot, make_server):
+    s = make_server()
+    old = dovecot.session()
+    for folder in ("INBOX.Work", "INBOX.Work.2026", "INBOX.Gr&APYA3w-e"):
+        assert old.create(folder)[0] == "OK"
+    fill(old, "INBOX", 1, 2, 3, flags="(\\Seen \\Flagged $Work)")
+    fill(old, "INBOX.Work.2026", 4)
+    fill(old, "INBOX.Gr&APYA3w-e", 5)
+    fill(old, "INBOX.Sent", 6, flags="(\\Answered)")
+    assert counts(run(s, dovecot.port, *PLAIN)) == (6, 0, 0, 0)
+    assert listing(s) == {f"message {i}": ({"\\Seen", "\\Flagged", "$Work"},
+                                           f"1-Jan-2026 10:20:0{i} +0000") for i in (1, 2, 3)}
+    assert listing(s, "Work/2026") == {"message 4": (set(), "1-Jan-2026 10:20:04 +0000")}
+    assert list(listing(s, "Gr&APYA3w-e")) == ["message 5"]
+    assert listing(s, "Sent") == {"message 6": ({"\\Answered"}, "1-Jan-2026 10:20:06 +0000")}
+    assert s.messages()[0] == message(1).replace("\n", "\r\n").encode()
+    # Nothing new; then flags, a new message, and one that the user has deleted here.
+    assert counts(run(s, dovecot.port, *PLAIN)) == (0, 0, 0, 0)
+    old.select("INBOX")
+    old.store("1", "-FLAGS", "(\\Seen $Work)")
+    old.store("2", "+FLAGS", "(\\Answered)")
+    fill(old, "INBOX", 7)
+    here = s.imap()
+    here.select()
+    here.store("3", "+FLAGS", "\\Deleted")
+    here.expunge()
+    result = run(s, dovecot.port, *PLAIN)
+    assert counts(result) == (1, 0, 0, 0) and result["flags_changed"] == 2
+    now = listing(s)
+    assert {name: flags for name, (flags, _) in now.items()} == {
+        "message 1": {"\\Flagged"}, "message 2": {"\\Seen", "\\Flagged", "$Work", "\\Answered"},
+        "message 7": set()}
+    here.logout()
+    old.logout()
+
+
+def test_a_master_brings_the_mail_of_users(dovecot, make_server):
+    s = make_server(start=False)
+    old = dovecot.session()
+    fill(old, "INBOX", 1)
+    old.logout()
+    result = run(s, dovecot.port, *PLAIN, "--master", "master", "--folder", "Old", "--only",
+                 "INBOX", password="master secret")
+    assert counts(result) == (1, 0, 0, 0)
+    s.start()
+    assert list(listing(s, "Old/INBOX")) == ["message 1"]
+    result = run(s, dovecot.port, *PLAIN, password="wrong", check=False)
+    assert result.returncode == 1 and "uthentication" in result.stderr
+
+
+def test_from_veredus_over_tls(make_server, tmp_path):
+    """Interrupted, and in the face of a certificate that nobody knows."""
+    old, s = make_server(domain="old.test", accounts=("alice",)), make_server()
+    imap = old.imap()
+    for name in ("Work/2026", "v1.2"):
+        imap.create(f'"{name}"')
+    fill(imap, "INBOX", *range(60))
+    fill(imap, "Work/2026", 70, flags="(\\Seen)")
+    fill(imap, "v1.2", 71)
+    imap.logout()
+    options = ("--user", "alice@old.test")
+    result = run(s, old.port["imaps"], *options, check=False)
+    assert result.returncode == 1 and "TLS" in result.stderr
+    command = [VEREDUS, "-d", s.dir, "import", "imap", ALICE, "--server",
+               f"127.0.0.1:{old.port['imaps']}", *options, "--insecure"]
+    for seconds in (0.2, 0.5):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                                   env={**os.environ, "VEREDUS_PASSWORD": PASSWORD})
+        time.sleep(seconds)
+        process.kill()
+        process.wait()
+    result = run(s, old.port["imap"], *options, "--insecure", "--tls", "starttls")
+    assert sum(counts(result)) >= 62 - 60 and result["failed"] == 0
+    assert len(listing(s)) == 60
+    assert listing(s, "Work/2026")["message 70"][0] == {"\\Seen"}
+    assert list(listing(s, "v1.2")) == ["message 71"]
+    assert counts(run(s, old.port["imap"], *options, "--insecure", "--tls", "starttls")) \
+        == (0, 0, 0, 0)
