@@ -353,6 +353,15 @@ def test_senders_must_have_a_domain(guarded, dns):
             assert c.envelope(sender) == ["550 5.1.8 No mail can go back there\r\n"], sender
 
 
+def test_what_senders_without_a_domain_are_told(guarded, dns):
+    server = guarded('rule "nowhere" { sender-is = { unresolvable } verdict = reject }', dns=dns)
+    with Client(server) as c:
+        c.hello()
+        for sender, reply in (("x@null.client.test", "550 5.7.27 "), ("x@none.client.test", "550 5.1.8 ")):
+            [told] = c.envelope(sender)
+            assert told.startswith(reply)
+
+
 # --- rates ------------------------------------------------------------------------------------
 
 def test_rates_and_a_restart(guarded):

@@ -107,6 +107,31 @@ def test_not_too_many(make_server):
         assert "bounced" in journey(server, "<no5@a.test>")
 
 
+def test_the_rest_is_told_in_one_message(make_server):
+    """Also after a kill: what is withheld is written down with the end of the recipient."""
+    remote, server = failing(make_server, refuse("550 5.1.1 wh\u00f6?".encode() + b"\r\n"),
+                             "max-reports-per-sender = 1 report-digest-after = 4s")
+    with remote:
+        with server.submission("alice") as smtp:
+            for i in range(4):
+                smtp.sendmail("alice@example.test", [f"bob{i}@far.test", f"carol{i}@far.test"],
+                              message(f"no{i}"),
+                              rcpt_options=["NOTIFY=NEVER"] if i == 2 else [])
+        wait_empty(server)
+        assert len(server.wait_messages(1, "alice")) == 1
+        server.kill()
+        server.start()
+        digest = email.message_from_bytes(server.wait_messages(2, "alice", seconds=SLOW)[1],
+                                          policy=email.policy.default)
+        assert digest["Subject"] == "4 undelivered messages" and digest["Return-Path"] == "<>"
+        assert digest["Auto-Submitted"] == "auto-replied" and digest["To"] == "alice@example.test"
+        text = digest.get_content()
+        told = set(re.findall(r"<((?:bob|carol)\d@far\.test)> \(38\w{14}\)", text))
+        assert len(told) == 4 and not any("2@" in to for to in told), text
+        assert "550 5.1.1 wh" in text and "4 recipients more" in text
+        assert "queue.dsn.digest" in server.log_text()
+
+
 # --- double bounces ------------------------------------------------------------------------
 
 def strangers(server):

@@ -210,8 +210,11 @@ static const struct config_option options[] = {
 	  "Where several servers share a store: what one was sending is taken over by the others when "
 	  "it has not been heard of for so long.", .min = 500, .max = SECONDS(3600) },
 	{ "queue", "max-reports-per-sender", CONFIG_NUMBER, "100", AT(queue.max_reports_per_sender),
-	  "Reports (bounces, notices of delay) that a sender gets in an hour; what is more is told to "
-	  "the log only. 0: no limit." },
+	  "Reports (bounces, notices of delay) that a sender gets in an hour; of what is more he is told "
+	  "in one message (report-digest-after). 0: no limit." },
+	{ "queue", "report-digest-after", CONFIG_DURATION, "1h", AT(queue.report_digest_ms),
+	  "After so long a sender who had too many reports is told of the failures that were left out, "
+	  "in one message.", .min = 100, .max = DAYS(7) },
 	{ "queue", "max-bounce-searches", CONFIG_NUMBER, "60", AT(queue.max_bounce_searches),
 	  "Reports that come back without the id that the message had here are looked for by its "
 	  "Message-ID, ENVID or reverse-path, so many in a minute: each search costs some "

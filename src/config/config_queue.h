@@ -100,6 +100,7 @@ struct config_queue {
 	struct config_sources sources; /* for ways that have none; none: what the system says */
 	unsigned max_recipients_per_transaction;
 	unsigned max_reports_per_sender; /* an hour; 0: no limit */
+	int64_t report_digest_ms;        /* after which the sender is told of the rest */
 	unsigned max_bounce_searches;    /* a minute */
 	bool double_bounces;             /* told to postmaster */
 	unsigned max_double_bounces;     /* an hour */

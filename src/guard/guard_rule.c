@@ -137,9 +137,10 @@ static bool sender_is(struct slice word, const void *fact)
 		return false;
 	if (slice_equal(word, SLICE(RULE_SENDER_OURS)))
 		return f->is_ours(f->arg, f->sender_domain);
-	return f->sender_dns(f->arg, f->sender_domain) ==
-	       (slice_equal(word, SLICE(RULE_SENDER_UNRESOLVABLE)) ? GUARD_SENDER_UNRESOLVABLE
-	                                                           : GUARD_SENDER_UNRESOLVED);
+	enum guard_sender_dns found = f->sender_dns(f->arg, f->sender_domain);
+	if (slice_equal(word, SLICE(RULE_SENDER_UNRESOLVABLE)))
+		return found == GUARD_SENDER_UNRESOLVABLE || found == GUARD_SENDER_NULL_MX;
+	return found == GUARD_SENDER_UNRESOLVED;
 }
 
 static bool sender_is_given(const struct config_rule *r) { return r->sender_is.count > 0; }
@@ -260,12 +261,25 @@ static void tell_list(const struct config_rule *r, const struct guard_facts *f,
 	out->reply.enhanced = r->verdict == RULE_REJECT ? "5.7.1" : "4.7.1";
 }
 
+static bool is_unresolvable(struct slice word, const void *fact)
+{
+	return slice_equal(word, SLICE(RULE_SENDER_UNRESOLVABLE)) && sender_is(word, fact);
+}
+
 /* Codes of a refusal for which the rule has no reply of its own. */
 static void set_reply(const struct config_rule *r, enum rule_stage stage,
                       const struct guard_facts *f, struct guard_decision *out)
 {
+	bool nowhere = r->reply.code == 0 && r->verdict == RULE_REJECT && r->sender_is.count > 0 &&
+	               guard_patterns_hold(&r->sender_is, is_unresolvable, f);
 	out->reply = r->reply;
-	if (r->reply.code == 0 && r->verdict == RULE_REJECT)
+	if (nowhere && f->sender_dns(f->arg, f->sender_domain) == GUARD_SENDER_NULL_MX)
+		out->reply = (struct config_reply){ 550, "5.7.27",
+			                            "The sender's domain takes no mail (Null MX)" };
+	else if (nowhere)
+		out->reply = (struct config_reply){ 550, "5.1.8",
+			                            "There is no such domain as the sender's" };
+	else if (r->reply.code == 0 && r->verdict == RULE_REJECT)
 		out->reply = (struct config_reply){ 550, "5.7.1", "Refused by local policy" };
 	else if (r->reply.code == 0 && r->rate.count > 0)
 		out->reply = (struct config_reply){ 450, "4.7.1",

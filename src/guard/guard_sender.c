@@ -16,7 +16,7 @@ static enum guard_sender_dns resolve(struct dns *dns, struct arena *arena, const
 	struct dns_answer answer;
 	int rc = dns_mx(dns, arena, domain, deadline, &answer);
 	if (rc == 0 && answer.count == 1 && !answer.mx[0].host[0])
-		return GUARD_SENDER_UNRESOLVABLE;
+		return GUARD_SENDER_NULL_MX;
 	if (rc == -ENODATA)
 		rc = dns_addresses(dns, arena, domain, deadline, &answer);
 	switch (rc) {

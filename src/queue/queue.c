@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "queue/queue_digest.h"
 #include "queue/queue_feedback.h"
 #include "queue/queue_internal.h"
 
@@ -187,6 +188,7 @@ int queue_start(struct queue *q)
 	atomic_store(&q->feeder, feeder);
 	sts_start(q->sts);
 	queue_feedback_start(q->feedback);
+	queue_digest_start(q);
 	return feeder && q->recorder.fiber ? 0 : -ECANCELED;
 }
 

@@ -32,6 +32,7 @@ struct queue_target {
 	bool asked;        /* the operator wants it now */
 	bool delay_told;   /* of a delay, before */
 	bool tell_delay;   /* a report about it goes with this record */
+	bool withheld;     /* its sender had too many reports: queue_digest.h */
 	enum queue_end end;
 	enum post_verdict verdict; /* with RELEASED */
 	int64_t due_ms;

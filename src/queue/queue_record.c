@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "queue/queue_digest.h"
 #include "queue/queue_internal.h"
 
 #define BATCH_MAX        256
@@ -72,6 +73,8 @@ static int batch_commit(struct db *db, void *arg)
 		                b->jobs[i]->targets[0].end == QUEUE_END_DEFERRED;
 		if (rc == 0 && is_known)
 			rc = queue_report_commit(db, b->reports[i], blobs);
+		if (rc == 0 && is_known)
+			rc = queue_digest_note(db, b->jobs[i]);
 		if (rc < 0)
 			return rc;
 		blobs += queue_report_blob_count(b->reports[i]);

@@ -210,8 +210,15 @@ static bool allows_double(struct queue *q)
 	                           clock_monotonic_ms());
 }
 
+/* A delay that is not told of is no loss: only failures are kept for later. */
+static void withhold(struct queue_job *job, enum queue_dsn_action action)
+{
+	for (size_t i = 0; action == DSN_FAILED && i < job->count; i++)
+		job->targets[i].withheld = wants(job, i, action);
+}
+
 /* To the sender; or if there is none to postmaster, of what failed. */
-static int prepare_one(struct queue *q, const struct queue_job *job, enum queue_dsn_action action,
+static int prepare_one(struct queue *q, struct queue_job *job, enum queue_dsn_action action,
                        struct slice message, struct queue_report **out)
 {
 	const struct config_queue *c = &q->config.config->queue;
@@ -220,8 +227,10 @@ static int prepare_one(struct queue *q, const struct queue_job *job, enum queue_
 	bool is_double = job->reverse_path.len == 0;
 	if (!is_double) {
 		if (!queue_notices_allow(q->notices, job->reverse_path, c->max_reports_per_sender,
-		                         clock_monotonic_ms()))
+		                         clock_monotonic_ms())) {
+			withhold(job, action);
 			return 0;
+		}
 		rc = prepare_report(q, job, action, false, message, out);
 	}
 	if (rc < 0 || *out != before || action != DSN_FAILED || !allows_double(q))

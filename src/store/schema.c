@@ -538,6 +538,24 @@ static const char *const schema_annotation[] = {
 	NULL,
 };
 
+static const char *const schema_digest[] = {
+	/* queue/queue_digest.h */
+	"CREATE TABLE report_digest ("
+	"  sender   TEXT PRIMARY KEY,"
+	"  since_ms INTEGER NOT NULL,"
+	"  count    INTEGER NOT NULL"
+	") WITHOUT ROWID",
+	"CREATE TABLE report_withheld ("
+	"  sender    TEXT NOT NULL,"
+	"  queue_id  TEXT NOT NULL,"
+	"  recipient TEXT NOT NULL,"
+	"  at_ms     INTEGER NOT NULL,"
+	"  text      TEXT NOT NULL,"
+	"  PRIMARY KEY (sender, queue_id, recipient)"
+	") WITHOUT ROWID",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -565,5 +583,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 24, .statements = schema_queue_owner },
 	{ .version = 25, .statements = schema_report },
 	{ .version = 26, .statements = schema_annotation },
+	{ .version = 27, .statements = schema_digest },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
