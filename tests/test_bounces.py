@@ -331,6 +331,40 @@ def test_suppression(make_server):
         assert done.returncode == 1 and "no section suppression" in done.stderr
 
 
+def test_suppression_of_what_was_not_named(make_server):
+    """Whom an alias leads to; and mail that was in the queue before."""
+    def script(session, verb, line):
+        return "450 4.2.0 later" if verb == "RCPT" and "dave" in line else None
+
+    with Remote(script) as remote:
+        server = make_server(config=smarthost(remote) + FAST.replace("100ms", "1h", 1).replace(
+            "400ms", "1h", 1) + 'suppression "alice@example.test" { }\n')
+        server.cli("alias", "add", "team@example.test", "gone@far.test", "carol@far.test")
+        server.cli("suppression", "add", "alice@example.test", "gone@far.test", "--reason", "who?")
+        with server.submission("alice") as smtp:
+            smtp.sendmail("alice@example.test", ["team@example.test"], message("list"))
+            smtp.sendmail("alice@example.test", ["dave@far.test"], message("later"))
+        [raw] = server.wait_messages(1, "alice", seconds=SLOW)
+        assert b"gone@far.test" in raw and b"suppressed: no mail of this sender" in raw
+        assert b"5.7.1" in raw and b"carol" not in raw
+        wait_for(lambda: [t.recipients for t in remote.taken] == [["carol@far.test"]], SLOW, "carol")
+        wait_for(lambda: "later" in journey(server, "<later@a.test>"), SLOW, "an attempt")
+        server.cli("suppression", "add", "alice@example.test", "dave@far.test")
+        server.cli("queue", "retry", "all")
+        assert b"dave@far.test" in server.wait_messages(2, "alice", seconds=SLOW)[1]
+        wait_empty(server)
+        lines = [line for s in remote.sessions for line in s.lines]
+        assert not any("gone" in line for line in lines)
+        assert sum("RCPT" in line and "dave" in line for line in lines) == 1
+        # That was no bounce of another host: nothing is suppressed for longer by it.
+        assert {b["class"] for b in bounces(server)} <= {"policy"}
+        # Others send to them as before.
+        with server.submission("bob") as smtp:
+            smtp.sendmail("bob@example.test", ["team@example.test"], message("bob"))
+        wait_for(lambda: len(remote.taken) == 2, SLOW, "mail of bob")
+        assert remote.taken[1].recipients == ["gone@far.test", "carol@far.test"]
+
+
 def test_suppression_by_reports(make_server):
     """By the sender's domain, as relay clients send; complaints count."""
     with Remote() as remote:

@@ -2,6 +2,7 @@
 import json
 import re
 import smtplib
+import sqlite3
 
 import pytest
 
@@ -76,6 +77,26 @@ def test_senders_are_rewritten(make_server):
         send(server, one.sender, sender="", data=message("late", "mailer@b.test"))
         assert taken(remote, 4)[3].recipients == [STRANGER]
         wait_empty(server)
+
+
+def test_keys_of_other_processes(make_server):
+    """One that was made after the start, by who shares the store, is found when an address needs it."""
+    with Remote() as remote:
+        server = forwarder(make_server, remote)
+        send(server, "out@example.test")
+        [one] = taken(remote, 1)
+        wait_empty(server)
+        server.stop()
+
+        def rows(statement, *values):
+            with sqlite3.connect(server.dir / "veredus.db", timeout=30) as db:
+                return db.execute(statement, values).fetchall()
+        [key] = rows("SELECT made_ms, secret FROM srs_key")
+        rows("DELETE FROM srs_key")
+        server.start()
+        rows("INSERT INTO srs_key (made_ms, secret) VALUES (?, ?)", *key)
+        send(server, one.sender, sender="", data=message("back", "mailer@b.test"))
+        assert taken(remote, 2)[1].recipients == [STRANGER]
 
 
 def test_who_is_rewritten_already(make_server):

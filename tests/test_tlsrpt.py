@@ -5,6 +5,7 @@ import email.policy
 import gzip
 import http.server
 import json
+import re
 import sqlite3
 import ssl
 import threading
@@ -300,3 +301,29 @@ def test_received(make_server):
     shown = server.cli("tlsrpt", "show", str(rows[0]["id"])).stdout
     assert "policy sts of a.test: 5 good, 2 bad" in shown and "2  certificate-expired" in shown
     assert "\x1b" not in shown and "\x1b" not in server.cli("tlsrpt", "list").stdout
+
+
+def test_signed(make_server):
+    """From counting to reading: by the key of our domain, which the receiver finds in the DNS."""
+    zones = {"rpt.test": "@ MX 10 mx\nmx A 127.0.0.1\n"
+                         '_smtp._tls TXT "v=TLSRPTv1; rua=mailto:alice@rpt.test"', "a.test": ""}
+    with DnsZone(zones, signed=[]) as dns:
+        forwarder = f'dns {{ forwarder = "{dns.forwarder}" trust-anchor = "{dns.anchor}" }}\n'
+        receiver = make_server(domain="rpt.test",
+                               config=forwarder + 'tls-report { address = "alice@rpt.test" }\n')
+        sender = make_server(start=False, domain="a.test",
+                             config=by_mx(dns, receiver.port["smtp"]))
+        sender.cli("dkim", "create", "a.test", "--now")
+        keys = re.sub(r"\n\s+", " ", sender.cli("dkim", "show", "a.test").stdout)
+        dns.set("a.test", "\n".join(k for k in keys.splitlines() if not k.startswith(";")))
+        sender.start()
+        with sender.submission("alice") as smtp:
+            smtp.sendmail("alice@a.test", ["bob@rpt.test"], "Subject: counted\n\nBody.\n")
+        receiver.wait_messages(1, "bob", seconds=SLOW)
+        wait_for(lambda: counts(sender) == 1, SLOW, "the session to be counted")
+        sender.cli("tlsrpt", "send")
+        [row] = wait_for(lambda: reports(receiver), SLOW, "the report")
+        assert (row["from"], row["state"]) == ("postmaster@a.test", "its DKIM signature is good")
+        assert (row["domain"], row["successes"], row["failures"]) == ("rpt.test", 1, 0)
+        [raw] = receiver.wait_messages(1, "alice", seconds=SLOW)
+        assert b"dkim=pass" in raw and b"d=a.test" in raw

@@ -1,6 +1,7 @@
 """Which way mail takes: by recipient, sender and account; from which of our addresses."""
 import contextlib
 import json
+import re
 import socket
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from conftest import wait_for
 from dns_zone import DnsZone
 from remote import Remote
-from test_relay import FAST, SLOW, journey, message, report, submit, wait_empty
+from test_relay import FAST, SLOW, entries, journey, message, report, submit, wait_empty
 
 
 def way(kind, title, remote=None, options=""):
@@ -248,6 +249,26 @@ def test_delays_are_told_unasked(make_server):
         assert report(raw)[0]["Action"] == "delayed"
         time.sleep(1)
         assert len(server.messages()) == 1 and server.messages("bob") == []
+
+
+def test_when_it_is_given_up_is_shown(make_server):
+    """By the way that it goes, and not by what section queue says."""
+    def later(session, verb, line):
+        return "450 4.2.0 later" if verb == "RCPT" else None
+
+    with Remote(later) as remote:
+        server = make_server(config=FAST.replace("{", "{ expire = 3d", 1) + "\n" +
+                             way("smarthost", "far.test", remote, "expire = 14d") +
+                             way("smarthost", "*", remote))
+        hand_in(server, "alice", ["x@far.test", "y@near.test"])
+        days = {e["to"]: (e["expires_ms"] - e["arrived_ms"]) / 86_400_000
+                for e in wait_for(lambda: entries(server), SLOW, "the queue")}
+        assert days == {"x@far.test": 14, "y@near.test": 3}
+        shown = server.cli("queue", "show", entries(server)[0]["id"]).stdout
+        assert len(set(re.findall(r"given up (.*)", shown))) == 2
+        server.cli("queue", "reroute", "--yes", "near.test", "x@far.test")
+        [x] = [e for e in entries(server) if e["to"] == "x@far.test"]
+        assert x["expires_ms"] - x["arrived_ms"] == 3 * 86_400_000
 
 
 # --- hosts ---------------------------------------------------------------------------------

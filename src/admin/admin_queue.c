@@ -5,9 +5,12 @@
 
 #include "admin/admin_commands.h"
 #include "admin/admin_trace.h"
+#include "client/client_choose.h"
 #include "fiber/fiber.h"
+#include "message/envelope.h"
 #include "message/header.h"
 #include "queue/queue.h"
+#include "queue/queue_schedule.h"
 #include "store/store.h"
 
 /* Of a message's header that `show` hands out. */
@@ -17,6 +20,7 @@
  * the store from starting over. */
 struct listing {
 	struct queue_filter filter;
+	const struct config *config;
 	struct queue_place place;
 	int64_t limit;       /* 0: none */
 	int64_t count;       /* of all pages */
@@ -32,16 +36,30 @@ static void set_text(json_t *item, const char *key, struct slice text)
 	json_object_set_new(item, key, admin_json_text(text));
 }
 
+/* By the way that it goes now, as when it is tried. */
+static int64_t expiry(const struct config *config, const struct queue_entry *e)
+{
+	const struct client_errand errand = { .domain = e->reroute.len > 0 ? e->reroute : e->domain,
+		                              .sender = e->reverse_path,
+		                              .account = e->account };
+	struct queue_schedule schedule = queue_schedule_of(config, client_choose(config, &errand));
+	struct envelope_options options;
+	envelope_options_parse(e->options, e->arrived_ms, &options);
+	if (options.hold_until_ms != 0)
+		schedule.expire_ms = 0;
+	return queue_schedule_expiry(&schedule, e->arrived_ms, e->expires_ms);
+}
+
 /* "last" stands for "last_text", as it was called before there was more. */
-static json_t *describe(const struct queue_entry *e)
+static json_t *describe(const struct config *config, const struct queue_entry *e)
 {
 	bool dated = e->state == QUEUE_WAITING || e->state == QUEUE_SCHEDULED;
 	json_t *item = json_pack(
 		"{s:s, s:I, s:I, s:I, s:I, s:i, s:I}", "state", queue_state_name(e->state), "size",
 		(json_int_t)(e->size_bytes - e->skip_bytes), "arrived_ms",
 		(json_int_t)e->arrived_ms, "due_ms", (json_int_t)(dated ? e->due_ms : 0),
-		"expires_ms", (json_int_t)e->expires_ms, "attempts", (int)e->attempts, "last_ms",
-		(json_int_t)e->last_ms);
+		"expires_ms", (json_int_t)expiry(config, e), "attempts", (int)e->attempts,
+		"last_ms", (json_int_t)e->last_ms);
 	set_text(item, "id", e->queue_id);
 	set_text(item, "from", e->reverse_path);
 	set_text(item, "to", e->forward_path);
@@ -62,7 +80,7 @@ static int visit(const struct queue_entry *e, void *arg)
 		l->blob_id = e->blob_id;
 		l->skip_bytes = e->skip_bytes;
 	}
-	json_array_append_new(l->items, describe(e));
+	json_array_append_new(l->items, describe(l->config, e));
 	l->count++;
 	return l->count == l->limit ? ENOUGH : 0;
 }
@@ -95,7 +113,7 @@ static int send_listing(struct admin *admin, struct admin_reply *reply, struct l
 
 static int queue_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct listing l = { .limit = admin_number(request, "limit", 0) };
+	struct listing l = { .config = admin->config, .limit = admin_number(request, "limit", 0) };
 	bool all;
 	int rc = admin_queue_filter(request, &l.filter, &all, reply);
 	if (rc == 0)
@@ -126,7 +144,7 @@ static void add_header(struct admin *admin, const struct listing *l)
 static int queue_show(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	const char *id = admin_need(request, "id", reply);
-	struct listing l = { .limit = 0 };
+	struct listing l = { .config = admin->config, .limit = 0 };
 	bool all;
 	if (!id)
 		return -EINVAL;

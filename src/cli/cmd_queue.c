@@ -178,8 +178,7 @@ static void print_message(struct shown *s, const json_t *item)
 	s->header = arena_str(s->arena, slice_from_str(cli_item_text(item, "header")));
 	printf("%s  %s\n", cli_item_text(item, "id"),
 	       cli_date(cli_item_number(item, "arrived_ms"), date));
-	printf("  message-id %s, given up %s\n", cli_item_text(item, "message_id"),
-	       cli_date(cli_item_number(item, "expires_ms"), date));
+	printf("  message-id %s\n", cli_item_text(item, "message_id"));
 	if (cli_item_text(item, "account")[0])
 		printf("  handed in by %s\n", cli_item_text(item, "account"));
 	if (cli_item_text(item, "options")[0])
@@ -190,6 +189,7 @@ static void print_message(struct shown *s, const json_t *item)
 static void print_shown(const json_t *item, void *arg)
 {
 	struct shown *s = arg;
+	char date[32];
 	if (cli_item_text(item, "event")[0]) {
 		if (!s->has_events)
 			printf("\n%s\n", s->header);
@@ -200,6 +200,7 @@ static void print_shown(const json_t *item, void *arg)
 	if (!s->begun)
 		print_message(s, item);
 	print_entry(item);
+	printf("      given up %s\n", cli_date(cli_item_number(item, "expires_ms"), date));
 }
 
 static int queue_show(struct cli *cli)

@@ -120,6 +120,10 @@ int queue_policy_find(struct queue *q, const struct client_route *route, struct 
 void queue_client_configure(const struct queue *q, const struct client_route *route,
                             struct smtp_client_config *out);
 
+/* queue_suppress.c: recipients that mail of this sender does not go to any more are refused, and
+ * moved to the front. Returns how many; *outcome is that of the last one. Parks the fiber. */
+size_t queue_suppress(struct queue *q, struct queue_job *job, struct smtp_outcome *outcome);
+
 /* queue_final.c: to a command or a file. As sending over a connection; parks the fiber. */
 void queue_final_open(struct queue *q);
 void queue_final_close(struct queue *q);

@@ -43,7 +43,7 @@ void queue_job_begin_anew(struct queue_job *job)
 {
 	for (size_t i = 0; i < job->count; i++)
 		job->wire[i].outcome = (struct smtp_outcome){ .verdict = SMTP_UNTRIED };
-	job->part_from = job->part_count = 0;
+	job->part_from = job->part_count = job->suppressed = 0;
 	job->peer = job->tls = job->from = SLICE_EMPTY;
 	job->retried = false;
 }

@@ -75,6 +75,7 @@ struct queue_job {
 
 	unsigned moves; /* to another destination, as its domain's hosts were found to be others */
 
+	size_t suppressed;            /* so many at the front are not sent: queue_suppress() */
 	size_t part_from, part_count; /* recipients in the transaction that is being made */
 
 	/* Of the attempt. */

@@ -160,7 +160,8 @@ static int carry_part(struct queue_delivery *d, struct queue_job *job, struct sm
 {
 	for (;;) {
 		int rc = choose_part(d, job, outcome);
-		if (rc == 0 && job->part_from == 0 && !queue_lease_covers(&d->queue->leases, job))
+		if (rc == 0 && job->part_from == job->suppressed &&
+		    !queue_lease_covers(&d->queue->leases, job))
 			rc = -EXDEV;
 		if (rc == -EXDEV)
 			return rc;
@@ -204,6 +205,10 @@ int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outc
 		return come_too_late(job, outcome);
 	if (!queue_lease_covers(&d->queue->leases, job))
 		return -EXDEV;
+	if (job->part_from == 0)
+		job->part_from = job->suppressed = queue_suppress(d->queue, job, outcome);
+	if (job->part_from == job->count)
+		return -EPERM;
 	if (job->way && job->way->final != FINAL_NONE)
 		return queue_final_carry(d->queue, job, outcome);
 	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||

@@ -6,6 +6,7 @@
  * whose host is in trouble is left alone for a while. */
 #include <errno.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "client/client_route.h"
 #include "fiber/sync.h"
@@ -16,9 +17,14 @@
 /* After a question that got no answer. */
 #define TROUBLE_PAUSE_MS (60 * 1000)
 
+/* Who asks about a recipient holds the lock that its address hashes to, and whoever wants to know
+ * the same waits for that. */
+#define LOCKS 256
+
 /* One a section relay of the configuration, in its order. */
 struct queue_verifier {
 	struct semaphore *probes;
+	struct fiber_mutex *locks[LOCKS];
 	_Atomic int64_t trouble_until_ms; /* monotonic */
 };
 
@@ -39,14 +45,20 @@ void queue_verify_open(struct queue *q)
 {
 	const struct config *c = q->config.config;
 	q->verifiers = mem_zero(c->relay_count + 1, sizeof(*q->verifiers));
-	for (size_t i = 0; i < c->relay_count; i++)
+	for (size_t i = 0; i < c->relay_count; i++) {
 		q->verifiers[i].probes = semaphore_new(c->relays[i].max_probes);
+		for (size_t j = 0; j < LOCKS; j++)
+			q->verifiers[i].locks[j] = fiber_mutex_new();
+	}
 }
 
 void queue_verify_close(struct queue *q)
 {
-	for (size_t i = 0; q->verifiers && i < q->config.config->relay_count; i++)
+	for (size_t i = 0; q->verifiers && i < q->config.config->relay_count; i++) {
 		semaphore_free(q->verifiers[i].probes);
+		for (size_t j = 0; j < LOCKS; j++)
+			fiber_mutex_free(q->verifiers[i].locks[j]);
+	}
 	free(q->verifiers);
 }
 
@@ -173,13 +185,26 @@ static enum post_known ask_in_turn(struct probe *p)
 	if (clock_monotonic_ms() < atomic_load(&p->verifier->trouble_until_ms) ||
 	    semaphore_take(p->verifier->probes, p->deadline) < 0)
 		return POST_UNSURE;
-	/* Who was before us may have asked for the same, or found out that nobody answers. */
+	/* Who was before us may have found out that nobody answers. */
 	enum post_known known = POST_UNSURE;
-	if (is_known_already(p))
-		known = p->row.known ? POST_KNOWN : POST_UNKNOWN;
-	else if (clock_monotonic_ms() >= atomic_load(&p->verifier->trouble_until_ms))
+	if (clock_monotonic_ms() >= atomic_load(&p->verifier->trouble_until_ms))
 		known = ask(p);
 	semaphore_post(p->verifier->probes);
+	return known;
+}
+
+/* One question at a time about a recipient: a storm of mail for one becomes one probe. */
+static enum post_known ask_alone(struct probe *p)
+{
+	struct fiber_mutex *lock = p->verifier->locks[hash_bytes(p->key) % LOCKS];
+	enum post_known known;
+	if (fiber_mutex_lock(lock, p->deadline) < 0)
+		return POST_UNSURE;
+	if (is_known_already(p))
+		known = p->row.known ? POST_KNOWN : POST_UNKNOWN;
+	else
+		known = ask_in_turn(p);
+	fiber_mutex_unlock(lock);
 	return known;
 }
 
@@ -200,7 +225,7 @@ enum post_known queue_verify(struct queue *q, const struct config_relay *relay,
 		if (is_known_already(&p))
 			known = p.row.known ? POST_KNOWN : POST_UNKNOWN;
 		else
-			known = ask_in_turn(&p);
+			known = ask_alone(&p);
 	}
 	arena_free(p.arena);
 	return known;

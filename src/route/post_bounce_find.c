@@ -19,6 +19,7 @@
 struct finder {
 	struct post *post;
 	struct arena *arena;
+	const struct post_envelope *envelope;
 	const struct bounce *report;
 	struct bounce_origin *out;
 	struct slice to;         /* the reverse-path that the report was sent to; empty: several */
@@ -48,10 +49,28 @@ static bool is_queue_id(struct slice id)
 	return good;
 }
 
+/* To whom the report was sent; a rewritten sender (SRS) stands for who it was. */
+static void note_to(struct db *db, struct finder *f)
+{
+	if (f->envelope->recipient_count != 1)
+		return;
+	const struct post_recipient *r = &f->envelope->recipients[0];
+	struct address to = { .local = r->local, .domain = r->domain };
+	struct srs *srs = f->post->srs;
+	if (srs && srs_is_form(r->local))
+		srs_find(srs, db, f->arena, r->local, &to);
+	f->to = address_text(f->arena, &to);
+	struct slice decoded;
+	char separator = f->post->limits.plus_separator;
+	if (separator && post_verp_decode(f->arena, to.local, separator, 0, &decoded))
+		f->verp_local = to.local;
+}
+
 static int find_by_ids(struct db *db, void *arg)
 {
 	struct finder *f = arg;
 	int rc = 0;
+	note_to(db, f);
 	f->out->queue_id = SLICE_EMPTY;
 	for (size_t i = 0; i < f->report->id_count && f->out->queue_id.len == 0 && rc >= 0; i++) {
 		if (is_queue_id(f->report->ids[i]))
@@ -234,30 +253,14 @@ static int match_all(struct db *db, void *arg)
 
 /* --- all of it ---------------------------------------------------------------------------- */
 
-/* To whom the report was sent; a rewritten sender (SRS) stands for who it was. */
-static void note_to(struct finder *f, const struct post_envelope *envelope)
-{
-	if (envelope->recipient_count != 1)
-		return;
-	const struct post_recipient *r = &envelope->recipients[0];
-	struct address to = { .local = r->local, .domain = r->domain };
-	struct srs *srs = f->post->srs;
-	if (srs && srs_is_form(r->local))
-		srs_find(srs, f->arena, r->local, &to);
-	f->to = address_text(f->arena, &to);
-	struct slice decoded;
-	char separator = f->post->limits.plus_separator;
-	if (separator && post_verp_decode(f->arena, to.local, separator, 0, &decoded))
-		f->verp_local = to.local;
-}
-
 int post_bounce_find(struct post *p, struct arena *arena, const struct post_envelope *envelope,
                      const struct bounce *report, struct bounce_origin *out)
 {
-	struct finder f = { .post = p, .arena = arena, .report = report, .out = out };
+	struct finder f = {
+		.post = p, .arena = arena, .envelope = envelope, .report = report, .out = out
+	};
 	*out = (struct bounce_origin){ 0 };
 	out->matches = ARENA_ARRAY(arena, report->count + 1, struct bounce_match);
-	note_to(&f, envelope);
 	int rc = store_read(p->config.store, find_by_ids, &f);
 	out->proven = out->queue_id.len > 0;
 	if (rc == 0 && !out->proven)

@@ -299,7 +299,7 @@ static int resolve_srs(struct resolver *r, const struct address *given, struct s
 {
 	struct address sender;
 	if (!r->limits->srs || from ||
-	    srs_find(r->limits->srs, r->arena, given->local, &sender) != SRS_GOOD)
+	    srs_find(r->limits->srs, r->db, r->arena, given->local, &sender) != SRS_GOOD)
 		return -ENOENT;
 	struct slice key = resolve_key(r, given->local, domain);
 	resolve_tell(r, ROUTE_STEP_SRS, NULL, key, false);

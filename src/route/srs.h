@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "message/address.h"
 
+struct db;
 struct store;
 
 enum { SRS_KEY_BYTES = 32, SRS_KEYS_MAX = 16 };
@@ -57,8 +58,9 @@ int srs_open(struct store *store, const struct config *config, struct srs **out)
 void srs_close(struct srs *s);
 /* The domain that rewritten senders are in, canonical. */
 struct slice srs_domain(const struct srs *s);
-/* [any thread] srs_reverse() now. */
-enum srs_result srs_find(struct srs *s, struct arena *arena, struct slice local,
+/* [any thread] srs_reverse() now. Inside a read: an address by a key that is not known may be by
+ * one that another process on this store has made since; now and then that is looked up. */
+enum srs_result srs_find(struct srs *s, struct db *db, struct arena *arena, struct slice local,
                          struct address *out);
 /* srs_rewrite() now, of a path as text, in the arena; the path itself if it can't be. Makes keys
  * where they are needed: parks the fiber. */

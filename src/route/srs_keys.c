@@ -10,12 +10,15 @@
 #include "store/db.h"
 #include "store/store.h"
 
+#define LOOK_AGAIN_MS (5 * 1000)
+
 struct srs {
 	struct store *store;
 	const struct config_forward *config;
 	struct slice domain;
 	pthread_mutex_t lock;
 	struct srs_keys keys;
+	int64_t looked_ms; /* monotonic: when keys were last looked for again */
 };
 
 struct turn {
@@ -132,11 +135,45 @@ static struct srs_keys fresh_keys(struct srs *s, int64_t now_ms)
 
 /* --- use ------------------------------------------------------------------------------ */
 
-enum srs_result srs_find(struct srs *s, struct arena *arena, struct slice local,
+/* Strangers forge as many addresses as they like: keys are not read for each. */
+static bool may_look_again(struct srs *s)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	pthread_mutex_lock(&s->lock);
+	bool may = s->looked_ms == 0 || now_ms - s->looked_ms >= LOOK_AGAIN_MS;
+	if (may)
+		s->looked_ms = now_ms;
+	pthread_mutex_unlock(&s->lock);
+	return may;
+}
+
+static bool look_again(struct srs *s, struct db *db, struct srs_keys *keys)
+{
+	if (!may_look_again(s))
+		return false;
+	int rc = read_keys(db, keys);
+	if (rc < 0) {
+		log_error("route.srs.failed", kv_error(rc));
+		return false;
+	}
+	pthread_mutex_lock(&s->lock);
+	bool is_newer = keys->count > 0 &&
+	                (s->keys.count == 0 || keys->keys[0].made_ms > s->keys.keys[0].made_ms);
+	if (is_newer)
+		s->keys = *keys;
+	pthread_mutex_unlock(&s->lock);
+	return is_newer;
+}
+
+enum srs_result srs_find(struct srs *s, struct db *db, struct arena *arena, struct slice local,
                          struct address *out)
 {
 	struct srs_keys keys = copy_keys(s);
-	return srs_reverse(arena, &keys, local, clock_wall_ms(), s->config->srs_max_age_ms, out);
+	int64_t now_ms = clock_wall_ms(), max_age_ms = s->config->srs_max_age_ms;
+	enum srs_result found = srs_reverse(arena, &keys, local, now_ms, max_age_ms, out);
+	if (found == SRS_FORGED && look_again(s, db, &keys))
+		found = srs_reverse(arena, &keys, local, now_ms, max_age_ms, out);
+	return found;
 }
 
 struct slice srs_sender(struct srs *s, struct arena *arena, struct slice path)
