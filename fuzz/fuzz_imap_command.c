@@ -2,6 +2,7 @@
  * SEARCH understood is asked of a message. */
 #include "fuzz.h"
 #include "imap/imap_match.h"
+#include "imap/imap_parse_notify.h"
 #include "imap/imap_parse_sort.h"
 #include "imap/imap_utf7.h"
 
@@ -111,6 +112,8 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	struct imap_search keys;
 	struct imap_sort sort;
 	enum imap_thread_kind thread;
+	struct imap_notify_request notify;
+	struct imap_filter filter;
 	struct imap_set set;
 	struct slice string;
 	uint64_t limit[QUOTA_RESOURCES];
@@ -137,6 +140,12 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 		abort();
 	at = c;
 	if (imap_take_thread(&at, arena, &thread, &keys) && !keys.root)
+		abort();
+	at = c;
+	if (imap_take_notify(&at, arena, &notify) && notify.set && notify.count == 0)
+		abort();
+	at = c;
+	if (imap_take_filter(&at, arena, &filter) && filter.count > IMAP_FILTER_NAMES_MAX)
 		abort();
 	at = c;
 	(void)imap_take_store(&at, arena, &store);

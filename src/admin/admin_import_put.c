@@ -14,7 +14,7 @@
 #include "admin/import_index.h"
 #include "fiber/fiber.h"
 #include "mailbox/import_rows.h"
-#include "mailbox/mailbox.h"
+#include "mailbox/mailbox_view.h"
 #include "mailbox/note.h"
 #include "message/summary.h"
 #include "store/spool.h"
@@ -144,6 +144,8 @@ static int get_folder(struct put *p)
 	int rc = store_read(p->admin->store, look_up, p);
 	if (rc == 0 && p->is_new) {
 		rc = store_commit(p->admin->store, NULL, 0, make_folder, p);
+		if (rc == 0 && p->admin->mailboxes)
+			mailboxes_names_changed(p->admin->mailboxes, p->place.account_id);
 		if (rc == -EEXIST) /* somebody else did */
 			rc = store_read(p->admin->store, look_up, p);
 	}

@@ -106,6 +106,8 @@ static void answer(struct append *a)
 {
 	struct imap_command *c = a->c;
 	uint32_t first = a->items[0].uid, last = a->items[a->count - 1].uid;
+	if (c->s->selected && c->s->selected->view->mailbox_id == a->to.id)
+		uid_set_add(c->arena, &c->own, first, last);
 	const char *code = arena_printf(c->arena, "APPENDUID %u %u", a->to.uid_validity, first);
 	if (last != first)
 		code = arena_printf(c->arena, "%s:%u", code, last);

@@ -1,6 +1,7 @@
 /* STARTTLS, LOGIN, AUTHENTICATE. */
 #include "base/log.h"
 #include "imap/imap_input.h"
+#include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
 
 /* --- STARTTLS ------------------------------------------------------------------------ */
@@ -161,6 +162,7 @@ void imap_authenticate(struct imap_command *c)
 void imap_unauthenticate(struct imap_command *c)
 {
 	struct imap_session *s = c->s;
+	imap_notify_drop(s);
 	imap_deselect(s);
 	log_info("imap.unauthenticate", kv_int("session", (int64_t)s->session.id),
 	         kv_str("account", s->address));

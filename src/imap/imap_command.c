@@ -2,9 +2,9 @@
 
 #include "base/log.h"
 #include "imap/imap_input.h"
+#include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_seek.h"
-#include "imap/imap_update.h"
 #include "imap/imap_utf7.h"
 
 enum {
@@ -56,6 +56,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("APPEND"), imap_append, LOGGED_IN | TAKES_MESSAGE },
 	{ NAME("REPLACE"), imap_replace,
 	  IMAP_SELECTED | HAS_UID_FORM | NUMBERS | TAKES_MESSAGE | CHANGES },
+	{ NAME("NOTIFY"), imap_notify, LOGGED_IN },
 	{ NAME("COMPRESS"), imap_compress, LOGGED_IN },
 	{ NAME("IDLE"), imap_idle, LOGGED_IN | NO_ARGUMENT },
 	{ NAME("CHECK"), imap_noop, IMAP_SELECTED | NO_ARGUMENT },
@@ -65,6 +66,7 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("SEARCH"), imap_search, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
 	{ NAME("SORT"), imap_sort, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
 	{ NAME("THREAD"), imap_thread, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
+	{ NAME("ESEARCH"), imap_esearch, LOGGED_IN },
 	{ NAME("CANCELUPDATE"), imap_cancelupdate, IMAP_SELECTED },
 	{ NAME("UIDBATCHES"), imap_uidbatches, IMAP_SELECTED },
 	{ NAME("FETCH"), imap_fetch, IMAP_SELECTED | HAS_UID_FORM | NUMBERS | HOLDS_EXPUNGES },
@@ -280,15 +282,16 @@ static void tell_limit(struct imap_command *c)
 static void answer(struct imap_command *c)
 {
 	struct imap_session *s = c->s;
-	if (s->selected && !s->ending && c->status != IMAP_ANSWERED) {
-		int rc = imap_sync(s, c->hold_expunges, NULL);
+	bool silent = imap_notify_is_silent(s) && !c->changes && c->own.count == 0;
+	if (s->selected && !s->ending && !silent && c->status != IMAP_ANSWERED) {
+		int rc = imap_notify_sync(s, c->hold_expunges, &c->own);
 		if (rc == -ENOENT)
 			imap_bye(s, "The mailbox has been deleted.");
 		else if (rc < 0)
 			log_warn("imap.sync.failed", kv_str("account", s->address), kv_error(rc));
 	}
-	if (s->selected && !s->ending)
-		imap_updates_tell(s);
+	if (c->own_name.len > 0)
+		imap_notify_own(s, c->own_name);
 	tell_limit(c);
 	s->bad_count = c->status == IMAP_BAD ? s->bad_count + 1 : 0;
 	if (c->status != IMAP_ANSWERED)
@@ -301,6 +304,7 @@ void imap_command_run(struct imap_command *c)
 	imap_extend(c->s);
 	c->s->command_count++;
 	if (entry && may_run(c, entry)) {
+		c->changes = entry->flags & CHANGES;
 		c->hold_expunges = (entry->flags & HOLDS_EXPUNGES) && !c->by_uid;
 		imap_ok(c, NULL, "Done.");
 		entry->handler(c);

@@ -85,6 +85,9 @@ static void copy(struct imap_command *c, bool move)
 		return;
 	}
 	mailboxes_changed(context->mailboxes, step.to_id);
+	if (step.copied.count > 0 && step.from_id == step.to_id)
+		uid_set_add(c->arena, &c->own, step.copied.first_uid,
+		            step.copied.first_uid + (uint32_t)step.copied.count - 1);
 	const char *code = copied_code(c->arena, &step.copied);
 	if (move)
 		mailboxes_changed(context->mailboxes, step.from_id);

@@ -537,3 +537,21 @@ void imap_fetch(struct imap_command *c)
 	else if (f.missing)
 		imap_no(c, "EXPUNGEISSUED", "Some messages are there no more.");
 }
+
+void imap_fetch_unasked(struct imap_session *s, struct arena *arena,
+                        const struct imap_fetch *wanted, const struct uid_set *uids)
+{
+	struct imap_command c = { .s = s, .arena = arena };
+	struct imap_fetch request = *wanted;
+	struct fetch f = { .c = &c, .s = s, .request = &request, .uids = *uids };
+	add_items(&c, &request);
+	fetch_plan(&f);
+	f.sets_seen = false;
+	if (!f.needs_rows) {
+		fetch_from_view(&f);
+		return;
+	}
+	int rc = fetch_rows(&f);
+	if (rc < 0)
+		log_warn("imap.sync.failed", kv_str("account", s->address), kv_error(rc));
+}

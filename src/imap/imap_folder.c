@@ -63,6 +63,10 @@ static bool commit(struct imap_command *c, store_fn fn, struct folder_step *step
 		imap_no(c, "USEATTR", "Another mailbox is for that.");
 	else if (rc < 0)
 		imap_failed(c, rc);
+	if (rc == 0) {
+		c->own_name = step->to.len ? step->to : step->name;
+		mailboxes_names_changed(imap_context(c->s)->mailboxes, step->account_id);
+	}
 	return rc == 0;
 }
 

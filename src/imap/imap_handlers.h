@@ -39,6 +39,7 @@ void imap_copy(struct imap_command *c);
 void imap_move(struct imap_command *c);
 void imap_expunge(struct imap_command *c);
 void imap_search(struct imap_command *c);
+void imap_esearch(struct imap_command *c);
 void imap_cancelupdate(struct imap_command *c);
 void imap_sort(struct imap_command *c);
 void imap_thread(struct imap_command *c);
@@ -52,6 +53,7 @@ void imap_append(struct imap_command *c);
 void imap_replace(struct imap_command *c);
 
 void imap_compress(struct imap_command *c);
+void imap_notify(struct imap_command *c);
 void imap_idle(struct imap_command *c);
 /* A line came while in IDLE: DONE, or something that is not. */
 void imap_idle_line(struct imap_session *s, struct slice line);

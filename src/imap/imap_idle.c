@@ -1,13 +1,12 @@
 /* IDLE (RFC 2177): a state of the session. Nothing waits; a notice from the mailbox layer starts a
  * fiber that tells what has changed. */
+#include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
-#include "imap/imap_update.h"
 
 static void tell_changes(struct imap_session *s)
 {
-	if (imap_sync(s, false, NULL) < 0)
+	if (!imap_notify_is_silent(s) && imap_notify_sync(s, false, NULL) < 0)
 		imap_bye(s, "The mailbox can't be read any more.");
-	imap_updates_tell(s);
 }
 
 void imap_idle(struct imap_command *c)

@@ -1,48 +1,33 @@
 /* LIST and LSUB: names of mailboxes (RFC 3501 section 6.3.8, RFC 5258, RFC 6154, RFC 5819). */
 #include <errno.h>
 
+#include "imap/imap_list.h"
 #include "imap/imap_metadata.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_utf7.h"
 
-/* A name that could be listed: a mailbox, a level above one, or a subscription to neither. */
-struct list_name {
-	struct slice name;
-	bool exists;
-	bool subscribed;
-	bool has_children;
-	bool child_subscribed; /* some name below it is */
-	struct mailbox_info info;
-};
-
-struct list_names {
-	struct arena *arena;
-	int64_t account_id;
-	struct list_name *names; /* in the order of names, once sorted */
-	size_t count, capacity;
-};
-
 /* --- collecting ---------------------------------------------------------------------- */
 
-static struct list_name *add_name(struct list_names *l, struct slice name)
+static struct imap_list_name *add_name(struct imap_list_names *l, struct slice name)
 {
 	if (l->count == l->capacity) {
 		size_t capacity = l->capacity ? l->capacity * 2 : 16;
-		struct list_name *grown = ARENA_ARRAY(l->arena, capacity, struct list_name);
+		struct imap_list_name *grown = ARENA_ARRAY(l->arena, capacity,
+		                                           struct imap_list_name);
 		if (l->count)
 			memcpy(grown, l->names, l->count * sizeof(*grown));
 		l->names = grown;
 		l->capacity = capacity;
 	}
-	struct list_name *n = &l->names[l->count++];
-	*n = (struct list_name){ .name = name };
+	struct imap_list_name *n = &l->names[l->count++];
+	*n = (struct imap_list_name){ .name = name };
 	return n;
 }
 
 static int add_mailbox(const struct mailbox_info *info, void *arg)
 {
-	struct list_names *l = arg;
-	struct list_name *n = add_name(l, arena_copy(l->arena, info->name));
+	struct imap_list_names *l = arg;
+	struct imap_list_name *n = add_name(l, arena_copy(l->arena, info->name));
 	n->exists = true;
 	n->info = *info;
 	n->info.name = n->name;
@@ -51,33 +36,33 @@ static int add_mailbox(const struct mailbox_info *info, void *arg)
 
 static int add_subscription(struct slice name, void *arg)
 {
-	struct list_names *l = arg;
+	struct imap_list_names *l = arg;
 	add_name(l, arena_copy(l->arena, name))->subscribed = true;
 	return 0;
 }
 
 static int read_names(struct db *db, void *arg)
 {
-	struct list_names *l = arg;
+	struct imap_list_names *l = arg;
 	int rc = mailbox_each(db, l->account_id, add_mailbox, l);
 	return rc == 0 ? mailbox_each_subscription(db, l->account_id, add_subscription, l) : rc;
 }
 
 static int compare_names(const void *a, const void *b)
 {
-	const struct list_name *x = a, *y = b;
+	const struct imap_list_name *x = a, *y = b;
 	return slice_compare(x->name, y->name);
 }
 
 /* Sorts, and makes one of those with the same name. */
-static void merge_names(struct list_names *l)
+static void merge_names(struct imap_list_names *l)
 {
 	size_t kept = 0;
 	if (l->count == 0)
 		return;
 	qsort(l->names, l->count, sizeof(*l->names), compare_names);
 	for (size_t i = 1; i < l->count; i++) {
-		struct list_name *a = &l->names[kept], *b = &l->names[i];
+		struct imap_list_name *a = &l->names[kept], *b = &l->names[i];
 		if (!slice_equal(a->name, b->name)) {
 			l->names[++kept] = *b;
 			continue;
@@ -92,7 +77,7 @@ static void merge_names(struct list_names *l)
 }
 
 /* Levels above a name that are no name themselves; a row later they are found by merging. */
-static void add_levels(struct list_names *l)
+static void add_levels(struct imap_list_names *l)
 {
 	size_t count = l->count;
 	for (size_t i = 0; i < count; i++) {
@@ -111,22 +96,22 @@ static void add_levels(struct list_names *l)
 	merge_names(l);
 }
 
-static struct list_name *find_name(const struct list_names *l, struct slice name)
+struct imap_list_name *imap_list_find(const struct imap_list_names *l, struct slice name)
 {
-	struct list_name key = { .name = name };
+	struct imap_list_name key = { .name = name };
 	return l->count ? bsearch(&key, l->names, l->count, sizeof(*l->names), compare_names)
 	                : NULL;
 }
 
 /* Tells the levels above each name what is below them. */
-static void mark_parents(struct list_names *l)
+static void mark_parents(struct imap_list_names *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		struct slice name = l->names[i].name;
 		ptrdiff_t at;
 		while ((at = slice_find_last_byte(name, '/')) > 0) {
 			name = slice_sub(name, 0, (size_t)at);
-			struct list_name *parent = find_name(l, name);
+			struct imap_list_name *parent = imap_list_find(l, name);
 			if (!parent)
 				continue;
 			/* Only mailboxes make children; a mere level has some below it. */
@@ -136,10 +121,10 @@ static void mark_parents(struct list_names *l)
 	}
 }
 
-static int collect(struct imap_command *c, struct list_names *l)
+int imap_list_collect(struct imap_session *s, struct arena *arena, struct imap_list_names *l)
 {
-	*l = (struct list_names){ .arena = c->arena, .account_id = c->s->account_id };
-	int rc = store_read(imap_context(c->s)->store, read_names, l);
+	*l = (struct imap_list_names){ .arena = arena, .account_id = s->account_id };
+	int rc = store_read(imap_context(s)->store, read_names, l);
 	if (rc < 0)
 		return rc;
 	merge_names(l);
@@ -164,7 +149,7 @@ enum mailbox_use imap_use_of(struct slice attribute)
 	return USE_NONE;
 }
 
-static const char *use_name(const struct list_name *n)
+static const char *use_name(const struct imap_list_name *n)
 {
 	size_t use = (size_t)n->info.use;
 	return n->exists && use < sizeof(use_names) / sizeof(use_names[0]) ? use_names[use] : NULL;
@@ -177,7 +162,7 @@ static void write_attribute(struct imap_session *s, bool *first, const char *nam
 }
 
 /* Older clients of a large provider ask by XLIST, and know these uses by other names. */
-static const char *xlist_name(const struct list_name *n)
+static const char *xlist_name(const struct imap_list_name *n)
 {
 	if (slice_equal(n->name, SLICE("INBOX")))
 		return "\\Inbox";
@@ -187,7 +172,7 @@ static const char *xlist_name(const struct list_name *n)
 }
 
 static void write_attributes(struct imap_session *s, const struct imap_list *list,
-                             const struct list_name *n)
+                             const struct imap_list_name *n)
 {
 	bool first = true;
 	imap_write(s, SLICE("("));
@@ -214,7 +199,7 @@ static bool matches_any(const struct imap_list *list, struct slice name)
 
 /* Names as such are listed if they exist or lead to one that does; with SUBSCRIBED, if they are
  * subscribed, existing or not. */
-static bool is_selected(const struct imap_list *list, const struct list_name *n)
+static bool is_selected(const struct imap_list *list, const struct imap_list_name *n)
 {
 	if ((list->options & LIST_SUBSCRIBED) && !n->subscribed)
 		return false;
@@ -226,14 +211,14 @@ static bool is_selected(const struct imap_list *list, const struct list_name *n)
 }
 
 /* RECURSIVEMATCH: a name that is not selected itself, for the sake of what is below it. */
-static bool leads_to_selected(const struct imap_list *list, const struct list_name *n)
+static bool leads_to_selected(const struct imap_list *list, const struct imap_list_name *n)
 {
 	return (list->options & LIST_RECURSIVEMATCH) && (list->options & LIST_SUBSCRIBED) &&
 	       n->child_subscribed;
 }
 
 static int write_list(struct imap_command *c, const struct imap_list *list,
-                      const struct list_name *n)
+                      const struct imap_list_name *n)
 {
 	struct imap_session *s = c->s;
 	bool selected = is_selected(list, n), leads = leads_to_selected(list, n);
@@ -252,6 +237,22 @@ static int write_list(struct imap_command *c, const struct imap_list *list,
 	if (rc == 0 && (list->options & LIST_RETURN_STATUS))
 		rc = imap_write_status(s, c->arena, &n->info, list->status_items);
 	return rc;
+}
+
+void imap_list_tell(struct imap_session *s, struct arena *arena, const struct imap_list_name *n,
+                    struct slice old_name)
+{
+	const struct imap_list list = { .options = LIST_RETURN_SUBSCRIBED, .extended = true };
+	imap_write(s, SLICE("* LIST "));
+	write_attributes(s, &list, n);
+	imap_write(s, SLICE(" \"/\" "));
+	imap_write_mailbox(s, arena, n->name);
+	if (old_name.len > 0) {
+		imap_write(s, SLICE(" (\"OLDNAME\" ("));
+		imap_write_mailbox(s, arena, old_name);
+		imap_write(s, SLICE("))"));
+	}
+	imap_write(s, SLICE("\r\n"));
 }
 
 /* The reference is what relative patterns are relative to: put before them. */
@@ -274,7 +275,7 @@ static bool is_separator_query(const struct imap_list *list)
 static void list_all(struct imap_command *c, bool xlist)
 {
 	struct imap_list list;
-	struct list_names names;
+	struct imap_list_names names;
 
 	if (!imap_take_space(&c->args) || !imap_take_list(&c->args, c->arena, &list)) {
 		imap_bad(c, "LIST needs a reference and a pattern.");
@@ -289,7 +290,7 @@ static void list_all(struct imap_command *c, bool xlist)
 	}
 	if (!prepare_patterns(c, &list))
 		return; /* no mailbox can have such a name */
-	int rc = collect(c, &names);
+	int rc = imap_list_collect(c->s, c->arena, &names);
 	for (size_t i = 0; i < names.count && rc == 0; i++)
 		rc = write_list(c, &list, &names.names[i]);
 	if (rc < 0)
@@ -304,14 +305,14 @@ void imap_xlist(struct imap_command *c) { list_all(c, true); }
 
 /* RFC 3501 section 6.3.9: "%" lists a level above a subscribed name, as \Noselect, if the name
  * itself does not match. */
-static bool is_level_of_lsub(const struct imap_list *list, const struct list_name *n)
+static bool is_level_of_lsub(const struct imap_list *list, const struct imap_list_name *n)
 {
 	struct slice pattern = list->patterns[0];
 	return !n->subscribed && n->child_subscribed && slice_ends_with(pattern, SLICE("%"));
 }
 
 static void write_lsub(struct imap_command *c, const struct imap_list *list,
-                       const struct list_name *n)
+                       const struct imap_list_name *n)
 {
 	struct imap_session *s = c->s;
 	bool level = is_level_of_lsub(list, n);
@@ -325,7 +326,7 @@ static void write_lsub(struct imap_command *c, const struct imap_list *list,
 void imap_lsub(struct imap_command *c)
 {
 	struct imap_list list;
-	struct list_names names;
+	struct imap_list_names names;
 
 	if (!imap_take_space(&c->args) || !imap_take_list(&c->args, c->arena, &list) ||
 	    list.extended) {
@@ -334,7 +335,7 @@ void imap_lsub(struct imap_command *c)
 	}
 	if (!imap_at_end(c) || !prepare_patterns(c, &list))
 		return;
-	int rc = collect(c, &names);
+	int rc = imap_list_collect(c->s, c->arena, &names);
 	for (size_t i = 0; i < names.count && rc == 0; i++)
 		write_lsub(c, &list, &names.names[i]);
 	if (rc < 0)

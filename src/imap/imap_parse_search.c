@@ -268,8 +268,21 @@ static bool take_key(struct cursor *c, struct search_parser *p, struct imap_sear
 
 /* --- the whole ----------------------------------------------------------------------- */
 
+/* "UPDATE" [[SP] "(" fetch-att *(SP fetch-att) ")"]: RFC 5465 section 7 has it with the space in
+ * the example, and without it in the grammar. */
+static bool take_update(struct cursor *c, struct arena *arena, struct imap_search *search)
+{
+	struct cursor at = *c;
+	(void)imap_take_space(&at);
+	if (cursor_peek(&at) != '(')
+		return true;
+	*c = at;
+	search->update_fetch = ARENA_NEW(arena, struct imap_fetch);
+	return imap_take_fetch(c, arena, search->update_fetch);
+}
+
 /* MIN / MAX / ALL / COUNT / SAVE / RELEVANCY / UPDATE / CONTEXT / "PARTIAL" SP partial-range */
-static bool take_return(struct cursor *c, struct imap_search *search)
+static bool take_return(struct cursor *c, struct arena *arena, struct imap_search *search)
 {
 	static const struct {
 		struct slice word;
@@ -289,6 +302,8 @@ static bool take_return(struct cursor *c, struct imap_search *search)
 		if (!imap_take_word(c, words[i].word))
 			continue;
 		search->returns |= words[i].flag;
+		if (words[i].flag == RETURN_UPDATE)
+			return take_update(c, arena, search);
 		return words[i].flag != RETURN_PARTIAL ||
 		       (imap_take_space(c) && imap_take_partial(c, &search->partial));
 	}
@@ -297,7 +312,7 @@ static bool take_return(struct cursor *c, struct imap_search *search)
 
 /* "RETURN" SP "(" [option *(SP option)] ")" SP; nothing in it means ALL. RFC 9394 section 3.1: not
  * both all and a part. */
-bool imap_take_search_returns(struct cursor *c, struct imap_search *search)
+bool imap_take_search_returns(struct cursor *c, struct arena *arena, struct imap_search *search)
 {
 	if (!imap_take_word(c, SLICE("RETURN")))
 		return true;
@@ -305,7 +320,7 @@ bool imap_take_search_returns(struct cursor *c, struct imap_search *search)
 	if (!imap_take_space(c) || !take_byte(c, '('))
 		return false;
 	while (!take_byte(c, ')')) {
-		if (!take_return(c, search))
+		if (!take_return(c, arena, search))
 			return false;
 		(void)imap_take_space(c);
 	}
@@ -325,7 +340,7 @@ bool imap_take_search_keys(struct cursor *c, struct arena *arena, struct imap_se
 bool imap_take_search(struct cursor *c, struct arena *arena, struct imap_search *out)
 {
 	*out = (struct imap_search){ .charset = SLICE_EMPTY };
-	if (!imap_take_search_returns(c, out))
+	if (!imap_take_search_returns(c, arena, out))
 		return false;
 	if (imap_take_word(c, SLICE("CHARSET")) &&
 	    (!imap_take_space(c) || !imap_take_astring(c, arena, &out->charset) ||

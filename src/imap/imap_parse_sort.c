@@ -67,7 +67,7 @@ static bool sorts_by(const struct imap_sort *sort, enum imap_sort_kind kind)
 bool imap_take_sort(struct cursor *c, struct arena *arena, struct imap_sort *out)
 {
 	*out = (struct imap_sort){ .count = 0 };
-	if (!imap_take_search_returns(c, &out->search) || !take_byte(c, '('))
+	if (!imap_take_search_returns(c, arena, &out->search) || !take_byte(c, '('))
 		return false;
 	do {
 		if (!take_sort_key(c, out))

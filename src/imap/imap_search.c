@@ -28,36 +28,6 @@ static void limit_search(struct search *f, struct uid_set *uids)
 
 /* --- answering ----------------------------------------------------------------------- */
 
-/* The greatest MODSEQ of what the answer names (RFC 7162 section 3.1.5): of all that was found, or
- * of the first or last if only these are told. */
-static uint64_t greatest_mod_seq(struct search *f, const struct uid_set *numbers)
-{
-	const struct mailbox_view *view = f->s->selected->view;
-	struct uid_set uids = f->seek.by_uid ? *numbers
-	                                     : mailbox_view_uids(view, f->c->arena, numbers);
-	struct mailbox_set_walk walk = { .uids = &uids };
-	struct mailbox_item item;
-	uint64_t greatest = 0;
-	while (mailbox_view_next_of(view, &walk, &item))
-		greatest = item.mod_seq > greatest ? item.mod_seq : greatest;
-	return greatest;
-}
-
-static uint64_t told_mod_seq(struct search *f)
-{
-	const struct uid_set *n = &f->seek.numbers;
-	unsigned returns = f->request->returns;
-	struct uid_set ends = { 0 };
-	if (!f->request->extended || (returns & (RETURN_ALL | RETURN_COUNT)))
-		return greatest_mod_seq(f, n);
-	if (returns & RETURN_MIN)
-		uid_set_add(f->c->arena, &ends, n->ranges[0].first, n->ranges[0].first);
-	if (returns & RETURN_MAX)
-		uid_set_add(f->c->arena, &ends, n->ranges[n->count - 1].last,
-		            n->ranges[n->count - 1].last);
-	return greatest_mod_seq(f, &ends);
-}
-
 static void answer_search(struct search *f)
 {
 	imap_write(f->s, SLICE("* SEARCH"));
@@ -67,78 +37,8 @@ static void answer_search(struct search *f)
 			imap_write_number(f->s, SLICE(" "), n);
 	}
 	if (f->request->mod_seq && f->seek.numbers.count)
-		imap_printf(f->s, " (MODSEQ %llu)", (unsigned long long)told_mod_seq(f));
-	imap_write(f->s, SLICE("\r\n"));
-}
-
-/* " PARTIAL (-1:-100 2:4,8)": those at some places among what was found (RFC 9394 section 3.1). */
-static void answer_partial(struct search *f)
-{
-	const struct imap_partial *p = &f->request->partial;
-	const char *minus = p->from_end ? "-" : "";
-	struct uid_set some = { 0 };
-	uint64_t first, count;
-	imap_partial_resolve(p, uid_set_size(&f->seek.numbers), &first, &count);
-	for (size_t i = 0; i < f->seek.numbers.count && count > 0; i++) {
-		struct uid_range r = f->seek.numbers.ranges[i];
-		uint64_t size = (uint64_t)r.last - r.first + 1, taken;
-		if (first >= size) {
-			first -= size;
-			continue;
-		}
-		taken = size - first < count ? size - first : count;
-		uid_set_add(f->c->arena, &some, r.first + (uint32_t)first,
-		            r.first + (uint32_t)(first + taken - 1));
-		count -= taken;
-		first = 0;
-	}
-	imap_printf(f->s, " PARTIAL (%s%u:%s%u ", minus, p->first, minus, p->last);
-	if (some.count == 0)
-		imap_write(f->s, SLICE("NIL"));
-	imap_write_set(f->s, &some);
-	imap_write(f->s, SLICE(")"));
-}
-
-/* In the order of what is told (RFC 6203 section 4). */
-static void answer_relevancy(struct search *f)
-{
-	uint64_t first = 0, count = f->seek.score_count;
-	if (f->request->returns & RETURN_PARTIAL)
-		imap_partial_resolve(&f->request->partial, count, &first, &count);
-	if (count == 0)
-		return;
-	imap_write(f->s, SLICE(" RELEVANCY ("));
-	for (uint64_t i = first; i < first + count && !f->s->write_error; i++)
-		imap_write_number(f->s, i == first ? SLICE_EMPTY : SLICE(" "),
-		                  f->seek.scores[i].score);
-	imap_write(f->s, SLICE(")"));
-}
-
-/* RFC 4731 section 3.1: nothing but the count when nothing was found. */
-static void answer_esearch(struct search *f)
-{
-	const struct uid_set *n = &f->seek.numbers;
-	unsigned returns = f->request->returns;
-
-	imap_write(f->s, SLICE("* ESEARCH (TAG \""));
-	imap_write(f->s, f->c->tag);
-	imap_write(f->s, f->seek.by_uid ? SLICE("\") UID") : SLICE("\")"));
-	if ((returns & RETURN_MIN) && n->count)
-		imap_printf(f->s, " MIN %u", n->ranges[0].first);
-	if ((returns & RETURN_MAX) && n->count)
-		imap_printf(f->s, " MAX %u", n->ranges[n->count - 1].last);
-	if (returns & RETURN_COUNT)
-		imap_printf(f->s, " COUNT %llu", (unsigned long long)uid_set_size(n));
-	if ((returns & RETURN_ALL) && n->count) {
-		imap_write(f->s, SLICE(" ALL "));
-		imap_write_set(f->s, n);
-	}
-	if (returns & RETURN_PARTIAL)
-		answer_partial(f);
-	if (returns & RETURN_RELEVANCY)
-		answer_relevancy(f);
-	if (f->request->mod_seq && n->count)
-		imap_write_number(f->s, SLICE(" MODSEQ "), told_mod_seq(f));
+		imap_printf(f->s, " (MODSEQ %llu)",
+		            (unsigned long long)imap_told_mod_seq(f->request, &f->seek));
 	imap_write(f->s, SLICE("\r\n"));
 }
 
@@ -266,7 +166,7 @@ void imap_search(struct imap_command *c)
 	if (!request.extended)
 		answer_search(&f);
 	else if (request.returns != RETURN_SAVE)
-		answer_esearch(&f);
+		imap_esearch_tell(c, &request, &f.seek, NULL);
 	if (request.returns & RETURN_UPDATE)
 		keep_updated(&f, args);
 	if (f.seek.unreadable)

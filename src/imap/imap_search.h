@@ -2,12 +2,18 @@
 #ifndef VEREDUS_IMAP_IMAP_SEARCH_H
 #define VEREDUS_IMAP_IMAP_SEARCH_H
 
-#include "imap/imap_session.h"
+#include "imap/imap_seek.h"
 
 /* The UIDs of the messages of the selected mailbox that match, in the command's arena;
  * *unreadable_out is how many had to be left out. 0 or why rows can't be read. */
 int imap_search_run(struct imap_command *c, struct imap_search *request, struct uid_set *uids_out,
                     unsigned *unreadable_out);
+/* "* ESEARCH (TAG "a1") UID ...", and of another mailbox than the selected one its name (RFC 7377).
+ */
+void imap_esearch_tell(struct imap_command *c, const struct imap_search *request,
+                       struct imap_seek *seek, const struct mailbox_info *mailbox);
+/* The greatest MODSEQ of what is told (RFC 7162 section 3.1.5). */
+uint64_t imap_told_mod_seq(const struct imap_search *request, struct imap_seek *seek);
 /* They are "$" from now on (RFC 5182). */
 void imap_search_save(struct imap_session *s, const struct uid_set *uids);
 /* False: NO [BADCHARSET] or BAD [UIDREQUIRED] is set. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "imap/imap_limit.h"
+#include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
 
 /* --- finding ------------------------------------------------------------------------- */
@@ -134,6 +135,7 @@ static void open_mailbox(struct imap_command *c, bool read_only)
 	s->selected->recent_uid = view->recent_uid;
 	s->selected->read_only = read_only;
 	s->state = IMAP_SELECTED;
+	imap_notify_selected(s);
 	imap_claim_recent(s);
 	if (select.condstore || select.qresync)
 		imap_enable_condstore(s);

@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "guard/guard.h"
 #include "imap/imap_input.h"
+#include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
-#include "imap/imap_update.h"
 
 static struct imap_session *session_of(struct session *session)
 {
@@ -137,15 +137,14 @@ static void on_input(struct imap_session *s)
 
 /* --- notices ------------------------------------------------------------------------- */
 
-/* Only sessions in IDLE watch their mailbox; all others look after each command. */
+/* Only sessions in IDLE, or with NOTIFY, watch mailboxes; all others look after each command. */
 static void on_notice(struct imap_session *s)
 {
 	imap_extend(s);
-	if (!s->selected || !s->idle_tag)
-		return;
-	if (imap_sync(s, false, NULL) == -ENOENT)
+	if (s->notify)
+		imap_notify_tell(s);
+	else if (s->selected && s->idle_tag && imap_notify_sync(s, false, NULL) == -ENOENT)
 		imap_bye(s, "The mailbox has been deleted.");
-	imap_updates_tell(s);
 }
 
 static enum session_verdict imap_step(struct session *session, enum session_event event)
@@ -178,6 +177,7 @@ static void imap_end(struct session *session)
 	if (s->idle_tag && s->selected)
 		mailboxes_unwatch(imap_context(s)->mailboxes, s->selected->view->mailbox_id,
 		                  session_name(session));
+	imap_notify_drop(s);
 	imap_deselect(s);
 	free(s->idle_tag);
 	log_info("imap.session.end", kv_int("session", (int64_t)session->id),

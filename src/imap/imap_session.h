@@ -41,10 +41,13 @@ struct imap_selected {
 	struct uid_set saved;         /* the result "$" (RFC 5182): UIDs; made by malloc() */
 	uint32_t recent_uid;          /* messages from this UID on are \Recent here */
 	struct imap_update *updates;  /* imap_update.h */
+	uint32_t uid_told;            /* messages up to here have been told of (RFC 5465) */
+	bool flags_unwanted;          /* changes of flags are not told */
 	struct mailbox_view *updated; /* what they have been told; NULL without any */
 	bool read_only;
 };
 
+struct imap_notify;
 struct imap_session {
 	struct session session;
 	enum imap_state state;
@@ -52,6 +55,7 @@ struct imap_session {
 	int64_t account_id;
 	char *address;                  /* of the account; made by malloc() */
 	struct imap_selected *selected; /* NULL: none */
+	struct imap_notify *notify;     /* imap_notify.h; NULL: no NOTIFY yet */
 	char *idle_tag;                 /* while in IDLE; made by malloc() */
 	unsigned bad_count;             /* in a row */
 	unsigned login_failures;
@@ -89,7 +93,10 @@ struct imap_command {
 	const char *text;
 	const char *limit_code; /* "MESSAGELIMIT 1000 23": only the last of the messages; or NULL */
 	int64_t progress_ms; /* when to tell next how far it is, monotonic; 0: as usual from now */
-	bool hold_expunges;  /* the client may not be told of them now (RFC 3501 7.4.1) */
+	struct uid_set own;  /* messages of the selected mailbox that it has made */
+	struct slice own_name; /* of a mailbox that it has made, removed, renamed, subscribed */
+	bool changes;          /* the selected mailbox, itself */
+	bool hold_expunges;    /* the client may not be told of them now (RFC 3501 7.4.1) */
 };
 
 static inline const struct imap_context *imap_context(const struct imap_session *s)
@@ -191,6 +198,10 @@ const char *imap_mod_seq_code(struct imap_command *c);
  * none that is there. Into the command's arena. */
 int imap_find_vanished(struct imap_command *c, const struct uid_set *known, uint64_t mod_seq,
                        struct uid_set *out);
+/* FETCH responses of messages of the selected mailbox that no command is about; none becomes
+ * \Seen. imap_fetch.c */
+void imap_fetch_unasked(struct imap_session *s, struct arena *arena,
+                        const struct imap_fetch *wanted, const struct uid_set *uids);
 /* What changed since the client was here last, told behind SELECT's answers. */
 int imap_resync(struct imap_command *c, const struct imap_select *select);
 

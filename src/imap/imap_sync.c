@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_update.h"
 
@@ -205,7 +206,7 @@ static int tell_flags(const struct mailbox_item *item, uint64_t old_flags, void 
 {
 	struct sync *sync = arg;
 	end_expunged(sync);
-	if (is_expected(sync->expected, item, old_flags))
+	if (sync->s->selected->flags_unwanted || is_expected(sync->expected, item, old_flags))
 		return 0;
 	imap_tell_flags(sync->s, item, true);
 	return sync_pace(sync);
@@ -285,6 +286,7 @@ void imap_deselect(struct imap_session *s)
 {
 	if (!s->selected)
 		return;
+	imap_notify_leaving(s);
 	imap_claim_recent(s);
 	imap_updates_drop(s->selected);
 	mailbox_view_release(s->selected->view);

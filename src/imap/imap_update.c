@@ -406,9 +406,20 @@ static int enter(struct imap_session *s, struct imap_update *u, struct arena *ar
 	return rc == 0 && !keep_found(u, &all) ? -E2BIG : rc;
 }
 
+/* RFC 5465 section 7: of messages that have come, before ADDTO tells of them. */
+static void fetch_new(struct imap_session *s, const struct imap_update *u, struct arena *arena,
+                      const struct uid_set *coming, uint32_t first_new)
+{
+	struct uid_set is_new = { 0 };
+	uid_set_add(arena, &is_new, first_new, UINT32_MAX);
+	is_new = uid_set_common(arena, &is_new, coming);
+	if (is_new.count > 0)
+		imap_fetch_unasked(s, arena, u->request->update_fetch, &is_new);
+}
+
 /* Looks at the messages again that have changed. */
 static int renew(struct imap_session *s, struct imap_update *u, struct arena *arena,
-                 const struct uid_set *uids)
+                 const struct uid_set *uids, uint32_t first_new)
 {
 	struct mailbox_set_walk walk = { .uids = uids };
 	struct uid_set coming = { 0 }, leaving = { 0 };
@@ -427,6 +438,8 @@ static int renew(struct imap_session *s, struct imap_update *u, struct arena *ar
 		if (!matches && is_member)
 			uid_set_add(arena, &leaving, item.uid, item.uid);
 	}
+	if (coming.count > 0 && u->request->update_fetch)
+		fetch_new(s, u, arena, &coming, first_new);
 	if (coming.count > 0)
 		rc = enter(s, u, arena, &coming);
 	if (leaving.count > 0 && rc == 0)
@@ -459,11 +472,12 @@ void imap_updates_tell(struct imap_session *s)
 		return;
 	struct arena *arena = arena_new(), *each = arena_new();
 	struct uid_set uids = changed(selected, arena);
+	uint32_t first_new = selected->updated->uid_next;
 	mailbox_view_release(selected->updated);
 	selected->updated = mailbox_view_retain(selected->view);
 	for (struct imap_update *u = selected->updates; u && !s->write_error; u = next) {
 		next = u->next;
-		int rc = renew(s, u, each, &uids);
+		int rc = renew(s, u, each, &uids, first_new);
 		arena_reset(each);
 		if (rc == 0)
 			continue;

@@ -297,6 +297,23 @@ void mailboxes_unwatch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* Names are watched as a mailbox would be whose id is that of no mailbox: the account's, negative.
+ */
+void mailboxes_watch_names(struct mailboxes *m, int64_t account_id, watch_id watcher)
+{
+	mailboxes_watch(m, -account_id, watcher);
+}
+
+void mailboxes_unwatch_names(struct mailboxes *m, int64_t account_id, watch_id watcher)
+{
+	mailboxes_unwatch(m, -account_id, watcher);
+}
+
+void mailboxes_names_changed(struct mailboxes *m, int64_t account_id)
+{
+	mailboxes_changed(m, -account_id);
+}
+
 /* --- life ---------------------------------------------------------------------------- */
 
 /* A mailbox whose messages have gone. */

@@ -112,4 +112,10 @@ struct mailbox_view *mailbox_view_keep(const struct mailbox_view *old, struct ma
 void mailboxes_watch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher);
 void mailboxes_unwatch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher);
 
+/* The same, of the names and subscriptions of an account. */
+void mailboxes_watch_names(struct mailboxes *m, int64_t account_id, watch_id watcher);
+void mailboxes_unwatch_names(struct mailboxes *m, int64_t account_id, watch_id watcher);
+/* [any thread] After a commit that made, removed, renamed or subscribed a mailbox. */
+void mailboxes_names_changed(struct mailboxes *m, int64_t account_id);
+
 #endif

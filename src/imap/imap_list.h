@@ -1,0 +1,33 @@
+/* The names of an account: mailboxes, levels above them, and what is subscribed. */
+#ifndef VEREDUS_IMAP_IMAP_LIST_H
+#define VEREDUS_IMAP_IMAP_LIST_H
+
+#include "imap/imap_session.h"
+
+/* A name that could be listed: a mailbox, a level above one, or a subscription to neither. */
+struct imap_list_name {
+	struct slice name;
+	bool exists;
+	bool subscribed;
+	bool has_children;
+	bool child_subscribed; /* some name below it is */
+	struct mailbox_info info;
+};
+
+struct imap_list_names {
+	struct arena *arena;
+	int64_t account_id;
+	struct imap_list_name *names; /* in the order of names, once sorted */
+	size_t count, capacity;
+};
+
+/* All of the session's account, into the arena. */
+int imap_list_collect(struct imap_session *s, struct arena *arena, struct imap_list_names *l);
+/* NULL: there is no such name. */
+struct imap_list_name *imap_list_find(const struct imap_list_names *l, struct slice name);
+/* "* LIST (\HasNoChildren \Subscribed) "/" name", and, unless it is empty, what it was called
+ * before (RFC 5465 section 5.4). */
+void imap_list_tell(struct imap_session *s, struct arena *arena, const struct imap_list_name *n,
+                    struct slice old_name);
+
+#endif
