@@ -2,9 +2,35 @@
 
 /* --- chunks -------------------------------------------------------------------------- */
 
+/* Bytes that hold any of the values of which these are the bits. */
+static uint8_t width_of(uint64_t bits)
+{
+	return bits == 0            ? 0
+	       : bits <= UINT8_MAX  ? 1
+	       : bits <= UINT16_MAX ? 2
+	       : bits <= UINT32_MAX ? 4
+	                            : 8;
+}
+
+static void put_value(uint8_t *values, unsigned width, uint32_t index, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(values + (size_t)index * width, &value, width);
+}
+
 struct mailbox_chunk *chunk_new(const struct flag_pack *p, uint64_t mod_seq)
 {
-	size_t per_message = 2 * sizeof(uint64_t) + 1;
+	uint64_t flags_base = ~UINT64_C(0), mod_seq_base = UINT64_MAX, flags = 0, above = 0;
+	for (uint32_t i = 0; i < p->count; i++) {
+		flags_base &= p->flags[i];
+		mod_seq_base = p->mod_seqs[i] < mod_seq_base ? p->mod_seqs[i] : mod_seq_base;
+	}
+	for (uint32_t i = 0; i < p->count; i++) {
+		flags |= p->flags[i] & ~flags_base;
+		above |= p->mod_seqs[i] - mod_seq_base;
+	}
+	uint8_t flags_width = width_of(flags), mod_seq_width = width_of(above);
+	size_t per_message = flags_width + mod_seq_width + 1u;
 	struct mailbox_chunk *c = mem_alloc(sizeof(*c) + p->count * per_message);
 
 	atomic_init(&c->refs, 1);
@@ -12,14 +38,19 @@ struct mailbox_chunk *chunk_new(const struct flag_pack *p, uint64_t mod_seq)
 	c->count = p->count;
 	c->mod_seq = mod_seq;
 	c->unseen = 0;
+	c->flags_base = flags_base;
+	c->mod_seq_base = mod_seq_base;
+	c->flags_width = flags_width;
+	c->mod_seq_width = mod_seq_width;
 	c->flags = c->data;
-	c->mod_seqs = c->data + p->count;
-	c->offsets = (uint8_t *)(c->data + 2 * (size_t)p->count);
-	memcpy(c->flags, p->flags, p->count * sizeof(uint64_t));
-	memcpy(c->mod_seqs, p->mod_seqs, p->count * sizeof(uint64_t));
-	memcpy(c->offsets, p->offsets, p->count);
-	for (uint32_t i = 0; i < p->count; i++)
+	c->mod_seqs = c->flags + (size_t)p->count * flags_width;
+	c->offsets = c->mod_seqs + (size_t)p->count * mod_seq_width;
+	for (uint32_t i = 0; i < p->count; i++) {
+		put_value(c->flags, flags_width, i, p->flags[i] & ~flags_base);
+		put_value(c->mod_seqs, mod_seq_width, i, p->mod_seqs[i] - mod_seq_base);
 		c->unseen += !(p->flags[i] & FLAG_SEEN);
+	}
+	memcpy(c->offsets, p->offsets, p->count);
 	return c;
 }
 

@@ -2,6 +2,7 @@
 #ifndef VEREDUS_MAILBOX_MAILBOX_CHUNK_H
 #define VEREDUS_MAILBOX_MAILBOX_CHUNK_H
 
+#include <endian.h>
 #include <stdatomic.h>
 
 #include "mailbox/mailbox_pack.h"
@@ -15,11 +16,33 @@ struct mailbox_chunk {
 	uint32_t count; /* > 0 */
 	uint32_t unseen;
 	uint64_t mod_seq;
-	uint64_t *flags;
-	uint64_t *mod_seqs;
+	uint64_t flags_base, mod_seq_base; /* what all messages have at least */
+	uint8_t flags_width;               /* bytes of each message's flags: 0, 1, 2, 4, 8 */
+	uint8_t mod_seq_width;             /* of its MODSEQ above the base */
+	uint8_t *flags;
+	uint8_t *mod_seqs;
 	uint8_t *offsets;
-	uint64_t data[];
+	uint8_t data[];
 };
+
+/* A mailbox of a million messages has 4,000 chunks, most of which have messages with the same few
+ * flags that came one after another: two or three bytes each, not seventeen. */
+static inline uint64_t chunk_value(const uint8_t *values, unsigned width, uint32_t index)
+{
+	uint64_t value = 0;
+	memcpy(&value, values + (size_t)index * width, width);
+	return le64toh(value);
+}
+
+static inline uint64_t chunk_flags(const struct mailbox_chunk *c, uint32_t index)
+{
+	return c->flags_base | chunk_value(c->flags, c->flags_width, index);
+}
+
+static inline uint64_t chunk_mod_seq(const struct mailbox_chunk *c, uint32_t index)
+{
+	return c->mod_seq_base + chunk_value(c->mod_seqs, c->mod_seq_width, index);
+}
 
 /* With one reference. */
 struct mailbox_chunk *chunk_new(const struct flag_pack *p, uint64_t mod_seq);

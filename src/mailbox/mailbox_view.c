@@ -27,8 +27,8 @@ static void item_fill(const struct mailbox_view *v, size_t chunk, uint32_t index
 	const struct mailbox_view_chunk *vc = &v->chunks[chunk];
 	out->seq = vc->before + index + 1;
 	out->uid = chunk_uid(vc->chunk, index);
-	out->flags = vc->chunk->flags[index];
-	out->mod_seq = vc->chunk->mod_seqs[index];
+	out->flags = chunk_flags(vc->chunk, index);
+	out->mod_seq = chunk_mod_seq(vc->chunk, index);
 }
 
 bool mailbox_view_by_seq(const struct mailbox_view *v, uint32_t seq, struct mailbox_item *out)
@@ -219,10 +219,11 @@ static int diff_flags(const struct mailbox_view *now, const struct chunk_pair *p
 	uint32_t index;
 	int rc = 0;
 	for (uint32_t k = 0; k < b->count && rc == 0; k++) {
-		if (!chunk_has(a, b->offsets[k], &index) || a->flags[index] == b->flags[k])
+		if (!chunk_has(a, b->offsets[k], &index) ||
+		    chunk_flags(a, index) == chunk_flags(b, k))
 			continue;
 		item_fill(now, (size_t)(pair->now - now->chunks), k, &item);
-		rc = diff->flags(&item, a->flags[index], diff->arg);
+		rc = diff->flags(&item, chunk_flags(a, index), diff->arg);
 	}
 	return rc;
 }
@@ -266,8 +267,8 @@ int mailbox_view_diff(const struct mailbox_view *old, const struct mailbox_view 
 static void pack_add(struct flag_pack *p, const struct mailbox_chunk *c, uint32_t index)
 {
 	p->offsets[p->count] = c->offsets[index];
-	p->flags[p->count] = c->flags[index];
-	p->mod_seqs[p->count] = c->mod_seqs[index];
+	p->flags[p->count] = chunk_flags(c, index);
+	p->mod_seqs[p->count] = chunk_mod_seq(c, index);
 	p->count++;
 }
 
