@@ -10,6 +10,7 @@
 #include "directory/directory.h"
 #include "directory/send_as.h"
 #include "mailbox/mailbox.h"
+#include "sieve/sieve_rows.h"
 
 enum { VERIFIERS_MAX = 4 };
 
@@ -270,6 +271,8 @@ static int remove_in_commit(struct db *db, void *arg)
 	int rc = directory_find_account(db, c->arena, c->address, &account);
 	if (rc == 0)
 		rc = mailbox_remove_account(db, account.id);
+	if (rc == 0)
+		rc = sieve_remove_account(db, account.id);
 	if (rc == 0)
 		rc = directory_remove_account(db, c->address);
 	return rc;

@@ -15,6 +15,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_policy,
 	&cmd_fetch,
 	&cmd_relay,
+	&cmd_sieve,
 	&cmd_import,
 	&cmd_export,
 	&cmd_queue,

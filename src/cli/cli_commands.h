@@ -36,6 +36,7 @@ extern const struct cli_command cmd_relay;
 extern const struct cli_command cmd_restore;
 extern const struct cli_command cmd_route;
 extern const struct cli_command cmd_serve;
+extern const struct cli_command cmd_sieve;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_dmarc;
 extern const struct cli_command cmd_tlsrpt;

@@ -1,18 +1,13 @@
 /* veredus explain: who has sent this message, and how is that known? */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_file.h"
 #include "dns/dns.h"
 #include "fiber/fiber.h"
 #include "guard/guard.h"
 #include "trust/trust.h"
-
-enum { MESSAGE_MAX = 1 << 30 };
 
 struct explaining {
 	struct cli *cli;
@@ -27,64 +22,6 @@ struct explaining {
 	struct guard_score score;
 	int rc;
 };
-
-/* --- the message ------------------------------------------------------------------------- */
-
-static bool has_bare_lf(struct slice s)
-{
-	const char *at = s.data, *end = s.data + s.len;
-	while ((at = memchr(at, '\n', (size_t)(end - at)))) {
-		if (at == s.data || at[-1] != '\r')
-			return true;
-		at++;
-	}
-	return false;
-}
-
-/* Files mostly have bare line ends, which the message had not when it was signed. */
-static struct slice with_crlf(struct arena *arena, struct slice s)
-{
-	if (!has_bare_lf(s))
-		return s;
-	size_t lines = 0, len = 0;
-	for (size_t i = 0; i < s.len; i++)
-		lines += s.data[i] == '\n';
-	char *out = arena_alloc(arena, s.len + lines);
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] == '\n' && (i == 0 || s.data[i - 1] != '\r'))
-			out[len++] = '\r';
-		out[len++] = s.data[i];
-	}
-	return slice_of(out, len);
-}
-
-/* Of a mailbox file only the line in front; what our store puts on top stays. */
-static struct slice without_from_line(struct slice s)
-{
-	if (slice_starts_with(s, SLICE("From ")))
-		slice_split(&s, '\n');
-	return s;
-}
-
-/* Mapped until the process ends. */
-static int read_message(struct explaining *e, const char *path)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return cli_fail("%s: %s", path, strerrordesc_np(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > MESSAGE_MAX) {
-		close(fd);
-		return cli_fail("%s: no message", path);
-	}
-	void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	int error = errno;
-	close(fd);
-	if (at == MAP_FAILED)
-		return cli_fail("%s: %s", path, strerrordesc_np(error));
-	e->message = with_crlf(e->cli->arena, without_from_line(slice_of(at, (size_t)st.st_size)));
-	return CLI_OK;
-}
 
 /* --- the envelope ------------------------------------------------------------------------ */
 
@@ -271,7 +208,7 @@ static int explain(struct cli *cli)
 {
 	struct explaining e = { .cli = cli };
 	const struct runtime_config runtime = { .workers = 1 };
-	int status = read_message(&e, cli->words[0]);
+	int status = cli_read_message(cli->arena, cli->words[0], &e.message);
 	if (status == CLI_OK)
 		status = read_envelope(&e);
 	struct config *config = status == CLI_OK ? cli_load_config(cli) : NULL;

@@ -1,12 +1,10 @@
 /* veredus message: a message as the server sees it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli_commands.h"
+#include "cli/cli_file.h"
 #include "cli/message_show.h"
 #include "message/summary.h"
 
@@ -16,30 +14,11 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-/* Mapped until the process ends. */
-static int map_file(const char *path, struct slice *out)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return cli_fail("%s: %s", path, strerrordesc_np(errno));
-	*out = SLICE_EMPTY;
-	void *at = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
-	                          : NULL;
-	int error = errno;
-	close(fd);
-	if (at == MAP_FAILED)
-		return cli_fail("%s: %s", path, strerrordesc_np(error));
-	if (at)
-		*out = slice_of(at, (size_t)st.st_size);
-	return CLI_OK;
-}
-
 static int show(struct cli *cli)
 {
 	struct slice bytes = SLICE_EMPTY;
 	struct message_summary s;
-	int status = map_file(cli->words[0], &bytes);
+	int status = cli_map_file(cli->words[0], &bytes);
 	if (status != CLI_OK)
 		return status;
 	message_summarise(bytes, &MESSAGE_LIMITS_DEFAULT, cli->arena, &s);
@@ -70,7 +49,7 @@ static int part(struct cli *cli)
 	struct message_section section = { .kind = SECTION_ALL };
 	if (!parse_number(slice_from_str(cli->words[1]), &section))
 		return cli_usage(cli, "\"%s\" is no part number: write 1 or 2.1", cli->words[1]);
-	int status = map_file(cli->words[0], &bytes);
+	int status = cli_map_file(cli->words[0], &bytes);
 	if (status != CLI_OK)
 		return status;
 	int rc = message_section_decoded(bytes, &MESSAGE_LIMITS_DEFAULT, cli->arena, &section,

@@ -19,6 +19,7 @@
 #include "config/config_quota.h"
 #include "config/config_relay.h"
 #include "config/config_score.h"
+#include "config/config_sieve.h"
 #include "config/config_smtp.h"
 #include "config/config_tls.h"
 #include "config/config_trust.h"
@@ -83,6 +84,7 @@ struct config {
 	struct config_trust trust;
 	struct config_dns_lists dns_lists;
 	struct config_score score;
+	struct config_sieve sieve;
 	struct config_kerberos kerberos;
 	struct config_oauth oauth;
 	struct {

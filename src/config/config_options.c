@@ -62,6 +62,7 @@ const struct config_section config_sections[] = {
 	{ "queue", false, NULL, "Mail for other hosts." },
 	{ "forward", false, NULL, "Mail that aliases send to other hosts (docs/relay.md)." },
 	{ "local", false, NULL, "Mailboxes and addresses of our own." },
+	{ "sieve", false, NULL, "Scripts by which users have their mail sorted (docs/sieve.md)." },
 	{ "quota", false, NULL,
 	  "How much an account may hold; what is not said here is in section local." },
 	{ "log", false, NULL, "What is written to standard error." },
@@ -69,9 +70,9 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server, &config_options_login, &config_options_smtp,
-	&config_options_trust,  &config_options_score, &config_options_queue,
-	&config_options_tls,    &config_options_relay, &config_options_mailbox,
+	&config_options_server,  &config_options_login, &config_options_smtp, &config_options_trust,
+	&config_options_score,   &config_options_queue, &config_options_tls,  &config_options_relay,
+	&config_options_mailbox, &config_options_sieve,
 };
 
 const struct config_option *config_option_at(size_t i)

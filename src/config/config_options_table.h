@@ -36,5 +36,6 @@ extern const struct config_option_table config_options_score;
 extern const struct config_option_table config_options_queue;
 extern const struct config_option_table config_options_relay;
 extern const struct config_option_table config_options_mailbox;
+extern const struct config_option_table config_options_sieve;
 
 #endif

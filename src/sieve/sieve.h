@@ -206,10 +206,7 @@ struct sieve_job {
 		struct slice host, domain, name, version, remote_host, remote_ip;
 		struct slice location; /* "MDA", "MTA" */
 		struct slice phase;    /* "during", "post" */
-		/* imapsieve (RFC 6785 section 7.2); or empty */
-		struct slice cause, mailbox, changed_flags, user, email;
 	} environment;
-	struct sieve_text_list flags; /* that the message has already (imapsieve) */
 	struct {
 		bool known;
 		double score, full; /* of spam; full or more is surely spam */

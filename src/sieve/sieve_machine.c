@@ -259,7 +259,7 @@ static void run_failed(struct machine *m)
 	m->result->action_count = 0;
 	m->header = SLICE_EMPTY;
 	m->edited = false;
-	m->flags = m->job->flags;
+	m->flags = (struct sieve_text_list){ .items = NULL };
 	struct slice whole[] = { m->job->trace, m->job->message };
 	size_t length = header_length(m->job->message);
 	whole[1] = slice_sub(m->job->message, 0, length);
@@ -297,7 +297,6 @@ static void machine_load(struct machine *m)
 	const struct slice parts[] = { job->trace, slice_sub(job->message, 0, length) };
 	m->header = job->trace.len > 0 ? arena_concat(m->arena, parts, 2) : parts[1];
 	m->body = slice_from(job->message, length);
-	m->flags = job->flags;
 	m->arena_base = arena_used(m->arena);
 }
 

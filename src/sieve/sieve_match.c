@@ -86,7 +86,7 @@ struct span {
 
 struct wild {
 	struct slice pattern, value;
-	bool octets; /* "?" stands for one, else for a character of UTF-8 */
+	bool octets; /* "?" stands for one, else for a character (RFC 5228 section 2.7.1) */
 	struct span spans[SIEVE_CAPTURES];
 	size_t count; /* of spans; those further on are not remembered */
 };
@@ -209,7 +209,7 @@ static bool match_wild(struct matcher *t, struct slice key, struct slice value,
 {
 	struct wild w = { .pattern = key,
 		          .value = value,
-		          .octets = t->comparator == COMPARE_OCTET };
+		          .octets = t->comparator != COMPARE_UNICODE };
 	/* So many steps at worst. */
 	t->error = machine_spend(t->m, key.len * value.len / 4 + value.len);
 	if (t->error < 0 || !wild_match(&w))

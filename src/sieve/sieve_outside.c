@@ -45,7 +45,7 @@ int sieve_test_specialuse(struct machine *m, const struct sieve_call *call, bool
 	return test_mailboxes(m, call, SIEVE_BY_USE, SLOT_POSITION + 1, name, out);
 }
 
-/* --- environment (RFC 5183, RFC 6785 section 7.2) --------------------------------------- */
+/* --- environment (RFC 5183) --------------------------------------- */
 
 static const struct slice *environment_item(const struct sieve_job *job, struct slice name)
 {
@@ -61,11 +61,6 @@ static const struct slice *environment_item(const struct sieve_job *job, struct 
 		{ "remote-host", &job->environment.remote_host },
 		{ "remote-ip", &job->environment.remote_ip },
 		{ "version", &job->environment.version },
-		{ "imap.user", &job->environment.user },
-		{ "imap.email", &job->environment.email },
-		{ "imap.cause", &job->environment.cause },
-		{ "imap.mailbox", &job->environment.mailbox },
-		{ "imap.changedflags", &job->environment.changed_flags },
 	};
 	for (size_t i = 0; i < sizeof(items) / sizeof(*items); i++) {
 		if (slice_equal_nocase(name, slice_from_str(items[i].name)))

@@ -45,9 +45,6 @@ static bool parse_list(struct parser *p, struct sieve_value *value)
 	value->kind = VALUE_LIST;
 	value->items = ARENA_ARRAY(p->arena, capacity, struct slice);
 	parse_advance(p);
-	/* RFC 5228 has no empty list; nobody can mean anything else by one. */
-	if (parse_take_mark(p, ']'))
-		return true;
 	do {
 		if (p->token.kind != TOKEN_STRING)
 			return parse_wrong(p, "a string must stand here in the list");

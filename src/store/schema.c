@@ -556,6 +556,29 @@ static const char *const schema_digest[] = {
 	NULL,
 };
 
+/* sieve/sieve_rows.h */
+static const char *const schema_sieve[] = {
+	"CREATE TABLE sieve_script ("
+	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  account_id INTEGER NOT NULL,"
+	"  name       TEXT NOT NULL,"
+	"  content    BLOB NOT NULL,"
+	"  active     INTEGER NOT NULL,"
+	"  changed_ms INTEGER NOT NULL,"
+	"  UNIQUE (account_id, name)"
+	")",
+	"CREATE UNIQUE INDEX sieve_script_active ON sieve_script (account_id) WHERE active = 1",
+	"CREATE TABLE sieve_memory ("
+	"  account_id INTEGER NOT NULL,"
+	"  kind       INTEGER NOT NULL," /* enum sieve_memory */
+	"  key        TEXT NOT NULL,"    /* a digest */
+	"  until_ms   INTEGER NOT NULL,"
+	"  PRIMARY KEY (account_id, kind, key)"
+	") WITHOUT ROWID",
+	"CREATE INDEX sieve_memory_until ON sieve_memory (until_ms)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -584,5 +607,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 25, .statements = schema_report },
 	{ .version = 26, .statements = schema_annotation },
 	{ .version = 27, .statements = schema_digest },
+	{ .version = 28, .statements = schema_sieve },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
