@@ -175,8 +175,7 @@ static void prepare(void *arg)
 	}
 }
 
-/* --- duplicates --------------------------------------------------------------------------------
- */
+/* --- duplicates ------------------------------------------------------------------------- */
 
 struct row {
 	int64_t mailbox_id;
@@ -255,8 +254,7 @@ static int find_duplicates(struct put *p)
 	return rc;
 }
 
-/* --- the commit --------------------------------------------------------------------------------
- */
+/* --- the commit ------------------------------------------------------------------------- */
 
 static int add_keywords(struct db *db, const struct put *p, const struct put_item *item,
                         uint64_t *flags)

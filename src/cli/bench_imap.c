@@ -31,8 +31,7 @@ struct session {
 	int64_t noticed_ns; /* which APPEND was heard of */
 };
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------- */
 
 static int take_exists(void *arg, struct slice response)
 {
@@ -65,8 +64,7 @@ static int take_fetched(void *arg, struct slice response)
 	return 0;
 }
 
-/* --- requests -----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------- */
 
 static bool judge(struct session *s, enum bench_op op, int64_t began, int rc)
 {
@@ -146,8 +144,7 @@ static bool open_session(struct session *s, const struct imap_client_config *con
 	return rc == 0;
 }
 
-/* --- modes --------------------------------------------------------------------------------------
- */
+/* --- modes ------------------------------------------------------------------------------ */
 
 /* What a client does all day; where the folder is empty, the first thing is to fill it. */
 static bool ask_something(struct session *s)

@@ -126,7 +126,7 @@ static int open_session(struct session *s, const char *user)
 
 static int list(struct session *s)
 {
-	uint64_t unused;
+	uint64_t unused = 0;
 	int64_t began = clock_monotonic_ns();
 	s->count = 0;
 	int rc = command(s, "LIST", "");
@@ -140,7 +140,7 @@ static int list(struct session *s)
 static int retrieve(struct session *s)
 {
 	char number[24];
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	size_t index = (size_t)random_below(s->count);
 	int64_t began = clock_monotonic_ns();
 	snprintf(number, sizeof(number), "%zu", index + 1);

@@ -10,8 +10,7 @@
 
 enum { KEEP_MAX = 10000 };
 
-/* --- looking at one -----------------------------------------------------------------------------
- */
+/* --- looking at one --------------------------------------------------------------------- */
 
 static void report(const char *what, void *unused)
 {
@@ -71,7 +70,7 @@ static int check_newest(struct cli *cli, const char *target)
 {
 	const char **names;
 	size_t count;
-	struct store_check check;
+	struct store_check check = { .blobs = 0 };
 	int rc = backup_list(cli->arena, target, &names, &count);
 	if (rc < 0 || count == 0)
 		return cli_fail("%s: %s", target,
@@ -82,8 +81,7 @@ static int check_newest(struct cli *cli, const char *target)
 	return status;
 }
 
-/* --- making one ---------------------------------------------------------------------------------
- */
+/* --- making one ------------------------------------------------------------------------- */
 
 static void print_made(const struct cli *cli, const struct backup_made *made, double seconds,
                        bool verified)
@@ -122,7 +120,7 @@ static int explain(const struct cli *cli, const char *target, const char *what, 
 static int make(struct cli *cli, const char *target)
 {
 	struct backup_made made;
-	struct store_check check;
+	struct store_check check = { .blobs = 0 };
 	const char *what;
 	int64_t keep, began = clock_monotonic_ms();
 	if (!cli_number(cli, "keep", 1, KEEP_MAX, 1, &keep))

@@ -40,8 +40,7 @@ static void show(struct export *ex)
 	        (double)ex->messages / seconds_so_far(ex));
 }
 
-/* --- messages -----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------- */
 
 static void finish_message(struct export *ex)
 {
@@ -94,8 +93,7 @@ static void take_bytes(struct slice piece, void *arg)
 		finish_message(ex);
 }
 
-/* --- folders ------------------------------------------------------------------------------------
- */
+/* --- folders ---------------------------------------------------------------------------- */
 
 static int export_folder(struct export *ex, const json_t *folder)
 {

@@ -6,8 +6,7 @@
 
 enum { NESTING_MAX = 100 };
 
-/* --- any value ----------------------------------------------------------------------------------
- */
+/* --- any value -------------------------------------------------------------------------- */
 
 static bool is_bare(char c)
 {
@@ -34,8 +33,7 @@ static bool skip_value(struct cursor *c, struct arena *arena)
 	return true;
 }
 
-/* --- FETCH --------------------------------------------------------------------------------------
- */
+/* --- FETCH ------------------------------------------------------------------------------ */
 
 static unsigned flag_of(struct slice name)
 {
@@ -136,8 +134,7 @@ bool imap_read_fetch(struct slice response, struct arena *arena, struct imap_fet
 	return true;
 }
 
-/* --- LIST ---------------------------------------------------------------------------------------
- */
+/* --- LIST ------------------------------------------------------------------------------- */
 
 static const char *use_of(struct slice attribute)
 {
@@ -199,8 +196,7 @@ bool imap_read_list(struct slice response, struct arena *arena, struct imap_list
 	return true;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------- */
 
 bool imap_read_code(struct slice response, struct slice code, uint64_t *out)
 {

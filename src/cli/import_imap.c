@@ -123,8 +123,7 @@ static int examine(struct imap_import *ii, const struct folder *f)
 	                       condstore ? " (CONDSTORE)" : "");
 }
 
-/* --- what was there before ----------------------------------------------------------------------
- */
+/* --- what was there before -------------------------------------------------------------- */
 
 static int load_state(struct imap_import *ii)
 {
@@ -156,8 +155,7 @@ static const char *key_of(const struct imap_import *ii, struct arena *arena, uin
 	return arena_printf(arena, "%llu.%u", (unsigned long long)ii->uid_validity, uid);
 }
 
-/* --- messages -----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------- */
 
 static int take_size(void *arg, struct slice response)
 {
@@ -272,8 +270,7 @@ static int bring_new(struct imap_import *ii)
 	return rc < 0 ? explain(ii, rc, "the list of messages") : fetch_all(ii);
 }
 
-/* --- flags of messages that are here ------------------------------------------------------------
- */
+/* --- flags of messages that are here ---------------------------------------------------- */
 
 static void take_changed(const json_t *item, void *arg)
 {
@@ -321,8 +318,7 @@ static int bring_flags(struct imap_import *ii)
 	return status == CLI_OK ? send_flags(ii) : status;
 }
 
-/* --- one folder after the other -----------------------------------------------------------------
- */
+/* --- one folder after the other --------------------------------------------------------- */
 
 static const char *target_name(struct imap_import *ii, const struct folder *f)
 {

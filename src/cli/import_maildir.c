@@ -148,8 +148,7 @@ static void take_flags(const struct maildir *d, const struct entry *e, struct im
 	}
 }
 
-/* --- one message --------------------------------------------------------------------------------
- */
+/* --- one message ------------------------------------------------------------------------ */
 
 /* -ENOBUFS: too large. */
 static int read_file(struct maildir *d, const struct entry *e, struct stat *st)
@@ -186,7 +185,7 @@ static int64_t date_of(const struct entry *e, const struct stat *st)
 
 static int add_message(struct maildir *d, const struct entry *e)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int rc = read_file(d, e, &st);
 	if (rc == -ENOENT) /* renamed or gone meanwhile: the next run finds it */
 		return CLI_OK;
@@ -206,8 +205,7 @@ static int add_message(struct maildir *d, const struct entry *e)
 	return import_add(d->im, &m);
 }
 
-/* --- one folder ---------------------------------------------------------------------------------
- */
+/* --- one folder ------------------------------------------------------------------------- */
 
 static int add_some(struct maildir *d, const struct entry *entries, size_t count)
 {
@@ -276,8 +274,7 @@ static int read_folder(struct import *im, const char *path, const char *folder)
 	return status;
 }
 
-/* --- all folders --------------------------------------------------------------------------------
- */
+/* --- all folders ------------------------------------------------------------------------ */
 
 static bool is_folder(const char *path)
 {

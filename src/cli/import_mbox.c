@@ -223,7 +223,7 @@ static int read_file(struct import *im, const char *path, const char *folder)
 		               .window = buf_make(im->message_bytes + 2 * READ_BYTES),
 		               .message = buf_make(im->message_bytes),
 		               .arena = arena_new() };
-	struct stat st;
+	struct stat st = { 0 };
 	f.fd = open(path, O_RDONLY | O_CLOEXEC);
 	int status = f.fd < 0 || fstat(f.fd, &st) < 0
 	                     ? cli_fail("%s: %s", path, strerrordesc_np(errno))

@@ -155,8 +155,7 @@ void import_keep_state(struct import *im, const char *state)
 	im->state = mem_str(slice_from_str(state));
 }
 
-/* --- what is remembered ------------------------------------------------------------------------
- */
+/* --- what is remembered ----------------------------------------------------------------- */
 
 static void take_state(const json_t *item, void *arg)
 {
@@ -213,8 +212,7 @@ int import_ask_known(struct import *im, const char *const *keys, size_t count, b
 	return status;
 }
 
-/* --- the end -------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------- */
 
 static void print_result(const struct import *im)
 {

@@ -28,8 +28,7 @@ struct part {
 	int status;
 };
 
-/* --- a message ----------------------------------------------------------------------------------
- */
+/* --- a message -------------------------------------------------------------------------- */
 
 static bool is_wanted_message(struct part *p)
 {
@@ -85,8 +84,7 @@ static int take_bytes(void *arg, struct slice piece)
 	return p->status == CLI_OK ? 0 : -ECANCELED;
 }
 
-/* --- the backup ---------------------------------------------------------------------------------
- */
+/* --- the backup ------------------------------------------------------------------------- */
 
 static int ask_backup(struct part *p, const char *command, json_t *request,
                       int (*item)(void *arg, json_t *item))
@@ -154,8 +152,7 @@ static int restore_folders(struct part *p)
 	return status;
 }
 
-/* --- the account --------------------------------------------------------------------------------
- */
+/* --- the account ------------------------------------------------------------------------ */
 
 struct found_user {
 	struct arena *arena;
@@ -210,8 +207,7 @@ static int restore_user(struct part *p)
 	return cli_link_call(p->im.link, "restore.user", f.request, NULL, 0, &answer);
 }
 
-/* --- all ----------------------------------------------------------------------------------------
- */
+/* --- all -------------------------------------------------------------------------------- */
 
 /* "<id@host>" is a Message-ID, "7" and "1:3,7" are UIDs. */
 static int read_message_option(struct part *p)

@@ -41,8 +41,7 @@ static int make_directory(const char *path)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* --- segments ----------------------------------------------------------------------------------
- */
+/* --- segments --------------------------------------------------------------------------- */
 
 static bool read_header(const char *path, char out[static SEGMENT_HEADER_LEN])
 {
@@ -89,8 +88,7 @@ static int copy_segments(struct work *w, const char *from_dir, const char *to_di
 	return rc == 0 ? copy_each(w->from, copy_segment, w) : rc;
 }
 
-/* --- the database ------------------------------------------------------------------------------
- */
+/* --- the database ----------------------------------------------------------------------- */
 
 static int sqlite_errno(int rc)
 {
@@ -206,8 +204,7 @@ static int check_database(struct work *w, uint64_t *count_out)
 	return rc;
 }
 
-/* --- all other files ---------------------------------------------------------------------------
- */
+/* --- all other files -------------------------------------------------------------------- */
 
 static bool is_left_out(const struct work *w, struct slice name)
 {
@@ -253,8 +250,7 @@ static int copy_others(struct work *w, const char *from, const char *to)
 	return copy_each(from, copy_other, w);
 }
 
-/* --- generations -------------------------------------------------------------------------------
- */
+/* --- generations ------------------------------------------------------------------------ */
 
 struct names {
 	struct arena *arena;
@@ -362,8 +358,7 @@ static int prune(struct work *w, unsigned keep)
 	return rc;
 }
 
-/* --- a backup ----------------------------------------------------------------------------------
- */
+/* --- a backup --------------------------------------------------------------------------- */
 
 static int open_lock(struct work *w)
 {
@@ -451,8 +446,7 @@ int backup_make(struct arena *arena, const char *dir, const char *target, unsign
 	return rc;
 }
 
-/* --- and back ----------------------------------------------------------------------------------
- */
+/* --- and back --------------------------------------------------------------------------- */
 
 static int find_segment(const char *name, void *unused)
 {

@@ -65,7 +65,7 @@ static int copy_times(int to, const struct stat *st)
 
 int copy_file(struct arena *arena, const char *from, const char *to, uint64_t *bytes_out)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	const char *unfinished = arena_printf(arena, "%s.tmp", to);
 	int in = open(from, O_RDONLY | O_CLOEXEC);
 	if (in < 0)
