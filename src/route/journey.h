@@ -24,6 +24,7 @@ enum journey_kind {
 	JOURNEY_REPORTED, /* by a message that came back; detail: what, and the id of that */
 	JOURNEY_TOLD,     /* a report went to the sender (address); detail: of what, and its id */
 	JOURNEY_SCORED,   /* detail: the total, and what speaks for and against it */
+	JOURNEY_SORTED,   /* by a script of the account (address): what else it had done */
 };
 
 struct journey_event {

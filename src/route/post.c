@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "directory/send_as.h"
 #include "route/post_internal.h"
+#include "route/post_sieve.h"
 #include "store/store.h"
 
 _Static_assert(QUEUE_ID_LEN == 16, "post.h says 16 characters");
@@ -24,6 +25,8 @@ int post_open(const struct post_config *config, struct post **out)
 		return rc;
 	}
 	p->limits.srs = p->srs;
+	if (config->config->sieve.enabled)
+		p->sieve = post_sieve_open(config->config);
 	*out = p;
 	return 0;
 }
@@ -31,6 +34,7 @@ int post_open(const struct post_config *config, struct post **out)
 void post_close(struct post *p)
 {
 	srs_close(p->srs);
+	post_sieve_close(p->sieve);
 	free(p);
 }
 

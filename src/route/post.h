@@ -161,6 +161,11 @@ struct post_note {
 	struct slice detail;
 };
 
+/* What the script of the only recipient has to say to the sender; one line of ASCII. */
+struct post_refusal {
+	char text[400];
+};
+
 struct post_envelope {
 	/* Of post_new_id(), for a trace that names it; NULL: one is made. */
 	const char *queue_id;
@@ -187,6 +192,12 @@ struct post_envelope {
 	size_t note_count;
 	const struct trust_results *checked; /* for its seal; NULL: it was not */
 	bool junk;                           /* into the folder Junk */
+	struct {
+		bool known;
+		int total, junk; /* hundredths: what was added up, and from where on it is junk */
+	} score;
+	struct post_refusal *refusal; /* who hands it in can still say no to the sender; or NULL */
+	unsigned sent_on; /* by scripts, one after another, in the commit that this is part of */
 };
 
 /* [any thread] What the message will be called in replies, logs and journeys: 16 characters and
@@ -198,6 +209,7 @@ enum post_result {
 	POST_FULL,     /* disk: 452 4.3.1 */
 	POST_LOOP,     /* too many Received, or Delivered-To already: 554 5.4.6 */
 	POST_QUOTA,    /* a mailbox has no room for it, after all: 452 4.2.2 */
+	POST_REFUSED,  /* by the recipient's script: 550 5.7.1, with the refusal's text */
 	POST_FAILED,   /* 451 4.3.0 */
 };
 /* Takes responsibility in ONE commit: blob, mailbox rows, queue rows, journey. trace: the

@@ -13,6 +13,7 @@
 #include "route/journey.h"
 #include "route/post_delivery.h"
 #include "route/post_parcel.h"
+#include "route/post_sieve.h"
 #include "route/post_sign.h"
 
 /* A message that is larger is summarised on the thread pool: others wait for this worker. */
@@ -37,8 +38,22 @@ static struct batch *delivery_add_batch(struct delivery *d, struct batch ***tail
 	return b;
 }
 
+/* Copies that scripts have changed have notes of their own. */
+static int delivery_note_sorted(struct batch *b, const struct drop *drop)
+{
+	int rc = 0;
+	for (const struct post_filing *f = drop->sorted->filings; f && rc == 0; f = f->next) {
+		if (!f->edition)
+			rc = note_add_to(&b->note, drop->target->address,
+			                 f->folder.len > 0 ? f->folder : drop->folder);
+	}
+	return rc;
+}
+
 static int delivery_note(const struct delivery *d, struct batch *b, const struct drop *drop)
 {
+	if (drop->sorted)
+		return delivery_note_sorted(b, drop);
 	if (drop->target->account_id != 0)
 		return note_add_to(&b->note, drop->target->address, drop->folder);
 	return note_add_relay(&b->note, d->envelope->reverse_path, drop->target->address);
@@ -164,7 +179,7 @@ static void delivery_sign(struct delivery *d)
 static void delivery_gather_blobs(struct delivery *d)
 {
 	const struct post_envelope *e = d->envelope;
-	d->blob_count = d->batch_count;
+	d->blob_count = d->batch_count + delivery_sorted_blobs(d);
 	for (size_t i = 0; i < e->report_count; i++)
 		d->blob_count += post_parcel_blob_count(e->reports[i]);
 	d->blob_count += d->sent && d->sent->own_blob;
@@ -172,6 +187,8 @@ static void delivery_gather_blobs(struct delivery *d)
 	size_t at = 0;
 	for (struct batch *b = d->batches; b; b = b->next)
 		delivery_prepare_batch(d, b, &d->blobs[at++]);
+	delivery_sorted_fill(d, &d->blobs[at]);
+	at += delivery_sorted_blobs(d);
 	for (size_t i = 0; i < e->report_count; i++) {
 		post_parcel_blobs(e->reports[i], &d->blobs[at]);
 		at += post_parcel_blob_count(e->reports[i]);
@@ -208,6 +225,9 @@ enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 		return POST_FAILED;
 	if (d->loop)
 		return POST_LOOP;
+	rc = delivery_sort(d);
+	if (rc < 0)
+		return rc == -EPERM ? POST_REFUSED : POST_FAILED;
 	delivery_sign(d);
 	delivery_note_envid(d);
 	delivery_make_batches(d);
@@ -231,6 +251,16 @@ static enum post_result delivery_store(struct delivery *d)
 	return rc < 0 ? POST_FAILED : POST_ACCEPTED;
 }
 
+static void delivery_tell_drop(const struct delivery *d, const struct drop *drop)
+{
+	struct mailboxes *mailboxes = d->post->config.mailboxes;
+	if (!drop->sorted)
+		mailboxes_changed(mailboxes, drop->mailbox_id);
+	for (const struct post_filing *f = drop->sorted ? drop->sorted->filings : NULL; f;
+	     f = f->next)
+		mailboxes_changed(mailboxes, f->filed_id);
+}
+
 void delivery_tell(struct delivery *d)
 {
 	bool queued = false;
@@ -238,7 +268,7 @@ void delivery_tell(struct delivery *d)
 		if (d->drops[i].target->account_id == 0)
 			queued = true;
 		else
-			mailboxes_changed(d->post->config.mailboxes, d->drops[i].mailbox_id);
+			delivery_tell_drop(d, &d->drops[i]);
 	}
 	if (d->sent && d->sent->mailbox_id != 0)
 		mailboxes_changed(d->post->config.mailboxes, d->sent->mailbox_id);
@@ -249,6 +279,7 @@ void delivery_tell(struct delivery *d)
 	} else if (queued && c->queued) {
 		c->queued(c->queued_arg);
 	}
+	delivery_sorted_end(d, true);
 }
 
 void delivery_end(struct delivery *d)
@@ -256,6 +287,7 @@ void delivery_end(struct delivery *d)
 	for (struct batch *b = d->batches; b; b = b->next)
 		buf_free(&b->note);
 	post_sent_end(d->sent);
+	delivery_sorted_end(d, false);
 	hash_free(d->seen);
 	arena_free(d->arena);
 }

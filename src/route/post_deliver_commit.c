@@ -6,6 +6,7 @@
 #include "route/journey.h"
 #include "route/post_delivery.h"
 #include "route/post_parcel.h"
+#include "route/post_sieve.h"
 
 static int commit_journey(struct db *db, const struct delivery *d, struct batch *b,
                           enum journey_kind kind, struct slice address, struct slice detail)
@@ -22,11 +23,38 @@ static int commit_journey(struct db *db, const struct delivery *d, struct batch 
 	return b->continues ? journey_note(db, &event) : journey_begin(db, &event, b->events++);
 }
 
+static int commit_words(struct db *db, struct delivery *d, struct batch *b, const struct drop *drop)
+{
+	int rc = 0;
+	for (const struct post_word *w = drop->sorted->words; w && rc == 0; w = w->next)
+		rc = commit_journey(db, d, b, JOURNEY_SORTED, drop->target->address, w->text);
+	return rc;
+}
+
+/* Where scripts have put it. */
+static int commit_sorted(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id,
+                         struct drop *drop)
+{
+	int rc = commit_words(db, d, b, drop);
+	if (rc == 0)
+		rc = delivery_commit_filings(db, d, drop, blob_id);
+	for (const struct post_filing *f = drop->sorted->filings; f && rc == 0; f = f->next) {
+		/* Not what we have written ourselves: a complaint, a copy of an answer. */
+		if (f->edition && f->edition->written)
+			continue;
+		rc = commit_journey(db, d, b, JOURNEY_DELIVERED, drop->target->address,
+		                    f->filed_name);
+	}
+	return rc;
+}
+
 static int commit_local(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id,
                         struct drop *drop)
 {
 	const struct route_target *t = drop->target;
 	int rc = 0;
+	if (drop->sorted)
+		return commit_sorted(db, d, b, blob_id, drop);
 	drop->mailbox_id = drop->inbox_id;
 	if (drop->mailbox_id == 0)
 		rc = mailbox_get_inbox(db, t->account_id, &drop->mailbox_id);
@@ -175,7 +203,7 @@ int delivery_commit(struct db *db, void *arg)
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
+	return delivery_commit_sorted(db, d, &d->blobs[d->batch_count]);
 }
 
 /* Not for reports of the queue: those have nobody who could try again. */
@@ -184,7 +212,8 @@ static int delivery_check_quotas(struct db *db, const struct delivery *d)
 	int rc = 0;
 	for (size_t i = 0; i < d->drop_count && rc == 0; i++) {
 		const struct drop *drop = &d->drops[i];
-		if (drop->is_only && drop->target->limited)
+		bool kept = !drop->sorted || drop->sorted->filings;
+		if (kept && drop->is_only && drop->target->limited)
 			rc = mailbox_check_quota(db, drop->target->account_id, d->size_bytes);
 	}
 	return rc;
@@ -192,7 +221,7 @@ static int delivery_check_quotas(struct db *db, const struct delivery *d)
 
 static int delivery_commit_reports(struct db *db, const struct delivery *d)
 {
-	const struct store_blob *blobs = &d->blobs[d->batch_count];
+	const struct store_blob *blobs = &d->blobs[d->batch_count + delivery_sorted_blobs(d)];
 	int rc = 0;
 	for (size_t i = 0; i < d->envelope->report_count && rc == 0; i++) {
 		struct post_parcel *report = d->envelope->reports[i];

@@ -5,6 +5,7 @@
 #include "fiber/fiber.h"
 #include "route/post_delivery.h"
 #include "route/post_folder.h"
+#include "sieve/sieve_rows.h"
 
 /* Addresses that recipients lead to that are looked at in one go. */
 #define TURN_TARGETS 256
@@ -23,8 +24,13 @@ static bool delivery_is_seen(struct delivery *d, const struct route_target *targ
 /* Looked up here and not by the commit, which then fails if the account is gone by that time. */
 static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *drop)
 {
-	return post_find_folder(db, d->arena, drop->target->account_id, d->envelope->junk,
-	                        &drop->folder, &drop->inbox_id);
+	int64_t account = drop->target->account_id;
+	drop->script_name = SLICE_EMPTY;
+	int rc = post_find_folder(db, d->arena, account, d->envelope->junk, &drop->folder,
+	                          &drop->inbox_id);
+	if (rc == 0 && d->post->sieve)
+		rc = sieve_active_name(db, d->arena, account, &drop->script_name);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 static bool delivery_is_wanted(const struct delivery *d, const struct route_target *target)

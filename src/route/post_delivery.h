@@ -2,6 +2,7 @@
  *
  *     post_deliver.c           the whole of it, and what shares a blob
  *     post_deliver_resolve.c   who gets it, on the fiber
+ *     post_sieve.h             what scripts of users say
  *     post_deliver_commit.c    the rows, on the writer's thread
  *     post_parcel.c            the same in steps */
 #ifndef VEREDUS_ROUTE_POST_DELIVERY_H
@@ -15,15 +16,21 @@
 #include "route/queue_rows.h"
 #include "store/store.h"
 
+struct post_edition;
+struct post_outgoing;
+struct post_sorted;
+
 /* A mailbox or another host, and for whom the message came. */
 struct drop {
 	struct route_target *target;
 	struct post_recipient *recipient;
-	struct slice asked;  /* the recipient's address as text */
-	bool is_only;        /* the recipient is this mailbox, and not a list that it is on */
-	int64_t inbox_id;    /* 0: not there yet, the commit makes it */
-	struct slice folder; /* what that is */
-	int64_t mailbox_id;  /* where the commit put it */
+	struct slice asked;       /* the recipient's address as text */
+	bool is_only;             /* the recipient is this mailbox, and not a list that it is on */
+	int64_t inbox_id;         /* 0: not there yet, the commit makes it */
+	struct slice folder;      /* what that is */
+	int64_t mailbox_id;       /* where the commit put it */
+	struct slice script_name; /* its active one; empty: there is none */
+	struct post_sorted *sorted; /* NULL: no script has looked at it */
 };
 
 /* What shares one blob. */
@@ -62,9 +69,13 @@ struct delivery {
 	size_t drop_count, drop_capacity;
 	struct batch *batches;
 	size_t batch_count;
-	struct post_bounce *bounce; /* it reports of another message; or NULL */
-	struct post_sent *sent;     /* NULL: there is no copy for the sender */
-	struct store_blob *blobs;   /* one a batch, those of the reports, that of the copy */
+	struct post_bounce *bounce;    /* it reports of another message; or NULL */
+	struct post_sent *sent;        /* NULL: there is no copy for the sender */
+	struct post_edition *editions; /* post_sieve.h */
+	size_t edition_count;
+	struct post_outgoing *outgoing;
+	/* One a batch, those of scripts, those of the reports, that of the copy. */
+	struct store_blob *blobs;
 	size_t blob_count;
 	bool loop, lost;
 };

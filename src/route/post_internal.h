@@ -11,7 +11,8 @@ enum { POST_OWNER_LEN = 16 };
 struct post {
 	struct post_config config;
 	struct route_limits limits;
-	struct srs *srs; /* NULL: senders are not rewritten */
+	struct srs *srs;          /* NULL: senders are not rewritten */
+	struct post_sieve *sieve; /* NULL: scripts are not run */
 	struct queue_id_source ids;
 	char owner[POST_OWNER_LEN + 1];
 	_Atomic int64_t searched_ms,

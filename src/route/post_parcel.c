@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "route/post_delivery.h"
 #include "route/post_parcel.h"
+#include "route/post_sieve.h"
 
 struct post_parcel {
 	struct delivery delivery;
@@ -55,19 +56,19 @@ const char *post_parcel_queue_id(const struct post_parcel *parcel)
 
 size_t post_parcel_blob_count(const struct post_parcel *parcel)
 {
-	return parcel->delivery.batch_count;
+	return parcel->delivery.batch_count + delivery_sorted_blobs(&parcel->delivery);
 }
 
 void post_parcel_blobs(const struct post_parcel *parcel, struct store_blob *out)
 {
 	const struct delivery *d = &parcel->delivery;
-	memcpy(out, d->blobs, d->batch_count * sizeof(*out));
+	memcpy(out, d->blobs, post_parcel_blob_count(parcel) * sizeof(*out));
 }
 
 int post_parcel_commit(struct db *db, struct post_parcel *parcel, const struct store_blob *blobs)
 {
 	struct delivery *d = &parcel->delivery;
-	for (size_t i = 0; i < d->batch_count; i++)
+	for (size_t i = 0; i < post_parcel_blob_count(parcel); i++)
 		d->blobs[i].id = blobs[i].id;
 	return delivery_commit(db, d);
 }

@@ -207,9 +207,9 @@ struct sieve_job {
 		struct slice location; /* "MDA", "MTA" */
 		struct slice phase;    /* "during", "post" */
 	} environment;
-	struct {
+	struct sieve_spam {
 		bool known;
-		double score, full; /* of spam; full or more is surely spam */
+		int score, full; /* full or more is surely spam, 0 or less surely none */
 	} spam;
 	struct {
 		bool known;

@@ -130,12 +130,11 @@ static int test_value(struct machine *m, const struct sieve_call *call, bool kno
 /* 1 is surely none, 10 surely spam; in percent 0 and 100. */
 int sieve_test_spamtest(struct machine *m, const struct sieve_call *call, bool *out)
 {
-	const struct sieve_job *job = m->job;
-	double share = job->spam.full > 0 ? job->spam.score / job->spam.full : 0;
-	share = share < 0 ? 0 : share > 1 ? 1 : share;
-	bool percent = sieve_arg(call, SLOT_PERCENT) != NULL;
-	unsigned value = percent ? (unsigned)(share * 100) : 1 + (unsigned)(share * 9);
-	return test_value(m, call, job->spam.known, value, out);
+	const struct sieve_spam *spam = &m->job->spam;
+	int score = spam->score < 0 ? 0 : spam->score > spam->full ? spam->full : spam->score;
+	unsigned percent = spam->full > 0 ? (unsigned)(100LL * score / spam->full) : 0;
+	unsigned value = sieve_arg(call, SLOT_PERCENT) ? percent : 1 + percent * 9 / 100;
+	return test_value(m, call, spam->known, value, out);
 }
 
 int sieve_test_virustest(struct machine *m, const struct sieve_call *call, bool *out)

@@ -146,6 +146,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		                                                     client.account);
 	if (t->told && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
 		return POST_FAILED;
+	t->refusal = ARENA_NEW(t->arena, struct post_refusal);
 	const struct post_note *notes;
 	size_t note_count = smtp_guard_notes(s, &notes);
 	smtp_trust_note(s, &notes, &note_count);
@@ -168,6 +169,10 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.note_count = note_count,
 		.checked = t->trust,
 		.junk = smtp_trust_is_junk(s),
+		.refusal = t->refusal,
+		.score = { .known = t->score != NULL,
+		           .total = t->score ? t->score->total : 0,
+		           .junk = s->context->config->score.junk },
 	};
 	enum post_result result = post_deliver(s->context->post, &client, &envelope,
 	                                       smtp_trace_of(s, &client, new_id), message,
@@ -193,6 +198,14 @@ enum smtp_answer smtp_result_answer(const struct config *config, enum post_resul
 	}
 }
 
+void smtp_say_unwanted(struct smtp_session *s)
+{
+	const struct config_reply reply = { .code = 550,
+		                            .enhanced = "5.7.1",
+		                            .text = s->transaction->refusal->text };
+	smtp_say_refused(s, &reply);
+}
+
 void smtp_count_message(struct smtp_session *s, size_t size)
 {
 	s->accepted++;
@@ -205,6 +218,10 @@ bool smtp_deliver_to_all(struct smtp_session *s, struct slice message)
 {
 	char queue_id[17];
 	enum post_result result = smtp_deliver(s, message, queue_id);
+	if (result == POST_REFUSED) {
+		smtp_say_unwanted(s);
+		return false;
+	}
 	if (result != POST_ACCEPTED) {
 		smtp_say(s, smtp_result_answer(s->context->config, result));
 		return false;

@@ -62,6 +62,8 @@ static void deliver_each(struct smtp_session *s, struct slice message)
 			r->result = deliver_one(s, &t->recipients[i], message, r->queue_id);
 		if (r->result == POST_ACCEPTED)
 			smtp_say_accepted(s, r->queue_id);
+		else if (r->result == POST_REFUSED)
+			smtp_say_unwanted(s);
 		else
 			smtp_say(s, smtp_result_answer(s->context->config, r->result));
 		accepted |= r->result == POST_ACCEPTED;
@@ -78,6 +80,11 @@ void smtp_lmtp_finish(struct smtp_session *s, struct slice message)
 	/* In one commit, if nobody objects; else each has its own. */
 	if (t->recipient_count > 1 && (result == POST_QUOTA || result == POST_FAILED)) {
 		deliver_each(s, message);
+		return;
+	}
+	if (result == POST_REFUSED) {
+		for (size_t i = 0; i < t->recipient_count && !s->end; i++)
+			smtp_say_unwanted(s);
 		return;
 	}
 	if (result != POST_ACCEPTED) {

@@ -37,10 +37,11 @@ struct smtp_transaction {
 	struct trust_results *trust;
 	struct guard_score *score; /* NULL: nothing was weighed */
 	enum guard_fate fate;
-	struct trust_spf *spf;      /* under way, or done; NULL: not asked yet */
-	struct slice bcc;           /* taken out of the message's header */
-	struct smtp_chunks *chunks; /* NULL: no BDAT yet */
-	struct smtp_told *told;     /* of whose delivery the sender is to hear from us */
+	struct post_refusal *refusal; /* of POST_REFUSED */
+	struct trust_spf *spf;        /* under way, or done; NULL: not asked yet */
+	struct slice bcc;             /* taken out of the message's header */
+	struct smtp_chunks *chunks;   /* NULL: no BDAT yet */
+	struct smtp_told *told;       /* of whose delivery the sender is to hear from us */
 	size_t told_count;
 };
 
@@ -142,6 +143,8 @@ void smtp_data_finish(struct smtp_session *s, struct spool *spool, bool has_bare
 /* What that comes to, and its parts. */
 enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
                               char queue_id[static 17]);
+/* 550 with what the script of the recipient said: POST_REFUSED. */
+void smtp_say_unwanted(struct smtp_session *s);
 /* Not of POST_ACCEPTED. */
 enum smtp_answer smtp_result_answer(const struct config *config, enum post_result result);
 void smtp_count_message(struct smtp_session *s, size_t size);
