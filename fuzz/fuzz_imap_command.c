@@ -3,6 +3,7 @@
 #include "fuzz.h"
 #include "imap/imap_match.h"
 #include "imap/imap_parse_notify.h"
+#include "imap/imap_parse_quota.h"
 #include "imap/imap_parse_sort.h"
 #include "imap/imap_utf7.h"
 

@@ -203,7 +203,7 @@ def test_capability_id_namespace_noop_logout(server):
         assert name in capabilities
     assert b'"name" "Veredus"' in client.ok('ID ("name" "test")')[0]
     assert client.ok("ID NIL")
-    assert client.ok("NAMESPACE") == [b'* NAMESPACE (("" "/")) NIL NIL']
+    assert client.ok("NAMESPACE") == [b'* NAMESPACE (("" "/")) (("Shared/" "/")) (("Public/" "/"))']
     assert client.ok("NOOP") == []
     assert client.ok("ENABLE CONDSTORE X-SOMETHING") == [b"* ENABLED CONDSTORE"]
     assert client.ok("ENABLE CONDSTORE X-SOMETHING") == [b"* ENABLED"]

@@ -38,7 +38,7 @@ def test_logs_in(day):
     assert {b"IDLE", b"NAMESPACE", b"UIDPLUS", b"MOVE", b"SPECIAL-USE",
             b"LIST-EXTENDED"} <= set(capabilities), capabilities
     assert day.ok('ID ("name" "Thunderbird" "version" "115.4.1")')[0].startswith(b"* ID ")
-    assert day.ok("namespace") == [b'* NAMESPACE (("" "/")) NIL NIL']
+    assert day.ok("namespace") == [b'* NAMESPACE (("" "/")) (("Shared/" "/")) (("Public/" "/"))']
 
 
 def test_finds_the_folders(day):

@@ -7,6 +7,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_serve,
 	&cmd_user,
 	&cmd_quota,
+	&cmd_share,
+	&cmd_public,
 	&cmd_domain,
 	&cmd_alias,
 	&cmd_certificate,

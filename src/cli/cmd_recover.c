@@ -9,6 +9,7 @@
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
 #include "directory/directory.h"
+#include "mailbox/acl.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/note.h"
 #include "message/summary.h"
@@ -71,9 +72,11 @@ static int get_mailbox(struct db *db, struct arena *arena, int64_t account_id, s
 static int put_into_mailbox(struct db *db, struct recovery *r, const struct note_line *line,
                             const struct mailbox_new_message *message)
 {
-	int64_t account, mailbox;
+	int64_t account = MAILBOX_PUBLIC, mailbox;
 	uint32_t uid;
-	int rc = get_account(db, r->names, line->address, &account);
+	int rc = 0;
+	if (!slice_equal(line->address, SLICE(NOTE_PUBLIC)))
+		rc = get_account(db, r->names, line->address, &account);
 	if (rc == 0)
 		rc = get_mailbox(db, r->names, account, line->mailbox, &mailbox);
 	if (rc == -EINVAL) { /* no address, or no name: what comes of it is in nobody's way */

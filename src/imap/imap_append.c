@@ -8,6 +8,8 @@
 #include "imap/imap_input.h"
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
+#include "mailbox/mailbox_seen.h"
 #include "mailbox/note.h"
 #include "mailbox/sent.h"
 #include "message/recode.h"
@@ -33,8 +35,9 @@ struct append_item {
 struct append {
 	struct imap_command *c;
 	struct arena *arena;
-	struct mailbox_info to;
-	uint32_t replaced_uid; /* REPLACE: of the selected mailbox; else 0 */
+	struct share share;
+	struct mailbox_info to; /* share.info */
+	uint32_t replaced_uid;  /* REPLACE: of the selected mailbox; else 0 */
 	int64_t replaced_in;
 	struct append_item *items;
 	struct store_blob *blobs; /* one an item */
@@ -64,17 +67,38 @@ static int take_sent_copy(struct db *db, struct append *a, const struct append_i
 	return mailbox_expunge(db, a->to.id, &uids, false, NULL);
 }
 
+/* What was seen by somebody who is not the owner. */
+static int append_seen(struct db *db, struct append *a, uint32_t uid)
+{
+	struct uid_set uids = { 0 };
+	uid_set_add(a->arena, &uids, uid, uid);
+	const struct flag_request request = { .mailbox_id = a->to.id,
+		                              .viewer = a->share.viewer,
+		                              .uids = &uids,
+		                              .how = FLAGS_ADD,
+		                              .flags = FLAG_SEEN,
+		                              .mask = FLAG_SEEN };
+	return mailbox_request_flags(db, &request, NULL, NULL);
+}
+
 static int append_item(struct db *db, struct append *a, struct append_item *item)
 {
-	bool sent = a->to.use == USE_SENT;
+	bool sent = a->to.use == USE_SENT && a->share.viewer == 0;
 	int taken = sent ? take_sent_copy(db, a, item) : -ENOENT;
 	if (taken < 0 && taken != -ENOENT)
 		return taken;
-	int rc = imap_flag_bits(db, a->to.id, &item->args.flags, &item->message.flags);
+	uint64_t flags, own = a->share.viewer ? FLAG_SEEN : 0;
+	if (!(a->share.rights & ACL_WRITE))
+		item->args.flags.keyword_count = 0;
+	int rc = imap_flag_bits(db, a->to.id, &item->args.flags, &flags);
+	flags &= imap_flags_allowed(a->share.rights);
+	item->message.flags = flags & ~own;
 	if (rc == 0)
 		rc = mailbox_check_quota(db, a->to.account_id, item->message.size_bytes);
 	if (rc == 0)
 		rc = mailbox_append(db, a->to.id, &item->message, &item->uid);
+	if (rc == 0 && (flags & own))
+		rc = append_seen(db, a, item->uid);
 	if (rc == 0 && sent && taken == -ENOENT)
 		rc = sent_note(db, a->to.id, item->message_id, item->uid, SENT_BY_CLIENT,
 		               a->now_ms);
@@ -128,7 +152,8 @@ static void commit(struct append *a)
 		struct append_item *item = &a->items[i];
 		item->note = buf_make(STORE_NOTE_MAX);
 		note_add_at(&item->note, item->message.internal_ms);
-		note_add_to(&item->note, slice_from_str(c->s->address), a->to.name);
+		note_add_to(&item->note, a->share.owner.len ? a->share.owner : SLICE(NOTE_PUBLIC),
+		            a->share.own_name);
 		a->blobs[i] = (struct store_blob){ .parts = &item->bytes,
 			                           .part_count = 1,
 			                           .note = buf_slice(&item->note) };
@@ -351,6 +376,14 @@ static void spool_and_append(struct append *a)
 
 /* --- the commands -------------------------------------------------------------------- */
 
+static bool find_target(struct append *a, struct slice name)
+{
+	if (!imap_find_mailbox(a->c, name, "TRYCREATE", ACL_INSERT, &a->share))
+		return false;
+	a->to = a->share.info;
+	return true;
+}
+
 static bool needs_message(struct imap_command *c)
 {
 	if (c->is_literal_next)
@@ -365,8 +398,7 @@ void imap_append(struct imap_command *c)
 {
 	struct append a = { .c = c };
 	struct slice name;
-	if (needs_message(c) && imap_take_mailbox(c, &name) &&
-	    imap_find_mailbox(c, name, "TRYCREATE", &a.to))
+	if (needs_message(c) && imap_take_mailbox(c, &name) && find_target(&a, name))
 		spool_and_append(&a);
 }
 
@@ -379,7 +411,7 @@ void imap_replace(struct imap_command *c)
 	struct uid_set uids;
 	struct imap_set set;
 	struct slice name;
-	if (!needs_message(c))
+	if (!needs_message(c) || !imap_needs(c, ACL_DELETED | ACL_EXPUNGE))
 		return;
 	if (!imap_take_space(&c->args) || !imap_take_set(&c->args, c->arena, &set) ||
 	    set.count != 1 || set.saved || set.ranges[0].first != set.ranges[0].last) {
@@ -393,6 +425,6 @@ void imap_replace(struct imap_command *c)
 		return;
 	}
 	a.replaced_uid = item.uid;
-	if (imap_find_mailbox(c, name, "TRYCREATE", &a.to))
+	if (find_target(&a, name))
 		spool_and_append(&a);
 }

@@ -1,6 +1,7 @@
 /* CAPABILITY, ENABLE, and the small commands that need no mailbox: what is offered to whom. */
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
+#include "mailbox/share.h"
 
 enum { CAPABILITIES_BYTES_MAX = 4000 };
 
@@ -96,6 +97,9 @@ static const struct capability capabilities[] = {
 	{ KEYWORD("LIST-EXTENDED"), USER, NULL, NULL },
 	{ KEYWORD("LIST-STATUS"), USER, NULL, NULL },
 	{ KEYWORD("STATUS=SIZE"), USER, NULL, NULL },
+	{ KEYWORD("ACL"), USER, NULL, NULL },
+	{ KEYWORD("RIGHTS=kxte"), USER, NULL, NULL },
+	{ KEYWORD("LIST-MYRIGHTS"), USER, NULL, NULL },
 	{ KEYWORD("METADATA"), USER, NULL, NULL },
 	{ KEYWORD("LIST-METADATA"), USER, NULL, NULL },
 	{ KEYWORD("QUOTA"), USER, NULL, NULL },
@@ -233,10 +237,11 @@ void imap_id(struct imap_command *c)
 	           SLICE("* ID (\"name\" \"Veredus\" \"version\" \"" VEREDUS_VERSION "\")\r\n"));
 }
 
-/* RFC 2342: mailboxes of one's own, and nobody else's. */
+/* RFC 2342: one's own mailboxes, those of other users, and public ones. */
 void imap_namespace(struct imap_command *c)
 {
-	imap_write(c->s, SLICE("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
+	imap_write(c->s, SLICE("* NAMESPACE ((\"\" \"/\")) ((\"" SHARE_USERS "/\" \"/\"))"
+	                       " ((\"" SHARE_PUBLIC "/\" \"/\"))\r\n"));
 }
 
 /* language = "LANGUAGE" *(SP lang-range) (RFC 5255 section 3): what is said for people is English.

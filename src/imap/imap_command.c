@@ -5,6 +5,7 @@
 #include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_seek.h"
+#include "imap/imap_share.h"
 #include "imap/imap_utf7.h"
 
 enum {
@@ -48,6 +49,11 @@ static const struct imap_command_entry imap_commands[] = {
 	{ NAME("LSUB"), imap_lsub, LOGGED_IN },
 	{ NAME("XLIST"), imap_xlist, LOGGED_IN },
 	{ NAME("STATUS"), imap_status, LOGGED_IN },
+	{ NAME("SETACL"), imap_setacl, LOGGED_IN },
+	{ NAME("DELETEACL"), imap_deleteacl, LOGGED_IN },
+	{ NAME("GETACL"), imap_getacl, LOGGED_IN },
+	{ NAME("LISTRIGHTS"), imap_listrights, LOGGED_IN },
+	{ NAME("MYRIGHTS"), imap_myrights, LOGGED_IN },
 	{ NAME("GETMETADATA"), imap_getmetadata, LOGGED_IN },
 	{ NAME("SETMETADATA"), imap_setmetadata, LOGGED_IN },
 	{ NAME("GETQUOTA"), imap_getquota, LOGGED_IN },
@@ -258,8 +264,14 @@ static bool may_run(struct imap_command *c, const struct imap_command_entry *ent
 		imap_bad(c, "No message expected.");
 		return false;
 	}
+	if ((entry->flags & LOGGED_IN) == IMAP_SELECTED && imap_refresh_rights(s) == -EACCES) {
+		imap_no(c, "NOPERM", "You may not read that any more.");
+		return false;
+	}
 	if ((entry->flags & CHANGES) && s->selected && s->selected->read_only) {
-		imap_no(c, "CANNOT", "The mailbox is open for reading only.");
+		bool by_rights = !imap_may_change(s->selected->rights);
+		imap_no(c, by_rights ? "NOPERM" : "CANNOT",
+		        "The mailbox is open for reading only.");
 		return false;
 	}
 	return true;
@@ -285,9 +297,7 @@ static void answer(struct imap_command *c)
 	bool silent = imap_notify_is_silent(s) && !c->changes && c->own.count == 0;
 	if (s->selected && !s->ending && !silent && c->status != IMAP_ANSWERED) {
 		int rc = imap_notify_sync(s, c->hold_expunges, &c->own);
-		if (rc == -ENOENT)
-			imap_bye(s, "The mailbox has been deleted.");
-		else if (rc < 0)
+		if (!imap_end_if_lost(s, rc) && rc < 0)
 			log_warn("imap.sync.failed", kv_str("account", s->address), kv_error(rc));
 	}
 	if (c->own_name.len > 0)

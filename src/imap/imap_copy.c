@@ -3,6 +3,8 @@
 
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
+#include "mailbox/mailbox_seen.h"
 
 /* A longer COPYUID is left out: no client needs it, and the line would be too long for some. */
 enum { COPYUID_BYTES_MAX = 32 << 10 };
@@ -11,15 +13,15 @@ struct copy_step {
 	struct arena *arena;
 	int64_t from_id, to_id;
 	const struct uid_set *uids;
-	bool move;
+	struct mailbox_copier by;
 	struct mailbox_copied copied;
 };
 
 static int copy_step(struct db *db, void *arg)
 {
 	struct copy_step *step = arg;
-	return (step->move ? mailbox_move : mailbox_copy)(db, step->arena, step->from_id,
-	                                                  step->uids, step->to_id, &step->copied);
+	return mailbox_copy_by(db, step->arena, &step->by, step->from_id, step->uids, step->to_id,
+	                       &step->copied);
 }
 
 /* "COPYUID 38505 304,319:320 3956:3958", or NULL. */
@@ -43,7 +45,7 @@ static const char *copied_code(struct arena *arena, const struct mailbox_copied 
 }
 
 /* "COPY" / "MOVE" SP sequence-set SP mailbox */
-static bool take_arguments(struct imap_command *c, struct uid_set *uids, struct mailbox_info *to)
+static bool take_arguments(struct imap_command *c, struct uid_set *uids, struct share *to)
 {
 	struct imap_set set;
 	struct slice name;
@@ -52,22 +54,26 @@ static bool take_arguments(struct imap_command *c, struct uid_set *uids, struct 
 		return false;
 	}
 	return imap_take_mailbox(c, &name) && imap_at_end(c) && imap_resolve(c, &set, uids) &&
-	       imap_find_mailbox(c, name, "TRYCREATE", to);
+	       imap_find_mailbox(c, name, "TRYCREATE", ACL_INSERT, to);
 }
 
 static void copy(struct imap_command *c, bool move)
 {
 	const struct imap_context *context = imap_context(c->s);
-	struct mailbox_info to;
+	struct share to;
 	struct uid_set uids;
 
-	if (!take_arguments(c, &uids, &to))
+	/* RFC 6851 section 3.3: the right to delete there. */
+	if ((move && !imap_needs(c, ACL_DELETED | ACL_EXPUNGE)) || !take_arguments(c, &uids, &to))
 		return;
 	struct copy_step step = { .arena = c->arena,
 		                  .from_id = c->s->selected->view->mailbox_id,
-		                  .to_id = to.id,
+		                  .to_id = to.info.id,
 		                  .uids = &uids,
-		                  .move = move };
+		                  .by = { .from_viewer = c->s->selected->view->viewer,
+		                          .to_viewer = to.viewer,
+		                          .allowed = imap_flags_allowed(to.rights),
+		                          .move = move } };
 	if (move && step.from_id == step.to_id) {
 		imap_no(c, "CANNOT", "The messages are there already.");
 		return;

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
+#include "mailbox/mailbox_seen.h"
 #include "message/preview.h"
 
 /* A message with more bytes is taken apart on the thread pool. */
@@ -67,7 +69,8 @@ static void fetch_plan(struct fetch *f)
 		case FETCH_BINARY_SIZE:
 		case FETCH_PREVIEW:
 			f->needs_bytes = true;
-			f->sets_seen |= !item->peek && !f->s->selected->read_only;
+			f->sets_seen |= !item->peek && !f->s->selected->read_only &&
+			                (f->s->selected->rights & ACL_SEEN);
 			break;
 		case FETCH_INTERNALDATE:
 		case FETCH_SIZE:
@@ -395,23 +398,20 @@ static void fetch_from_view(struct fetch *f)
 
 /* --- \Seen --------------------------------------------------------------------------- */
 
-struct seen_step {
-	int64_t mailbox_id;
-	const struct uid_set *uids;
-};
-
-static int set_seen(struct db *db, void *arg)
-{
-	const struct seen_step *step = arg;
-	return mailbox_change_flags(db, step->mailbox_id, step->uids, FLAGS_ADD, FLAG_SEEN, NULL);
-}
+static int set_seen(struct db *db, void *arg) { return mailbox_request_flags(db, arg, NULL, NULL); }
 
 /* After the messages were sent, so that one which never arrived stays unseen. */
 static int keep_seen(struct fetch *f)
 {
 	const struct imap_context *context = imap_context(f->s);
-	struct seen_step step = { f->s->selected->view->mailbox_id, &f->seen };
-	struct imap_expected expected = { &f->seen, FLAGS_ADD, FLAG_SEEN };
+	const struct mailbox_view *view = f->s->selected->view;
+	struct flag_request step = { .mailbox_id = view->mailbox_id,
+		                     .viewer = view->viewer,
+		                     .uids = &f->seen,
+		                     .how = FLAGS_ADD,
+		                     .flags = FLAG_SEEN,
+		                     .mask = FLAG_SEEN };
+	struct imap_expected expected = { &f->seen, FLAGS_ADD, FLAG_SEEN, FLAG_SEEN };
 	if (f->seen.count == 0 || f->s->write_error)
 		return 0;
 	int rc = store_commit(context->store, NULL, 0, set_seen, &step);

@@ -1,6 +1,7 @@
 #include "imap/imap_filter.h"
 
 #include "base/cursor.h"
+#include "mailbox/share.h"
 
 /* --- parsing ------------------------------------------------------------------------- */
 
@@ -85,7 +86,7 @@ bool imap_filter_has(const struct imap_filter *filter, struct slice name, bool i
 	switch (filter->kind) {
 	case FILTER_INBOXES:
 	case FILTER_PERSONAL:
-		return true;
+		return !share_is_reserved(name);
 	case FILTER_SUBSCRIBED:
 		return is_subscribed;
 	case FILTER_SELECTED:

@@ -4,6 +4,7 @@
 #include "imap/imap_list.h"
 #include "imap/imap_metadata.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
 #include "imap/imap_utf7.h"
 
 /* --- collecting ---------------------------------------------------------------------- */
@@ -29,8 +30,26 @@ static int add_mailbox(const struct mailbox_info *info, void *arg)
 	struct imap_list_names *l = arg;
 	struct imap_list_name *n = add_name(l, arena_copy(l->arena, info->name));
 	n->exists = true;
+	n->rights = ACL_ALL;
 	n->info = *info;
 	n->info.name = n->name;
+	return 0;
+}
+
+/* What it is for there is not what it is for here. An owner with "/" in the address, which has no
+ * name of one level, is left out. */
+static int add_shared(const struct acl_shared *shared, void *arg)
+{
+	struct imap_list_names *l = arg;
+	if (slice_find_byte(shared->owner, '/') >= 0)
+		return 0;
+	struct imap_list_name *n = add_name(l,
+	                                    share_name(l->arena, shared->owner, shared->info.name));
+	n->exists = n->shared = true;
+	n->rights = shared->rights;
+	n->info = shared->info;
+	n->info.name = n->name;
+	n->info.use = USE_NONE;
 	return 0;
 }
 
@@ -44,8 +63,11 @@ static int add_subscription(struct slice name, void *arg)
 static int read_names(struct db *db, void *arg)
 {
 	struct imap_list_names *l = arg;
-	int rc = mailbox_each(db, l->account_id, add_mailbox, l);
-	return rc == 0 ? mailbox_each_subscription(db, l->account_id, add_subscription, l) : rc;
+	int rc = mailbox_each(db, l->user.account_id, add_mailbox, l);
+	if (rc == 0)
+		rc = acl_each_shared(db, l->user.account_id, l->user.address, add_shared, l);
+	return rc == 0 ? mailbox_each_subscription(db, l->user.account_id, add_subscription, l)
+	               : rc;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -68,8 +90,11 @@ static void merge_names(struct imap_list_names *l)
 			continue;
 		}
 		a->subscribed |= b->subscribed;
-		if (b->exists) {
+		/* One's own comes before another's of the same name. */
+		if (b->exists && (!a->exists || a->shared)) {
 			a->exists = true;
+			a->shared = b->shared;
+			a->rights = b->rights;
 			a->info = b->info;
 		}
 	}
@@ -123,7 +148,7 @@ static void mark_parents(struct imap_list_names *l)
 
 int imap_list_collect(struct imap_session *s, struct arena *arena, struct imap_list_names *l)
 {
-	*l = (struct imap_list_names){ .arena = arena, .account_id = s->account_id };
+	*l = (struct imap_list_names){ .arena = arena, .user = imap_share_user(s) };
 	int rc = store_read(imap_context(s)->store, read_names, l);
 	if (rc < 0)
 		return rc;
@@ -232,10 +257,13 @@ static int write_list(struct imap_command *c, const struct imap_list *list,
 	if (!n->exists || !selected)
 		return 0;
 	int rc = 0;
+	if (list->options & LIST_RETURN_MYRIGHTS)
+		imap_write_my_rights(c, n->name, n->rights);
 	if (list->options & LIST_RETURN_METADATA)
 		rc = imap_write_metadata(c, n->name, n->info.id, &list->metadata, NULL);
-	if (rc == 0 && (list->options & LIST_RETURN_STATUS))
-		rc = imap_write_status(s, c->arena, &n->info, list->status_items);
+	if (rc == 0 && (list->options & LIST_RETURN_STATUS) && (n->rights & ACL_READ))
+		rc = imap_write_status(s, c->arena, &n->info, imap_list_viewer(s, n),
+		                       list->status_items);
 	return rc;
 }
 

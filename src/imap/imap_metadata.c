@@ -6,6 +6,7 @@
 #include "directory/directory.h"
 #include "imap/imap_handlers.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
 
 /* --- telling ------------------------------------------------------------------------- */
 
@@ -102,7 +103,9 @@ int imap_write_metadata(struct imap_command *c, struct slice name, int64_t mailb
 static bool find_place(struct imap_command *c, struct slice wire, struct slice *name,
                        int64_t *mailbox_id)
 {
-	struct mailbox_info info;
+	/* RFC 5464 section 3.3: to look it up, and one of these. */
+	enum { ONE_OF = ACL_READ | ACL_SEEN | ACL_WRITE | ACL_INSERT | ACL_POST };
+	struct share share;
 	*name = SLICE_EMPTY;
 	*mailbox_id = ANNOTATION_SERVER;
 	if (wire.len == 0)
@@ -111,10 +114,12 @@ static bool find_place(struct imap_command *c, struct slice wire, struct slice *
 		imap_no(c, "CANNOT", "That is no name for a mailbox.");
 		return false;
 	}
-	if (!imap_find_mailbox(c, *name, "NONEXISTENT", &info))
+	if (!imap_find_mailbox(c, *name, "NONEXISTENT", ACL_LOOKUP, &share))
 		return false;
-	*mailbox_id = info.id;
-	return true;
+	if (!(share.rights & ONE_OF))
+		imap_refuse_share(c, share.rights, "NONEXISTENT");
+	*mailbox_id = share.info.id;
+	return c->status == IMAP_OK;
 }
 
 /* getmetadata = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries */

@@ -4,6 +4,7 @@
 #include "imap/imap_filter.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_search.h"
+#include "imap/imap_share.h"
 
 enum { FILTERS_MAX = 100 };
 
@@ -134,12 +135,22 @@ static int add_mailbox(const struct mailbox_info *info, void *arg)
 	return 0;
 }
 
+static int add_shared(const struct acl_shared *shared, void *arg)
+{
+	struct multisearch *m = arg;
+	struct mailbox_info info = shared->info;
+	info.name = share_name(m->c->arena, shared->owner, info.name);
+	return shared->rights & ACL_READ ? add_mailbox(&info, m) : 0;
+}
+
 static int read_mailboxes(struct db *db, void *arg)
 {
 	struct multisearch *m = arg;
-	int64_t account_id = m->c->s->account_id;
-	int rc = mailbox_each_subscription(db, account_id, add_subscribed, m);
-	return rc == 0 ? mailbox_each(db, account_id, add_mailbox, m) : rc;
+	const struct share_user user = imap_share_user(m->c->s);
+	int rc = mailbox_each_subscription(db, user.account_id, add_subscribed, m);
+	if (rc == 0)
+		rc = mailbox_each(db, user.account_id, add_mailbox, m);
+	return rc == 0 ? acl_each_shared(db, user.account_id, user.address, add_shared, m) : rc;
 }
 
 /* --- searching ----------------------------------------------------------------------- */
@@ -176,7 +187,9 @@ static int search_mailbox(struct multisearch *m, struct arena *arena,
 	if (selected)
 		view = mailbox_view_retain(s->selected->view);
 	else
-		rc = mailbox_view_get(imap_context(s)->mailboxes, info->id, &view);
+		rc = mailbox_view_get_for(imap_context(s)->mailboxes, info->id,
+		                          info->account_id == s->account_id ? 0 : s->account_id,
+		                          &view);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	seek.view = view;

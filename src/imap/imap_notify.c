@@ -7,6 +7,7 @@
 #include "imap/imap_list.h"
 #include "imap/imap_parse_notify.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
 #include "imap/imap_update.h"
 
 struct imap_notify {
@@ -40,7 +41,7 @@ static unsigned events_of(const struct imap_notify *n, const struct imap_list_na
 
 static bool is_watched(const struct imap_notify *n, const struct imap_list_name *name)
 {
-	return name->exists && (events_of(n, name) & EVENTS_MESSAGE);
+	return name->exists && (name->rights & ACL_READ) && (events_of(n, name) & EVENTS_MESSAGE);
 }
 
 static void unwatch_all(struct imap_session *s)
@@ -299,16 +300,18 @@ static int tell_status(struct difference *d, const struct imap_list_name *was,
 	struct imap_session *s = d->s;
 	unsigned events = events_of(s->notify, is), items = 0;
 	const struct mailbox_info *a = &was->info, *b = &is->info;
-	if (s->selected && s->selected->view->mailbox_id == b->id)
+	/* What others have seen is not counted in the mailbox. */
+	bool seen = is->shared ? a->mod_seq != b->mod_seq : a->unseen_count != b->unseen_count;
+	if ((s->selected && s->selected->view->mailbox_id == b->id) || !(is->rights & ACL_READ))
 		return 0;
 	if (a->uid_next != b->uid_next || a->message_count != b->message_count)
 		items |= events & EVENT_MESSAGE_NEW ? STATUS_MESSAGES | STATUS_UIDNEXT : 0;
-	if ((events & EVENT_FLAG_CHANGE) && a->unseen_count != b->unseen_count)
+	if ((events & EVENT_FLAG_CHANGE) && seen)
 		items |= STATUS_UIDVALIDITY | STATUS_UNSEEN;
 	if ((s->enabled & ENABLED_CONDSTORE) && a->mod_seq != b->mod_seq &&
 	    (items || (events & EVENT_FLAG_CHANGE)))
 		items |= STATUS_HIGHESTMODSEQ | (items ? 0 : STATUS_UIDVALIDITY);
-	return items ? imap_write_status(s, d->arena, b, items) : 0;
+	return items ? imap_write_status(s, d->arena, b, imap_list_viewer(s, is), items) : 0;
 }
 
 static int compare_now(struct difference *d, const struct ids *old)
@@ -403,10 +406,8 @@ void imap_notify_tell(struct imap_session *s)
 	const struct imap_event_group *group = s->notify->request.selected;
 	if (s->selected && !imap_notify_is_silent(s)) {
 		bool hold = group->filter.kind == FILTER_SELECTED_DELAYED && !s->idle_tag;
-		if (imap_notify_sync(s, hold, NULL) == -ENOENT) {
-			imap_bye(s, "The mailbox has been deleted.");
+		if (imap_end_if_lost(s, imap_notify_sync(s, hold, NULL)))
 			return;
-		}
 	}
 	look_at_others(s, SLICE_EMPTY);
 }
@@ -428,7 +429,7 @@ static int tell_first(struct imap_command *c)
 			continue;
 		if (events_of(n, name) & EVENT_FLAG_CHANGE)
 			items |= STATUS_HIGHESTMODSEQ | STATUS_UNSEEN;
-		rc = imap_write_status(s, c->arena, &name->info, items);
+		rc = imap_write_status(s, c->arena, &name->info, imap_list_viewer(s, name), items);
 	}
 	/* That HIGHESTMODSEQ was told is not the client's asking for it. */
 	s->enabled = enabled;

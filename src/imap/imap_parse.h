@@ -7,7 +7,6 @@
 
 #include "imap/imap_parse_metadata.h"
 #include "mailbox/mailbox.h"
-#include "mailbox/quota.h"
 #include "message/summary.h"
 
 enum {
@@ -121,10 +120,6 @@ enum imap_status_item {
 /* "(" status-att *(SP status-att) ")" */
 bool imap_take_status_items(struct cursor *c, unsigned *items_out);
 
-/* setquota-list = "(" [setquota-resource *(SP setquota-resource)] ")" (RFC 9208); STORAGE as it
- * stands there, in units of 1,024 bytes; 0 for what is not named. */
-bool imap_take_quota_list(struct cursor *c, uint64_t limit_out[static QUOTA_RESOURCES]);
-
 enum imap_list_option {
 	/* selection */
 	LIST_SUBSCRIBED = 1,
@@ -137,6 +132,7 @@ enum imap_list_option {
 	LIST_RETURN_SPECIAL_USE = 64,
 	LIST_RETURN_STATUS = 128,
 	LIST_RETURN_METADATA = 256, /* RFC 9590 */
+	LIST_RETURN_MYRIGHTS = 512, /* RFC 8440 */
 };
 struct imap_list {
 	unsigned options;

@@ -88,6 +88,7 @@ static bool take_return_options(struct cursor *c, struct arena *arena, struct im
 		WORD("SPECIAL-USE", LIST_RETURN_SPECIAL_USE),
 		WORD("STATUS", LIST_RETURN_STATUS),
 		WORD("METADATA", LIST_RETURN_METADATA),
+		WORD("MYRIGHTS", LIST_RETURN_MYRIGHTS),
 	};
 	unsigned option;
 	if (!imap_take_space(c))

@@ -1,5 +1,5 @@
 /* Limits of SETQUOTA (RFC 9208 section 7). */
-#include "imap/imap_parse.h"
+#include "imap/imap_parse_quota.h"
 
 /* STORAGE in units of 1,024 bytes must fit 63 bits of bytes. */
 #define QUOTA_LIMIT_MAX (INT64_MAX / 1024)

@@ -6,7 +6,9 @@
 
 #include "directory/directory.h"
 #include "imap/imap_handlers.h"
+#include "imap/imap_parse_quota.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
 
 enum { QUOTA_UNIT = 1024 }; /* STORAGE is told in units of so many bytes (section 5.1) */
 
@@ -51,6 +53,14 @@ static int get_step(struct db *db, void *arg)
 	struct quota_step *step = arg;
 	int rc = find_root(db, step);
 	return rc == 0 ? quota_get(db, step->account_id, &step->quota) : rc;
+}
+
+/* Of the owner of a mailbox; a public one has no limits. */
+static int root_step(struct db *db, void *arg)
+{
+	struct quota_step *step = arg;
+	return step->account_id == MAILBOX_PUBLIC ? 0
+	                                          : quota_get(db, step->account_id, &step->quota);
 }
 
 static int set_step(struct db *db, void *arg)
@@ -114,12 +124,15 @@ void imap_getquota(struct imap_command *c)
 void imap_getquotaroot(struct imap_command *c)
 {
 	struct imap_session *s = c->s;
-	struct quota_step step = { .c = c, .root = slice_from_str(s->address) };
-	struct mailbox_info info;
+	struct quota_step step = { .c = c };
+	struct share share;
 	struct slice name;
 	if (!imap_take_mailbox(c, &name) || !imap_at_end(c) ||
-	    !imap_find_mailbox(c, name, "NONEXISTENT", &info) ||
-	    !explain(c, store_read(imap_context(s)->store, get_step, &step)))
+	    !imap_find_mailbox(c, name, "NONEXISTENT", ACL_READ, &share))
+		return;
+	step.root = share.owner;
+	step.account_id = share.info.account_id;
+	if (!explain(c, store_read(imap_context(s)->store, root_step, &step)))
 		return;
 	bool limited = quota_is_limited(&step.quota);
 	imap_write(s, SLICE("* QUOTAROOT "));

@@ -4,34 +4,8 @@
 #include "imap/imap_limit.h"
 #include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
-
-/* --- finding ------------------------------------------------------------------------- */
-
-struct find_step {
-	struct arena *arena;
-	int64_t account_id;
-	struct slice name;
-	struct mailbox_info info;
-};
-
-static int find_step(struct db *db, void *arg)
-{
-	struct find_step *step = arg;
-	return mailbox_find(db, step->arena, step->account_id, step->name, &step->info);
-}
-
-bool imap_find_mailbox(struct imap_command *c, struct slice name, const char *code_if_none,
-                       struct mailbox_info *out)
-{
-	struct find_step step = { c->arena, c->s->account_id, name, { 0 } };
-	int rc = store_read(imap_context(c->s)->store, find_step, &step);
-	if (rc == -ENOENT)
-		imap_no(c, code_if_none, "There is no such mailbox.");
-	else if (rc < 0)
-		imap_failed(c, rc);
-	*out = step.info;
-	return rc == 0;
-}
+#include "imap/imap_share.h"
+#include "mailbox/quota.h"
 
 /* --- SELECT -------------------------------------------------------------------------- */
 
@@ -112,20 +86,22 @@ static void leave_mailbox(struct imap_session *s)
 	imap_write(s, SLICE("* OK [CLOSED] The mailbox that was selected is left.\r\n"));
 }
 
-static void open_mailbox(struct imap_command *c, bool read_only)
+static void open_mailbox(struct imap_command *c, bool examine)
 {
 	struct imap_session *s = c->s;
 	struct imap_select select;
-	struct mailbox_info info;
+	struct share share;
 	struct mailbox_view *view;
 	struct slice name;
 
 	if (!take_select(c, &name, &select))
 		return;
 	leave_mailbox(s);
-	if (!imap_find_mailbox(c, name, "NONEXISTENT", &info))
+	if (!imap_find_mailbox(c, name, "NONEXISTENT", ACL_READ, &share))
 		return;
-	int rc = mailbox_view_get(imap_context(s)->mailboxes, info.id, &view);
+	bool read_only = examine || !imap_may_change(share.rights);
+	int rc = mailbox_view_get_for(imap_context(s)->mailboxes, share.info.id, share.viewer,
+	                              &view);
 	if (rc < 0) {
 		imap_failed(c, rc);
 		return;
@@ -133,13 +109,15 @@ static void open_mailbox(struct imap_command *c, bool read_only)
 	s->selected = mem_zero(1, sizeof(*s->selected));
 	s->selected->view = view;
 	s->selected->recent_uid = view->recent_uid;
+	s->selected->owner_id = share.info.account_id;
+	s->selected->rights = share.rights;
 	s->selected->read_only = read_only;
 	s->state = IMAP_SELECTED;
 	imap_notify_selected(s);
 	imap_claim_recent(s);
 	if (select.condstore || select.qresync)
 		imap_enable_condstore(s);
-	tell_selected(c, &info);
+	tell_selected(c, &share.info);
 	rc = select.qresync ? imap_resync(c, &select) : 0;
 	if (rc < 0) {
 		imap_deselect(s);
@@ -183,6 +161,8 @@ void imap_expunge(struct imap_command *c)
 {
 	struct uid_set uids = UID_SET_ALL;
 	struct imap_set set;
+	if (!imap_needs(c, ACL_EXPUNGE))
+		return;
 	if (c->by_uid) {
 		if (!imap_take_space(&c->args) || !imap_take_set(&c->args, c->arena, &set)) {
 			imap_bad(c, "UID EXPUNGE needs UIDs.");
@@ -204,7 +184,9 @@ void imap_expunge(struct imap_command *c)
 /* RFC 3501 section 6.4.2: expunges without telling. */
 void imap_close(struct imap_command *c)
 {
-	int rc = c->s->selected->read_only ? 0 : expunge(c->s, &UID_SET_ALL);
+	const struct imap_selected *selected = c->s->selected;
+	bool expunges = !selected->read_only && (selected->rights & ACL_EXPUNGE);
+	int rc = expunges ? expunge(c->s, &UID_SET_ALL) : 0;
 	imap_deselect(c->s);
 	if (rc < 0)
 		imap_failed(c, rc);
@@ -232,18 +214,31 @@ static int deleted_step(struct db *db, void *arg)
 	return quota_deleted_bytes(db, step->mailbox_id, &step->bytes);
 }
 
-int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
-                      unsigned items)
+/* What is in no column: recent messages, and what somebody else has not seen. */
+static int read_view(struct imap_session *s, const struct mailbox_info *info, int64_t viewer,
+                     uint32_t *recent, uint64_t *unseen)
 {
+	struct mailbox_view *view;
+	int rc = mailbox_view_get_for(imap_context(s)->mailboxes, info->id, viewer, &view);
+	if (rc < 0)
+		return rc;
+	*recent = imap_recent_count(view, info->recent_uid);
+	*unseen = view->unseen_count;
+	mailbox_view_release(view);
+	return 0;
+}
+
+int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
+                      int64_t viewer, unsigned items)
+{
+	uint64_t unseen = info->unseen_count;
 	uint32_t recent = 0;
 	bool first = true;
-	if ((items & STATUS_RECENT) && info->recent_uid < info->uid_next) {
-		struct mailbox_view *view;
-		int rc = mailbox_view_get(imap_context(s)->mailboxes, info->id, &view);
+	if (((items & STATUS_RECENT) && info->recent_uid < info->uid_next) ||
+	    ((items & STATUS_UNSEEN) && viewer)) {
+		int rc = read_view(s, info, viewer, &recent, &unseen);
 		if (rc < 0)
 			return rc;
-		recent = imap_recent_count(view, info->recent_uid);
-		mailbox_view_release(view);
 	}
 	uint64_t deleted_bytes = 0;
 	if ((items & STATUS_DELETED_STORAGE) && info->deleted_count > 0) {
@@ -265,7 +260,7 @@ int imap_write_status(struct imap_session *s, struct arena *arena, const struct 
 	if (items & STATUS_UIDVALIDITY)
 		write_count(s, &first, "UIDVALIDITY", info->uid_validity);
 	if (items & STATUS_UNSEEN)
-		write_count(s, &first, "UNSEEN", info->unseen_count);
+		write_count(s, &first, "UNSEEN", unseen);
 	if (items & STATUS_SIZE)
 		write_count(s, &first, "SIZE", info->size_bytes);
 	if (items & STATUS_DELETED)
@@ -292,7 +287,7 @@ int imap_write_status(struct imap_session *s, struct arena *arena, const struct 
 /* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" */
 void imap_status(struct imap_command *c)
 {
-	struct mailbox_info info;
+	struct share share;
 	struct slice name;
 	unsigned items;
 
@@ -302,9 +297,9 @@ void imap_status(struct imap_command *c)
 		imap_bad(c, "STATUS needs the items that are asked for.");
 		return;
 	}
-	if (!imap_at_end(c) || !imap_find_mailbox(c, name, "NONEXISTENT", &info))
+	if (!imap_at_end(c) || !imap_find_mailbox(c, name, "NONEXISTENT", ACL_READ, &share))
 		return;
-	int rc = imap_write_status(c->s, c->arena, &info, items);
+	int rc = imap_write_status(c->s, c->arena, &share.info, share.viewer, items);
 	if (rc < 0)
 		imap_failed(c, rc);
 }

@@ -5,6 +5,7 @@
 #include "imap/imap_input.h"
 #include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
 
 static struct imap_session *session_of(struct session *session)
 {
@@ -143,8 +144,8 @@ static void on_notice(struct imap_session *s)
 	imap_extend(s);
 	if (s->notify)
 		imap_notify_tell(s);
-	else if (s->selected && s->idle_tag && imap_notify_sync(s, false, NULL) == -ENOENT)
-		imap_bye(s, "The mailbox has been deleted.");
+	else if (s->selected && s->idle_tag)
+		imap_end_if_lost(s, imap_notify_sync(s, false, NULL));
 }
 
 static enum session_verdict imap_step(struct session *session, enum session_event event)

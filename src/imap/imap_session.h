@@ -44,6 +44,8 @@ struct imap_selected {
 	uint32_t uid_told;            /* messages up to here have been told of (RFC 5465) */
 	bool flags_unwanted;          /* changes of flags are not told */
 	struct mailbox_view *updated; /* what they have been told; NULL without any */
+	int64_t owner_id;             /* whose it is */
+	unsigned rights;              /* enum acl_right; imap_share.h */
 	bool read_only;
 };
 
@@ -152,10 +154,11 @@ bool imap_resolve(struct imap_command *c, const struct imap_set *set, struct uid
 struct imap_expected {
 	const struct uid_set *uids;
 	enum flag_change how;
-	uint64_t flags;
+	uint64_t flags, mask; /* as in mailbox_seen.h */
 };
 /* Brings the session to the current view and tells what has changed. expected: or NULL. 0, or
- * why the view can't be had: -ENOENT when the mailbox has been deleted. */
+ * why the view can't be had: -ENOENT when the mailbox has been deleted, -EACCES when it may not be
+ * read any more. */
 int imap_sync(struct imap_session *s, bool hold_expunges, const struct imap_expected *expected);
 /* Messages that nobody has been told of are \Recent for this session alone, from now on; unless
  * the mailbox is open for reading only. After SELECT, and before leaving. */
@@ -177,9 +180,6 @@ void imap_tell_vanished(struct imap_session *s, const struct uid_set *uids, bool
 /* \Recent messages in a view. */
 uint32_t imap_recent_count(const struct mailbox_view *view, uint32_t recent_uid);
 
-/* Finds a mailbox of the session's account; answers NO if there is none. */
-bool imap_find_mailbox(struct imap_command *c, struct slice name, const char *code_if_none,
-                       struct mailbox_info *out);
 /* The use that an attribute without its backslash names; USE_NONE: none that we have. */
 enum mailbox_use imap_use_of(struct slice attribute);
 /* The bits of flags; keywords are made if there is room, else left out. In a commit. */
@@ -187,7 +187,7 @@ int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *f
                    uint64_t *bits_out);
 /* "* STATUS name (MESSAGES 3 ...)" */
 int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
-                      unsigned items);
+                      int64_t viewer, unsigned items);
 
 /* --- CONDSTORE and QRESYNC: imap_condstore.c ------------------------------------------ */
 

@@ -3,6 +3,8 @@
 
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
+#include "mailbox/mailbox_seen.h"
 
 enum { MODIFIED_BYTES_MAX = 1 << 20 };
 
@@ -23,10 +25,10 @@ int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *f
 
 struct store_step {
 	struct arena *arena;
-	int64_t mailbox_id;
+	const struct mailbox_view *view;
 	const struct uid_set *uids;
 	const struct imap_store *request;
-	uint64_t flags;
+	uint64_t flags, mask;
 	struct uid_set newer; /* left alone, as they were changed since */
 };
 
@@ -34,14 +36,37 @@ static int store_step(struct db *db, void *arg)
 {
 	struct store_step *step = arg;
 	const struct imap_store *r = step->request;
-	int rc = imap_flag_bits(db, step->mailbox_id, &r->flags, &step->flags);
+	int64_t mailbox_id = step->view->mailbox_id;
+	int rc = imap_flag_bits(db, mailbox_id, &r->flags, &step->flags);
 	if (rc != 0)
 		return rc;
-	if (r->has_unchanged_since)
-		return mailbox_change_flags_since(db, step->arena, step->mailbox_id, step->uids,
-		                                  r->unchanged_since, r->how, step->flags,
-		                                  &step->newer);
-	return mailbox_change_flags(db, step->mailbox_id, step->uids, r->how, step->flags, NULL);
+	const struct flag_request request = {
+		.mailbox_id = mailbox_id,
+		.viewer = step->view->viewer,
+		.uids = step->uids,
+		.how = r->how,
+		.flags = step->flags,
+		.mask = step->mask,
+		.arena = r->has_unchanged_since ? step->arena : NULL,
+		.unchanged_since = r->unchanged_since,
+	};
+	return mailbox_request_flags(db, &request, &step->newer, NULL);
+}
+
+/* RFC 4314 section 4: of the flags that are named those are changed that may be, but one there must
+ * be. */
+static bool may_store(struct imap_command *c, struct imap_store *request, uint64_t allowed)
+{
+	const struct imap_flags *flags = &request->flags;
+	bool any = (flags->system & allowed) ||
+	           (flags->keyword_count && (allowed & FLAG_KEYWORD(0)));
+	if (request->how == FLAGS_SET || (flags->system == 0 && flags->keyword_count == 0))
+		any = allowed != 0;
+	if (!any)
+		imap_no(c, "NOPERM", "You may not change these flags.");
+	if (!(allowed & FLAG_KEYWORD(0)))
+		request->flags.keyword_count = 0;
+	return any;
 }
 
 /* "* 3 FETCH (UID 7 MODSEQ (12))" */
@@ -115,13 +140,15 @@ void imap_store(struct imap_command *c)
 	struct imap_store request;
 	struct uid_set uids;
 
-	if (!take_arguments(c, &request, &uids))
+	uint64_t allowed = imap_flags_allowed(c->s->selected->rights);
+	if (!take_arguments(c, &request, &uids) || !may_store(c, &request, allowed))
 		return;
 	(void)imap_limit(c, &uids, 0, imap_message_limit(c->s));
 	if (request.has_unchanged_since)
 		imap_enable_condstore(c->s);
 	struct store_step step = { .arena = c->arena,
-		                   .mailbox_id = c->s->selected->view->mailbox_id,
+		                   .view = c->s->selected->view,
+		                   .mask = allowed,
 		                   .uids = &uids,
 		                   .request = &request };
 	int rc = store_commit(context->store, NULL, 0, store_step, &step);
@@ -129,10 +156,10 @@ void imap_store(struct imap_command *c)
 		imap_failed(c, rc);
 		return;
 	}
-	mailboxes_changed(context->mailboxes, step.mailbox_id);
+	mailboxes_changed(context->mailboxes, step.view->mailbox_id);
 	const char *code = modified_code(c, &step.newer);
 	uids = uid_set_without(c->arena, &uids, &step.newer);
-	struct imap_expected expected = { &uids, request.how, step.flags };
+	struct imap_expected expected = { &uids, request.how, step.flags & allowed, allowed };
 	(void)imap_sync(c->s, c->hold_expunges, &expected);
 	if (!request.silent || (c->s->enabled & ENABLED_CONDSTORE))
 		tell_stored(c, &uids, request.silent);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "imap/imap_notify.h"
 #include "imap/imap_reply.h"
+#include "imap/imap_share.h"
 #include "imap/imap_update.h"
 
 /* --- flags --------------------------------------------------------------------------- */
@@ -97,6 +98,7 @@ void imap_write_flag_names(struct imap_session *s)
 {
 	const struct mailbox_keywords *k = s->selected->view->keywords;
 	struct flag_text t = { .bytes = "(", .len = 1 };
+	uint64_t allowed = imap_flags_allowed(s->selected->rights);
 	text_add_system(&t, ~UINT64_C(0));
 	text_add_keywords(&t, k, ~UINT64_C(0));
 	imap_write(s, SLICE("* FLAGS "));
@@ -106,7 +108,10 @@ void imap_write_flag_names(struct imap_session *s)
 		return;
 	}
 	imap_write(s, SLICE(")\r\n* OK [PERMANENTFLAGS "));
-	if (!k || k->count < MAILBOX_KEYWORD_MAX)
+	t.len = 1;
+	text_add_system(&t, allowed);
+	text_add_keywords(&t, k, allowed);
+	if ((!k || k->count < MAILBOX_KEYWORD_MAX) && (s->selected->rights & ACL_WRITE))
 		text_add(&t, SLICE("\\*"));
 	imap_write(s, slice_of(t.bytes, t.len));
 	imap_write(s, SLICE(")] Flags that are kept.\r\n"));
@@ -199,7 +204,7 @@ static bool is_expected(const struct imap_expected *e, const struct mailbox_item
 	case FLAGS_SET:
 		break;
 	}
-	return item->flags == e->flags;
+	return item->flags == ((old_flags & ~e->mask) | (e->flags & e->mask));
 }
 
 static int tell_flags(const struct mailbox_item *item, uint64_t old_flags, void *arg)
@@ -237,7 +242,10 @@ static int sync_to(struct imap_session *s, struct mailbox_view *view,
 int imap_sync(struct imap_session *s, bool hold_expunges, const struct imap_expected *expected)
 {
 	struct mailbox_view *now, *old = s->selected->view;
-	int rc = mailbox_view_get(imap_context(s)->mailboxes, old->mailbox_id, &now);
+	int rc = imap_refresh_rights(s);
+	if (rc == 0)
+		rc = mailbox_view_get_for(imap_context(s)->mailboxes, old->mailbox_id, old->viewer,
+		                          &now);
 	if (rc < 0)
 		return rc;
 	if (now == old || now->mod_seq < old->mod_seq) {

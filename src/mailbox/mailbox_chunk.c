@@ -150,6 +150,7 @@ struct mailbox_view *view_builder_end(struct view_builder *b, const struct mailb
 	struct mailbox_view *v = mem_alloc(sizeof(*v));
 	*v = (struct mailbox_view){
 		.mailbox_id = fields->mailbox_id,
+		.viewer = fields->viewer,
 		.uid_validity = fields->uid_validity,
 		.uid_next = fields->uid_next,
 		.recent_uid = fields->recent_uid,

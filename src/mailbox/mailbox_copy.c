@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "mailbox/mailbox_rows.h"
+#include "mailbox/mailbox_seen.h"
 #include "mailbox/quota.h"
 
 /* A copy on its way. Messages are read from the packed records of the source in the order of their
@@ -10,8 +11,11 @@ struct copy {
 	struct db *db;
 	struct arena *arena;
 	int64_t from_id, to_id;
+	int64_t from_account_id;
 	bool move;
+	struct mailbox_copier by;
 	struct mailbox_info to;
+	struct uid_set seen;    /* of the target: what the copier has seen, who is not its owner */
 	uint64_t mod_seq;       /* of the target */
 	uint32_t uid_next;      /* of the target, as it advances */
 	struct flag_pack *tail; /* of the target: its last record, being filled */
@@ -52,6 +56,7 @@ static int copy_map_keywords(struct copy *c)
 
 static uint64_t copy_flags(const struct copy *c, uint64_t flags)
 {
+	flags &= c->by.allowed;
 	uint64_t out = flags & (FLAG_KEYWORD(0) - 1);
 	for (uint64_t left = flags >> FLAG_KEYWORD_SHIFT; left; left &= left - 1)
 		out |= c->keyword_to[__builtin_ctzll(left)];
@@ -70,6 +75,10 @@ static int copy_save_tail(struct copy *c)
 static int copy_add_flags(struct copy *c, uint64_t flags)
 {
 	uint32_t uid = c->uid_next;
+	if (c->by.to_viewer && (flags & FLAG_SEEN)) {
+		uid_set_add(c->arena, &c->seen, uid, uid);
+		flags &= ~(uint64_t)FLAG_SEEN;
+	}
 	struct flag_pack *tail = c->tail;
 	if (uid == UINT32_MAX)
 		return -EOVERFLOW;
@@ -124,12 +133,13 @@ static int copy_rows(struct copy *c, struct uid_run run, uint32_t to_uid)
 }
 
 /* What the set names in one record of the source; UIDs without a gap go by one statement. */
-static int copy_pack(struct copy *c, const struct pack_walk *w)
+static int copy_pack(struct copy *c, struct pack_walk *w)
 {
 	const struct flag_pack *p = &w->pack;
 	struct uid_run run = { 0, 0 };
 	uint32_t to_uid = 0;
-	int rc = 0;
+	int rc = c->by.from_viewer ? seen_overlay(c->db, c->from_id, c->by.from_viewer, &w->pack)
+	                           : 0;
 
 	for (uint32_t i = 0; i < p->count && rc == 0; i++) {
 		uint32_t uid = pack_uid(p, i);
@@ -176,7 +186,11 @@ static int move_clear_source(struct copy *c)
 
 static int copy_begin(struct copy *c)
 {
-	int rc = mailbox_get(c->db, c->arena, c->to_id, &c->to);
+	int rc = db_get_int(c->db, &c->from_account_id,
+	                    "SELECT account_id FROM mailbox WHERE id = $1", "i", c->from_id);
+	if (rc != 0)
+		return rc == -ENODATA ? -ENOENT : rc;
+	rc = mailbox_get(c->db, c->arena, c->to_id, &c->to);
 	if (rc == 0)
 		rc = mailbox_next_mod_seq(c->db, c->to_id, &c->mod_seq);
 	if (rc != 0)
@@ -193,17 +207,30 @@ static int copy_begin(struct copy *c)
 	return rc == 0 ? copy_map_keywords(c) : rc;
 }
 
+static int copy_seen(struct copy *c)
+{
+	const struct flag_request request = { .mailbox_id = c->to_id,
+		                              .viewer = c->by.to_viewer,
+		                              .uids = &c->seen,
+		                              .how = FLAGS_ADD,
+		                              .flags = FLAG_SEEN,
+		                              .mask = FLAG_SEEN };
+	return mailbox_request_flags(c->db, &request, NULL, NULL);
+}
+
 static int copy_end(struct copy *c)
 {
 	int rc = copy_save_tail(c);
 	if (rc == 0)
 		rc = db_run(c->db, "UPDATE mailbox SET uid_next = $2 WHERE id = $1", "ii", c->to_id,
 		            (int64_t)c->uid_next);
-	if (rc == 0 && !c->move)
+	if (rc == 0 && (!c->move || c->from_account_id != c->to.account_id))
 		rc = quota_check(c->db, c->to.account_id, (uint64_t)c->delta.bytes,
 		                 (uint64_t)c->delta.messages);
 	if (rc == 0)
 		rc = mailbox_count(c->db, c->to_id, &c->delta);
+	if (rc == 0 && c->seen.count > 0)
+		rc = copy_seen(c);
 	if (rc == 0 && c->move)
 		rc = move_clear_source(c);
 	return rc;
@@ -249,20 +276,31 @@ static int copy_messages(struct copy *c, const struct uid_set *uids, struct mail
 	return 0;
 }
 
+int mailbox_copy_by(struct db *db, struct arena *arena, const struct mailbox_copier *by,
+                    int64_t from_id, const struct uid_set *uids, int64_t to_id,
+                    struct mailbox_copied *out)
+{
+	struct copy c = { .db = db,
+		          .arena = arena,
+		          .from_id = from_id,
+		          .to_id = to_id,
+		          .move = by->move,
+		          .by = *by };
+	if (by->move && from_id == to_id)
+		return -EINVAL;
+	return copy_messages(&c, uids, out);
+}
+
 int mailbox_copy(struct db *db, struct arena *arena, int64_t from_id, const struct uid_set *uids,
                  int64_t to_id, struct mailbox_copied *out)
 {
-	struct copy c = { .db = db, .arena = arena, .from_id = from_id, .to_id = to_id };
-	return copy_messages(&c, uids, out);
+	const struct mailbox_copier owner = { .allowed = FLAGS_ANY };
+	return mailbox_copy_by(db, arena, &owner, from_id, uids, to_id, out);
 }
 
 int mailbox_move(struct db *db, struct arena *arena, int64_t from_id, const struct uid_set *uids,
                  int64_t to_id, struct mailbox_copied *out)
 {
-	struct copy c = {
-		.db = db, .arena = arena, .from_id = from_id, .to_id = to_id, .move = true
-	};
-	if (from_id == to_id)
-		return -EINVAL;
-	return copy_messages(&c, uids, out);
+	const struct mailbox_copier owner = { .allowed = FLAGS_ANY, .move = true };
+	return mailbox_copy_by(db, arena, &owner, from_id, uids, to_id, out);
 }

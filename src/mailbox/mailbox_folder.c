@@ -1,9 +1,11 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "mailbox/acl.h"
 #include "mailbox/annotation.h"
 #include "mailbox/import_rows.h"
 #include "mailbox/mailbox_rows.h"
+#include "mailbox/mailbox_seen.h"
 #include "mailbox/quota.h"
 
 static bool is_inbox(struct slice name) { return slice_equal(name, SLICE("INBOX")); }
@@ -258,6 +260,9 @@ static int bury(struct db *db, int64_t mailbox_id)
 	                "i", mailbox_id);
 	if (rc != 0)
 		return rc;
+	rc = acl_drop_mailbox(db, mailbox_id);
+	if (rc != 0)
+		return rc;
 	return db_run(db,
 	              "UPDATE mailbox SET account_id = 0, name = CAST(id AS TEXT) WHERE id = $1",
 	              "i", mailbox_id);
@@ -286,6 +291,10 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 		rc = db_run(db, "DELETE FROM subscription WHERE account_id = $1", "i", account_id);
 	if (rc == 0)
 		rc = annotation_drop_account(db, account_id);
+	if (rc == 0)
+		rc = seen_drop_account(db, account_id);
+	if (rc == 0)
+		rc = acl_drop_account(db, account_id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM uid_validity WHERE account_id = $1", "i", account_id);
 	if (rc == 0)

@@ -6,6 +6,7 @@
 #include "mailbox/annotation.h"
 #include "mailbox/mailbox_chunk.h"
 #include "mailbox/mailbox_rows.h"
+#include "mailbox/mailbox_seen.h"
 #include "net/service.h"
 
 /* Views that nobody uses are kept for the next who asks, up to these numbers. */
@@ -15,9 +16,18 @@ enum { CACHE_LOOK_MAX = 8 };
 /* Messages of deleted mailboxes that are freed in one commit. */
 enum { PURGE_BATCH = 500 };
 
-/* What is known of a mailbox that somebody looks at, or did lately. */
-struct view_entry {
+struct view_key {
 	int64_t mailbox_id;
+	int64_t viewer; /* as in mailbox_seen.h */
+};
+
+/* What is known of a mailbox that somebody looks at, or did lately; and of what somebody sees of it
+ * who is not the owner. Changes and who waits for them are in the owner's, which stays as long as
+ * there is another. */
+struct view_entry {
+	struct view_key key;
+	struct view_entry *base;      /* the owner's; NULL: it is */
+	unsigned viewers;             /* entries whose base it is */
 	struct list link;             /* in mailboxes.entries, the latest used first */
 	struct mailbox_view *current; /* NULL before the first load */
 	uint64_t changes;             /* mailboxes_changed() so far */
@@ -36,14 +46,17 @@ struct mailboxes {
 	uint64_t cached_messages;
 };
 
-static struct slice entry_key(const int64_t *mailbox_id)
-{
-	return slice_of(mailbox_id, sizeof(*mailbox_id));
-}
+static struct slice entry_key(const struct view_key *key) { return slice_of(key, sizeof(*key)); }
 
 static struct view_entry *entry_find(struct mailboxes *m, int64_t mailbox_id)
 {
-	return hash_find(m->by_id, entry_key(&mailbox_id));
+	const struct view_key key = { .mailbox_id = mailbox_id };
+	return hash_find(m->by_id, entry_key(&key));
+}
+
+static uint64_t entry_changes(const struct view_entry *e)
+{
+	return e->base ? e->base->changes : e->changes;
 }
 
 static uint32_t entry_messages(const struct view_entry *e)
@@ -54,7 +67,9 @@ static uint32_t entry_messages(const struct view_entry *e)
 static void entry_free(struct mailboxes *m, struct view_entry *e)
 {
 	m->cached_messages -= entry_messages(e);
-	hash_remove(m->by_id, entry_key(&e->mailbox_id));
+	hash_remove(m->by_id, entry_key(&e->key));
+	if (e->base)
+		e->base->viewers--;
 	list_remove(&e->link);
 	mailbox_view_release(e->current);
 	free(e->watchers);
@@ -64,7 +79,7 @@ static void entry_free(struct mailboxes *m, struct view_entry *e)
 /* Nobody but the registry refers to it. */
 static bool entry_is_idle(const struct view_entry *e)
 {
-	return e->watcher_count == 0 && e->loading == 0 &&
+	return e->watcher_count == 0 && e->loading == 0 && e->viewers == 0 &&
 	       (!e->current || atomic_load_explicit(&e->current->refs, memory_order_acquire) == 1);
 }
 
@@ -88,14 +103,19 @@ static void entries_trim(struct mailboxes *m, const struct view_entry *keep)
 	}
 }
 
-static struct view_entry *entry_get(struct mailboxes *m, int64_t mailbox_id)
+static struct view_entry *entry_get(struct mailboxes *m, int64_t mailbox_id, int64_t viewer)
 {
-	struct view_entry *e = entry_find(m, mailbox_id);
+	const struct view_key key = { mailbox_id, viewer };
+	struct view_entry *e = hash_find(m->by_id, entry_key(&key));
 	if (!e) {
+		struct view_entry *base = viewer ? entry_get(m, mailbox_id, 0) : NULL;
 		e = mem_zero(1, sizeof(*e));
-		e->mailbox_id = mailbox_id;
+		e->key = key;
+		e->base = base;
+		if (base)
+			base->viewers++;
 		list_init(&e->link);
-		hash_put(m->by_id, entry_key(&mailbox_id), e);
+		hash_put(m->by_id, entry_key(&e->key), e);
 	}
 	list_remove(&e->link);
 	list_insert_before(m->entries.next, &e->link);
@@ -105,7 +125,7 @@ static struct view_entry *entry_get(struct mailboxes *m, int64_t mailbox_id)
 /* --- loading ------------------------------------------------------------------------- */
 
 struct view_load {
-	int64_t mailbox_id;
+	int64_t mailbox_id, viewer;
 	const struct mailbox_view *old; /* chunks that did not change are taken from it */
 	struct mailbox_view *view;      /* out */
 };
@@ -137,16 +157,56 @@ static int load_keywords(struct db *db, const struct view_load *load,
 	return rc;
 }
 
+/* The viewer's records, walked beside those of the mailbox. */
+struct seen_rows {
+	struct db_rows rows;
+	bool here; /* the row is of the chunk that is looked at */
+	bool more; /* there is a row */
+};
+
+static int seen_rows_next(struct seen_rows *seen)
+{
+	int rc = db_next(&seen->rows);
+	seen->more = rc == 0;
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static int seen_rows_begin(struct db *db, const struct view_load *load, struct seen_rows *seen)
+{
+	if (!load->viewer)
+		return 0;
+	int rc = db_query(db, &seen->rows,
+	                  "SELECT number, mod_seq, data FROM seen_chunk"
+	                  " WHERE mailbox_id = $1 AND account_id = $2 ORDER BY number",
+	                  "ii", load->mailbox_id, load->viewer);
+	return rc == 0 ? seen_rows_next(seen) : rc;
+}
+
+static int seen_rows_to(struct seen_rows *seen, uint32_t number)
+{
+	int rc = 0;
+	while (seen->more && db_int(&seen->rows, 0) < number && rc == 0)
+		rc = seen_rows_next(seen);
+	seen->here = rc == 0 && seen->more && db_int(&seen->rows, 0) == number;
+	return rc;
+}
+
 /* The chunk of a row: that of the old view if it is the same. *old_at walks along. NULL if the
  * row is empty. */
-static int load_chunk(const struct db_rows *rows, const struct view_load *load, size_t *old_at,
-                      struct mailbox_chunk **out)
+static int load_chunk(const struct db_rows *rows, const struct view_load *load,
+                      struct seen_rows *seen, size_t *old_at, struct mailbox_chunk **out)
 {
 	const struct mailbox_view *old = load->old;
 	uint32_t number = (uint32_t)(db_int(rows, 0) - pack_key(load->mailbox_id, 0));
 	uint64_t mod_seq = (uint64_t)db_int(rows, 1);
 	struct flag_pack pack;
 
+	int rc = seen_rows_to(seen, number);
+	if (rc != 0)
+		return rc;
+	/* One counter gives both MODSEQs: their maximum tells any two states of the chunk apart. */
+	if (seen->here && (uint64_t)db_int(&seen->rows, 1) > mod_seq)
+		mod_seq = (uint64_t)db_int(&seen->rows, 1);
 	while (old && *old_at < old->chunk_count && old->chunks[*old_at].chunk->number < number)
 		++*old_at;
 	if (old && *old_at < old->chunk_count) {
@@ -157,7 +217,9 @@ static int load_chunk(const struct db_rows *rows, const struct view_load *load, 
 		}
 	}
 	pack.number = number;
-	int rc = pack_decode(db_bytes(rows, 2), &pack);
+	rc = pack_decode(db_bytes(rows, 2), &pack);
+	if (rc == 0 && load->viewer)
+		rc = seen_overlay_bytes(seen->here ? db_bytes(&seen->rows, 2) : SLICE_EMPTY, &pack);
 	if (rc == 0)
 		*out = pack.count > 0 ? chunk_new(&pack, mod_seq) : NULL;
 	return rc;
@@ -166,19 +228,25 @@ static int load_chunk(const struct db_rows *rows, const struct view_load *load, 
 static int load_chunks(struct db *db, const struct view_load *load, struct view_builder *b)
 {
 	struct db_rows rows;
+	struct seen_rows seen = { 0 };
 	size_t old_at = 0;
-	int rc = db_query(db, &rows,
-	                  "SELECT id, mod_seq, data FROM flag_chunk WHERE id >= $1 AND id <= $2"
-	                  " ORDER BY id",
-	                  "ii", pack_key(load->mailbox_id, 0),
-	                  pack_key(load->mailbox_id, pack_number(UINT32_MAX)));
+	int rc = seen_rows_begin(db, load, &seen);
+	if (rc != 0)
+		return rc;
+	rc = db_query(db, &rows,
+	              "SELECT id, mod_seq, data FROM flag_chunk WHERE id >= $1 AND id <= $2"
+	              " ORDER BY id",
+	              "ii", pack_key(load->mailbox_id, 0),
+	              pack_key(load->mailbox_id, pack_number(UINT32_MAX)));
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		struct mailbox_chunk *chunk = NULL;
-		rc = load_chunk(&rows, load, &old_at, &chunk);
+		rc = load_chunk(&rows, load, &seen, &old_at, &chunk);
 		if (chunk)
 			view_builder_add(b, chunk);
 	}
 	db_end(&rows);
+	if (load->viewer)
+		db_end(&seen.rows);
 	return rc == -ENODATA ? 0 : rc;
 }
 
@@ -186,7 +254,7 @@ static int load_view(struct db *db, void *arg)
 {
 	struct view_load *load = arg;
 	struct view_builder b = { 0 };
-	struct mailbox_view fields = { .mailbox_id = load->mailbox_id };
+	struct mailbox_view fields = { .mailbox_id = load->mailbox_id, .viewer = load->viewer };
 	struct mailbox_info info;
 	struct arena *arena = arena_new();
 
@@ -211,10 +279,9 @@ static int load_view(struct db *db, void *arg)
 /* --- getting ------------------------------------------------------------------------- */
 
 /* Makes a view that was read the current one, unless somebody else has brought a newer. */
-static void entry_install(struct mailboxes *m, int64_t mailbox_id, struct mailbox_view *view,
-                          uint64_t changes)
+static void entry_install(struct mailboxes *m, struct mailbox_view *view, uint64_t changes)
 {
-	struct view_entry *e = entry_get(m, mailbox_id);
+	struct view_entry *e = entry_get(m, view->mailbox_id, view->viewer);
 	if (!e->current || view->mod_seq >= e->current->mod_seq) {
 		m->cached_messages += view->count;
 		m->cached_messages -= entry_messages(e);
@@ -228,12 +295,18 @@ static void entry_install(struct mailboxes *m, int64_t mailbox_id, struct mailbo
 
 int mailbox_view_get(struct mailboxes *m, int64_t mailbox_id, struct mailbox_view **out)
 {
-	struct view_load load = { .mailbox_id = mailbox_id };
+	return mailbox_view_get_for(m, mailbox_id, 0, out);
+}
+
+int mailbox_view_get_for(struct mailboxes *m, int64_t mailbox_id, int64_t viewer,
+                         struct mailbox_view **out)
+{
+	struct view_load load = { .mailbox_id = mailbox_id, .viewer = viewer };
 	struct mailbox_view *old = NULL;
 
 	pthread_mutex_lock(&m->lock);
-	struct view_entry *e = entry_get(m, mailbox_id);
-	uint64_t changes = e->changes;
+	struct view_entry *e = entry_get(m, mailbox_id, viewer);
+	uint64_t changes = entry_changes(e);
 	if (e->current)
 		old = mailbox_view_retain(e->current);
 	bool fresh = old && e->loaded == changes;
@@ -251,8 +324,8 @@ int mailbox_view_get(struct mailboxes *m, int64_t mailbox_id, struct mailbox_vie
 	pthread_mutex_lock(&m->lock);
 	e->loading--;
 	if (rc == 0)
-		entry_install(m, mailbox_id, load.view, changes);
-	else if (!e->current && e->watcher_count == 0 && e->loading == 0)
+		entry_install(m, load.view, changes);
+	else if (!e->current && entry_is_idle(e))
 		entry_free(m, e);
 	pthread_mutex_unlock(&m->lock);
 	if (rc == 0)
@@ -275,7 +348,7 @@ void mailboxes_changed(struct mailboxes *m, int64_t mailbox_id)
 void mailboxes_watch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher)
 {
 	pthread_mutex_lock(&m->lock);
-	struct view_entry *e = entry_get(m, mailbox_id);
+	struct view_entry *e = entry_get(m, mailbox_id, 0);
 	if (e->watcher_count == e->watcher_capacity) {
 		e->watcher_capacity = e->watcher_capacity ? e->watcher_capacity * 2 : 2;
 		e->watchers = mem_grow(e->watchers, e->watcher_capacity * sizeof(watch_id));
@@ -325,6 +398,8 @@ static int purge_rest(struct db *db, int64_t mailbox_id)
 		rc = db_run(db, "DELETE FROM keyword WHERE mailbox_id = $1", "i", mailbox_id);
 	if (rc == 0)
 		rc = annotation_drop_mailbox(db, mailbox_id);
+	if (rc == 0)
+		rc = seen_drop_mailbox(db, mailbox_id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM expunged WHERE mailbox_id = $1", "i", mailbox_id);
 	if (rc == 0)
@@ -411,8 +486,14 @@ void mailboxes_close(struct mailboxes *m)
 {
 	if (!m)
 		return;
-	LIST_EACH (&m->entries, link, following)
-		entry_free(m, LIST_ENTRY(link, struct view_entry, link));
+	/* Those of viewers first, as they refer to the owner's. */
+	for (int pass = 0; pass < 2; pass++) {
+		LIST_EACH (&m->entries, link, following) {
+			struct view_entry *e = LIST_ENTRY(link, struct view_entry, link);
+			if (pass == 1 || e->base)
+				entry_free(m, e);
+		}
+	}
 	hash_free(m->by_id);
 	pthread_mutex_destroy(&m->lock);
 	free(m);

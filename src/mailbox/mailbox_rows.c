@@ -1,4 +1,5 @@
 #include "mailbox/mailbox_rows.h"
+#include "mailbox/mailbox_seen.h"
 
 #include <errno.h>
 
@@ -90,8 +91,10 @@ int pack_remove(struct db *db, int64_t mailbox_id, uint64_t mod_seq, struct flag
 	p->count = kept;
 	if (kept > 0)
 		return pack_save(db, mailbox_id, mod_seq, p);
-	return db_run(db, "DELETE FROM flag_chunk WHERE id = $1", "i",
-	              pack_key(mailbox_id, p->number));
+	int rc = seen_drop_record(db, mailbox_id, p->number);
+	return rc == 0 ? db_run(db, "DELETE FROM flag_chunk WHERE id = $1", "i",
+	                        pack_key(mailbox_id, p->number))
+	               : rc;
 }
 
 int pack_walk_next(struct pack_walk *w)

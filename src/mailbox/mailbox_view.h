@@ -37,6 +37,7 @@ struct mailbox_view_chunk {
 struct mailbox_view {
 	_Atomic unsigned refs; /* mailbox_view_retain(), mailbox_view_release() */
 	int64_t mailbox_id;
+	int64_t viewer; /* whose \Seen it has: mailbox_seen.h; 0: the owner's */
 	uint32_t uid_validity, uid_next, recent_uid;
 	uint64_t mod_seq;
 	uint32_t count; /* messages */
@@ -56,6 +57,9 @@ struct mailbox_item {
 
 /* The current view. -ENOENT: there is no such mailbox (any more). May wait. */
 int mailbox_view_get(struct mailboxes *m, int64_t mailbox_id, struct mailbox_view **out);
+/* As somebody sees it who is not the owner. */
+int mailbox_view_get_for(struct mailboxes *m, int64_t mailbox_id, int64_t viewer,
+                         struct mailbox_view **out);
 /* NULL is allowed. [any thread] */
 void mailbox_view_release(struct mailbox_view *v);
 struct mailbox_view *mailbox_view_retain(struct mailbox_view *v);

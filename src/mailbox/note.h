@@ -7,6 +7,7 @@
  *
  *     at 1767225600123                       when it arrived, wall-clock milliseconds
  *     to alice@example.test INBOX            is in this mailbox of this account
+ *     to public News                         is in a public mailbox
  *     relay bob@example.test carol@remote.test   waits in the queue; <> is the null reverse-path
  */
 #ifndef VEREDUS_MAILBOX_NOTE_H
@@ -15,6 +16,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cursor.h"
+
+/* As an address: nobody's. */
+#define NOTE_PUBLIC "public"
 
 /* Each appends one line; -ENOBUFS leaves the note without it. */
 int note_add_at(struct buf *note, int64_t at_ms);

@@ -579,6 +579,30 @@ static const char *const schema_sieve[] = {
 	NULL,
 };
 
+/* Who may use mailboxes of others, and what each has seen there. */
+static const char *const schema_shares[] = {
+	/* mailbox/acl.h */
+	"CREATE TABLE acl ("
+	"  account_id INTEGER NOT NULL," /* the owner; -1: public */
+	"  mailbox_id INTEGER NOT NULL," /* 0: all of the owner's */
+	"  identifier TEXT NOT NULL,"
+	"  rights     INTEGER NOT NULL," /* bits of enum acl_right */
+	"  PRIMARY KEY (account_id, mailbox_id, identifier)"
+	") WITHOUT ROWID",
+	"CREATE INDEX acl_identifier ON acl (identifier)",
+	/* mailbox/mailbox_seen.h: as flag_chunk, for one who is not the owner. */
+	"CREATE TABLE seen_chunk ("
+	"  mailbox_id INTEGER NOT NULL,"
+	"  account_id INTEGER NOT NULL,"
+	"  number     INTEGER NOT NULL," /* (UID - 1) / 256 */
+	"  mod_seq    INTEGER NOT NULL,"
+	"  data       BLOB NOT NULL,"
+	"  PRIMARY KEY (mailbox_id, account_id, number)"
+	") WITHOUT ROWID",
+	"CREATE INDEX seen_chunk_account ON seen_chunk (account_id)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -608,5 +632,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 26, .statements = schema_annotation },
 	{ .version = 27, .statements = schema_digest },
 	{ .version = 28, .statements = schema_sieve },
+	{ .version = 29, .statements = schema_shares },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
