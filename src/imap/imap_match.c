@@ -236,6 +236,7 @@ enum imap_verdict imap_match(const struct imap_search_key *key, const struct ima
 {
 	switch (key->kind) {
 	case SEARCH_AND:
+	case SEARCH_FILTER:
 		return match_children(key, m, MATCH_NO);
 	case SEARCH_OR:
 		return match_children(key, m, MATCH_YES);

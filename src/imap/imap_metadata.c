@@ -5,6 +5,7 @@
 
 #include "directory/directory.h"
 #include "imap/imap_handlers.h"
+#include "imap/imap_named.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
 
@@ -174,9 +175,14 @@ static int write_step(struct db *db, void *arg)
 	return rc;
 }
 
-static bool sizes_are_good(struct imap_command *c, const struct imap_metadata *request)
+static bool values_are_good(struct imap_command *c, const struct imap_metadata *request)
 {
 	for (size_t i = 0; i < request->count; i++) {
+		if (!request->is_nil[i] &&
+		    !imap_named_may_be(c->arena, request->names[i], request->values[i])) {
+			imap_no(c, "CANNOT", "That is no search.");
+			return false;
+		}
 		if (request->values[i].len <= ANNOTATION_BYTES_MAX)
 			continue;
 		imap_no(c, arena_printf(c->arena, "METADATA MAXSIZE %d", ANNOTATION_BYTES_MAX),
@@ -196,7 +202,7 @@ void imap_setmetadata(struct imap_command *c)
 		imap_bad(c, "SETMETADATA needs a mailbox, or \"\", and entries with values.");
 		return;
 	}
-	if (!imap_at_end(c) || !sizes_are_good(c, &request) ||
+	if (!imap_at_end(c) || !values_are_good(c, &request) ||
 	    !find_place(c, request.mailbox, &name, &w.mailbox_id))
 		return;
 	int rc = store_commit(imap_context(c->s)->store, NULL, 0, write_step, &w);

@@ -86,6 +86,7 @@ static const struct search_word search_words[] = {
 	FLAG("DELETED", FLAG_DELETED, true),
 	FLAG("DRAFT", FLAG_DRAFT, true),
 	FLAG("FLAGGED", FLAG_FLAGGED, true),
+	KEY("FILTER", SEARCH_FILTER, ARGUMENT_ATOM),
 	KEY("FROM", SEARCH_FROM, ARGUMENT_TEXT),
 	KEY("HEADER", SEARCH_HEADER, ARGUMENT_FIELD),
 	KEY("KEYWORD", SEARCH_KEYWORD, ARGUMENT_KEYWORD),
@@ -218,6 +219,7 @@ static bool take_word_key(struct cursor *c, struct search_parser *p, struct imap
 		*out = new_key(p, w->kind);
 		(*out)->has = w->has;
 		(*out)->flag = w->flag;
+		p->search->named |= w->kind == SEARCH_FILTER;
 		return take_argument(c, p, w->argument, *out);
 	}
 	if (imap_take_word(c, SLICE("FUZZY")))

@@ -40,6 +40,7 @@ enum imap_search_kind {
 	SEARCH_SAVEDSINCE,
 	SEARCH_EMAILID, /* text (RFC 8474) */
 	SEARCH_THREADID,
+	SEARCH_FILTER, /* text: a named search (RFC 5466), which becomes the child */
 };
 
 struct imap_search_key {
@@ -72,6 +73,7 @@ enum imap_search_return {
 struct imap_search {
 	bool extended; /* RETURN (...) was given: answer ESEARCH (RFC 4731) */
 	bool mod_seq;  /* MODSEQ is among the keys: the answer tells the greatest */
+	bool named;    /* FILTER is among the keys */
 	bool has_seqs; /* sequence numbers are among the keys */
 	bool fuzzy;    /* FUZZY is */
 	unsigned returns;

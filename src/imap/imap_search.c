@@ -1,6 +1,7 @@
 /* SEARCH (RFC 3501 section 6.4.4) and its ESEARCH answer (RFC 4731). */
 #include "imap/imap_search.h"
 #include "imap/imap_limit.h"
+#include "imap/imap_named.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_seek.h"
 #include "imap/imap_update.h"
@@ -75,9 +76,11 @@ void imap_search_save(struct imap_session *s, const struct uid_set *uids)
 	memcpy(selected->saved.ranges, uids->ranges, uids->count * sizeof(struct uid_range));
 }
 
-bool imap_search_may_run(struct imap_command *c, const struct imap_search *request)
+bool imap_search_may_run(struct imap_command *c, struct imap_search *request)
 {
 	struct slice charset = request->charset;
+	if (!imap_named_resolve(c, c->arena, request))
+		return false;
 	if (request->has_seqs && (c->s->enabled & ENABLED_UIDONLY)) {
 		imap_uid_required(c);
 		return false;

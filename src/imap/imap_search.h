@@ -16,8 +16,9 @@ void imap_esearch_tell(struct imap_command *c, const struct imap_search *request
 uint64_t imap_told_mod_seq(const struct imap_search *request, struct imap_seek *seek);
 /* They are "$" from now on (RFC 5182). */
 void imap_search_save(struct imap_session *s, const struct uid_set *uids);
-/* False: NO [BADCHARSET] or BAD [UIDREQUIRED] is set. */
-bool imap_search_may_run(struct imap_command *c, const struct imap_search *request);
+/* Puts in what named searches stand for. False: NO [BADCHARSET], [UNDEFINED-FILTER], or BAD
+ * [UIDREQUIRED] is set. */
+bool imap_search_may_run(struct imap_command *c, struct imap_search *request);
 
 /* Keys of SORT and THREAD: the date of sending in seconds, and the base subject, folded. */
 int64_t imap_sent_date(struct arena *scratch, const struct mailbox_message *row);

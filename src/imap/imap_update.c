@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "imap/imap_named.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_seek.h"
 #include "imap/imap_sort.h"
@@ -132,7 +133,8 @@ static struct imap_update *begin(struct imap_command *c, struct cursor args, boo
 	u->arena = arena_new();
 	u->tag = arena_copy(u->arena, c->tag);
 	u->by_uid = c->by_uid;
-	if (!read_again(u, args, sorts) || u->request->mod_seq || u->request->fuzzy) {
+	if (!read_again(u, args, sorts) || !imap_named_resolve(c, u->arena, u->request) ||
+	    u->request->mod_seq || u->request->fuzzy) {
 		tell_refused(c->s, c->tag, "That can't be kept up to date.");
 		update_free(u);
 		return NULL;

@@ -1,0 +1,228 @@
+"""Clients that mean harm: what they send, or never read, costs them more than the server and others."""
+import os
+import pathlib
+import random
+import re
+import resource
+import socket
+import time
+
+import pytest
+
+from conftest import PASSWORD
+from test_imap import Raw
+
+SEED = int(os.environ.get("VEREDUS_FUZZ_SEED", "1"))
+SECONDS = float(os.environ.get("VEREDUS_FUZZ_SECONDS", "8"))
+MESSAGE = "Subject: x\r\n\r\n" + "0123456789abcdef" * 4000 + "\r\n"
+
+
+def memory_mib(server):
+    rollup = pathlib.Path(f"/proc/{server.process.pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Rss:\s+(\d+)", rollup, re.M)[1]) / 1024
+
+
+def put(session, mailbox, message):
+    session.ok(f"APPEND {mailbox} {{{len(message)}+}}\r\n{message}")
+
+
+@pytest.fixture
+def session(server):
+    raw = Raw(server)
+    raw.ok("SELECT INBOX")
+    yield raw
+    raw.close()
+
+
+@pytest.mark.parametrize("size", [4294967295, 4294967296, 18446744073709551615, 10 ** 30])
+def test_literals_of_gigabytes(server, session, size):
+    before = memory_mib(server)
+    tag = session.start(f"SELECT {{{size}}}")
+    assert session.answer(tag)[-1].split()[1] in (b"BAD", b"NO")
+    tag = session.start(f"APPEND INBOX {{{size}}}")
+    assert session.answer(tag)[-1].split()[1] in (b"BAD", b"NO")
+    session.ok("NOOP")
+    tag = session.start(f"STATUS {{{size}+}}")
+    assert session.line().startswith((b"* BYE", tag + b" BAD"))
+    assert memory_mib(server) - before < 64
+
+
+@pytest.mark.parametrize("keys", ["(" * 10000 + "ALL" + ")" * 10000, "NOT " * 10000 + "ALL",
+                                  "OR " * 7000 + "ALL " * 7001, "FUZZY " * 9000 + "ALL",
+                                  "(" * 10000])
+def test_keys_ten_thousand_deep(session, keys):
+    session.bad(f"SEARCH {keys}")
+    session.bad(f"ESEARCH IN (personal) {keys}")
+    session.bad(f"SORT (DATE) UTF-8 {keys}")
+    session.ok("NOOP")
+
+
+def test_sets_of_a_million_ranges(session):
+    put(session, "INBOX", "Subject: x\r\n\r\n")
+    million = ",".join(str(n) for n in range(1, 2000000, 2))
+    tag = session.start(f"UID FETCH {million} FLAGS")
+    line = session.line()
+    assert line.startswith((b"* BAD", tag + b" BAD")), line
+    session.bad("UID FETCH " + ",".join(str(n) for n in range(1, 22000, 2)) + " FLAGS")
+    many = ",".join(str(n) for n in range(1, 9000, 2))
+    began = time.monotonic()
+    session.ok(f"UID FETCH {many} FLAGS")
+    session.ok(f"UID SEARCH UID {many} NOT UID {many} OR UID 1,9,17 ALL")
+    session.ok("UID FETCH " + ",".join(["1:*"] * 9000) + " FLAGS")
+    session.ok("UID FETCH " + ",".join(f"{n}:1" for n in range(9000, 1, -2)) + " FLAGS")
+    assert time.monotonic() - began < 20
+
+
+def test_who_never_reads(server):
+    """Bodies of some hundred megabytes are asked for and never read: the server holds a buffer of
+    them, and others are served."""
+    reader, other = Raw(server), Raw(server)
+    reader.ok("CREATE unread")
+    for _ in range(20):
+        put(reader, "unread", MESSAGE)
+    reader.ok("SELECT unread")
+    before = memory_mib(server)
+    deaf = []
+    for _ in range(10):
+        one = Raw(server)
+        one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.ok("EXAMINE unread")
+        one.send("".join(f"d{n} FETCH 1:* BODY.PEEK[]\r\n" for n in range(100)))
+        deaf.append(one)
+    time.sleep(1)
+    began = time.monotonic()
+    other.ok("SELECT INBOX")
+    other.ok("UID SEARCH ALL")
+    assert len(reader.ok("FETCH 1:* BODY.PEEK[]")) == 20
+    assert time.monotonic() - began < 10
+    assert memory_mib(server) - before < 100
+    for one in [*deaf, reader, other]:
+        one.close()
+
+
+def test_notices_that_nobody_reads(server):
+    """The same for what NOTIFY tells unasked."""
+    other, deaf = Raw(server), Raw(server)
+    deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.ok("CREATE loud")
+    deaf.ok("SELECT loud")
+    deaf.ok("NOTIFY SET (selected (MessageNew (UID BODY.PEEK[]) MessageExpunge))"
+            " (personal (MessageNew MessageExpunge MailboxName))")
+    before = memory_mib(server)
+    for _ in range(60):
+        put(other, "loud", MESSAGE)
+    assert memory_mib(server) - before < 100
+    deaf.close()
+    put(other, "loud", "Subject: y\r\n\r\n")
+    other.close()
+
+
+def test_connections_that_stop_before_login(server):
+    count = min(1500, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200)
+    silent = []
+    for n in range(count):
+        sock = socket.create_connection(("127.0.0.1", server.port["imap"]), timeout=60)
+        if n % 3 == 1:
+            sock.sendall(b"a LOGIN {5}\r\n")
+        elif n % 3 == 2:
+            sock.sendall(b"a LOG")
+        silent.append(sock)
+    began = time.monotonic()
+    client = Raw(server)
+    client.ok("SELECT INBOX")
+    assert time.monotonic() - began < 10
+    client.close()
+    for sock in silent:
+        sock.close()
+
+
+def test_pipelined_commands_in_order(server):
+    """RFC 3501 section 5.5: what is ambiguous when it is sent together is done one after another."""
+    session = Raw(server)
+    session.ok("CREATE order")
+    for n in range(6):
+        put(session, "order", f"Subject: {n}\r\n\r\n")
+    session.ok("SELECT order")
+    commands = ["STORE 1:3 +FLAGS.SILENT (\\Deleted)", "FETCH 6 UID", "EXPUNGE", "FETCH 3 UID",
+                "UID SEARCH SUBJECT 5", "STORE 1 +FLAGS (\\Seen)", "SEARCH UNSEEN", "UID MOVE 4 Trash",
+                "FETCH 1 UID", "SELECT INBOX", "SELECT order", "FETCH 2 UID", "LOGOUT"]
+    session.send("".join(f"p{n} {text}\r\n" for n, text in enumerate(commands)))
+    answers = {n: session.answer(b"p%d" % n) for n in range(len(commands))}
+    assert all(lines[-1].split()[1] == b"OK" for lines in answers.values()), answers
+    assert b"* 6 FETCH (UID 6)" in answers[1]
+    assert answers[2][:-1] == [b"* 3 EXPUNGE", b"* 2 EXPUNGE", b"* 1 EXPUNGE"]
+    assert b"* 3 FETCH (UID 6)" in answers[3]
+    assert b"* SEARCH 6" in answers[4]
+    assert b"* SEARCH 2 3" in answers[6]
+    assert b"* 1 FETCH (UID 5)" in answers[8]
+    assert b"* 2 FETCH (UID 6)" in answers[11]
+    session.close()
+
+
+# --- commands by chance ------------------------------------------------------------------------------
+
+WORDS = ["INBOX", "Trash", "a/b", '""', '"INBOX"', "nowhere", "1", "1:*", "*", "$", "2,4:7", "0", "4294967295",
+         "(\\Seen)", "(\\Deleted $x)", "+FLAGS", "FLAGS.SILENT", "ALL", "FULL", "(UID FLAGS)", "BODY[]", "BODY[1.MIME]",
+         "BODY.PEEK[HEADER.FIELDS (Subject)]<1.9>", "BINARY[1]", "PREVIEW", "MODSEQ", "(CHANGEDSINCE 1)",
+         "(CHANGEDSINCE 1 VANISHED)", "RETURN", "(ALL)", "(UPDATE)", "(UPDATE (UID FLAGS) PARTIAL 1:2)",
+         "(SAVE COUNT)", "(RELEVANCY)", "(PARTIAL -1:-9)", "(REVERSE DATE SUBJECT)", "UTF-8", "REFERENCES", "UNSEEN",
+         "SUBJECT", '"x y"', "FUZZY", "NOT", "OR", "UIDAFTER", "OLDER", "SINCE", "1-Jan-2020", "SET", "STATUS", "NONE",
+         "(selected (MessageNew (UID) MessageExpunge FlagChange))", "(personal (MailboxName SubscriptionChange))",
+         "(subtree (a INBOX) (MessageNew MessageExpunge))", "IN", "(personal)", "(selected mailboxes INBOX)",
+         "(MESSAGES UNSEEN HIGHESTMODSEQ)", "{3+}\r\nabc", "{3}\r\nabc", "(", ")", "NIL", "CONDSTORE", "QRESYNC",
+         "IMAP4rev2", "UIDONLY", "(QRESYNC (1 2))", "(USE (\\Junk))", "{12+}\r\nSubject: x\r\n", "%", "(SUBSCRIBED)"]
+VERBS = ["NOOP", "SELECT", "EXAMINE", "FETCH", "UID FETCH", "STORE", "UID STORE", "SEARCH", "UID SEARCH", "SORT",
+         "UID SORT", "THREAD", "UID THREAD", "ESEARCH", "COPY", "UID COPY", "MOVE", "UID MOVE", "EXPUNGE", "UID EXPUNGE",
+         "CLOSE", "UNSELECT", "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LIST", "LSUB", "XLIST",
+         "STATUS", "APPEND", "REPLACE", "UID REPLACE", "ENABLE", "NOTIFY", "CANCELUPDATE", "UIDBATCHES", "NAMESPACE",
+         "LANGUAGE", "GETQUOTA", "GETQUOTAROOT", "GETMETADATA", "SETMETADATA", "ID", "CHECK", "CAPABILITY"]
+SENSIBLE = ["SELECT INBOX", "FETCH 1:* (UID FLAGS)", "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1)", "STORE 1 +FLAGS (\\Deleted)",
+            "EXPUNGE", "UID SEARCH RETURN (UPDATE ALL) UNSEEN", "SORT RETURN (UPDATE) (SUBJECT) UTF-8 ALL",
+            "NOTIFY SET (selected (MessageNew (UID ENVELOPE) MessageExpunge FlagChange)) (personal (MessageNew"
+            " MessageExpunge FlagChange MailboxName SubscriptionChange))", "NOTIFY NONE", "CREATE a/b", "RENAME a c",
+            "DELETE c/b", "APPEND INBOX {12+}\r\nSubject: x\r\n", "COPY 1:* INBOX", "MOVE 1 Trash", "ENABLE QRESYNC",
+            "ENABLE UIDONLY", "ESEARCH IN (personal) RETURN (COUNT) ALL", "UNSELECT", "SEARCH RETURN (SAVE) ALL",
+            "UID STORE $ -FLAGS (\\Seen)", "CLOSE", "THREAD REFS UTF-8 ALL", "UNAUTHENTICATE"]
+
+
+def a_command(rng):
+    if rng.random() < 0.4:
+        return rng.choice(SENSIBLE)
+    text = " ".join([rng.choice(VERBS), *rng.choices(WORDS, k=rng.randint(0, 6))])
+    if rng.random() < 0.15:
+        at = rng.randrange(len(text))
+        text = text[:at] + rng.choice(["", " ", "\x00", "\\", '"', "\xff", "(" * 40]) + text[at + 1:]
+    return text
+
+
+def lines_until_end(raw):
+    try:
+        while line := raw.line():
+            yield line
+    except ConnectionResetError:
+        pass
+
+
+def test_commands_by_chance(server):
+    """Each is answered, or the session ends; the server lives, and what it tells is IMAP."""
+    rng = random.Random(SEED)
+    user = f"fuzz@{server.domain}"
+    server.cli("user", "add", user, input=PASSWORD + "\n")
+    end, sessions = time.monotonic() + SECONDS, 0
+    while time.monotonic() < end:
+        raw = Raw(server, login=False)
+        raw.ok(f'LOGIN {user} "{PASSWORD}"')
+        sessions += 1
+        raw.socket.settimeout(60)
+        sent = [a_command(rng) for _ in range(25)]
+        try:
+            for n, text in enumerate(sent):
+                raw.send(f"f{n} {text}\r\n".encode("latin-1"))
+            raw.send(b"\r\nend1 NOOP\r\nend2 LOGOUT\r\n")
+        except OSError:
+            pass   # it has said BYE already
+        for line in lines_until_end(raw):
+            assert re.match(rb"(\* |\+ |\S+ (OK|NO|BAD) )", line), (SEED, sent, line)
+        raw.close()
+        assert server.process.poll() is None, (SEED, sent)
+    assert sessions > 1
