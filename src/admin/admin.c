@@ -9,14 +9,15 @@
 #include "store/store.h"
 
 static const struct admin_command *const tables[] = {
-	admin_user_commands,   admin_app_commands,          admin_domain_commands,
-	admin_alias_commands,  admin_alias_import_commands, admin_certificate_commands,
-	admin_relay_commands,  admin_dkim_commands,         admin_fetch_commands,
-	admin_guard_commands,  admin_route_commands,        admin_server_commands,
-	admin_queue_commands,  admin_queue_act_commands,    admin_queue_summary_commands,
-	admin_bounce_commands, admin_suppression_commands,  admin_report_commands,
-	admin_quota_commands,  admin_share_commands,        admin_trace_commands,
-	admin_import_commands, admin_export_commands,       admin_restore_commands,
+	admin_user_commands,          admin_app_commands,          admin_domain_commands,
+	admin_alias_commands,         admin_alias_import_commands, admin_certificate_commands,
+	admin_relay_commands,         admin_dkim_commands,         admin_fetch_commands,
+	admin_guard_commands,         admin_greylist_commands,     admin_route_commands,
+	admin_server_commands,        admin_queue_commands,        admin_queue_act_commands,
+	admin_queue_summary_commands, admin_bounce_commands,       admin_suppression_commands,
+	admin_report_commands,        admin_quota_commands,        admin_share_commands,
+	admin_trace_commands,         admin_import_commands,       admin_export_commands,
+	admin_restore_commands,
 };
 
 static const struct admin_command *find_command(const char *name)

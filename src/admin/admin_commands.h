@@ -13,6 +13,7 @@ extern const struct admin_command admin_alias_commands[];
 extern const struct admin_command admin_alias_import_commands[];
 extern const struct admin_command admin_certificate_commands[];
 extern const struct admin_command admin_guard_commands[];
+extern const struct admin_command admin_greylist_commands[];
 extern const struct admin_command admin_fetch_commands[];
 extern const struct admin_command admin_bounce_commands[];
 extern const struct admin_command admin_suppression_commands[];

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "dns/dns.h"
 #include "guard/guard.h"
+#include "guard/guard_grey.h"
 #include "queue/queue.h"
 #include "route/post.h"
 #include "store/db.h"
@@ -204,6 +205,15 @@ static void print_lists(struct guard *guard, struct buf *out)
 	}
 }
 
+static void print_greylist(struct guard *guard, struct buf *out)
+{
+	struct guard_grey_counts c = guard_grey_count(guard_greylist(guard));
+	counter(out, "greylist_delayed_total", "Attempts of who was new.", c.delayed);
+	counter(out, "greylist_passed_total", "Those that came again.", c.passed);
+	gauge(out, "greylist_waiting", "Who is waited for.", (double)c.waiting);
+	gauge(out, "greylist_known", "Who is known.", (double)c.known);
+}
+
 static void print_guard(struct guard *guard, struct buf *out)
 {
 	struct guard_counts c = guard_counts(guard);
@@ -213,6 +223,7 @@ static void print_guard(struct guard *guard, struct buf *out)
 		         rule_verdict_name((enum rule_verdict)i), c.verdicts[i]);
 	print_rules(guard, out);
 	print_lists(guard, out);
+	print_greylist(guard, out);
 	head(out, "guard_offences_total", "counter", "What clients did wrong.");
 	for (unsigned i = 0; i < GUARD_OFFENCES; i++)
 		labelled(out, "guard_offences_total", "offence",

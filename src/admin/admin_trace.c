@@ -5,6 +5,7 @@
 
 #include "admin/admin_commands.h"
 #include "fiber/fiber.h"
+#include "guard/guard_refusal.h"
 #include "route/journey.h"
 #include "route/queue_id.h"
 #include "store/store.h"
@@ -110,6 +111,11 @@ static int trace(struct admin *admin, const json_t *request, struct admin_reply 
 	size_t count = 0;
 	if (f.limit < 1 || f.limit > TRACE_LIMIT_MAX)
 		return admin_fail(reply, -EINVAL, "the limit must be 1 to %d", TRACE_LIMIT_MAX);
+	if (id && guard_code_is(slice_from_str(id))) {
+		int sent = admin_send_refusal(admin, reply, slice_from_str(id));
+		if (sent != -ENOENT)
+			return sent;
+	}
 	int rc = id && is_queue_id(id) ? admin_send_journey(admin, reply, id, &count)
 	                               : send_found(admin, reply, &f, &count);
 	if (rc == 0 && id && count == 0)

@@ -8,4 +8,7 @@
 int admin_send_journey(struct admin *admin, struct admin_reply *reply, const char *queue_id,
                        size_t *count);
 
+/* A refusal by the code in its reply (guard/guard_refusal.h). -ENOENT. */
+int admin_send_refusal(struct admin *admin, struct admin_reply *reply, struct slice code);
+
 #endif

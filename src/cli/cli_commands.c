@@ -34,6 +34,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_newaliases,
 	&cmd_message,
 	&cmd_explain,
+	&cmd_greylist,
 	&cmd_guard,
 	&cmd_bench,
 	&cmd_check,

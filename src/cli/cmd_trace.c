@@ -21,9 +21,27 @@ void cli_print_event(const json_t *item)
 	       peer, detail[0] ? "  " : "", detail);
 }
 
+/* What was refused by a code has no journey. */
+static void print_refusal(const json_t *item)
+{
+	static const char *const names[] = { "client", "helo", "account", "from", "to", "reply" };
+	char date[32];
+	printf("%s  %s  refused at stage %s by %s\n", cli_item_text(item, "code"),
+	       cli_date(cli_item_number(item, "at_ms"), date), cli_item_text(item, "stage"),
+	       cli_item_text(item, "by"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (cli_item_text(item, names[i])[0])
+			printf("  %-8s %s\n", names[i], cli_item_text(item, names[i]));
+	}
+}
+
 static void print_event(const json_t *item, void *arg)
 {
 	struct trace_print *p = arg;
+	if (cli_item_text(item, "code")[0]) {
+		print_refusal(item);
+		return;
+	}
 	const char *queue_id = cli_item_text(item, "queue_id");
 	if (!slice_equal(slice_from_str(p->last), slice_from_str(queue_id))) {
 		printf("%s  %s\n", queue_id, cli_item_text(item, "message_id"));
@@ -96,10 +114,12 @@ static const struct cli_option trace_options[] = {
 const struct cli_command cmd_trace = {
 	.name = "trace",
 	.summary = "Show what happened to a message.",
-	.usage = "[--json] MESSAGE-ID | QUEUE-ID | [--from ADDRESS] [--to ADDRESS] [--since TIME] "
+	.usage = "[--json] MESSAGE-ID | QUEUE-ID | CODE | [--from ADDRESS] [--to ADDRESS] [--since "
+		 "TIME] "
 		 "[--until TIME] [--limit N]",
 	.text = "The queue id stands in the Received field, in the log, and in the reply\n"
-		"to who sent the message. The options find messages, the newest first.\n",
+		"to who sent the message; CODE (\"ref\") in the reply to who was refused. The "
+		"options find messages, the newest first.\n",
 	.options = trace_options,
 	.max_words = 1,
 	.run = trace,

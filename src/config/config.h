@@ -85,6 +85,7 @@ struct config {
 	struct config_dns_lists dns_lists;
 	struct config_score score;
 	struct config_sieve sieve;
+	struct config_greylist greylist;
 	struct config_kerberos kerberos;
 	struct config_oauth oauth;
 	struct {

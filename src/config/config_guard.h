@@ -13,7 +13,15 @@
 
 /* When a rule is looked at first: as soon as all that its conditions ask for is known. */
 enum rule_stage { RULE_CONNECT, RULE_HELO, RULE_MAIL, RULE_RCPT, RULE_MESSAGE, RULE_STAGES };
-enum rule_verdict { RULE_ALLOW, RULE_REJECT, RULE_DEFER, RULE_DELAY, RULE_TAG, RULE_VERDICTS };
+enum rule_verdict {
+	RULE_ALLOW,
+	RULE_REJECT,
+	RULE_DEFER,
+	RULE_DELAY,
+	RULE_TAG,
+	RULE_GREYLIST,
+	RULE_VERDICTS
+};
 
 enum rate_of { RATE_CONNECTIONS, RATE_MESSAGES, RATE_RECIPIENTS };
 enum rate_per { RATE_PER_NETWORK, RATE_PER_ACCOUNT, RATE_PER_SENDER };
@@ -109,6 +117,17 @@ const char *rate_per_name(enum rate_per per);
 /* What becomes of a client that does not wait for its turn. */
 enum guard_misstep { GUARD_MISSTEP_ALLOW, GUARD_MISSTEP_COUNT, GUARD_MISSTEP_REJECT };
 
+/* The section greylist: see guard/guard_grey.h. */
+struct config_greylist {
+	int64_t delay_ms;     /* until who comes again may pass */
+	int64_t window_ms;    /* within which it must come */
+	int64_t remember_ms;  /* since it came last */
+	unsigned known_after; /* so many have come again: the network is known */
+	unsigned bits_v4, bits_v6;
+	unsigned max_entries; /* of those who wait, and of those who are known */
+	bool skip_spf;        /* whom SPF proves passes */
+};
+
 /* The section guard: see guard/guard.h. */
 struct config_guard {
 	struct net_network *exempt_networks; /* neither slowed nor shut out ... */
@@ -129,6 +148,8 @@ struct config_guard {
 	unsigned network_bits_v4, network_bits_v6;
 	unsigned max_tracked; /* networks, and buckets of rates */
 	int64_t save_interval_ms;
+	int64_t keep_refusals_ms;
+	unsigned max_refusals;
 };
 
 #endif

@@ -57,6 +57,8 @@ const struct config_section config_sections[] = {
 	  "A blocklist or allowlist in the DNS (RFC 5782, docs/guard.md)." },
 	{ "score", false, NULL,
 	  "What lists and checks of a message add up to, and what is done then (docs/guard.md)." },
+	{ "greylist", false, NULL,
+	  "Of rules with the verdict greylist (RFC 6647, docs/guard.md)." },
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },

@@ -38,6 +38,26 @@ static const struct config_option options[] = {
 	  "\"dmarc=pass*: -1\", \"rdns=none: 1.5\" }." },
 	{ "score", "max-links", CONFIG_NUMBER, "20", AT(score.max_links),
 	  "Domains of links in one message that lists are asked about.", .min = 1, .max = 40 },
+
+	{ "greylist", "delay", CONFIG_DURATION, "5m", AT(greylist.delay_ms),
+	  "How long who is new must wait before it comes again.", .max = SECONDS(86400) },
+	{ "greylist", "window", CONFIG_DURATION, "2d", AT(greylist.window_ms),
+	  "Within which time it must come again.", .min = SECONDS(1), .max = DAYS(30) },
+	{ "greylist", "remember", CONFIG_DURATION, "36d", AT(greylist.remember_ms),
+	  "How long it is known after it came last.", .min = SECONDS(1), .max = DAYS(400) },
+	{ "greylist", "known-after", CONFIG_NUMBER, "5", AT(greylist.known_after),
+	  "When so many from a network have come again, it is known with all.", .min = 1,
+	  .max = 1000000 },
+	{ "greylist", "network-ipv4", CONFIG_NUMBER, "24", AT(greylist.bits_v4),
+	  "Bits of an IPv4 address that make a network: large senders come again from another host.",
+	  .min = 8, .max = 32 },
+	{ "greylist", "network-ipv6", CONFIG_NUMBER, "64", AT(greylist.bits_v6),
+	  "Bits of an IPv6 address that do.", .min = 16, .max = 128 },
+	{ "greylist", "skip-spf", CONFIG_FLAG, "yes", AT(greylist.skip_spf),
+	  "Let pass whom SPF proves to send for the sender's domain." },
+	{ "greylist", "max-entries", CONFIG_NUMBER, "100000", AT(greylist.max_entries),
+	  "Of those who wait, and of those who are known: beyond that the oldest goes.", .min = 100,
+	  .max = 10000000 },
 };
 /* clang-format on */
 const struct config_option_table config_options_score = CONFIG_OPTION_TABLE(options);

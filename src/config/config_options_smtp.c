@@ -138,8 +138,8 @@ static const struct config_option options[] = {
 	  "When the rule is looked at first. Default: as soon as all that it asks for is known.",
 	  .choices = { "connect", "helo", "mail", "rcpt", "message" } },
 	{ "rule", "verdict", CONFIG_CHOICE, NULL, AT_RULE(verdict),
-	  "What happens. delay and tag go on to the next rule. Default, with a rate: defer.",
-	  .choices = { "allow", "reject", "defer", "delay", "tag" } },
+	  "What happens. delay, tag, and greylist for who is known, go on to the next rule. Default, with a rate: defer.",
+	  .choices = { "allow", "reject", "defer", "delay", "tag", "greylist" } },
 	{ "rule", "reply", CONFIG_TEXT, NULL, AT_RULE(reply),
 	  "What is said with reject (5xx) and defer (4xx): \"550 5.7.1 Not from here\"." },
 	{ "rule", "delay", CONFIG_DURATION, NULL, AT_RULE(delay_ms),
@@ -197,6 +197,10 @@ static const struct config_option options[] = {
 	  .min = 100, .max = 100000000 },
 	{ "guard", "save-interval", CONFIG_DURATION, "30s", AT(guard.save_interval_ms),
 	  "How often rates are saved; bans are at once.", .min = 100, .max = DAYS(1) },
+	{ "guard", "keep-refusals", CONFIG_DURATION, "14d", AT(guard.keep_refusals_ms),
+	  "How long `veredus trace` finds a refusal by the code in its reply.", .max = DAYS(400) },
+	{ "guard", "max-refusals", CONFIG_NUMBER, "50000", AT(guard.max_refusals),
+	  "Refusals that are kept for it.", .min = 100, .max = 10000000 },
 };
 /* clang-format on */
 const struct config_option_table config_options_smtp = CONFIG_OPTION_TABLE(options);

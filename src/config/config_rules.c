@@ -142,6 +142,8 @@ static void set_stage(const struct config_place *p, const struct config_rule_tex
 	enum rule_stage known = earliest(r), listed = stage_of_lists(p, r);
 	if (listed > known)
 		known = listed;
+	if (r->verdict == RULE_GREYLIST && known < RULE_RCPT)
+		known = RULE_RCPT;
 	r->stage = known;
 	/* A score is complete with the message, but may be asked for before. */
 	if (r->score > 0)

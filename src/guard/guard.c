@@ -55,6 +55,8 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	g->dns = config->dns;
 	g->buckets = guard_buckets_new(c->guard.max_tracked);
 	g->bans = guard_bans_new(&bans);
+	g->grey = guard_grey_new(&c->greylist);
+	g->refusals = guard_refusals_new();
 	g->rule_counts = mem_zero(c->rules.count + 1, sizeof(*g->rule_counts));
 	g->list_states = mem_zero(c->dns_lists.count + 1, sizeof(*g->list_states));
 	int rc = g->store ? guard_store_load(g) : 0;
@@ -64,6 +66,8 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	}
 	guard_buckets_free(g->buckets);
 	guard_bans_free(g->bans);
+	guard_grey_free(g->grey);
+	guard_refusals_free(g->refusals);
 	free((void *)g->rule_counts);
 	free(g->list_states);
 	free(g);
@@ -87,6 +91,8 @@ void guard_close(struct guard *g)
 		(void)guard_store_save(g);
 	guard_buckets_free(g->buckets);
 	guard_bans_free(g->bans);
+	guard_grey_free(g->grey);
+	guard_refusals_free(g->refusals);
 	free((void *)g->rule_counts);
 	free(g->list_states);
 	free(g);
@@ -248,3 +254,14 @@ struct guard_list_counts guard_list_count(const struct guard *g, unsigned number
 }
 
 const struct config_dns_lists *guard_lists(const struct guard *g) { return &g->config->dns_lists; }
+
+struct guard_grey *guard_greylist(struct guard *g) { return g->grey; }
+
+struct guard_refusals *guard_refusals_of(struct guard *g) { return g->refusals; }
+
+void guard_refuse(struct guard *g, const struct guard_refusal *refusal,
+                  char code_out[static GUARD_CODE_LEN + 1])
+{
+	guard_code_make(code_out);
+	guard_refusals_note(g->refusals, code_out, refusal);
+}

@@ -18,6 +18,7 @@
 #define VEREDUS_GUARD_GUARD_H
 
 #include "guard/guard_ban.h"
+#include "guard/guard_refusal.h"
 #include "guard/guard_rule.h"
 #include "guard/guard_score.h"
 #include "message/address.h"
@@ -102,6 +103,10 @@ struct guard_speaker {
 	const struct address *sender, *recipient;
 	const struct slice *found; /* see guard_rule.h */
 	size_t found_count;
+	/* Is the sender proven to be who it says, before the message is there (SPF)? Asked when a
+	 * rule wants to know; may park the fiber. NULL: not known. */
+	bool (*is_proven)(void *arg);
+	void *is_proven_arg;
 };
 /* Walks the rules. A refusal is logged, counted, and noted as an offence of who has not logged in;
  * the caller waits delay_ms, and then says the reply. May park the fiber. */
@@ -115,6 +120,12 @@ void guard_look_into(struct guard_visit *v, struct slice message);
 enum guard_fate guard_weigh_message(struct guard *g, struct guard_visit *v, struct arena *arena,
                                     const struct slice *found, size_t count,
                                     struct guard_score *score);
+/* Notes a refusal by others than rules, and gives it the code that its reply tells. */
+void guard_refuse(struct guard *g, const struct guard_refusal *refusal,
+                  char code_out[static GUARD_CODE_LEN + 1]);
+struct guard_refusals *guard_refusals_of(struct guard *g);
+struct guard_grey;
+struct guard_grey *guard_greylist(struct guard *g);
 /* For protocols that take no mail: walks the rules of stage connect that name their listeners.
  * False if the client is refused, and has waited as long as it must: the caller says so. Nothing is
  * looked up. */

@@ -6,6 +6,8 @@
 
 #include "guard/guard.h"
 #include "guard/guard_bucket.h"
+#include "guard/guard_grey.h"
+#include "guard/guard_refusal.h"
 
 struct guard_list_state; /* guard_listed.h */
 
@@ -15,6 +17,8 @@ struct guard {
 	struct dns *dns;
 	struct guard_buckets *buckets;
 	struct guard_bans *bans;
+	struct guard_grey *grey;
+	struct guard_refusals *refusals;
 	atomic_uint slowed_now;               /* sessions that wait at this moment */
 	atomic_uint lookups_now;              /* of names of clients */
 	atomic_uint lists_asked_now;          /* fibers that ask them */

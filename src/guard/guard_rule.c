@@ -294,6 +294,23 @@ static void set_reply(const struct config_rule *r, enum rule_stage stage,
 		out->reply.code = r->verdict == RULE_REJECT ? 554 : 421;
 }
 
+/* RFC 6647 section 5 has 4yz; 4.7.1 as a policy of ours. */
+static bool greylist(const struct config_rule *r, enum rule_stage stage,
+                     const struct guard_facts *f, struct guard_decision *out)
+{
+	int64_t wait_ms = r->stage == stage ? f->greylist(f->arg) : 0;
+	if (wait_ms <= 0)
+		return false;
+	long long wait_s = (wait_ms + 999) / 1000;
+	snprintf(out->text, sizeof(out->text),
+	         "Greylisted, as we do not know you yet: try again in %lld %s",
+	         wait_s < 120 ? wait_s : (wait_s + 59) / 60, wait_s < 120 ? "seconds" : "minutes");
+	out->reply = (struct config_reply){ 451, "4.7.1", out->text };
+	out->rule = r;
+	out->verdict = RULE_DEFER;
+	return true;
+}
+
 /* True if the rule ends the walk. */
 static bool take_verdict(const struct config_rule *r, enum rule_stage stage,
                          const struct guard_facts *f, struct guard_decision *out)
@@ -308,6 +325,8 @@ static bool take_verdict(const struct config_rule *r, enum rule_stage stage,
 	case RULE_TAG:
 		out->tags |= UINT64_C(1) << r->tag_bit;
 		return false;
+	case RULE_GREYLIST:
+		return greylist(r, stage, f, out);
 	case RULE_REJECT:
 	case RULE_DEFER:
 		set_reply(r, stage, f, out);
@@ -338,7 +357,8 @@ void guard_rules_walk(const struct config_rules *rules, enum rule_stage stage,
 	*out = (struct guard_decision){ .verdict = RULE_ALLOW };
 	for (size_t i = 0; i < rules->count && !decided; i++) {
 		const struct config_rule *r = &rules->items[i];
-		bool once = r->rate.count > 0 || r->verdict == RULE_DELAY;
+		bool once = r->rate.count > 0 || r->verdict == RULE_DELAY ||
+		            r->verdict == RULE_GREYLIST;
 		if (r->stage > stage || (once && r->stage != stage) ||
 		    (facts->by_name && r->listener.count == 0) || is_over(r, stage))
 			continue;

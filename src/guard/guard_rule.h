@@ -62,6 +62,8 @@ struct guard_facts {
 	 * and what all comes to. */
 	const struct guard_listing *(*listed)(void *arg, size_t *count_out);
 	int (*score)(void *arg);
+	/* How long who is new must wait still; 0: it may pass. */
+	int64_t (*greylist)(void *arg);
 	/* Takes a token; false if there is none: then the rule holds. */
 	bool (*take_token)(void *arg, const struct config_rule *rule,
 	                   const struct guard_facts *facts);

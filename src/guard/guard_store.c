@@ -120,10 +120,36 @@ static int load_buckets(struct db *db, struct guard *g)
 	return rc == -ENODATA ? 0 : rc;
 }
 
+/* The newest last, as they were used. */
+static int load_greylist(struct db *db, struct guard *g)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT key, kind, first_ms, last_ms, until_ms, count FROM greylist"
+	                  " WHERE until_ms > $1 ORDER BY last_ms",
+	                  "i", clock_wall_ms());
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		const struct guard_grey_entry entry = {
+			.key = db_text(&rows, 0),
+			.kind = db_int(&rows, 1) > GREY_NETWORK
+			                ? GREY_WAITS
+			                : (enum guard_grey_kind)db_int(&rows, 1),
+			.first_ms = db_int(&rows, 2),
+			.last_ms = db_int(&rows, 3),
+			.until_ms = db_int(&rows, 4),
+			.count = (unsigned)db_int(&rows, 5),
+		};
+		guard_grey_put(g->grey, &entry);
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
 static int load(struct db *db, void *arg)
 {
 	int rc = guard_row_each(db, load_ban, arg);
-	return rc < 0 ? rc : load_buckets(db, arg);
+	rc = rc < 0 ? rc : load_buckets(db, arg);
+	return rc < 0 ? rc : load_greylist(db, arg);
 }
 
 int guard_store_load(struct guard *g) { return store_read(g->store, load, g); }
@@ -175,6 +201,68 @@ static int save_some(struct db *db, void *arg)
 	return rc;
 }
 
+/* --- saving the greylist, and refusals ---------------------------------------------------- */
+
+struct saving_grey {
+	struct guard *guard;
+	struct arena *arena;
+	struct guard_grey_entry *entries;
+	size_t count, capacity, done;
+	int64_t wall_ms;
+};
+
+static void gather_grey(void *arg, const struct guard_grey_entry *entry)
+{
+	struct saving_grey *s = arg;
+	if (s->count == s->capacity) {
+		s->capacity = s->capacity ? s->capacity * 2 : 64;
+		s->entries = mem_grow(s->entries, s->capacity * sizeof(*s->entries));
+	}
+	s->entries[s->count] = *entry;
+	s->entries[s->count++].key = arena_copy(s->arena, entry->key);
+}
+
+static int save_grey(struct db *db, void *arg)
+{
+	const struct saving_grey *s = arg;
+	size_t end = s->done + ROWS_AT_ONCE < s->count ? s->done + ROWS_AT_ONCE : s->count;
+	int rc = 0;
+	for (size_t i = s->done; i < end && rc == 0; i++) {
+		const struct guard_grey_entry *e = &s->entries[i];
+		rc = db_run(db,
+		            "INSERT INTO greylist (key, kind, first_ms, last_ms, until_ms, count)"
+		            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO UPDATE SET"
+		            " kind = excluded.kind, first_ms = excluded.first_ms,"
+		            " last_ms = excluded.last_ms, until_ms = excluded.until_ms,"
+		            " count = excluded.count",
+		            "tiiiii", e->key, (int64_t)e->kind, e->first_ms, e->last_ms,
+		            e->until_ms, (int64_t)e->count);
+	}
+	if (rc == 0 && s->done == 0)
+		rc = db_run(db, "DELETE FROM greylist WHERE until_ms <= $1", "i", s->wall_ms);
+	return rc;
+}
+
+static int save_greylist(struct guard *g)
+{
+	struct saving_grey s = { .guard = g, .arena = arena_new(), .wall_ms = clock_wall_ms() };
+	int rc = 0;
+	guard_grey_changed(g->grey, s.wall_ms, gather_grey, &s);
+	for (; s.done < s.count && rc == 0; s.done += ROWS_AT_ONCE)
+		rc = store_commit(g->store, NULL, 0, save_grey, &s);
+	arena_free(s.arena);
+	free(s.entries);
+	return rc;
+}
+
+static int save_refusals(struct db *db, void *arg)
+{
+	const struct guard *g = arg;
+	const struct config_guard *c = &g->config->guard;
+	return guard_refusals_write(db, g->refusals, clock_wall_ms() - c->keep_refusals_ms,
+	                            c->max_refusals);
+}
+
 /* A commit that fails is made up for by the next change of the bucket. */
 int guard_store_save(struct guard *g)
 {
@@ -188,6 +276,12 @@ int guard_store_save(struct guard *g)
 		rc = store_commit(g->store, NULL, 0, save_some, &s);
 	arena_free(s.arena);
 	free(s.buckets);
+	if (rc == 0)
+		rc = save_greylist(g);
+	if (rc == 0 && guard_refusals_any(g->refusals)) {
+		rc = store_commit(g->store, NULL, 0, save_refusals, g);
+		guard_refusals_saved(g->refusals, rc == 0);
+	}
 	if (rc < 0)
 		log_warn("guard.save.failed", kv_error(rc));
 	return rc;

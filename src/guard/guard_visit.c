@@ -28,6 +28,7 @@ struct judgement {
 	struct guard_lookup *lookup;
 	struct guard_listed *listed; /* NULL: no list has anything to say */
 	struct arena *arena;
+	const struct guard_speaker *speaker;
 	enum guard_rdns rdns; /* without a look-up */
 	const char *rdns_name;
 	bool take; /* tokens are taken, rules counted */
@@ -90,6 +91,18 @@ static int ask_score(void *arg)
 	return s->total;
 }
 
+/* Who has logged in, and who is ours, is known. */
+static int64_t ask_greylist(void *arg)
+{
+	const struct judgement *j = arg;
+	const struct guard_speaker *s = j->speaker;
+	if (s->account || guard_is_exempt(j->guard, j->facts.client) ||
+	    (j->guard->config->greylist.skip_spf && s->is_proven && s->is_proven(s->is_proven_arg)))
+		return 0;
+	return guard_grey_ask(j->guard->grey, j->facts.client, j->facts.sender, j->facts.recipient,
+	                      clock_wall_ms(), j->take);
+}
+
 static bool take_token(void *arg, const struct config_rule *rule, const struct guard_facts *facts)
 {
 	struct judgement *j = arg;
@@ -126,6 +139,8 @@ static void set_facts(struct judgement *j, struct arena *arena, const struct gua
 	j->facts.found = s->found;
 	j->facts.found_count = s->found_count;
 	j->arena = arena;
+	j->speaker = s;
+	j->facts.greylist = ask_greylist;
 	if (s->account)
 		j->listed = NULL;
 	j->facts.listed = ask_listed;
@@ -228,8 +243,31 @@ static void count_rule(void *arg, const struct config_rule *rule, const char *wh
 	atomic_fetch_add_explicit(&g->verdicts[rule->verdict], 1, memory_order_relaxed);
 }
 
+/* Whoever is asked about it finds it by the code. */
+static void give_code(const struct guard_visit *v, enum rule_stage stage, struct judgement *j,
+                      struct guard_decision *d, char code[static GUARD_CODE_LEN + 1])
+{
+	char client[NET_ADDRESS_TEXT_MAX];
+	const char *text = arena_str(j->arena, slice_from_str(d->reply.text));
+	const struct guard_refusal refusal = {
+		.at_ms = clock_wall_ms(),
+		.stage = rule_stage_name(stage),
+		.by = arena_printf(j->arena, "rule \"%s\"", d->rule->name),
+		.client = net_address_ip(v->client, client),
+		.helo = j->speaker->helo,
+		.account = j->speaker->account,
+		.sender = j->speaker->sender ? arena_str(j->arena, j->facts.sender) : NULL,
+		.recipient = j->speaker->recipient ? arena_str(j->arena, j->facts.recipient) : NULL,
+		.reply = arena_printf(j->arena, "%d %s %s", d->reply.code, d->reply.enhanced, text),
+	};
+	guard_refuse(v->guard, &refusal, code);
+	snprintf(d->text, sizeof(d->text), "%.*s (ref %s)",
+	         (int)(sizeof(d->text) - GUARD_CODE_LEN - 8), text, code);
+	d->reply.text = d->text;
+}
+
 static void log_refusal(const struct guard_visit *v, enum rule_stage stage,
-                        const struct judgement *j, const struct guard_decision *d)
+                        const struct judgement *j, const struct guard_decision *d, const char *code)
 {
 	char client[NET_ADDRESS_TEXT_MAX];
 	log_info("guard.refused", kv_str("rule", d->rule->name),
@@ -237,7 +275,8 @@ static void log_refusal(const struct guard_visit *v, enum rule_stage stage,
 	         kv_str("verdict", rule_verdict_name(d->verdict)), kv_str("listener", v->listener),
 	         kv_str("client", net_address_ip(v->client, client)),
 	         kv_str("account", j->facts.account), kv_slice("helo", j->facts.helo),
-	         kv_slice("from", j->facts.sender), kv_slice("to", j->facts.recipient));
+	         kv_slice("from", j->facts.sender), kv_slice("to", j->facts.recipient),
+	         kv_str("code", code));
 }
 
 /* The longer wait, or the end of the session. */
@@ -246,7 +285,7 @@ static int64_t slower(int64_t delay_ms, int64_t noted)
 	return noted < 0 || noted > delay_ms ? noted : delay_ms;
 }
 
-static void conclude(struct guard_visit *v, enum rule_stage stage, const struct judgement *j,
+static void conclude(struct guard_visit *v, enum rule_stage stage, struct judgement *j,
                      struct guard_decision *d)
 {
 	if (d->delayed_by)
@@ -254,8 +293,10 @@ static void conclude(struct guard_visit *v, enum rule_stage stage, const struct 
 		          kv_int("ms", d->delay_ms));
 	if (d->verdict == RULE_ALLOW)
 		return;
+	char code[GUARD_CODE_LEN + 1];
+	give_code(v, stage, j, d, code);
 	if (v->logged < LOGGED_MAX)
-		log_refusal(v, stage, j, d);
+		log_refusal(v, stage, j, d, code);
 	v->logged++;
 	/* To be over a rate, or to be asked to wait, is no misstep. */
 	if (d->verdict == RULE_REJECT && !j->facts.account)

@@ -2,7 +2,10 @@
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "smtp/smtp_session.h"
+#include "smtp/smtp_trust.h"
+#include "trust/trust_spf.h"
 
 /* Recipients that were refused by rules that a journey tells of. */
 enum { REFUSED_MAX = 20 };
@@ -58,6 +61,40 @@ static int smtp_weigh(struct smtp_session *s, enum guard_offence offence)
 	return smtp_pause(s, guard_note(guard_of(s), &s->client.address, offence));
 }
 
+/* SPF is known before the message is. */
+static bool is_proven(void *arg)
+{
+	struct smtp_session *s = arg;
+	smtp_trust_prepare(s);
+	const struct spf_answer *a = trust_spf_wait(s->transaction->spf, SPF_MAIL_FROM);
+	return a && a->result == TRUST_PASS;
+}
+
+void smtp_refuse(struct smtp_session *s, const char *by, int code, const char *enhanced,
+                 const char *text)
+{
+	char ref[GUARD_CODE_LEN + 1], ip[NET_ADDRESS_TEXT_MAX];
+	struct arena *arena = s->transaction->arena;
+	struct config_reply reply = { code, enhanced, text };
+	const struct guard_refusal refusal = {
+		.at_ms = clock_wall_ms(),
+		.stage = rule_stage_name(RULE_MESSAGE),
+		.by = by,
+		.client = net_address_ip(&s->client.address, ip),
+		.helo = s->helo,
+		.account = s->client.account,
+		.sender = arena_str(arena, address_text(arena, &s->transaction->sender)),
+		.reply = arena_printf(arena, "%d %s %s", code, enhanced, text),
+	};
+	if (guard_of(s)) {
+		guard_refuse(guard_of(s), &refusal, ref);
+		reply.text = arena_printf(arena, "%s (ref %s)", text, ref);
+		log_info("smtp.refused", kv_int("session", (int64_t)s->base.id),
+		         kv_str("code", ref), kv_str("by", by));
+	}
+	smtp_say_refused(s, &reply);
+}
+
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient)
 {
@@ -72,6 +109,10 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 	struct slice *found = NULL;
 	if (!s->visit)
 		return true;
+	if (s->transaction) {
+		speaker.is_proven = is_proven;
+		speaker.is_proven_arg = s;
+	}
 	if (stage == RULE_MESSAGE)
 		speaker.found_count = trust_found(s->transaction->trust, s->transaction->arena,
 		                                  &found);

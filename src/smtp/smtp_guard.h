@@ -19,6 +19,10 @@ bool smtp_guard_again(struct smtp_session *s);
  * has had its answer. The tags of a transaction are noted there. */
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient);
+/* Refuses the message for what others than rules found, with a code that `veredus trace` finds. by:
+ * what did, "dmarc". */
+void smtp_refuse(struct smtp_session *s, const char *by, int code, const char *enhanced,
+                 const char *text);
 /* Before a command is run. ends_group: RFC 2920 lets nothing be sent behind it unasked; is_junk: it
  * brings no message nearer. False if the client has had its answer. */
 bool smtp_guard_command(struct smtp_session *s, bool ends_group, bool is_junk);

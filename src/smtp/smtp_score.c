@@ -22,11 +22,9 @@ bool smtp_score(struct smtp_session *s)
 	                              t->score);
 	if (t->fate != GUARD_REJECT)
 		return true;
-	const struct config_reply reply = { 550, "5.7.1",
-		                            "This message looks too much like what nobody wants" };
 	log_info("smtp.score.refused", kv_int("session", (int64_t)s->base.id),
 	         kv_str("score", guard_score_text(t->score, t->arena)));
-	smtp_say_refused(s, &reply);
+	smtp_refuse(s, "score", 550, "5.7.1", "This message looks too much like what nobody wants");
 	return false;
 }
 

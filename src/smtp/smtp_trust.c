@@ -9,7 +9,7 @@
 #include "trust/trust_spf.h"
 
 /* RFC 5321 section 4.5.3.1.5, with room for the codes. */
-enum { REPLY_TEXT_MAX = 490 };
+enum { REPLY_TEXT_MAX = 470 };
 
 /* Who has logged in, and our relays, are known; who speaks LMTP has checked it himself. */
 static bool is_stranger(const struct smtp_session *s)
@@ -164,11 +164,9 @@ static bool is_refused(struct smtp_session *s)
 	                                "DKIM show it to be its own, "
 	                                "and its DMARC policy is reject%s",
 	                                SLICE_ARG(domain), explanation(s));
-	const struct config_reply reply = { 550, "5.7.1",
-		                            arena_printf(t->arena, "%.*s", REPLY_TEXT_MAX, text) };
 	log_info("smtp.dmarc.refused", kv_int("session", (int64_t)s->base.id),
 	         kv_slice("domain", domain), kv_slice("checked", trust_text(t->trust, t->arena)));
-	smtp_say_refused(s, &reply);
+	smtp_refuse(s, "dmarc", 550, "5.7.1", arena_printf(t->arena, "%.*s", REPLY_TEXT_MAX, text));
 	return true;
 }
 

@@ -603,6 +603,33 @@ static const char *const schema_shares[] = {
 	NULL,
 };
 
+/* guard/guard_grey.h, guard/guard_refusal.h */
+static const char *const schema_greylist[] = {
+	"CREATE TABLE greylist ("
+	"  key      TEXT NOT NULL PRIMARY KEY,"
+	"  kind     INTEGER NOT NULL,"
+	"  first_ms INTEGER NOT NULL,"
+	"  last_ms  INTEGER NOT NULL,"
+	"  until_ms INTEGER NOT NULL,"
+	"  count    INTEGER NOT NULL"
+	") WITHOUT ROWID",
+	"CREATE INDEX greylist_until ON greylist (until_ms)",
+	"CREATE TABLE guard_refusal ("
+	"  code      TEXT NOT NULL PRIMARY KEY,"
+	"  at_ms     INTEGER NOT NULL,"
+	"  stage     TEXT,"
+	"  by_what   TEXT,"
+	"  client    TEXT,"
+	"  helo      TEXT,"
+	"  account   TEXT,"
+	"  sender    TEXT,"
+	"  recipient TEXT,"
+	"  reply     TEXT"
+	") WITHOUT ROWID",
+	"CREATE INDEX guard_refusal_at ON guard_refusal (at_ms)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -633,5 +660,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 27, .statements = schema_digest },
 	{ .version = 28, .statements = schema_sieve },
 	{ .version = 29, .statements = schema_shares },
+	{ .version = 30, .statements = schema_greylist },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
