@@ -1,8 +1,6 @@
 """A backup has all that was accepted before it began, and what it has comes back."""
 import fcntl
 import json
-import os
-import pathlib
 import shutil
 import smtplib
 import subprocess
@@ -12,6 +10,7 @@ import time
 import pytest
 
 from conftest import VEREDUS, wait_for
+from test_export import damage
 from test_import import ALICE, counts, listing, make_maildir, message, run
 
 
@@ -218,12 +217,7 @@ def test_two_at_once_and_a_backup_while_it_is_stopped(filled, tmp_path):
         result = s.cli("backup", tmp_path / "backup", check=False)
         assert result.returncode == 1 and "goes on" in result.stderr
     # Damage is found.
-    segment = next(pathlib.Path(tmp_path / "backup/segments").glob("*.seg"))
-    data = segment.read_bytes()
-    at = data.index(b"Subject: message 1")
-    with open(segment, "r+b") as f:
-        f.seek(at)
-        f.write(b"X")
+    generation = s.cli("backup", "--list", tmp_path / "backup").stdout.split()[-1]
+    damage(tmp_path / "backup" / generation, 1)
     result = s.cli("backup", "--check", tmp_path / "backup", check=False)
     assert result.returncode == 3 and "damaged" in result.stderr
-    assert os.path.exists(segment)

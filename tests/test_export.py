@@ -3,6 +3,7 @@ import json
 import mailbox
 import os
 import pathlib
+import sqlite3
 
 import pytest
 
@@ -10,6 +11,19 @@ from conftest import PASSWORD
 from test_import import ALICE, counts, listing, make_maildir, message, run, running
 
 BOB = "bob@example.test"
+
+
+def damage(directory, uid):
+    """A byte of a message, however its record keeps it."""
+    with sqlite3.connect(f"file:{directory}/veredus.db?mode=ro", uri=True) as db:
+        segment, position = db.execute(
+            "SELECT segment, position FROM blob JOIN message ON blob_id = blob.id"
+            " WHERE message.id % 4294967296 = ? LIMIT 1", (uid,)).fetchone()
+    with open(pathlib.Path(directory, "segments", f"{segment:08}.seg"), "r+b") as f:
+        f.seek(position + 48 + 8)   # behind the record's header
+        byte = f.read(1)
+        f.seek(position + 48 + 8)
+        f.write(bytes([byte[0] ^ 1]))
 
 
 def export(server, kind, address, path, *options, check=True):
@@ -125,12 +139,7 @@ def test_a_damaged_message_is_told_and_the_others_come(make_server, tmp_path):
     (tmp_path / "mail").write_text("".join(
         f"From a@b.test Thu Jan  1 10:20:00 2026\n{message(i)}\n" for i in range(3)))
     run(s, "mbox", ALICE, tmp_path / "mail")
-    segment = sorted(pathlib.Path(s.dir, "segments").glob("*.seg"))[-1]
-    data = segment.read_bytes()
-    at = data.index(b"Subject: message 1")
-    with open(segment, "r+b") as f:
-        f.seek(at)
-        f.write(b"X")
+    damage(s.dir, 2)
     result = s.cli("export", "maildir", ALICE, tmp_path / "out", "--json", check=False)
     assert result.returncode == 3 and "UID 2" in result.stderr
     assert json.loads(result.stdout)["messages"] == 2
