@@ -6,6 +6,7 @@
 #include "imap/imap_parse_quota.h"
 #include "imap/imap_parse_sort.h"
 #include "imap/imap_utf7.h"
+#include "mailbox/acl.h"
 
 static void check_inside(struct slice whole, struct slice part)
 {
@@ -78,6 +79,16 @@ static void names(struct arena *arena, struct slice input)
 		(void)imap_envelope_address(arena, input, (enum imap_envelope_field)field,
 		                            field & 1);
 	}
+}
+
+static void rights(struct slice letters)
+{
+	char text[ACL_TEXT_MAX];
+	unsigned rights, again;
+	if (acl_parse(letters, &rights) &&
+	    (!acl_parse(slice_from_str(acl_text(rights, true, text)), &again) ||
+	     (rights & ~again) != 0))
+		abort();
 }
 
 static void check_names(const struct imap_metadata *m)
@@ -159,6 +170,7 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	(void)imap_take_status_items(&at, &items);
 	at = c;
 	(void)imap_take_quota_list(&at, limit);
+	rights(cursor_rest(&c));
 	metadata(arena, c);
 	at = c;
 	while (imap_take_nstring(&at, arena, &string, &is_nil) && imap_take_space(&at))

@@ -318,6 +318,31 @@ def test_rights_that_are_taken_away(pair, box):
     assert other.line().startswith(b"* BYE")
 
 
+def test_notify_tells_of_what_is_given_and_of_new_mail(pair, box):
+    owner, other = pair
+    other.ok("NOTIFY SET (SUBTREE Shared (MailboxName MessageNew MessageExpunge))")
+    grant(owner, box, "lr")
+    full = f"Shared/bob@example.test/{box[0]}".encode()
+    lines = [other.line(), other.line()]
+    assert any(b"LIST" in line and full in line for line in lines), lines
+    owner.append(MESSAGE, box[0])
+    while b"MESSAGES 4" not in (line := other.line()):
+        assert full in line or b"Shared" in line
+    other.ok("NOTIFY NONE")
+
+
+def test_several_mailboxes_are_searched(pair, box):
+    owner, other = pair
+    grant(owner, box, "lrs")
+    other.ok(f"SELECT {box[1]}")
+    other.ok("STORE 2 +FLAGS (\\Seen)")
+    other.ok("UNSELECT")
+    found, = other.ok(f"ESEARCH IN (MAILBOXES {box[1]}) SEEN")
+    assert b"UID ALL 2" in found and box[0].encode() in found
+    grant(owner, box, "ls")
+    assert other.ok(f"ESEARCH IN (MAILBOXES {box[1]}) SEEN") == []
+
+
 # --- what is shared as a whole -------------------------------------------------------------
 
 def test_a_delegated_account(served, pair):

@@ -99,7 +99,7 @@ static int public_remove_step(struct db *db, void *arg)
 	int rc = mailbox_name(step->arena, step->name, &name);
 	if (rc == 0)
 		rc = mailbox_find(db, step->arena, MAILBOX_PUBLIC, name, &info);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	step->mailbox_id = info.id;
 	return mailbox_delete(db, MAILBOX_PUBLIC, name);

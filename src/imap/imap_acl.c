@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "directory/directory.h"
 #include "imap/imap_handlers.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
@@ -14,6 +15,7 @@ struct acl_step {
 	struct slice identifier;
 	char how; /* '+', '-', or 0 to replace */
 	unsigned rights;
+	int64_t reader_id; /* the account that is named; 0: anyone */
 };
 
 static bool is_owner(const struct acl_step *step)
@@ -91,6 +93,17 @@ static int set_owner(const struct acl_step *step)
 	return takes ? -EPERM : 0;
 }
 
+/* Whose names are others then. */
+static int find_reader(struct db *db, struct acl_step *step)
+{
+	bool minus = slice_starts_with(step->identifier, SLICE("-"));
+	struct account account;
+	int rc = directory_find_account(db, step->c->arena,
+	                                slice_from(step->identifier, minus ? 1 : 0), &account);
+	step->reader_id = rc == 0 ? account.id : 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int set_step(struct db *db, void *arg)
 {
 	struct acl_step *step = arg;
@@ -103,7 +116,8 @@ static int set_step(struct db *db, void *arg)
 	if (is_owner(step))
 		return set_owner(step);
 	own.identifier = step->identifier;
-	if (step->how)
+	rc = find_reader(db, step);
+	if (rc == 0 && step->how)
 		rc = acl_each(db, info->account_id, info->id, own_visit, &own);
 	if (step->how == '+')
 		rights = own.rights | rights;
@@ -115,8 +129,11 @@ static int set_step(struct db *db, void *arg)
 static void change(struct imap_command *c, struct acl_step *step)
 {
 	const struct imap_context *context = imap_context(c->s);
-	if (explain(c, store_commit(context->store, NULL, 0, set_step, step)))
-		mailboxes_changed(context->mailboxes, step->share.info.id);
+	if (!explain(c, store_commit(context->store, NULL, 0, set_step, step)))
+		return;
+	mailboxes_changed(context->mailboxes, step->share.info.id);
+	if (step->reader_id)
+		mailboxes_names_changed(context->mailboxes, step->reader_id);
 }
 
 /* setacl = "SETACL" SP mailbox SP identifier SP mod-rights */
