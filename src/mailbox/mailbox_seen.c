@@ -23,17 +23,20 @@ static int seen_load(struct db *db, int64_t mailbox_id, int64_t viewer, uint32_t
 	return rc == -ENODATA ? 0 : rc;
 }
 
+/* The bytes are not on the stack: the caller has a record there. */
 static int seen_save(struct db *db, int64_t mailbox_id, int64_t viewer, uint64_t mod_seq,
                      const struct flag_pack *p)
 {
-	char bytes[PACK_BYTES_MAX];
-	return db_run(db,
-	              "INSERT INTO seen_chunk (mailbox_id, account_id, number, mod_seq, data)"
-	              " VALUES ($1, $2, $3, $4, $5)"
-	              " ON CONFLICT (mailbox_id, account_id, number) DO UPDATE SET"
-	              " mod_seq = excluded.mod_seq, data = excluded.data",
-	              "iiiib", mailbox_id, viewer, (int64_t)p->number, (int64_t)mod_seq,
-	              pack_encode(p, bytes));
+	char *bytes = mem_alloc(PACK_BYTES_MAX);
+	int rc = db_run(db,
+	                "INSERT INTO seen_chunk (mailbox_id, account_id, number, mod_seq, data)"
+	                " VALUES ($1, $2, $3, $4, $5)"
+	                " ON CONFLICT (mailbox_id, account_id, number) DO UPDATE SET"
+	                " mod_seq = excluded.mod_seq, data = excluded.data",
+	                "iiiib", mailbox_id, viewer, (int64_t)p->number, (int64_t)mod_seq,
+	                pack_encode(p, bytes));
+	free(bytes);
+	return rc;
 }
 
 int seen_drop_record(struct db *db, int64_t mailbox_id, uint32_t number)
