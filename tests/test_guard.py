@@ -325,6 +325,29 @@ def test_the_name_of_the_client(guarded, dns):
     assert "Received: from [192.0.2.1] (mail.client.test [192.0.2.1])\r\n" in received
 
 
+def test_what_the_client_calls_itself(guarded, dns):
+    server = guarded("""
+        rule "us" { helo-is = { ours } verdict = reject }
+        rule "bare" { helo-is = { bare } stage = mail verdict = tag tag = bare }
+        rule "none" { helo-is = { unresolvable } stage = mail verdict = tag tag = unresolvable }
+        rule "other" { helo-is = { elsewhere } stage = mail verdict = tag tag = elsewhere }""",
+                     dns=dns)
+    with Client(server) as c:
+        c.line()
+        assert c.say("EHLO example.test").startswith("550 5.7.1")
+        assert c.say("EHLO MX.example.test").startswith("550 5.7.1")
+    for name, tag in (("mail.client.test", None), ("[192.0.2.1]", None), ("[192.0.2.2]", "elsewhere"),
+                      ("liar.client.test", "elsewhere"), ("only-txt.client.test", "unresolvable"),
+                      ("gone.client.test", "unresolvable"), ("localhost", "bare")):
+        before = len(server.messages())
+        with Client(server) as c:
+            c.hello(name).envelope()
+            assert c.message(f"Subject: {name}\r\n\r\nx\r\n").startswith("250"), name
+        message = server.wait_messages(before + 1)[-1]
+        found = re.search(rb"X-Veredus-Tag: \S+; (\S+)\r\n", message)
+        assert (found and found[1].decode()) == tag, name
+
+
 def test_no_answer_from_the_dns_holds_up_nobody_for_long(guarded):
     """The greeting does not wait, and who must wait does so for the time that is configured."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:

@@ -60,6 +60,11 @@ struct config_rule_networks {
 #define RULE_SENDER_OURS         "ours"         /* in a domain of ours */
 #define RULE_SENDER_UNRESOLVABLE "unresolvable" /* no mail can go there, says the DNS */
 #define RULE_SENDER_UNRESOLVED   "unresolved"   /* the DNS does not say now */
+/* Words of the condition helo-is. */
+#define RULE_HELO_OURS         "ours"         /* it calls itself as we are called */
+#define RULE_HELO_BARE         "bare"         /* no name with a dot in it */
+#define RULE_HELO_ELSEWHERE    "elsewhere"    /* a name, or an address, of another host */
+#define RULE_HELO_UNRESOLVABLE "unresolvable" /* a name without an address */
 /* Words of the condition rdns besides patterns, which match confirmed names. */
 #define RULE_RDNS_NONE        "none"
 #define RULE_RDNS_UNCONFIRMED "unconfirmed" /* the name does not lead back */
@@ -78,9 +83,9 @@ struct config_rule {
 	unsigned number; /* its place in the file, from 0 */
 	enum rule_stage stage;
 	struct config_rule_networks client;
-	struct config_patterns listener, account, helo, rdns, sender, sender_is, recipient, found,
-		listed; /* names of lists, "zen" or "zen 127.0.0.2" */
-	int score;      /* hundredths; 0: not given */
+	struct config_patterns listener, account, helo, helo_is, rdns, sender, sender_is, recipient,
+		found, listed; /* names of lists, "zen" or "zen 127.0.0.2" */
+	int score;             /* hundredths; 0: not given */
 	const char *score_shown;
 	int tls, authenticated;  /* -1: not given */
 	struct config_rate rate; /* holds when there is no token left */

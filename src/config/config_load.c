@@ -391,6 +391,7 @@ static void store_rules(struct load *l, cfg_t *cfg)
 		text.listener = get_list(l, section, "listener");
 		text.account = get_list(l, section, "account");
 		text.helo = get_list(l, section, "helo");
+		text.helo_is = get_list(l, section, "helo-is");
 		text.rdns = get_list(l, section, "rdns");
 		text.sender = get_list(l, section, "sender");
 		text.sender_is = get_list(l, section, "sender-is");

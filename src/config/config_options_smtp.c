@@ -108,6 +108,9 @@ static const struct config_option options[] = {
 	  "IMAP a rule of stage connect holds that names them." },
 	{ "rule", "helo", CONFIG_LIST, NULL, AT_RULE(helo),
 	  "Patterns of the name that the client gives: { \"*.dyn.example\", \"[*]\" }." },
+	{ "rule", "helo-is", CONFIG_LIST, NULL, AT_RULE(helo_is),
+	  "What that name is: ours (it calls itself as we do), bare (without a dot), elsewhere (of "
+	  "another host), unresolvable (it has no address)." },
 	{ "rule", "rdns", CONFIG_LIST, NULL, AT_RULE(rdns),
 	  "Reverse DNS of the client: none, unconfirmed (the name does not lead back), confirmed, "
 	  "unknown (no answer now), or patterns of the confirmed name." },

@@ -124,7 +124,7 @@ static enum rule_stage earliest(const struct config_rule *r)
 		return RULE_MAIL;
 	if (r->rate.count > 0 && r->rate.per != RATE_PER_NETWORK)
 		return RULE_MAIL;
-	return r->helo.count > 0 ? RULE_HELO : RULE_CONNECT;
+	return r->helo.count > 0 || r->helo_is.count > 0 ? RULE_HELO : RULE_CONNECT;
 }
 
 static void check_stage(const struct config_place *p, enum rule_stage given, enum rule_stage known,
@@ -238,12 +238,16 @@ static void set_conditions(const struct config_place *p, const struct config_rul
 	static const char *const senders[] = { RULE_SENDER_NULL, RULE_SENDER_OURS,
 		                               RULE_SENDER_UNRESOLVABLE, RULE_SENDER_UNRESOLVED,
 		                               NULL };
+	static const char *const helos[] = { RULE_HELO_OURS, RULE_HELO_BARE, RULE_HELO_ELSEWHERE,
+		                             RULE_HELO_UNRESOLVABLE, NULL };
 	static const char *const names[] = { RULE_RDNS_NONE, RULE_RDNS_UNCONFIRMED,
 		                             RULE_RDNS_CONFIRMED, RULE_RDNS_UNKNOWN, NULL };
 	rule_networks(p, &text->client, &r->client);
 	rule_patterns(p, "listener", &text->listener, config_parse_pattern, &r->listener);
 	rule_patterns(p, "account", &text->account, config_parse_address_pattern, &r->account);
 	rule_patterns(p, "helo", &text->helo, config_parse_pattern, &r->helo);
+	rule_patterns(p, "helo-is", &text->helo_is, config_parse_pattern, &r->helo_is);
+	check_words(p, "helo-is", &r->helo_is, helos, true);
 	rule_patterns(p, "rdns", &text->rdns, config_parse_pattern, &r->rdns);
 	rule_patterns(p, "sender", &text->sender, config_parse_address_pattern, &r->sender);
 	rule_patterns(p, "sender-is", &text->sender_is, config_parse_pattern, &r->sender_is);

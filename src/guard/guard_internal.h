@@ -56,4 +56,10 @@ void guard_lookup_end(struct guard_lookup *l);
 enum guard_sender_dns guard_sender_ask(struct dns *dns, struct slice domain);
 bool guard_sender_is_ours(struct guard *g, struct slice domain);
 
+/* --- guard_helo.c --- */
+
+/* May park the fiber. */
+enum guard_helo guard_helo_ask(struct guard *g, struct slice helo,
+                               const struct net_address *client);
+
 #endif

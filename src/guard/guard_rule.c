@@ -150,6 +150,26 @@ static const char *sender_is_holds(const struct config_rule *r, const struct gua
 	return guard_patterns_hold(&r->sender_is, sender_is, f);
 }
 
+static bool helo_is(struct slice word, const void *fact)
+{
+	static const char *const words[] = {
+		[GUARD_HELO_OURS] = RULE_HELO_OURS,
+		[GUARD_HELO_BARE] = RULE_HELO_BARE,
+		[GUARD_HELO_ELSEWHERE] = RULE_HELO_ELSEWHERE,
+		[GUARD_HELO_UNRESOLVABLE] = RULE_HELO_UNRESOLVABLE,
+	};
+	const struct guard_facts *f = fact;
+	const char *is = words[f->helo_is(f->arg)];
+	return is && slice_equal(word, slice_from_str(is));
+}
+
+static bool helo_is_given(const struct config_rule *r) { return r->helo_is.count > 0; }
+
+static const char *helo_is_holds(const struct config_rule *r, const struct guard_facts *f)
+{
+	return guard_patterns_hold(&r->helo_is, helo_is, f);
+}
+
 static bool found_item_holds(struct slice item, const void *fact)
 {
 	const struct guard_facts *f = fact;
@@ -210,6 +230,7 @@ static const struct condition conditions[] = {
 	{ "recipient", recipient_given, recipient_holds },
 	{ "found", found_given, found_holds },
 	{ "rdns", rdns_given, rdns_holds },
+	{ "helo-is", helo_is_given, helo_is_holds },
 	{ "sender-is", sender_is_given, sender_is_holds },
 	{ "listed", listed_given, listed_holds },
 	{ "score", score_given, score_holds },

@@ -40,6 +40,16 @@ struct guard_listing {
 };
 enum { GUARD_REPLY_MAX = 480 }; /* RFC 5321 section 4.5.3.1.5, with room for the codes */
 
+/* What a client calls itself. */
+enum guard_helo {
+	GUARD_HELO_UNKNOWN, /* no answer now */
+	GUARD_HELO_CONFIRMED,
+	GUARD_HELO_OURS,
+	GUARD_HELO_BARE,
+	GUARD_HELO_ELSEWHERE,
+	GUARD_HELO_UNRESOLVABLE
+};
+
 struct guard_facts {
 	const struct net_address *client;
 	const char *listener;
@@ -58,6 +68,7 @@ struct guard_facts {
 	enum guard_rdns (*rdns)(void *arg, const char **name_out);
 	enum guard_sender_dns (*sender_dns)(void *arg, struct slice domain);
 	bool (*is_ours)(void *arg, struct slice domain);
+	enum guard_helo (*helo_is)(void *arg);
 	/* In which lists something about the session stands, as far as that is known at the stage,
 	 * and what all comes to. */
 	const struct guard_listing *(*listed)(void *arg, size_t *count_out);

@@ -34,6 +34,8 @@ struct judgement {
 	bool take; /* tokens are taken, rules counted */
 	struct guard_facts facts;
 	enum guard_sender_dns sender_dns; /* UNASKED: not yet */
+	enum guard_helo helo;
+	bool helo_asked;
 };
 
 /* --- facts that are asked for ----------------------------------------------------------- */
@@ -62,6 +64,15 @@ static bool ask_is_ours(void *arg, struct slice domain)
 {
 	struct judgement *j = arg;
 	return guard_sender_is_ours(j->guard, domain);
+}
+
+static enum guard_helo ask_helo(void *arg)
+{
+	struct judgement *j = arg;
+	if (!j->helo_asked)
+		j->helo = guard_helo_ask(j->guard, j->facts.helo, j->facts.client);
+	j->helo_asked = true;
+	return j->helo;
 }
 
 static const struct guard_listing *ask_listed(void *arg, size_t *count_out)
@@ -143,6 +154,7 @@ static void set_facts(struct judgement *j, struct arena *arena, const struct gua
 	j->facts.greylist = ask_greylist;
 	if (s->account)
 		j->listed = NULL;
+	j->facts.helo_is = ask_helo;
 	j->facts.listed = ask_listed;
 	j->facts.score = ask_score;
 	j->facts.rdns = ask_rdns;
