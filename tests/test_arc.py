@@ -11,6 +11,7 @@ import pytest
 from conftest import _factory, wait_for
 from dns_zone import DnsZone
 from remote import Remote
+from test_sieve import put_script
 from test_trust import KEYS, MESSAGE, sign, txt
 
 ZONES = {"signed.test": txt("rsa._domainkey", f"v=DKIM1; k=rsa; p={KEYS.rsa_p}"),
@@ -28,6 +29,7 @@ trust {{ trusted-sealers = {{ "Lists.test" }} }}""")
         self.server.cli("alias", "add", "away@example.test", "ann@far.test")
         self.server.cli("alias", "add", "list@example.test", "alice@example.test", "ann@far.test",
                         "eve@far.test")
+        put_script(self.server, "bob", 'redirect "ann@far.test";')
         self.server.cli("dkim", "create", "example.test", "--now")
         text = re.sub(r"\n\s+", " ", self.server.cli("dkim", "show", "example.test").stdout)
         zone.set("example.test", "\n".join(x for x in text.splitlines() if x[0] != ";"))
@@ -98,6 +100,13 @@ def test_first_seal(forwarder):
     assert dkim.arc_verify(changed, dnsfunc=forwarder.dns)[0] == b"fail"
     message_id = m["Message-ID"]
     assert "sealed by example.test" in forwarder.server.cli("trace", message_id).stdout
+
+
+def test_what_a_script_sends_on(forwarder):
+    data = forwarder.forward(sign(), to="bob@example.test")
+    m = email.message_from_bytes(data)
+    assert len(m.get_all("ARC-Seal")) == 1 and m["Delivered-To"] == "bob@example.test"
+    assert dkim.arc_verify(data, dnsfunc=forwarder.dns)[0] == b"pass"
 
 
 def test_chain_of_others(forwarder):

@@ -246,6 +246,15 @@ if envelope :list "from" "enemies" {
     assert subjects(server, "Junk") == ["x"]
 
 
+def test_scripts_for_everybody_are_checked(make_server):
+    server = make_server(start=False, config='sieve { before = "before.sieve" }')
+    (server.dir / "before.sieve").write_text("keep;\nnonsense;\n")
+    result = server.cli("check", check=False)
+    assert result.returncode == 3 and "before.sieve:2:1: there is no command" in result.stderr
+    (server.dir / "before.sieve").write_text("keep;\n")
+    server.cli("check")
+
+
 def test_over_lmtp(make_server):
     server = make_server(start=False)
     server.listen("lmtp", "lmtp")

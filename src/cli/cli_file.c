@@ -62,7 +62,7 @@ static struct slice without_from_line(struct slice s)
 
 int cli_read_message(struct arena *arena, const char *path, struct slice *out)
 {
-	struct slice bytes;
+	struct slice bytes = SLICE_EMPTY;
 	int status = cli_map_file(path, &bytes);
 	if (status == CLI_OK && bytes.len == 0)
 		status = cli_fail("%s: no message", path);

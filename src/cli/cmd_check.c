@@ -1,7 +1,9 @@
 /* veredus check, veredus config */
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_file.h"
 #include "net/tls.h"
+#include "sieve/sieve_config.h"
 
 /* Loads it as the server will. */
 static int check_certificate(const struct config_certificate *certificate)
@@ -41,6 +43,25 @@ static int check_client_ca(const struct config *config)
 	return rc < 0 ? CLI_FOUND : CLI_OK;
 }
 
+/* A script for everybody, as the server compiles it. */
+static int check_script(const struct cli *cli, const struct config *config, const char *path)
+{
+	const struct sieve_limits limits = sieve_limits_of(&config->sieve);
+	struct sieve_program *program;
+	struct sieve_errors errors;
+	struct slice script = SLICE_EMPTY;
+	if (!path)
+		return CLI_OK;
+	if (cli_map_file(path, &script) != CLI_OK)
+		return CLI_FOUND;
+	if (sieve_compile(script, &limits, cli->arena, &program, &errors) == 0)
+		return CLI_OK;
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "%s:%u:%u: %s\n", path, errors.items[i].line,
+		        errors.items[i].column, errors.items[i].text);
+	return CLI_FOUND;
+}
+
 static int check(struct cli *cli)
 {
 	struct config *config = cli_load_config(cli);
@@ -53,6 +74,10 @@ static int check(struct cli *cli)
 	}
 	if (status == CLI_OK && config->auth.client_ca && config->certificate_count > 0)
 		status = check_client_ca(config);
+	if (status == CLI_OK)
+		status = check_script(cli, config, config->sieve.before);
+	if (status == CLI_OK)
+		status = check_script(cli, config, config->sieve.after);
 	if (status == CLI_OK)
 		printf("%s/veredus.conf is good: %zu listeners, %zu certificates\n", config->dir,
 		       config->listener_count, config->certificate_count);

@@ -197,6 +197,7 @@ struct post_envelope {
 		int total, junk; /* hundredths: what was added up, and from where on it is junk */
 	} score;
 	struct post_refusal *refusal; /* who hands it in can still say no to the sender; or NULL */
+	struct slice sent_on_by;      /* the account whose script does, for its seal; or empty */
 	unsigned sent_on; /* by scripts, one after another, in the commit that this is part of */
 };
 

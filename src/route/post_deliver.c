@@ -169,6 +169,8 @@ static void delivery_sign(struct delivery *d)
 	}
 	if (!leaves)
 		return;
+	if (alias.len == 0)
+		alias = d->envelope->sent_on_by;
 	struct slice fields = post_sign(d->post, d->arena, d->client, d->envelope, alias,
 	                                d->message, &by);
 	d->parts[1] = arena_concat(d->arena, (struct slice[]){ d->parts[1], fields }, 2);

@@ -61,7 +61,7 @@ static const struct sieve_program *load_global(struct post_sieve *s, const char 
 {
 	struct sieve_program *program = NULL;
 	struct sieve_errors errors;
-	struct slice text;
+	struct slice text = SLICE_EMPTY;
 	if (!path)
 		return NULL;
 	int rc = read_whole(s->arena, path, s->limits.script_bytes, &text);
@@ -176,7 +176,7 @@ static int get_script(void *arg, enum sieve_location where, struct slice name, s
 
 static int in_list(void *arg, struct slice list, struct slice value)
 {
-	struct slice text;
+	struct slice text = SLICE_EMPTY;
 	if (get_global(arg, list, "list", &text) == 0)
 		return 0;
 	while (value.len > 0 && text.len > 0) {

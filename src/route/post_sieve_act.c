@@ -245,6 +245,8 @@ static int do_redirect(struct sorting *s, const struct sieve_action *a)
 	}
 	struct post_outgoing *o = outgoing_new(
 		s, post_forward_sender(d->post, s->arena, d->envelope->reverse_path), a->address);
+	o->envelope.sent_on_by = s->drop->target->address;
+	o->envelope.checked = d->envelope->checked;
 	o->envelope.smtputf8 = d->envelope->smtputf8;
 	o->envelope.body_8bit = d->envelope->body_8bit;
 	o->envelope.options = d->envelope->options;

@@ -251,8 +251,6 @@ static int redirect_to(struct machine *m, const struct sieve_call *call, struct 
 
 int sieve_do_redirect(struct machine *m, const struct sieve_call *call)
 {
-	if (sieve_arg(call, SLOT_MATCH))
-		return machine_fail(m, "no list can be redirected to here");
 	return redirect_to(m, call, machine_text(m, call, SLOT_POSITION));
 }
 

@@ -11,12 +11,12 @@ static const struct sieve_string *constant_of(const struct sieve_call *call, enu
 
 /* --- matching -------------------------------------------------------------------------- */
 
-static bool find_relation(struct slice text, int *out)
+static bool find_relation(struct slice text, uint64_t *out)
 {
 	static const char *const names[] = { "gt", "ge", "lt", "le", "eq", "ne" };
 	for (int i = 0; i < REL_NONE; i++) {
 		if (slice_equal_nocase(text, slice_from_str(names[i]))) {
-			*out = i;
+			*out = (uint64_t)i;
 			return true;
 		}
 	}
@@ -59,12 +59,11 @@ static bool check_comparator(struct sieve_binding *b, struct sieve_arg *arg)
 bool sieve_check_match(struct sieve_binding *b, struct sieve_call *call)
 {
 	struct sieve_arg *comparator = own_arg(call, SLOT_COMPARATOR);
-	const struct sieve_arg *match = sieve_arg(call, SLOT_MATCH);
-	int relation;
+	struct sieve_arg *match = own_arg(call, SLOT_MATCH);
 	if (comparator && !check_comparator(b, comparator))
 		return false;
 	if (match && (match->choice == MATCH_VALUE || match->choice == MATCH_COUNT) &&
-	    !find_relation(match->items[0].text, &relation))
+	    !find_relation(match->items[0].text, &match->number))
 		return sieve_wrong(b, "a relation is one of gt, ge, lt, le, eq, ne, not \"%.*s\"",
 		                   SLICE_ARG(match->items[0].text));
 	if (comparator && match && comparator->choice == COMPARE_NUMERIC &&
@@ -79,11 +78,6 @@ bool sieve_check_match(struct sieve_binding *b, struct sieve_call *call)
 		return sieve_wrong(b, "\":anychild\" and what asks for parts of a field stand only "
 		                      "beside \":mime\"");
 	return true;
-}
-
-bool sieve_check_body(struct sieve_binding *b, struct sieve_call *call)
-{
-	return sieve_check_match(b, call);
 }
 
 bool sieve_check_envelope(struct sieve_binding *b, struct sieve_call *call)
@@ -180,9 +174,7 @@ static bool check_dsn(struct sieve_binding *b, const struct sieve_call *call)
 
 bool sieve_check_redirect(struct sieve_binding *b, struct sieve_call *call)
 {
-	if (!sieve_arg(call, SLOT_MATCH) && !check_address(b, constant_of(call, SLOT_POSITION)))
-		return false;
-	return check_dsn(b, call);
+	return check_address(b, constant_of(call, SLOT_POSITION)) && check_dsn(b, call);
 }
 
 static bool check_fcc(struct sieve_binding *b, const struct sieve_call *call)

@@ -59,7 +59,7 @@ enum sieve_slot {
 	SLOT_POSITION, /* the first without a tag; the next follow */
 	SLOT_POSITION_LAST = SLOT_POSITION + 3,
 	SLOT_COMPARATOR,
-	SLOT_MATCH, /* choice: enum sieve_match_kind */
+	SLOT_MATCH, /* choice: enum sieve_match_kind; number: enum sieve_relation */
 	SLOT_ADDRESS_PART,
 	SLOT_INDEX,
 	SLOT_LAST,

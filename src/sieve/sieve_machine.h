@@ -240,6 +240,5 @@ bool sieve_check_include(struct sieve_binding *b, struct sieve_call *call);
 bool sieve_check_global(struct sieve_binding *b, struct sieve_call *call);
 bool sieve_check_size(struct sieve_binding *b, struct sieve_call *call);
 bool sieve_check_replace(struct sieve_binding *b, struct sieve_call *call);
-bool sieve_check_body(struct sieve_binding *b, struct sieve_call *call);
 
 #endif

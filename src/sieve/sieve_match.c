@@ -180,23 +180,17 @@ static void wild_keep(struct matcher *t, const struct wild *w, struct slice orig
 int matcher_begin(struct matcher *t, struct machine *m, const struct sieve_call *call,
                   enum sieve_slot keys)
 {
-	static const char *const relations[] = { "gt", "ge", "lt", "le", "eq", "ne" };
 	const struct sieve_arg *match = sieve_arg(call, SLOT_MATCH);
 	const struct sieve_arg *list = sieve_arg(call, keys);
 	*t = (struct matcher){
 		.m = m,
 		.kind = match ? (enum sieve_match_kind)match->choice : MATCH_IS,
+		.relation = match ? (enum sieve_relation)match->number : REL_NONE,
 		.comparator = (enum sieve_comparator)sieve_choice(call, SLOT_COMPARATOR, 0),
 		.key_count = list ? list->count : 0,
 	};
-	if (t->kind == MATCH_VALUE || t->kind == MATCH_COUNT) {
-		while (t->relation < REL_NONE &&
-		       !slice_equal_nocase(match->items[0].text,
-		                           slice_from_str(relations[t->relation])))
-			t->relation++;
-	}
 	t->keys = ARENA_ARRAY(m->scratch, t->key_count + 1, struct slice);
-	for (size_t i = 0; i < t->key_count; i++) {
+	for (size_t i = 0; list && i < list->count; i++) {
 		t->keys[i] = machine_string(m, &list->items[i]);
 		if (t->kind != MATCH_LIST)
 			t->keys[i] = collate(m->scratch, t->comparator, t->keys[i]);

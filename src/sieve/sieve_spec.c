@@ -72,7 +72,6 @@ static const struct sieve_tag folder_tags[] = {
 	{ .name = NULL },
 };
 static const struct sieve_tag redirect_tags[] = {
-	{ "list", SLOT_MATCH, MATCH_LIST, ARG_ALONE, EXT_EXTLISTS, false },
 	{ "notify", SLOT_DSN_NOTIFY, 0, ARG_STRING, EXT_REDIRECT_DSN, false },
 	{ "ret", SLOT_DSN_RET, 0, ARG_STRING, EXT_REDIRECT_DSN, false },
 	{ .name = NULL },
@@ -199,7 +198,7 @@ static const struct sieve_spec specs[] = {
 	  .check = sieve_check_size },
 	/* RFC 5173 */
 	{ TEST("body", EXT_BODY, "L", sieve_test_body), .tags = { match_tags, body_tags },
-	  .check = sieve_check_body },
+	  .check = sieve_check_match },
 	/* RFC 5229 */
 	{ COMMAND("set", EXT_VARIABLES, "sS", sieve_do_set), .tags = { set_tags },
 	  .check = sieve_check_set },
