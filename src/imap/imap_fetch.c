@@ -533,7 +533,7 @@ void imap_fetch(struct imap_command *c)
 	else if (f.undecodable)
 		imap_no(c, "UNKNOWN-CTE", "Some parts can't be decoded.");
 	else if (f.unreadable)
-		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+		imap_no(c, "CORRUPTION", "Some messages can't be read.");
 	else if (f.missing)
 		imap_no(c, "EXPUNGEISSUED", "Some messages are there no more.");
 }

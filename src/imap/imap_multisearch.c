@@ -225,7 +225,7 @@ void imap_esearch(struct imap_command *c)
 	if (rc < 0)
 		imap_failed(c, rc);
 	else if (m.unreadable)
-		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+		imap_no(c, "CORRUPTION", "Some messages can't be read.");
 	if (m.request.returns & RETURN_UPDATE) {
 		imap_write(c->s, SLICE("* NO [NOUPDATE \""));
 		imap_write(c->s, c->tag);

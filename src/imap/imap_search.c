@@ -173,5 +173,5 @@ void imap_search(struct imap_command *c)
 	if (request.returns & RETURN_UPDATE)
 		keep_updated(&f, args);
 	if (f.seek.unreadable)
-		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+		imap_no(c, "CORRUPTION", "Some messages can't be read.");
 }

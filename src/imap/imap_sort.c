@@ -184,5 +184,5 @@ void imap_sort(struct imap_command *c)
 	if (s.request.search.returns & RETURN_UPDATE)
 		keep_updated(&s, args);
 	if (s.seek.unreadable)
-		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+		imap_no(c, "CORRUPTION", "Some messages can't be read.");
 }

@@ -180,5 +180,5 @@ void imap_thread(struct imap_command *c)
 	else if (rc < 0)
 		imap_failed(c, rc);
 	else if (unreadable)
-		imap_no(c, "SERVERBUG", "Some messages can't be read.");
+		imap_no(c, "CORRUPTION", "Some messages can't be read.");
 }
