@@ -35,6 +35,7 @@ struct mailboxes;
 struct auth;
 struct dns;
 struct guard;
+struct imap_index;
 struct trust;
 struct post;
 struct queue;
@@ -50,6 +51,7 @@ struct admin {
 	struct auth *auth;
 	struct dns *dns; /* NULL without a server */
 	struct guard *guard;
+	struct imap_index *index;
 	struct trust *trust;
 	struct post *post;
 	struct queue *queue;

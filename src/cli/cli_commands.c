@@ -28,6 +28,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_dmarc,
 	&cmd_tlsrpt,
 	&cmd_status,
+	&cmd_index,
 	&cmd_send,
 	&cmd_sendmail,
 	&cmd_mailq,

@@ -23,6 +23,7 @@ extern const struct cli_command cmd_greylist;
 extern const struct cli_command cmd_guard;
 extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_import;
+extern const struct cli_command cmd_index;
 extern const struct cli_command cmd_init;
 extern const struct cli_command cmd_mailq;
 extern const struct cli_command cmd_message;

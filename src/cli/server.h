@@ -37,6 +37,7 @@ struct server {
 	struct smtp_context smtp[LISTENER_ODMR + 1]; /* by enum listener_kind */
 	struct pop3_context pop3;
 	struct imap_context imap;
+	struct imap_index *index; /* NULL: switched off */
 	struct admin admin;
 	int control_dir_fd; /* see server_bind_control() */
 	int signal_fd;

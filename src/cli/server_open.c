@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/server.h"
+#include "imap/imap_index.h"
 #include "queue/queue_feedback.h"
 
 enum { LOCK_WAIT_MS = 15000, LOCK_AGAIN_US = 20000 };
@@ -201,6 +202,21 @@ static int open_queue(struct server *s)
 	return rc < 0 ? failed("queue", rc, "") : 0;
 }
 
+static int open_index(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct imap_index_config config = {
+		.dir = c->dir,
+		.store = s->store,
+		.mailboxes = s->mailboxes,
+		.max_message_bytes = c->imap.index_max_message_bytes,
+		.share = c->imap.index_share,
+		.delay_ms = c->imap.index_delay_ms
+	};
+	int rc = c->imap.index ? imap_index_open(&config, &s->index) : 0;
+	return rc < 0 ? failed("index", rc, "see directory index in the data directory") : 0;
+}
+
 static void set_contexts(struct server *s)
 {
 	for (size_t i = 0; i < sizeof(s->smtp) / sizeof(s->smtp[0]); i++)
@@ -222,6 +238,7 @@ static void set_contexts(struct server *s)
 		.mailboxes = s->mailboxes,
 		.auth = s->auth,
 		.guard = s->guard,
+		.index = s->index,
 		.config = s->config,
 	};
 	s->admin = (struct admin){ .config = s->config,
@@ -230,6 +247,7 @@ static void set_contexts(struct server *s)
 		                   .auth = s->auth,
 		                   .dns = s->dns,
 		                   .guard = s->guard,
+		                   .index = s->index,
 		                   .trust = s->trust,
 		                   .post = s->post,
 		                   .queue = s->queue,
@@ -256,6 +274,8 @@ int server_open(struct server *s)
 	if (rc == 0)
 		rc = open_queue(s);
 	if (rc == 0)
+		rc = open_index(s);
+	if (rc == 0)
 		set_contexts(s);
 	return rc;
 }
@@ -274,6 +294,7 @@ void server_close(struct server *s)
 	trust_close(s->trust);
 	dns_close(s->dns);
 	auth_close(s->auth);
+	imap_index_close(s->index);
 	if (s->mailboxes)
 		mailboxes_close(s->mailboxes);
 	if (s->store)

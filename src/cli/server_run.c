@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/server.h"
 #include "fiber/fiber.h"
+#include "imap/imap_index.h"
 #include "route/bounce_rows.h"
 #include "route/journey_sketch.h"
 #include "route/suppression.h"
@@ -211,6 +212,8 @@ static void begin(void *arg)
 	}
 	guard_start(s->guard);
 	trust_start(s->trust);
+	if (s->index)
+		imap_index_start(s->index);
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);

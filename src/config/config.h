@@ -72,6 +72,10 @@ struct config {
 		/* messages of one command (RFC 9738), and of one that copies; 0: no limit */
 		unsigned message_limit, save_limit;
 		int64_t progress_ms; /* between two words on how far a long command is */
+		bool index;          /* of words, for SEARCH */
+		uint64_t index_max_message_bytes;
+		unsigned index_share; /* of a core, percent */
+		int64_t index_delay_ms;
 	} imap;
 	struct {
 		int64_t idle_ms;

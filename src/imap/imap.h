@@ -28,13 +28,15 @@ struct store;
 struct mailboxes;
 struct auth;
 struct guard;
+struct imap_index;
 
 /* For all listeners; stays as long as the services. */
 struct imap_context {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
-	struct guard *guard; /* NULL: everybody may speak */
+	struct guard *guard;      /* NULL: everybody may speak */
+	struct imap_index *index; /* NULL: there is none */
 	const struct config *config;
 };
 

@@ -1,12 +1,10 @@
 #include "imap/imap_match.h"
 
 #include "imap/imap_fuzzy.h"
+#include "imap/imap_searched.h"
 #include "imap/imap_session.h"
 
-enum {
-	FIELD_TEXT_MAX = IMAP_ENVELOPE_TEXT_MAX,
-	DAY_SECONDS = 24 * 60 * 60,
-};
+enum { DAY_SECONDS = 24 * 60 * 60 };
 
 /* --- text ---------------------------------------------------------------------------- */
 
@@ -18,9 +16,9 @@ struct needle {
 };
 
 /* True if it is found and looking on is of no use. */
-static bool text_has(struct arena *arena, struct slice utf8, struct needle *n)
+static bool look_for(struct slice text, void *arg)
 {
-	struct slice text = imap_fold(arena, utf8);
+	struct needle *n = arg;
 	unsigned score = slice_find(text, n->folded) >= 0 ? IMAP_FUZZY_EXACT : 0;
 	if (score == 0 && n->fuzzy)
 		score = imap_fuzzy(text, n->folded);
@@ -28,63 +26,12 @@ static bool text_has(struct arena *arena, struct slice utf8, struct needle *n)
 	return n->best == IMAP_FUZZY_EXACT;
 }
 
-static bool field_has(struct arena *scratch, const struct header_field *field, struct slice name,
-                      struct needle *n)
-{
-	if (name.len > 0)
-		return slice_equal_nocase(field->name, name) &&
-		       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX), n);
-	return text_has(scratch, field->name, n) ||
-	       text_has(scratch, header_decode(scratch, field->value, FIELD_TEXT_MAX), n);
-}
-
-/* All fields of a name, or with an empty name all fields. */
-static bool header_has(struct slice header, struct slice name, struct needle *n)
-{
-	struct header_walk walk = { .rest = header };
-	struct header_field field;
-	struct arena *scratch = arena_new();
-	bool has = false;
-	while (!has && header_next(&walk, &field)) {
-		has = field_has(scratch, &field, name, n);
-		arena_reset(scratch);
-	}
-	arena_free(scratch);
-	return has;
-}
-
-static bool leaf_has(const struct mime_part *part, struct slice bytes, struct needle *n)
-{
-	if (part->type.len > 0 && !slice_equal_nocase(part->type, SLICE("text")))
-		return false;
-	struct arena *scratch = arena_new();
-	struct slice raw = mime_decode_all(scratch, part->encoding, mime_body(part, bytes),
-	                                   IMAP_SEARCH_TEXT_MAX);
-	struct slice text = charset_to_utf8(scratch, mime_charset(part), raw);
-	bool has = text_has(scratch, text, n);
-	arena_free(scratch);
-	return has;
-}
-
-/* The texts of a message, and the headers of messages inside it. */
-static bool parts_have(const struct mime_part *part, struct slice bytes, struct needle *n)
-{
-	for (const struct mime_part *child = part->first; child; child = child->next) {
-		if (part->kind == MIME_MESSAGE &&
-		    header_has(mime_header(child, bytes), SLICE_EMPTY, n))
-			return true;
-		if (parts_have(child, bytes, n))
-			return true;
-	}
-	return part->kind == MIME_LEAF && leaf_has(part, bytes, n);
-}
-
 static void look_in_body(struct arena *scratch, struct slice bytes, struct needle *n)
 {
 	if (n->folded.len == 0)
 		n->best = IMAP_FUZZY_EXACT;
 	else
-		(void)parts_have(mime_parse(scratch, bytes, &MESSAGE_LIMITS_DEFAULT), bytes, n);
+		(void)imap_each_body_text(scratch, bytes, look_for, n);
 }
 
 static enum imap_verdict found(const struct imap_match *m, const struct needle *n)
@@ -145,7 +92,8 @@ static enum imap_verdict match_envelope(const struct imap_search_key *key,
                                         const struct imap_match *m, enum imap_envelope_field field)
 {
 	struct needle n = needle_of(key);
-	(void)text_has(m->scratch, imap_envelope_field(m->scratch, m->row->envelope, field), &n);
+	struct slice text = imap_envelope_field(m->scratch, m->row->envelope, field);
+	(void)look_for(imap_fold(m->scratch, text), &n);
 	return found(m, &n);
 }
 
@@ -197,8 +145,9 @@ static enum imap_verdict match_bytes(const struct imap_search_key *key, const st
 	struct slice header = slice_sub(bytes, 0, header_length(bytes));
 	struct needle n = needle_of(key);
 	if (key->kind == SEARCH_HEADER)
-		(void)header_has(header, key->field, &n);
-	else if (key->kind == SEARCH_BODY || !header_has(header, SLICE_EMPTY, &n))
+		(void)imap_each_header_text(header, key->field, look_for, &n);
+	else if (key->kind == SEARCH_BODY ||
+	         !imap_each_header_text(header, SLICE_EMPTY, look_for, &n))
 		look_in_body(m->scratch, bytes, &n);
 	return found(m, &n);
 }
@@ -232,6 +181,13 @@ static enum imap_verdict emptied(const struct imap_match *m, enum imap_verdict v
 	return v;
 }
 
+/* By what the index of words says: it does not hold the text of the key. */
+static enum imap_verdict match_index(const struct imap_search_key *key, uint32_t uid)
+{
+	bool out = uid <= key->indexed_uid && !uid_set_has(&key->candidates, uid);
+	return out ? MATCH_NO : MATCH_UNKNOWN;
+}
+
 enum imap_verdict imap_match(const struct imap_search_key *key, const struct imap_match *m)
 {
 	switch (key->kind) {
@@ -257,8 +213,8 @@ enum imap_verdict imap_match(const struct imap_search_key *key, const struct ima
 	case SEARCH_HEADER:
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
-		return m->bytes ? emptied(m, match_bytes(key, m)) : MATCH_UNKNOWN;
+		return m->bytes ? emptied(m, match_bytes(key, m)) : match_index(key, m->item->uid);
 	default:
-		return m->row ? emptied(m, match_row(key, m)) : MATCH_UNKNOWN;
+		return m->row ? emptied(m, match_row(key, m)) : match_index(key, m->item->uid);
 	}
 }

@@ -53,8 +53,10 @@ struct imap_search_key {
 	int64_t at_ms; /* filled in before the search is run */
 	int64_t day;   /* days since 1970-01-01 */
 	struct imap_set set;
-	struct uid_set resolved;              /* filled in before the search is run */
-	struct slice field, text;             /* text is folded: imap_fold() */
+	struct uid_set resolved;  /* filled in before the search is run */
+	struct slice field, text; /* text is folded: imap_fold() */
+	uint32_t indexed_uid; /* up to it only candidates may match: imap_index_ask(); 0: none */
+	struct uid_set candidates;
 	struct imap_search_key *first, *next; /* children; siblings */
 };
 

@@ -1,6 +1,7 @@
 #include "imap/imap_seek.h"
 
 #include "base/log.h"
+#include "imap/imap_index.h"
 #include "imap/imap_match.h"
 #include "imap/imap_reply.h"
 
@@ -129,7 +130,11 @@ static void prepare(struct imap_seek *k, struct imap_search_key *key)
 	}
 }
 
-void imap_seek_prepare(struct imap_seek *k) { prepare(k, k->root); }
+void imap_seek_prepare(struct imap_seek *k)
+{
+	prepare(k, k->root);
+	imap_index_ask(imap_context(k->s)->index, k->arena, k->view->mailbox_id, k->root);
+}
 
 static void find_keywords(struct imap_seek *k, struct imap_search_key *key)
 {

@@ -37,6 +37,9 @@ int mailboxes_open(struct store *store, struct mailboxes **out);
 void mailboxes_close(struct mailboxes *m);
 /* [any thread] After the commit: wakes sessions that look at it. */
 void mailboxes_changed(struct mailboxes *m, int64_t mailbox_id);
+/* Who is told of each change, too, on the thread of mailboxes_changed(). Before there are any. */
+void mailboxes_listen(struct mailboxes *m, void (*listener)(int64_t mailbox_id, void *arg),
+                      void *arg);
 /* Frees the messages of deleted mailboxes, some at a time; after a commit with mailbox_delete().
  * 0, or why a commit failed (the rest is then left for the next call). */
 int mailboxes_purge(struct mailboxes *m);

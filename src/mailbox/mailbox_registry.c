@@ -44,6 +44,8 @@ struct mailboxes {
 	struct hash *by_id;
 	struct list entries;
 	uint64_t cached_messages;
+	void (*listener)(int64_t mailbox_id, void *arg); /* NULL: nobody */
+	void *listener_arg;
 };
 
 static struct slice entry_key(const struct view_key *key) { return slice_of(key, sizeof(*key)); }
@@ -343,6 +345,15 @@ void mailboxes_changed(struct mailboxes *m, int64_t mailbox_id)
 			session_notify(e->watchers[i]);
 	}
 	pthread_mutex_unlock(&m->lock);
+	if (m->listener)
+		m->listener(mailbox_id, m->listener_arg);
+}
+
+void mailboxes_listen(struct mailboxes *m, void (*listener)(int64_t mailbox_id, void *arg),
+                      void *arg)
+{
+	m->listener = listener;
+	m->listener_arg = arg;
 }
 
 void mailboxes_watch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher)
