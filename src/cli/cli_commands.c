@@ -29,6 +29,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_tlsrpt,
 	&cmd_status,
 	&cmd_index,
+	&cmd_undelete,
 	&cmd_send,
 	&cmd_sendmail,
 	&cmd_mailq,

@@ -262,6 +262,8 @@ int server_open(struct server *s)
 	if (rc == 0 && (rc = mailboxes_open(s->store, &s->mailboxes)) < 0)
 		failed("mailboxes", rc, "");
 	if (rc == 0)
+		mailboxes_keep(s->mailboxes, s->config->local.keep_expunged_ms);
+	if (rc == 0)
 		rc = open_auth(s);
 	if (rc == 0)
 		rc = open_dns(s);

@@ -111,6 +111,7 @@ struct config {
 		char plus_separator;          /* '+', or 0 for none */
 		unsigned max_alias_depth;
 		unsigned max_alias_targets; /* of one address, all levels together */
+		int64_t keep_expunged_ms;
 	} local;
 	struct {
 		int level; /* enum log_level */

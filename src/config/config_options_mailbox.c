@@ -10,6 +10,9 @@ static const struct config_option options[] = {
 	  "The file that newaliases reads." },
 	{ "local", "default-quota", CONFIG_SIZE, "0", AT(local.default_quota_bytes),
 	  "What an account may hold unless told otherwise; 0 is no limit." },
+	{ "local", "keep-expunged", CONFIG_DURATION, "7d", AT(local.keep_expunged_ms),
+	  "How long messages that were expunged and mailboxes that were deleted can be brought back by "
+	  "veredus undelete. They count for no quota.", .min = 0, .max = DAYS(3650) },
 	{ "local", "plus-separator", CONFIG_LETTER, "+", AT(local.plus_separator),
 	  "alice+anything@ goes to alice@; \"\" turns it off." },
 	{ "local", "max-alias-depth", CONFIG_NUMBER, "10", AT(local.max_alias_depth),

@@ -258,6 +258,7 @@ int imap_index_open(const struct imap_index_config *config, struct imap_index **
 		return rc;
 	}
 	mailboxes_listen(config->mailboxes, hear, x);
+	mailboxes_on_forget(config->mailboxes, imap_index_forget, x);
 	*out = x;
 	return 0;
 }

@@ -83,22 +83,28 @@ static void add_envelope(struct arena *scratch, struct slice envelope, struct tr
 		             imap_fold(scratch, imap_envelope_field(scratch, envelope, fields[i])));
 }
 
-/* False: it is too large, or can't be read: who searches will say so. */
-static bool read_words(const struct imap_index *x, const struct row *row)
+bool imap_index_words(const struct imap_index *x, int64_t blob_id, uint64_t size_bytes,
+                      struct slice envelope, struct trigrams *words)
 {
 	struct blob_view blob;
-	trigrams_clear(x->words);
-	if (row->size_bytes > x->config.max_message_bytes ||
-	    blob_open(x->config.store, row->blob_id, &blob) < 0)
+	trigrams_clear(words);
+	if (size_bytes > x->config.max_message_bytes ||
+	    blob_open(x->config.store, blob_id, &blob) < 0)
 		return false;
 	struct arena *scratch = arena_new();
 	struct slice header = slice_sub(blob.bytes, 0, header_length(blob.bytes));
-	add_envelope(scratch, row->envelope, x->words);
-	imap_each_header_text(header, SLICE_EMPTY, add_text, x->words);
-	imap_each_body_text(scratch, blob.bytes, add_text, x->words);
+	add_envelope(scratch, envelope, words);
+	imap_each_header_text(header, SLICE_EMPTY, add_text, words);
+	imap_each_body_text(scratch, blob.bytes, add_text, words);
 	arena_free(scratch);
 	blob_close(&blob);
 	return true;
+}
+
+static int take_in_one(struct db *db, const struct imap_index *x, const struct row *row)
+{
+	bool whole = imap_index_words(x, row->blob_id, row->size_bytes, row->envelope, x->words);
+	return text_index_add(db, row->blob_id, whole ? x->words : NULL);
 }
 
 /* --- a batch ------------------------------------------------------------------------- */
@@ -113,7 +119,7 @@ static int take_in(struct db *db, void *arg)
 		bool looked;
 		rc = text_index_has(db, row->blob_id, &looked);
 		if (rc == -ENODATA)
-			rc = text_index_add(db, row->blob_id, read_words(x, row) ? x->words : NULL);
+			rc = take_in_one(db, x, row);
 		if (rc == 0)
 			rc = text_index_place(db, row->blob_id, b->mailbox.id, row->uid);
 	}

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "fiber/fiber.h"
 #include "imap/imap_index.h"
+#include "mailbox/mailbox_keep.h"
 #include "mailbox/text_index.h"
 
 /* A mailbox that waits. */
@@ -47,6 +48,12 @@ struct index_fill {
 	bool more;          /* out */
 	int rc;             /* out; -EPROTO, -EIO: the index is to be removed */
 };
+/* What a search may look for in a message. False: it is too large, or can't be read: who searches
+ * will say so. */
+bool imap_index_words(const struct imap_index *x, int64_t blob_id, uint64_t size_bytes,
+                      struct slice envelope, struct trigrams *words);
+/* imap_index_forget.c: a mailbox_forget_hook. */
+void imap_index_forget(const struct mailbox_gone *gone, size_t count, void *index);
 /* Takes in some more of a mailbox. On the thread pool. */
 void imap_index_fill(void *fill);
 

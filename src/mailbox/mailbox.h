@@ -8,7 +8,9 @@
  *   1. UIDs of a mailbox are given out once, in ascending order, and never again.
  *   2. A mailbox's mod_seq is greater after each commit that changed it; what changed (each
  *      message, each packed record) carries the new value.
- *   3. A UID is in a packed record exactly if its row is in the table message.
+ *   3. A UID is in a packed record exactly if its row is in the table message; of messages that
+ * were expunged lately the record is in expunged_chunk, and not in flag_chunk: read rows by
+ *      mailbox_each_message() only.
  *   4. Counters (messages, unseen, deleted, bytes; bytes of the account) are changed by the same
  *      commit as what they count.
  *
@@ -32,7 +34,7 @@ enum {
 
 /* The mailboxes of a store: the registry of shared views and of who waits for changes. */
 struct mailboxes;
-/* Also ends what a crash left of deleted mailboxes. */
+/* Also ends what a crash left of removed accounts. */
 int mailboxes_open(struct store *store, struct mailboxes **out);
 void mailboxes_close(struct mailboxes *m);
 /* [any thread] After the commit: wakes sessions that look at it. */
@@ -40,8 +42,11 @@ void mailboxes_changed(struct mailboxes *m, int64_t mailbox_id);
 /* Who is told of each change, too, on the thread of mailboxes_changed(). Before there are any. */
 void mailboxes_listen(struct mailboxes *m, void (*listener)(int64_t mailbox_id, void *arg),
                       void *arg);
-/* Frees the messages of deleted mailboxes, some at a time; after a commit with mailbox_delete().
- * 0, or why a commit failed (the rest is then left for the next call). */
+/* How long what was expunged, and mailboxes that were deleted, can be brought back
+ * (mailbox_keep.h); 0 at first. */
+void mailboxes_keep(struct mailboxes *m, int64_t keep_ms);
+/* Frees what is kept no longer, some messages at a time. 0, or why a commit failed (the rest is
+ * then left for the next call). */
 int mailboxes_purge(struct mailboxes *m);
 
 enum mailbox_flag {
@@ -131,7 +136,7 @@ int mailbox_change_flags_since(struct db *db, struct arena *arena, int64_t mailb
 int mailbox_set_references(struct db *db, int64_t mailbox_id, uint32_t uid,
                            struct slice references);
 /* Removes the messages with those UIDs that exist; if only_deleted, and that have FLAG_DELETED.
- * One commit whatever their number; *count_out (NULL allowed). */
+ * One commit whatever their number; *count_out (NULL allowed). Their rows stay for a while. */
 int mailbox_expunge(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
                     bool only_deleted, uint64_t *count_out);
 

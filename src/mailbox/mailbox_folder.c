@@ -246,9 +246,10 @@ int mailbox_set_recent(struct db *db, int64_t mailbox_id, uint32_t recent_uid)
 
 /* --- deleting ------------------------------------------------------------------------ */
 
-/* Out of the account at once; the messages go later (mailboxes_purge), as releasing them in one
- * commit would hold up all others. The account's use is counted down now. */
-static int bury(struct db *db, int64_t mailbox_id)
+/* Out of the account at once; the messages go later (mailboxes_purge), as somebody may want them
+ * back, and as releasing them in one commit would hold up all others. The account's use is counted
+ * down now. at_ms as for keep_all(). */
+static int bury(struct db *db, int64_t mailbox_id, int64_t at_ms)
 {
 	int rc = db_run(db,
 	                "UPDATE account SET"
@@ -258,13 +259,16 @@ static int bury(struct db *db, int64_t mailbox_id)
 	                "  (SELECT message_count FROM mailbox WHERE id = $1)"
 	                " WHERE id = (SELECT account_id FROM mailbox WHERE id = $1)",
 	                "i", mailbox_id);
+	if (rc == 0)
+		rc = keep_all(db, mailbox_id, at_ms);
 	if (rc != 0)
 		return rc;
 	rc = acl_drop_mailbox(db, mailbox_id);
 	if (rc != 0)
 		return rc;
 	return db_run(db,
-	              "UPDATE mailbox SET account_id = 0, name = CAST(id AS TEXT) WHERE id = $1",
+	              "UPDATE mailbox SET gone_account = account_id, gone_name = name,"
+	              " account_id = 0, name = CAST(id AS TEXT) WHERE id = $1",
 	              "i", mailbox_id);
 }
 
@@ -274,7 +278,7 @@ int mailbox_delete(struct db *db, int64_t account_id, struct slice name)
 	if (is_inbox(name))
 		return -EPERM;
 	int rc = find_id(db, account_id, name, &id);
-	return rc == 0 ? bury(db, id) : rc;
+	return rc == 0 ? bury(db, id, clock_wall_ms()) : rc;
 }
 
 int mailbox_remove_account(struct db *db, int64_t account_id)
@@ -283,11 +287,16 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 	int rc;
 	while ((rc = db_get_int(db, &id, "SELECT id FROM mailbox WHERE account_id = $1 LIMIT 1",
 	                        "i", account_id)) == 0) {
-		rc = bury(db, id);
+		rc = bury(db, id, 0);
 		if (rc != 0)
 			return rc;
 	}
 	if (rc == -ENODATA)
+		rc = db_run(db,
+		            "UPDATE expunged_chunk SET at_ms = 0 WHERE mailbox_id IN"
+		            " (SELECT id FROM mailbox WHERE account_id = 0 AND gone_account = $1)",
+		            "i", account_id);
+	if (rc == 0)
 		rc = db_run(db, "DELETE FROM subscription WHERE account_id = $1", "i", account_id);
 	if (rc == 0)
 		rc = annotation_drop_account(db, account_id);

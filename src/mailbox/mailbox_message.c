@@ -3,7 +3,10 @@
 #include "base/clock.h"
 #include "mailbox/mailbox_rows.h"
 
-enum { REFERENCES_BYTES_MAX = 4096 };
+enum {
+	REFERENCES_BYTES_MAX = 4096,
+	ROWS_GAP_MAX = 8, /* rows that are passed over rather than begun anew behind */
+};
 
 /* --- append -------------------------------------------------------------------------- */
 
@@ -122,24 +125,28 @@ struct expunge {
 	struct db *db;
 	int64_t mailbox_id;
 	bool only_deleted;
+	int64_t now_ms;
 	uint64_t mod_seq;
 	struct arena *arena;
+	struct flag_pack *pack; /* what goes from one record */
 	struct uid_set gone;
 	struct mailbox_delta delta;
 };
 
-static int expunge_run(struct expunge *e, struct uid_run run)
+/* Messages between which there is none that stays, or went before. */
+static int expunge_run(struct expunge *e, struct uid_run run, uint64_t *bytes)
 {
-	struct message_refs refs;
-	int rc = message_refs_load(e->db, e->mailbox_id, run, &refs);
-	for (size_t i = 0; rc == 0 && i < refs.count; i++)
-		rc = blob_release(e->db, refs.blob_ids[i], 1);
+	int64_t some;
+	int rc = db_get_int(e->db, &some,
+	                    "SELECT coalesce(sum(size_bytes), 0) FROM message"
+	                    " WHERE id >= $1 AND id <= $2",
+	                    "ii", message_key(e->mailbox_id, run.first),
+	                    message_key(e->mailbox_id, run.last));
 	if (rc != 0)
 		return rc;
-	e->delta.bytes -= (int64_t)refs.bytes;
+	*bytes += (uint64_t)some;
 	uid_set_add(e->arena, &e->gone, run.first, run.last);
-	return db_run(e->db, "DELETE FROM message WHERE id >= $1 AND id <= $2", "ii",
-	              message_key(e->mailbox_id, run.first), message_key(e->mailbox_id, run.last));
+	return 0;
 }
 
 static bool expunge_takes(const struct expunge *e, const struct pack_walk *w, uint32_t i)
@@ -149,42 +156,58 @@ static bool expunge_takes(const struct expunge *e, const struct pack_walk *w, ui
 	return uid_set_has(w->uids, pack_uid(&w->pack, i));
 }
 
-/* Removes what goes from one record; messages that go and have no other between them are deleted
- * by one statement. */
-static int expunge_pack(struct expunge *e, struct pack_walk *w)
+/* What goes from one record. */
+static int expunge_gather(struct expunge *e, const struct pack_walk *w, struct flag_pack *gone,
+                          uint64_t *bytes)
 {
 	struct uid_run run = { 0, 0 };
-	int64_t before = e->delta.messages;
 	int rc = 0;
-
+	gone->number = w->pack.number;
+	gone->count = 0;
 	for (uint32_t i = 0; i < w->pack.count && rc == 0; i++) {
 		uint32_t uid = pack_uid(&w->pack, i);
-		if (expunge_takes(e, w, i)) {
-			mailbox_delta_flags(&e->delta, w->pack.flags[i], -1);
-			run.first = run.first ? run.first : uid;
-			run.last = uid;
-		} else if (run.first) {
-			rc = expunge_run(e, run);
+		if (!expunge_takes(e, w, i))
+			continue;
+		mailbox_delta_flags(&e->delta, w->pack.flags[i], -1);
+		gone->offsets[gone->count] = w->pack.offsets[i];
+		gone->flags[gone->count] = w->pack.flags[i];
+		gone->mod_seqs[gone->count++] = e->mod_seq;
+		if (run.first && uid != run.last + 1) {
+			rc = expunge_run(e, run, bytes);
 			run.first = 0;
 		}
+		run.first = run.first ? run.first : uid;
+		run.last = uid;
 	}
-	if (rc == 0 && run.first)
-		rc = expunge_run(e, run);
-	if (rc != 0 || e->delta.messages == before)
+	return rc == 0 && run.first ? expunge_run(e, run, bytes) : rc;
+}
+
+/* The rows stay until nobody may want them back: mailbox_keep.h. */
+static int expunge_pack(struct expunge *e, struct pack_walk *w)
+{
+	uint64_t bytes = 0;
+	int rc = expunge_gather(e, w, e->pack, &bytes);
+	if (rc != 0 || e->pack->count == 0)
 		return rc;
-	return pack_remove(e->db, e->mailbox_id, e->mod_seq, &w->pack, &e->gone);
+	e->delta.bytes -= (int64_t)bytes;
+	rc = keep_messages(e->db, e->mailbox_id, e->pack, bytes, e->now_ms);
+	return rc == 0 ? pack_remove(e->db, e->mailbox_id, e->mod_seq, &w->pack, &e->gone) : rc;
 }
 
 int mailbox_expunge(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
                     bool only_deleted, uint64_t *count_out)
 {
-	struct expunge e = { .db = db, .mailbox_id = mailbox_id, .only_deleted = only_deleted };
+	struct expunge e = { .db = db,
+		             .mailbox_id = mailbox_id,
+		             .only_deleted = only_deleted,
+		             .now_ms = clock_wall_ms() };
 	struct pack_walk w = { .db = db, .mailbox_id = mailbox_id, .uids = uids };
 
 	int rc = mailbox_next_mod_seq(db, mailbox_id, &e.mod_seq);
 	if (rc != 0)
 		return rc;
 	e.arena = arena_new();
+	e.pack = ARENA_NEW(e.arena, struct flag_pack);
 	while (rc == 0 && (rc = pack_walk_next(&w)) == 0)
 		rc = expunge_pack(&e, &w);
 	if (rc == -ENODATA)
@@ -272,40 +295,78 @@ static const char *message_query(unsigned what)
 	return queries[what & (READ_ENVELOPE | READ_BODYSTRUCTURE | READ_KEYS)];
 }
 
-static int each_in_range(struct db *db, int64_t mailbox_id, const struct uid_range *range,
-                         unsigned what, int (*visit)(const struct mailbox_message *m, void *arg),
-                         void *arg)
+/* Messages of one record that are asked for: a bit for each UID. */
+struct wanted {
+	const struct flag_pack *pack;
+	uint64_t bits[PACK_UIDS / 64];
+	unsigned what;
+	int (*visit)(const struct mailbox_message *message, void *arg);
+	void *arg;
+};
+
+static bool is_wanted(const struct wanted *w, uint32_t offset)
+{
+	return w->bits[offset / 64] >> offset % 64 & 1;
+}
+
+static int each_in_run(struct db *db, int64_t mailbox_id, struct uid_run run,
+                       const struct wanted *w)
 {
 	struct db_rows rows;
-	int rc = db_query(db, &rows, message_query(what), "ii",
-	                  message_key(mailbox_id, range->first),
-	                  message_key(mailbox_id, range->last));
+	int rc = db_query(db, &rows, message_query(w->what), "ii",
+	                  message_key(mailbox_id, run.first), message_key(mailbox_id, run.last));
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		struct mailbox_message m = {
 			.uid = (uint32_t)(db_int(&rows, 0) - message_key(mailbox_id, 0)),
-			.blob_id = db_int(&rows, 1),
-			.size_bytes = (uint64_t)db_int(&rows, 2),
-			.internal_ms = db_int(&rows, 3),
-			.envelope = db_bytes(&rows, 4),
-			.bodystructure = db_bytes(&rows, 5),
-			.saved_ms = db_int(&rows, 6),
-			.knows_references = !db_is_null(&rows, 7),
-			.references = db_bytes(&rows, 7),
 		};
-		rc = visit(&m, arg);
+		if (!is_wanted(w, (m.uid - 1) % PACK_UIDS))
+			continue;
+		m.blob_id = db_int(&rows, 1);
+		m.size_bytes = (uint64_t)db_int(&rows, 2);
+		m.internal_ms = db_int(&rows, 3);
+		m.envelope = db_bytes(&rows, 4);
+		m.bodystructure = db_bytes(&rows, 5);
+		m.saved_ms = db_int(&rows, 6);
+		m.knows_references = !db_is_null(&rows, 7);
+		m.references = db_bytes(&rows, 7);
+		rc = w->visit(&m, w->arg);
 	}
 	db_end(&rows);
 	return rc == -ENODATA ? 0 : rc;
+}
+
+/* UIDs that lie side by side are read by one statement; a small gap costs less than another. */
+static int each_in_pack(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
+                        struct wanted *w)
+{
+	struct uid_run run = { 0, 0 };
+	int rc = 0;
+	memset(w->bits, 0, sizeof(w->bits));
+	for (uint32_t i = 0; i < w->pack->count && rc == 0; i++) {
+		uint32_t uid = pack_uid(w->pack, i);
+		if (!uid_set_has(uids, uid))
+			continue;
+		if (run.first && uid - run.last > ROWS_GAP_MAX) {
+			rc = each_in_run(db, mailbox_id, run, w);
+			run.first = 0;
+		}
+		w->bits[w->pack->offsets[i] / 64] |= UINT64_C(1) << w->pack->offsets[i] % 64;
+		run.first = run.first ? run.first : uid;
+		run.last = uid;
+	}
+	return rc == 0 && run.first ? each_in_run(db, mailbox_id, run, w) : rc;
 }
 
 int mailbox_each_message(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
                          unsigned what,
                          int (*visit)(const struct mailbox_message *message, void *arg), void *arg)
 {
+	struct pack_walk walk = { .db = db, .mailbox_id = mailbox_id, .uids = uids };
+	struct wanted w = { .pack = &walk.pack, .what = what, .visit = visit, .arg = arg };
 	int rc = 0;
-	for (size_t i = 0; i < uids->count && rc == 0; i++)
-		rc = each_in_range(db, mailbox_id, &uids->ranges[i], what, visit, arg);
-	return rc;
+	while (rc == 0 && (rc = pack_walk_next(&walk)) == 0)
+		rc = each_in_pack(db, mailbox_id, uids, &w);
+	return rc == -ENODATA ? 0 : rc;
 }
 
 int mailbox_set_references(struct db *db, int64_t mailbox_id, uint32_t uid, struct slice references)

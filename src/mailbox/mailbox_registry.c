@@ -3,8 +3,8 @@
 
 #include "base/hash.h"
 #include "base/list.h"
-#include "mailbox/annotation.h"
 #include "mailbox/mailbox_chunk.h"
+#include "mailbox/mailbox_keep.h"
 #include "mailbox/mailbox_rows.h"
 #include "mailbox/mailbox_seen.h"
 #include "net/service.h"
@@ -13,8 +13,6 @@
 enum { CACHED_VIEWS_MAX = 1024, CACHED_MESSAGES_MAX = 1000 * 1000 };
 /* So many entries are looked at for one that may be dropped, each time one is added. */
 enum { CACHE_LOOK_MAX = 8 };
-/* Messages of deleted mailboxes that are freed in one commit. */
-enum { PURGE_BATCH = 500 };
 
 struct view_key {
 	int64_t mailbox_id;
@@ -46,6 +44,8 @@ struct mailboxes {
 	uint64_t cached_messages;
 	void (*listener)(int64_t mailbox_id, void *arg); /* NULL: nobody */
 	void *listener_arg;
+	struct mailbox_forget forget;
+	int64_t keep_ms;
 };
 
 static struct slice entry_key(const struct view_key *key) { return slice_of(key, sizeof(*key)); }
@@ -356,6 +356,19 @@ void mailboxes_listen(struct mailboxes *m, void (*listener)(int64_t mailbox_id, 
 	m->listener_arg = arg;
 }
 
+void mailboxes_keep(struct mailboxes *m, int64_t keep_ms) { m->keep_ms = keep_ms; }
+
+void mailboxes_on_forget(struct mailboxes *m, mailbox_forget_hook hook, void *arg)
+{
+	m->forget.hook = hook;
+	m->forget.arg = arg;
+}
+
+int mailboxes_purge(struct mailboxes *m)
+{
+	return mailbox_forget(&m->forget, clock_wall_ms() - m->keep_ms + 1);
+}
+
 void mailboxes_watch(struct mailboxes *m, int64_t mailbox_id, watch_id watcher)
 {
 	pthread_mutex_lock(&m->lock);
@@ -400,81 +413,6 @@ void mailboxes_names_changed(struct mailboxes *m, int64_t account_id)
 
 /* --- life ---------------------------------------------------------------------------- */
 
-/* A mailbox whose messages have gone. */
-static int purge_rest(struct db *db, int64_t mailbox_id)
-{
-	int rc = db_run(db, "DELETE FROM flag_chunk WHERE id >= $1 AND id <= $2", "ii",
-	                pack_key(mailbox_id, 0), pack_key(mailbox_id, pack_number(UINT32_MAX)));
-	if (rc == 0)
-		rc = db_run(db, "DELETE FROM keyword WHERE mailbox_id = $1", "i", mailbox_id);
-	if (rc == 0)
-		rc = annotation_drop_mailbox(db, mailbox_id);
-	if (rc == 0)
-		rc = seen_drop_mailbox(db, mailbox_id);
-	if (rc == 0)
-		rc = db_run(db, "DELETE FROM expunged WHERE mailbox_id = $1", "i", mailbox_id);
-	if (rc == 0)
-		rc = db_run(db, "DELETE FROM mailbox WHERE id = $1", "i", mailbox_id);
-	return rc;
-}
-
-/* Some messages of a mailbox; *last_out is the key of the last. */
-static int purge_load(struct db *db, int64_t mailbox_id, int64_t blobs[static PURGE_BATCH],
-                      size_t *count_out, int64_t *last_out)
-{
-	struct db_rows rows;
-	size_t count = 0;
-	int rc = db_query(db, &rows,
-	                  "SELECT id, blob_id FROM message WHERE id >= $1 AND id <= $2"
-	                  " ORDER BY id LIMIT $3",
-	                  "iii", message_key(mailbox_id, 0), message_key(mailbox_id, UINT32_MAX),
-	                  (int64_t)PURGE_BATCH);
-	while (rc == 0 && count < PURGE_BATCH && (rc = db_next(&rows)) == 0) {
-		*last_out = db_int(&rows, 0);
-		blobs[count++] = db_int(&rows, 1);
-	}
-	db_end(&rows);
-	*count_out = count;
-	return rc == -ENODATA ? 0 : rc;
-}
-
-/* -ENODATA when no deleted mailbox is left. */
-static int purge_some(struct db *db, void *arg)
-{
-	int64_t mailbox_id, blobs[PURGE_BATCH], last = 0;
-	size_t count = 0;
-
-	(void)arg;
-	int rc = db_get_int(db, &mailbox_id, "SELECT id FROM mailbox WHERE account_id = 0 LIMIT 1",
-	                    "");
-	if (rc == 0)
-		rc = purge_load(db, mailbox_id, blobs, &count, &last);
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = blob_release(db, blobs[i], 1);
-	if (rc == 0 && count > 0)
-		rc = db_run(db, "DELETE FROM message WHERE id >= $1 AND id <= $2", "ii",
-		            message_key(mailbox_id, 0), last);
-	if (rc == 0 && count < PURGE_BATCH)
-		rc = purge_rest(db, mailbox_id);
-	return rc;
-}
-
-int mailboxes_purge(struct mailboxes *m)
-{
-	int rc;
-	do {
-		rc = store_commit(m->store, NULL, 0, purge_some, NULL);
-	} while (rc == 0);
-	return rc == -ENODATA ? 0 : rc;
-}
-
-static int has_deleted(struct db *db, void *arg)
-{
-	(void)arg;
-	int64_t id;
-	return db_get_int(db, &id, "SELECT id FROM mailbox WHERE account_id = 0 LIMIT 1", "");
-}
-
 int mailboxes_open(struct store *store, struct mailboxes **out)
 {
 	struct mailboxes *m = mem_zero(1, sizeof(*m));
@@ -482,10 +420,9 @@ int mailboxes_open(struct store *store, struct mailboxes **out)
 	m->by_id = hash_new();
 	list_init(&m->entries);
 	pthread_mutex_init(&m->lock, NULL);
-	int rc = store_read(store, has_deleted, NULL);
-	if (rc == 0)
-		rc = mailboxes_purge(m);
-	if (rc != 0 && rc != -ENODATA) {
+	m->forget = (struct mailbox_forget){ .store = store };
+	int rc = mailbox_forget(&m->forget, 1);
+	if (rc != 0) {
 		mailboxes_close(m);
 		return rc;
 	}

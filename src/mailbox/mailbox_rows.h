@@ -50,6 +50,12 @@ struct pack_walk {
 /* Loads the next one into .pack. -ENODATA at the end. */
 int pack_walk_next(struct pack_walk *w);
 
+/* Keeps messages that went at that time, with the bytes of all of them. Their rows stay. */
+int keep_messages(struct db *db, int64_t mailbox_id, const struct flag_pack *p, uint64_t bytes,
+                  int64_t at_ms);
+/* Keeps all that a mailbox has; at_ms 0: not for anybody. */
+int keep_all(struct db *db, int64_t mailbox_id, int64_t at_ms);
+
 /* A run of messages of one row whose UIDs have no gap. */
 struct uid_run {
 	uint32_t first, last;

@@ -115,8 +115,12 @@ void testing_check(struct fixture *f)
 	                     "SELECT count(*) FROM mailbox m WHERE account_id > 0 AND"
 	                     " (message_count <> (SELECT count(*) FROM message"
 	                     "  WHERE message.id / 4294967296 = m.id)"
+	                     "  - (SELECT coalesce(sum(count), 0) FROM expunged_chunk"
+	                     "  WHERE mailbox_id = m.id)"
 	                     " OR size_bytes <> (SELECT coalesce(sum(size_bytes), 0) FROM message"
-	                     "  WHERE message.id / 4294967296 = m.id))"),
+	                     "  WHERE message.id / 4294967296 = m.id)"
+	                     "  - (SELECT coalesce(sum(bytes), 0) FROM expunged_chunk"
+	                     "  WHERE mailbox_id = m.id))"),
 		0);
 	assert_int_equal(
 		testing_rows(f, "SELECT used_bytes - (SELECT coalesce(sum(size_bytes), 0) FROM"

@@ -137,7 +137,8 @@ static int recount_mailbox(struct db *db, int64_t mailbox_id)
 	return db_run(db,
 	              "UPDATE mailbox SET message_count = $2, unseen_count = $3,"
 	              " deleted_count = $4, size_bytes = (SELECT coalesce(sum(size_bytes), 0)"
-	              " FROM message WHERE id >= $5 AND id <= $6) WHERE id = $1",
+	              " FROM message WHERE id >= $5 AND id <= $6) - (SELECT coalesce(sum(bytes), 0)"
+	              " FROM expunged_chunk WHERE mailbox_id = $1) WHERE id = $1",
 	              "iiiiii", mailbox_id, now.messages, now.unseen, now.deleted,
 	              message_key(mailbox_id, 0), message_key(mailbox_id, UINT32_MAX));
 }

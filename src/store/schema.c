@@ -630,6 +630,32 @@ static const char *const schema_greylist[] = {
 	NULL,
 };
 
+static const char *const schema_keep[] = {
+	/* mailbox/mailbox_keep.h: what was expunged lately, as it lay in flag_chunk. The rows in
+	 * message are still there. */
+	"CREATE TABLE expunged_chunk ("
+	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  mailbox_id INTEGER NOT NULL,"
+	"  number     INTEGER NOT NULL," /* (UID - 1) / 256 */
+	"  at_ms      INTEGER NOT NULL," /* 0: nobody wants it back */
+	"  count      INTEGER NOT NULL,"
+	"  bytes      INTEGER NOT NULL," /* of the messages */
+	"  data       BLOB NOT NULL"     /* mailbox_pack.h */
+	")",
+	"CREATE INDEX expunged_chunk_at ON expunged_chunk (at_ms)",
+	"CREATE INDEX expunged_chunk_mailbox ON expunged_chunk (mailbox_id)",
+	/* Of a mailbox that was deleted: whose it was, and its name. */
+	"ALTER TABLE mailbox ADD COLUMN gone_account INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE mailbox ADD COLUMN gone_name TEXT NOT NULL DEFAULT ''",
+	/* What is left of deleted mailboxes. */
+	"INSERT INTO expunged_chunk (mailbox_id, number, at_ms, count, bytes, data)"
+	"  SELECT id / 16777216, id % 16777216, 0, 0, 0, data FROM flag_chunk"
+	"  WHERE id / 16777216 IN (SELECT id FROM mailbox WHERE account_id = 0)",
+	"DELETE FROM flag_chunk"
+	"  WHERE id / 16777216 IN (SELECT id FROM mailbox WHERE account_id = 0)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -661,5 +687,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 28, .statements = schema_sieve },
 	{ .version = 29, .statements = schema_shares },
 	{ .version = 30, .statements = schema_greylist },
+	{ .version = 31, .statements = schema_keep },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
