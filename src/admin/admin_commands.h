@@ -20,6 +20,7 @@ extern const struct admin_command admin_suppression_commands[];
 extern const struct admin_command admin_export_commands[];
 extern const struct admin_command admin_import_commands[];
 extern const struct admin_command admin_index_commands[];
+extern const struct admin_command admin_store_commands[];
 extern const struct admin_command admin_undelete_commands[];
 extern const struct admin_command admin_relay_commands[];
 extern const struct admin_command admin_restore_commands[];

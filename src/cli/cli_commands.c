@@ -30,6 +30,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_status,
 	&cmd_index,
 	&cmd_undelete,
+	&cmd_store,
 	&cmd_send,
 	&cmd_sendmail,
 	&cmd_mailq,

@@ -45,6 +45,7 @@ extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_dmarc;
 extern const struct cli_command cmd_tlsrpt;
 extern const struct cli_command cmd_trace;
+extern const struct cli_command cmd_store;
 extern const struct cli_command cmd_undelete;
 extern const struct cli_command cmd_user;
 extern const struct cli_command cmd_version;

@@ -109,7 +109,7 @@ const struct cli_command cmd_undelete = {
 	.summary = "Bring back messages that were expunged, or whose folder was deleted.",
 	.usage = "[OPTION...] ACCOUNT",
 	.text = "They come back with their flags and dates and new UIDs. How long that can be "
-	        "done\n"
+		"done\n"
 		"is keep-expunged of section local in veredus.conf(5).\n",
 	.options = options,
 	.min_words = 1,

@@ -20,7 +20,11 @@ static int failed(const char *part, int rc, const char *remedy)
 
 static int open_store(struct server *s)
 {
-	const struct store_config config = { .dir = s->config->dir };
+	const struct store_config config = {
+		.dir = s->config->dir,
+		.compress = s->config->local.compress,
+		.compress_after_ms = s->config->local.compress_after_ms
+	};
 	int64_t deadline = deadline_in(LOCK_WAIT_MS);
 	int rc = store_open(&config, &s->store);
 	/* A command may be at work on the store: it has it for a moment. */

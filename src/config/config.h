@@ -112,6 +112,8 @@ struct config {
 		unsigned max_alias_depth;
 		unsigned max_alias_targets; /* of one address, all levels together */
 		int64_t keep_expunged_ms;
+		bool compress;
+		int64_t compress_after_ms;
 	} local;
 	struct {
 		int level; /* enum log_level */

@@ -10,6 +10,11 @@ static const struct config_option options[] = {
 	  "The file that newaliases reads." },
 	{ "local", "default-quota", CONFIG_SIZE, "0", AT(local.default_quota_bytes),
 	  "What an account may hold unless told otherwise; 0 is no limit." },
+	{ "local", "compress", CONFIG_FLAG, "yes", AT(local.compress),
+	  "Compress messages where they lie, by zstd, if that makes them smaller." },
+	{ "local", "compress-after", CONFIG_DURATION, "1d", AT(local.compress_after_ms),
+	  "How long messages stay as they came: those are read the most, and need no unpacking then.",
+	  .min = 0, .max = DAYS(3650) },
 	{ "local", "keep-expunged", CONFIG_DURATION, "7d", AT(local.keep_expunged_ms),
 	  "How long messages that were expunged and mailboxes that were deleted can be brought back by "
 	  "veredus undelete. They count for no quota.", .min = 0, .max = DAYS(3650) },

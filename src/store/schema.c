@@ -656,6 +656,13 @@ static const char *const schema_keep[] = {
 	NULL,
 };
 
+/* length is that of the bytes as they lie in the segment; plain_length what they are when they are
+ * read; NULL: nobody has tried to compress them yet. */
+static const char *const schema_squeeze[] = {
+	"ALTER TABLE blob ADD COLUMN plain_length INTEGER",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -688,5 +695,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 29, .statements = schema_shares },
 	{ .version = 30, .statements = schema_greylist },
 	{ .version = 31, .statements = schema_keep },
+	{ .version = 32, .statements = schema_squeeze },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -84,6 +84,7 @@ void record_header_encode(const struct record_header *h, char out[static RECORD_
 	put32(out + 32, h->note_length);
 	put32(out + 36, h->bytes_checksum);
 	put32(out + 40, h->note_checksum);
+	put32(out + 44, (uint32_t)h->form);
 	put32(out + 4, checksum_add(0, slice_of(out + RECORD_CHECKED_FROM,
 	                                        RECORD_HEADER_LEN - RECORD_CHECKED_FROM)));
 }
@@ -104,8 +105,10 @@ bool record_header_decode(struct slice bytes, uint64_t salt, struct record_heade
 	out->note_length = get32(bytes.data + 32);
 	out->bytes_checksum = get32(bytes.data + 36);
 	out->note_checksum = get32(bytes.data + 40);
+	out->form = (enum record_form)get32(bytes.data + 44);
 	out->disowned = bytes.data[RECORD_MARK] == disowned;
-	return out->length <= SEGMENT_RECORD_MAX && out->note_length <= STORE_NOTE_MAX;
+	return out->length <= SEGMENT_RECORD_MAX && out->note_length <= STORE_NOTE_MAX &&
+	       out->form < RECORD_FORMS;
 }
 
 bool record_header_decode_any(struct slice bytes, struct record_header *out)

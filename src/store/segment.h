@@ -36,6 +36,13 @@ struct segment_header {
 	int64_t created_ms;
 };
 
+/* How the bytes of a blob lie in its record. */
+enum record_form {
+	RECORD_PLAIN,
+	RECORD_ZSTD, /* squeeze.h */
+	RECORD_FORMS,
+};
+
 struct record_header {
 	uint64_t salt;
 	uint64_t blob_id;
@@ -43,6 +50,7 @@ struct record_header {
 	uint32_t note_length;
 	uint32_t bytes_checksum;
 	uint32_t note_checksum;
+	enum record_form form;
 	bool disowned; /* out, of decoding: see record_disown() */
 };
 

@@ -25,15 +25,17 @@ struct segment_file {
 
 struct segment_files {
 	int dir_fd;
+	struct squeezer *squeezer;
 	pthread_mutex_t lock;
 	struct list files;
 	int count;
 };
 
-struct segment_files *segment_files_new(int dir_fd)
+struct segment_files *segment_files_new(int dir_fd, struct squeezer *squeezer)
 {
 	struct segment_files *f = mem_zero(1, sizeof(*f));
 	f->dir_fd = dir_fd;
+	f->squeezer = squeezer;
 	pthread_mutex_init(&f->lock, NULL);
 	list_init(&f->files);
 	return f;
@@ -199,7 +201,7 @@ static bool is_record_of(const char *bytes, uint64_t blob_id, uint64_t length,
 }
 
 static int read_copy(int fd, uint64_t position, uint64_t blob_id, uint64_t length,
-                     struct blob_view *out)
+                     struct blob_view *out, enum record_form *form_out)
 {
 	size_t size = RECORD_HEADER_LEN + (size_t)length;
 	struct view *view = mem_alloc(sizeof(*view) + size);
@@ -216,6 +218,7 @@ static int read_copy(int fd, uint64_t position, uint64_t blob_id, uint64_t lengt
 		return rc;
 	}
 	*out = (struct blob_view){ .bytes = bytes, .owner = view };
+	*form_out = header.form;
 	return 0;
 }
 
@@ -261,7 +264,7 @@ static int map_bytes(int fd, uint64_t position, uint64_t length, struct blob_vie
 }
 
 static int read_mapped(int fd, uint64_t position, uint64_t blob_id, uint64_t length,
-                       struct blob_view *out)
+                       struct blob_view *out, enum record_form *form_out)
 {
 	char bytes[RECORD_HEADER_LEN];
 	struct record_header header;
@@ -277,7 +280,44 @@ static int read_mapped(int fd, uint64_t position, uint64_t blob_id, uint64_t len
 	fiber_offload(sum_up, &v);
 	if (v.rc == 0 && v.checksum != header.bytes_checksum)
 		v.rc = -EBADMSG;
+	*form_out = header.form;
 	return v.rc == 0 ? map_bytes(fd, v.position, length, out) : v.rc;
+}
+
+struct unpacking {
+	struct squeezer *squeezer;
+	struct slice frame;
+	struct view *into;
+	uint64_t length;
+	int rc;
+};
+
+static void run_unpacking(void *arg)
+{
+	struct unpacking *u = arg;
+	u->rc = unsqueeze(u->squeezer, u->frame, u->into->record, u->length);
+}
+
+/* Replaces a view of a frame by one of what is in it. */
+static int unpack(struct segment_files *f, struct blob_view *view)
+{
+	struct unpacking u = { .squeezer = f->squeezer, .frame = view->bytes };
+	u.rc = squeeze_length(u.frame, &u.length);
+	if (u.rc == 0) {
+		u.into = mem_alloc(sizeof(*u.into) + u.length);
+		u.into->map = NULL;
+		if (u.length < MAP_FROM_BYTES)
+			run_unpacking(&u);
+		else
+			fiber_offload(run_unpacking, &u);
+	}
+	blob_close(view);
+	if (u.rc != 0) {
+		free(u.into);
+		return u.rc;
+	}
+	*view = (struct blob_view){ .bytes = slice_of(u.into->record, u.length), .owner = u.into };
+	return 0;
 }
 
 int segment_files_read(struct segment_files *f, struct segment_place place, uint64_t blob_id,
@@ -287,8 +327,15 @@ int segment_files_read(struct segment_files *f, struct segment_place place, uint
 	struct segment_file *file = take(f, place.segment, &rc);
 	if (!file)
 		return rc;
-	rc = length < MAP_FROM_BYTES ? read_copy(file->fd, place.position, blob_id, length, out)
-	                             : read_mapped(file->fd, place.position, blob_id, length, out);
+	enum record_form form = RECORD_PLAIN;
+	struct blob_view view;
+	rc = length < MAP_FROM_BYTES
+	             ? read_copy(file->fd, place.position, blob_id, length, &view, &form)
+	             : read_mapped(file->fd, place.position, blob_id, length, &view, &form);
 	give(f, file);
+	if (rc == 0 && form == RECORD_ZSTD)
+		rc = unpack(f, &view);
+	if (rc == 0)
+		*out = view;
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/log.h"
 #include "store/segment.h"
+#include "store/squeeze.h"
 #include "store/store.h"
 
 enum {
@@ -170,6 +171,8 @@ static struct segment_record record_at(struct segment_map *map, uint64_t at,
 		.note = note,
 		.disowned = h->disowned,
 		.bytes = bytes,
+		.stored_bytes = bytes.len,
+		.form = (int)h->form,
 		.bad = checksum_add(0, bytes) != h->bytes_checksum ||
 		       checksum_add(0, note) != h->note_checksum,
 	};
@@ -191,13 +194,42 @@ int segment_walk(struct segment_map *map, segment_visit_fn visit, void *arg)
 	return rc;
 }
 
-static int walk_number(int dir_fd, uint32_t number, segment_visit_fn visit, void *arg)
+/* Hands records on as they were given to the store. */
+struct walk {
+	segment_visit_fn visit;
+	void *arg;
+	struct squeezer *squeezer;
+	struct arena *arena; /* of a record */
+};
+
+static int visit_plain(const struct segment_record *stored, void *arg)
+{
+	struct walk *w = arg;
+	struct segment_record record = *stored;
+	uint64_t length;
+	if (!record.bad && record.form == RECORD_ZSTD) {
+		char *into = NULL;
+		int rc = squeeze_length(stored->bytes, &length);
+		if (rc == 0) {
+			into = arena_alloc(w->arena, length);
+			rc = unsqueeze(w->squeezer, stored->bytes, into, length);
+		}
+		record.bad = rc != 0;
+		if (rc == 0)
+			record.bytes = slice_of(into, length);
+	}
+	int rc = w->visit(&record, w->arg);
+	arena_reset(w->arena);
+	return rc;
+}
+
+static int walk_number(int dir_fd, uint32_t number, struct walk *w)
 {
 	struct segment_map map = { .fd = -1 };
 	int rc = segment_map(dir_fd, &store_io_system, number, &map);
 	if (rc != 0)
 		return rc;
-	rc = segment_walk(&map, visit, arg);
+	rc = segment_walk(&map, visit_plain, w);
 	segment_unmap(&map);
 	return rc;
 }
@@ -212,9 +244,14 @@ int store_walk_segments(const char *dir, segment_visit_fn visit, void *arg)
 	arena_free(arena);
 	if (dir_fd < 0)
 		return -errno;
+	struct walk w = {
+		.visit = visit, .arg = arg, .squeezer = squeezer_new(), .arena = arena_new()
+	};
 	int rc = segment_list(dir_fd, &numbers, &count);
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = walk_number(dir_fd, numbers[i], visit, arg);
+		rc = walk_number(dir_fd, numbers[i], &w);
+	squeezer_free(w.squeezer);
+	arena_free(w.arena);
 	free(numbers);
 	close(dir_fd);
 	return rc;

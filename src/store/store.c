@@ -140,7 +140,7 @@ static int open_for_reading(struct store *s, struct arena *arena)
 	if (rc == 0)
 		rc = check_version(s);
 	if (rc == 0)
-		s->files = segment_files_new(s->segments_fd);
+		s->files = segment_files_new(s->segments_fd, s->squeezer);
 	return rc;
 }
 
@@ -157,7 +157,7 @@ static int open_all(struct store *s, const struct store_config *config, struct a
 		rc = open_log(s, config->segment_bytes);
 	if (rc != 0)
 		return rc;
-	s->files = segment_files_new(s->segments_fd);
+	s->files = segment_files_new(s->segments_fd, s->squeezer);
 	rc = store_start_keepers(s);
 	return rc == 0 ? store_start_writers(s) : rc;
 }
@@ -174,6 +174,9 @@ int store_open(const struct store_config *config, struct store **out)
 	s->lock_fd = s->segments_fd = -1;
 	s->read_only = config->read_only;
 	s->queue_end = &s->queue;
+	s->squeezer = squeezer_new();
+	s->compress = config->compress;
+	s->compress_after_ms = config->compress_after_ms;
 	s->checkpoint_due = STORE_CHECKPOINT_PAGES;
 	pthread_mutex_init(&s->queue_lock, NULL);
 	pthread_cond_init(&s->queue_filled, NULL);
@@ -208,6 +211,7 @@ void store_close(struct store *s)
 	store_stop_keepers(s);
 	close_readers(s);
 	segment_files_free(s->files);
+	squeezer_free(s->squeezer);
 	segment_log_close(s->log);
 	db_close(s->checkpoint_db);
 	db_close(s->writer);

@@ -31,6 +31,9 @@ struct store_config {
 	bool read_only;            /* a backup: nothing is changed, locked or migrated */
 	uint64_t segment_bytes;    /* 0: the default (64 MiB) */
 	const struct store_io *io; /* NULL: the system's own calls */
+	/* Blobs are compressed when their segment is full and that old; store_collect() does it. */
+	bool compress;
+	int64_t compress_after_ms;
 };
 
 /* Opens and, if the schema is older, migrates. Takes the directory's lock: -EWOULDBLOCK when
@@ -67,6 +70,8 @@ struct store_blob {
 		uint32_t bytes_checksum;
 		uint32_t note_checksum;
 		int64_t refs;
+		int form;              /* of a blob that is moved */
+		uint64_t plain_length; /* likewise: of its bytes as they are read */
 	} own;
 };
 enum { STORE_NOTE_MAX = 16 * 1024 };
@@ -104,9 +109,9 @@ int blob_open_at(struct store *s, int64_t blob_id, const struct blob_place *plac
 
 /* --- upkeep -------------------------------------------------------------------------- */
 
-/* Rewrites segments that are mostly garbage and removes those that are all garbage. *freed_out:
- * bytes given back. Runs beside commits, on a thread of the pool if called on a fiber, and may
- * take minutes. -EALREADY: somebody else is at it. */
+/* Rewrites segments that are mostly garbage or not compressed yet, and removes those that are all
+ * garbage. *freed_out: bytes given back. Runs beside commits, on a thread of the pool if called on
+ * a fiber, and may take minutes. -EALREADY: somebody else is at it. */
 int store_collect(struct store *s, uint64_t *freed_out);
 
 /* Walks every record of every segment in a data directory, in the order of writing, without a
@@ -121,6 +126,8 @@ struct segment_record {
 	uint64_t offset;
 	struct slice note;
 	struct slice bytes;
+	uint64_t stored_bytes; /* of them in the segment, where they may be compressed */
+	int form;              /* the store's own */
 	bool bad, disowned;
 };
 typedef int (*segment_visit_fn)(const struct segment_record *record, void *arg);
@@ -140,6 +147,17 @@ struct store_check {
 /* Checks the database (SQLite's own integrity check too), rows against blobs, and references
  * against the tables that hold them. 0 also when there are findings: look at the counts. */
 int store_check(struct store *s, struct store_check *check);
+
+/* How much the blobs take. Bytes of records, without garbage and the headers of records. */
+struct store_space {
+	uint64_t blobs, stored_bytes, plain_bytes;
+	uint64_t waiting_blobs, waiting_bytes; /* that nobody has tried to compress yet */
+	uint64_t segments, segment_bytes;      /* files */
+};
+/* Some rows at a time; a second or so for a million blobs. */
+int store_space(struct store *s, struct store_space *out);
+/* The same as store_collect(), but segments need not be old to be compressed. */
+int store_compress(struct store *s, uint64_t *freed_out);
 
 struct store_counts {
 	uint64_t commits, groups, syncs, blob_bytes, reads, failed;

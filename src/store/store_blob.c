@@ -58,8 +58,14 @@ static int write_row(struct db *db, const struct store_blob *b)
 
 static int move_row(struct db *db, const struct store_blob *b)
 {
-	return db_run(db, "UPDATE blob SET segment = $2, position = $3 WHERE id = $1", "iii", b->id,
-	              (int64_t)b->own.segment, (int64_t)b->own.position);
+	if (b->own.plain_length == 0)
+		return db_run(db, "UPDATE blob SET segment = $2, position = $3 WHERE id = $1",
+		              "iii", b->id, (int64_t)b->own.segment, (int64_t)b->own.position);
+	return db_run(db,
+	              "UPDATE blob SET segment = $2, position = $3, length = $4,"
+	              " plain_length = $5 WHERE id = $1",
+	              "iiiii", b->id, (int64_t)b->own.segment, (int64_t)b->own.position,
+	              (int64_t)b->own.length, (int64_t)b->own.plain_length);
 }
 
 int store_write_blob_rows(struct db *db, const struct store_blob *blobs, size_t count, bool moves)
@@ -78,12 +84,21 @@ int blob_adopt(struct db *db, const struct segment_record *record, bool *known_o
 	if (rc != 0)
 		return rc;
 	*known_out = count > 0;
+	if (record->form == RECORD_PLAIN)
+		return db_run(db,
+		              "INSERT INTO blob (id, segment, position, length, refs)"
+		              " VALUES ($1, $2, $3, $4, 0) ON CONFLICT (id) DO UPDATE"
+		              " SET segment = excluded.segment, position = excluded.position,"
+		              " length = excluded.length, plain_length = NULL",
+		              "iiii", record->blob_id, (int64_t)record->segment,
+		              (int64_t)record->offset, (int64_t)record->stored_bytes);
 	return db_run(db,
-	              "INSERT INTO blob (id, segment, position, length, refs)"
-	              " VALUES ($1, $2, $3, $4, 0) ON CONFLICT (id) DO UPDATE"
-	              " SET segment = excluded.segment, position = excluded.position",
-	              "iiii", record->blob_id, (int64_t)record->segment, (int64_t)record->offset,
-	              (int64_t)record->bytes.len);
+	              "INSERT INTO blob (id, segment, position, length, refs, plain_length)"
+	              " VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (id) DO UPDATE"
+	              " SET segment = excluded.segment, position = excluded.position,"
+	              " length = excluded.length, plain_length = excluded.plain_length",
+	              "iiiii", record->blob_id, (int64_t)record->segment, (int64_t)record->offset,
+	              (int64_t)record->stored_bytes, (int64_t)record->bytes.len);
 }
 
 /* --- reading ------------------------------------------------------------------------- */

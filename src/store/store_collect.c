@@ -1,4 +1,4 @@
-/* Giving space back: segments that hold mostly garbage are rewritten.
+/* Giving space back: segments that hold mostly garbage, or what may shrink, are rewritten.
  *
  * A blob that lives is copied to the end of the newest segment, then its row names the new place,
  * and only then the old segment goes away. Readers that have it open keep it; one that has just
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/store_internal.h"
 
@@ -15,12 +16,15 @@ enum {
 	ROWS_AT_ONCE = 5000,
 	MOVE_BLOBS = 64,
 	MOVE_BYTES = 1 << 20,
-	LIVE_PERCENT_MAX = 50, /* of a segment that is rewritten */
+	LIVE_PERCENT_MAX = 50,    /* of a segment that is rewritten */
+	WAITING_PERCENT_MIN = 50, /* of what lives, that is worth to be rewritten compressed */
+	REST_US = 5000,           /* between two commits of what is moved */
 };
 
 struct usage {
 	uint32_t number;
-	uint64_t rows, live; /* live: bytes */
+	uint64_t rows, live;     /* live: bytes */
+	uint64_t waiting, moved; /* bytes that may shrink; that were written anew */
 };
 
 struct collection {
@@ -29,6 +33,8 @@ struct collection {
 	size_t segment_count;
 	int64_t after; /* blob id up to which rows have been added up */
 	int rows;
+	bool compress;
+	int64_t compress_before_ms; /* segments that were begun before */
 };
 
 /* --- what is garbage ----------------------------------------------------------------- */
@@ -62,13 +68,15 @@ static int add_up_some(struct db *db, void *arg)
 	struct db_rows rows;
 	c->rows = 0;
 	int rc = db_query(db, &rows,
-	                  "SELECT id, segment, length FROM blob WHERE id > $1 ORDER BY id LIMIT $2",
+	                  "SELECT id, segment, length, plain_length IS NULL FROM blob"
+	                  " WHERE id > $1 ORDER BY id LIMIT $2",
 	                  "ii", c->after, (int64_t)ROWS_AT_ONCE);
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		struct usage *u = find_usage(c, (uint32_t)db_int(&rows, 1));
 		if (u) {
 			u->rows++;
 			u->live += record_size((uint64_t)db_int(&rows, 2), 0);
+			u->waiting += db_int(&rows, 3) ? (uint64_t)db_int(&rows, 2) : 0;
 		}
 		c->after = db_int(&rows, 0);
 		c->rows++;
@@ -108,6 +116,7 @@ struct move {
 	int count;      /* gathered */
 	uint64_t bytes; /* of them */
 	uint64_t found; /* records whose row names them */
+	uint64_t moved; /* bytes written */
 	bool live;      /* the one that was just looked up */
 };
 
@@ -124,20 +133,36 @@ static int look_up(struct db *db, void *arg)
 	return rc;
 }
 
+/* With its bytes as they are to lie in the segment. Those that do not shrink are not tried again.
+ */
+static void prepare(struct move *m, struct store_blob *blob, struct segment_record *record)
+{
+	const struct collection *c = m->collection;
+	uint64_t plain = record->form == RECORD_PLAIN ? record->bytes.len : 0;
+	if (c->compress && plain > 0 &&
+	    squeeze(c->store->squeezer, m->arena, record->bytes, &record->bytes))
+		record->form = RECORD_ZSTD;
+	*blob = (struct store_blob){ .parts = &record->bytes,
+		                     .part_count = 1,
+		                     .note = record->note,
+		                     .id = record->blob_id,
+		                     .own = { .form = record->form,
+		                              .plain_length = c->compress ? plain : 0 } };
+	m->moved += record_size(record->bytes.len, record->note.len);
+}
+
 static int move_gathered(struct move *m)
 {
-	for (int i = 0; i < m->count; i++) {
-		m->blobs[i] = (struct store_blob){ .parts = &m->records[i].bytes,
-			                           .part_count = 1,
-			                           .note = m->records[i].note,
-			                           .id = m->records[i].blob_id };
-	}
+	for (int i = 0; i < m->count; i++)
+		prepare(m, &m->blobs[i], &m->records[i]);
 	int rc = m->count == 0 ? 0
 	                       : store_commit_moved(m->collection->store, m->blobs,
 	                                            (size_t)m->count, NULL, NULL);
 	m->count = 0;
 	m->bytes = 0;
 	arena_reset(m->arena);
+	if (m->collection->compress)
+		usleep(REST_US);
 	return rc;
 }
 
@@ -162,7 +187,7 @@ static int gather_live(const struct segment_record *record, void *arg)
 }
 
 /* -EBADMSG: not every row has its record. */
-static int rewrite(struct collection *c, const struct usage *u)
+static int rewrite(struct collection *c, struct usage *u)
 {
 	struct segment_map map;
 	int rc = segment_map(c->store->segments_fd, c->store->io, u->number, &map);
@@ -176,6 +201,7 @@ static int rewrite(struct collection *c, const struct usage *u)
 		rc = move_gathered(m);
 	if (rc == 0 && m->found < u->rows)
 		rc = -EBADMSG;
+	u->moved = m->moved;
 	arena_free(m->arena);
 	free(m);
 	segment_unmap(&map);
@@ -200,17 +226,30 @@ static int remove_segment(struct store *s, uint32_t number)
 	return 0;
 }
 
+/* Mail that has just come is read the most: it stays as it is for a while. */
+static bool is_to_be_compressed(const struct collection *c, const struct usage *u)
+{
+	struct segment_map map;
+	if (!c->compress || u->waiting * 100 < u->live * WAITING_PERCENT_MIN || u->waiting == 0)
+		return false;
+	if (segment_map(c->store->segments_fd, c->store->io, u->number, &map) != 0)
+		return false;
+	bool old = map.header_good && map.header.created_ms <= c->compress_before_ms;
+	segment_unmap(&map);
+	return old;
+}
+
 /* A damaged blob keeps its segment, for whoever may want to mend it. */
-static int collect_segment(struct collection *c, const struct usage *u, uint64_t *freed)
+static int collect_segment(struct collection *c, struct usage *u, uint64_t *freed)
 {
 	uint64_t size = file_size(c->store, u->number);
-	if (u->live * 100 > size * LIVE_PERCENT_MAX)
+	if (u->live * 100 > size * LIVE_PERCENT_MAX && !is_to_be_compressed(c, u))
 		return 0;
 	int rc = rewrite(c, u);
 	if (rc == 0)
 		rc = remove_segment(c->store, u->number);
 	if (rc == 0)
-		*freed += size - u->live;
+		*freed += size > u->moved ? size - u->moved : 0;
 	else
 		log_warn("store.collect", kv_int("segment", u->number), kv_error(rc));
 	return rc == -EBADMSG ? 0 : rc;
@@ -236,6 +275,7 @@ static int collect(struct collection *c, uint64_t *freed)
 
 struct collecting {
 	struct store *store;
+	bool at_once; /* segments need not be old to be compressed */
 	uint64_t freed;
 	int rc;
 };
@@ -243,14 +283,17 @@ struct collecting {
 static void run(void *arg)
 {
 	struct collecting *g = arg;
-	struct collection c = { .store = g->store };
+	int64_t age_ms = g->at_once ? 0 : g->store->compress_after_ms;
+	struct collection c = { .store = g->store,
+		                .compress = g->store->compress || g->at_once,
+		                .compress_before_ms = clock_wall_ms() - age_ms };
 	g->rc = collect(&c, &g->freed);
 	free(c.segments);
 }
 
-int store_collect(struct store *s, uint64_t *freed_out)
+static int collect_now(struct store *s, bool at_once, uint64_t *freed_out)
 {
-	struct collecting g = { .store = s };
+	struct collecting g = { .store = s, .at_once = at_once };
 	if (atomic_exchange(&s->collecting, true))
 		return -EALREADY;
 	fiber_offload(run, &g);
@@ -258,3 +301,7 @@ int store_collect(struct store *s, uint64_t *freed_out)
 	*freed_out = g.freed;
 	return g.rc;
 }
+
+int store_collect(struct store *s, uint64_t *freed_out) { return collect_now(s, false, freed_out); }
+
+int store_compress(struct store *s, uint64_t *freed_out) { return collect_now(s, true, freed_out); }

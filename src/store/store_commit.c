@@ -34,9 +34,13 @@ static void summarize_blob(struct store_blob *blob, bool moves)
 		checksum = checksum_add(checksum, blob->parts[i]);
 		length += blob->parts[i].len;
 	}
+	int form = moves ? blob->own.form : RECORD_PLAIN;
+	uint64_t plain_length = moves ? blob->own.plain_length : 0;
 	if (!moves)
 		blob->id = 0;
 	memset(&blob->own, 0, sizeof(blob->own));
+	blob->own.form = form;
+	blob->own.plain_length = plain_length;
 	blob->own.length = length;
 	blob->own.bytes_checksum = checksum;
 	blob->own.note_checksum = checksum_add(0, blob->note);
@@ -171,6 +175,7 @@ static int append_blob(struct store *s, struct store_blob *blob, bool moves)
 		.note_length = (uint32_t)blob->note.len,
 		.bytes_checksum = blob->own.bytes_checksum,
 		.note_checksum = blob->own.note_checksum,
+		.form = (enum record_form)blob->own.form,
 	};
 	int rc = segment_log_add(s->log, header, blob->parts, blob->part_count, blob->note,
 	                         s->next_blob_id, &place);

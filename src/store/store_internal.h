@@ -90,6 +90,9 @@ struct store {
 	pthread_mutex_t readers_lock;
 	struct db *readers; /* idle connections */
 	struct segment_files *files;
+	struct squeezer *squeezer;
+	bool compress;
+	int64_t compress_after_ms;
 
 	atomic_bool collecting;
 	struct keeper filler, checkpointer;
