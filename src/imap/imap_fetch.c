@@ -69,6 +69,7 @@ static void fetch_plan(struct fetch *f)
 		case FETCH_BINARY_SIZE:
 		case FETCH_PREVIEW:
 			f->needs_bytes = true;
+			f->what |= READ_PLACE;
 			f->sets_seen |= !item->peek && !f->s->selected->read_only &&
 			                (f->s->selected->rights & ACL_SEEN);
 			break;
@@ -276,7 +277,8 @@ static void write_entry(struct fetch *f, struct fetch_entry *e)
 		return;
 	}
 	if (f->needs_bytes) {
-		int rc = blob_open(imap_context(f->s)->store, e->row.blob_id, &blob);
+		int rc = blob_open_at(imap_context(f->s)->store, e->row.blob_id, &e->row.place,
+		                      &blob);
 		if (rc < 0) {
 			log_error("imap.message.unreadable", kv_str("account", f->s->address),
 			          kv_int("uid", e->item.uid), kv_error(rc));

@@ -181,7 +181,7 @@ int mailbox_each_subscription(struct db *db, int64_t account_id,
 int mailbox_expunged_since(struct db *db, struct arena *arena, int64_t mailbox_id, uint64_t mod_seq,
                            struct uid_set *out);
 
-enum mailbox_read { READ_ENVELOPE = 1, READ_BODYSTRUCTURE = 2, READ_KEYS = 4 };
+enum mailbox_read { READ_ENVELOPE = 1, READ_BODYSTRUCTURE = 2, READ_KEYS = 4, READ_PLACE = 8 };
 struct mailbox_message {
 	uint32_t uid;
 	int64_t blob_id;
@@ -193,6 +193,9 @@ struct mailbox_message {
 	int64_t saved_ms;      /* when it came into this mailbox; 0: not known */
 	bool knows_references; /* false: they are to be read from the message */
 	struct slice references;
+	/* READ_PLACE: where its bytes are, for blob_open_at(), which then needs no read of its own.
+	 */
+	struct blob_place place;
 };
 /* The rows of those UIDs that exist, ascending; what is a set of enum mailbox_read. */
 int mailbox_each_message(struct db *db, int64_t mailbox_id, const struct uid_set *uids,

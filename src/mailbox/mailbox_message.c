@@ -309,6 +309,21 @@ static bool is_wanted(const struct wanted *w, uint32_t offset)
 	return w->bits[offset / 64] >> offset % 64 & 1;
 }
 
+static int read_place(struct db *db, int64_t blob_id, struct blob_place *out)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows, "SELECT segment, position, length FROM blob WHERE id = $1",
+	                  "i", blob_id);
+	if (rc == 0)
+		rc = db_next(&rows);
+	if (rc == 0)
+		*out = (struct blob_place){ .segment = (uint32_t)db_int(&rows, 0),
+			                    .position = (uint64_t)db_int(&rows, 1),
+			                    .length = (uint64_t)db_int(&rows, 2) };
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
 static int each_in_run(struct db *db, int64_t mailbox_id, struct uid_run run,
                        const struct wanted *w)
 {
@@ -329,7 +344,9 @@ static int each_in_run(struct db *db, int64_t mailbox_id, struct uid_run run,
 		m.saved_ms = db_int(&rows, 6);
 		m.knows_references = !db_is_null(&rows, 7);
 		m.references = db_bytes(&rows, 7);
-		rc = w->visit(&m, w->arg);
+		rc = w->what & READ_PLACE ? read_place(db, m.blob_id, &m.place) : 0;
+		if (rc == 0)
+			rc = w->visit(&m, w->arg);
 	}
 	db_end(&rows);
 	return rc == -ENODATA ? 0 : rc;

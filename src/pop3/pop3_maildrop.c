@@ -106,12 +106,14 @@ struct find_blob {
 	int64_t mailbox_id;
 	uint32_t uid;
 	int64_t blob_id; /* 0: there is no such message */
+	struct blob_place place;
 };
 
 static int keep_blob(const struct mailbox_message *message, void *arg)
 {
 	struct find_blob *find = arg;
 	find->blob_id = message->blob_id;
+	find->place = message->place;
 	return 0;
 }
 
@@ -120,7 +122,7 @@ static int find_blob(struct db *db, void *arg)
 	struct find_blob *find = arg;
 	struct uid_range one = { find->uid, find->uid };
 	struct uid_set uids = { .ranges = &one, .count = 1 };
-	return mailbox_each_message(db, find->mailbox_id, &uids, 0, keep_blob, find);
+	return mailbox_each_message(db, find->mailbox_id, &uids, READ_PLACE, keep_blob, find);
 }
 
 int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context *context,
@@ -130,7 +132,9 @@ int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context 
 	int rc = store_read(context->store, find_blob, &find);
 	if (rc < 0)
 		return rc;
-	return find.blob_id == 0 ? -ENOENT : blob_open(context->store, find.blob_id, out);
+	if (find.blob_id == 0)
+		return -ENOENT;
+	return blob_open_at(context->store, find.blob_id, &find.place, out);
 }
 
 /* --- the end -------------------------------------------------------------------------- */

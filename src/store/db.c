@@ -77,6 +77,7 @@ static const char settings[] = "PRAGMA page_size = 4096;"
 			       "PRAGMA synchronous = FULL;"
 			       "PRAGMA wal_autocheckpoint = 0;" /* store_keep.c does it */
 			       "PRAGMA temp_store = MEMORY;"
+			       "PRAGMA secure_delete = FAST;" /* no pages for it alone */
 			       "PRAGMA foreign_keys = OFF;";
 
 static const char *const own_settings[] = {
