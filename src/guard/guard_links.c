@@ -148,7 +148,8 @@ static void take_authority(struct guard_links *out, struct arena *arena, struct 
 	if (cursor_peek(c) == '[') {
 		ptrdiff_t close = slice_find_byte(cursor_rest(c), ']');
 		if (close > 1 && close < HOST_MAX &&
-		    net_address_parse(slice_of(begin + 1, (size_t)close - 1), 0, &address) == 0)
+		    net_address_parse(slice_of(begin + 1, (size_t)close - 1), 0, &address) == 0 &&
+		    address.any.sa_family == AF_INET6)
 			add_address(out, &address);
 		return;
 	}

@@ -131,7 +131,8 @@ static void links_are_found(void **state)
 		  "evil.example slashes.example" },
 		{ "http://192.0.2.1/ http://3221225986/ http://0xc0.0.0x203", false,
 		  "192.0.2.1 192.0.2.2 192.0.2.3" },
-		{ "http://[2001:db8::1]:80/", false, "2001:db8::1" },
+		{ "http://[2001:db8::1]:80/ http://[unix:/x]/ http://[192.0.2.1]/", false,
+		  "2001:db8::1" },
 		{ "http://b\xc3\xbc"
 		  "cher.example/ http://xn--bcher-kva.example/",
 		  false, "xn--bcher-kva.example" },
