@@ -27,20 +27,20 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VEREDUS = pathlib.Path(os.environ.get("VEREDUS", ROOT / "build" / "veredus")).resolve()
 PORTS = {"smtp": 25, "smtp2": 2525, "submission": 587, "submissions": 465, "pop3": 110,
-         "pop3s": 995, "imap": 143, "imaps": 993}
-MORE_PORTS = (24, 27, 30, 34, 35)   # for Server.listen(); modulo 13 unlike each other and PORTS
+         "pop3s": 995, "imap": 143, "imaps": 993, "managesieve": 4190}
+MORE_PORTS = (24, 27, 30, 34, 35)   # for Server.listen(); modulo 39 unlike each other and PORTS
 PASSWORD = "correct horse"
 START_SECONDS = 30   # a bound for slow sanitized runs, not a measurement
 
 
 class PortOffset:
-    """An offset to the standard ports that no other test uses. Multiples of 13: no two of them
+    """An offset to the standard ports that no other test uses. Multiples of 39: no two of them
     make two of our ports meet."""
 
     def __init__(self):
         lock_dir = pathlib.Path(tempfile.gettempdir()) / "veredus-test-ports"
         lock_dir.mkdir(exist_ok=True)
-        for offset in range(10010, 29000, 13):
+        for offset in range(10010, 28500, 39):
             self.lock = open(lock_dir / str(offset), "w")
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

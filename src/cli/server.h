@@ -15,6 +15,7 @@
 #include "guard/guard.h"
 #include "imap/imap.h"
 #include "mailbox/mailbox.h"
+#include "managesieve/managesieve.h"
 #include "pop3/pop3.h"
 #include "queue/queue.h"
 #include "smtp/smtp.h"
@@ -36,6 +37,7 @@ struct server {
 	struct queue *queue;
 	struct smtp_context smtp[LISTENER_ODMR + 1]; /* by enum listener_kind */
 	struct pop3_context pop3;
+	struct managesieve_context managesieve;
 	struct imap_context imap;
 	struct imap_index *index; /* NULL: switched off */
 	struct admin admin;

@@ -55,6 +55,11 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 		out->context = &s->pop3;
 		out->idle_ms = c->pop3.idle_ms;
 		break;
+	case LISTENER_MANAGESIEVE:
+		out->protocol = &managesieve_protocol;
+		out->context = &s->managesieve;
+		out->idle_ms = c->managesieve.idle_ms;
+		break;
 	case LISTENER_IMAP:
 	case LISTENER_IMAPS:
 		out->protocol = &imap_protocol;

@@ -237,6 +237,9 @@ static void set_contexts(struct server *s)
 		                         .mailboxes = s->mailboxes,
 		                         .locks = pop3_locks_new(),
 		                         .config = s->config };
+	s->managesieve = (struct managesieve_context){
+		.store = s->store, .auth = s->auth, .guard = s->guard, .config = s->config
+	};
 	s->imap = (struct imap_context){
 		.store = s->store,
 		.mailboxes = s->mailboxes,

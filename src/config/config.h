@@ -83,6 +83,12 @@ struct config {
 		unsigned max_login_failures; /* wrong passwords that do */
 		bool auth_without_tls;
 	} pop3;
+	struct {
+		int64_t idle_ms;
+		unsigned max_errors;         /* refused commands that end a session */
+		unsigned max_login_failures; /* wrong passwords that do */
+		bool auth_without_tls;
+	} managesieve;
 	struct config_auth auth;
 	struct config_guard guard;
 	struct config_trust trust;

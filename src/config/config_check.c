@@ -11,10 +11,10 @@
 #include "net/tls.h"
 
 static const uint16_t standard_ports[] = {
-	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587, [LISTENER_SUBMISSIONS] = 465,
-	[LISTENER_POP3] = 110,  [LISTENER_POP3S] = 995,      [LISTENER_IMAP] = 143,
-	[LISTENER_IMAPS] = 993, [LISTENER_ODMR] = 366,       [LISTENER_LMTP] = 24,
-	[LISTENER_LOCAL] = 0,
+	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587,   [LISTENER_SUBMISSIONS] = 465,
+	[LISTENER_POP3] = 110,  [LISTENER_POP3S] = 995,        [LISTENER_IMAP] = 143,
+	[LISTENER_IMAPS] = 993, [LISTENER_ODMR] = 366,         [LISTENER_LMTP] = 24,
+	[LISTENER_LOCAL] = 0,   [LISTENER_MANAGESIEVE] = 4190,
 };
 
 __attribute__((format(printf, 2, 0))) static void say(const struct config_place *p,

@@ -22,6 +22,7 @@ static const struct initial_listener listeners[] = {
 	{ "pop3s", { 995 }, NULL },
 	{ "imap", { 143 }, NULL },
 	{ "imaps", { 993 }, NULL },
+	{ "managesieve", { 4190 }, "users keep the scripts that sort their mail" },
 };
 
 static void print_address(struct buf *b, const char *separator, const char *host, unsigned port)

@@ -16,6 +16,7 @@ enum listener_kind {
 	LISTENER_POP3S,
 	LISTENER_IMAP,
 	LISTENER_IMAPS,
+	LISTENER_MANAGESIEVE,
 };
 
 /* Where the command sendmail looks for a listener of the kind local. */

@@ -48,6 +48,7 @@ const struct config_section config_sections[] = {
 	  "but not looked into." },
 	{ "imap", false, NULL, "Reading mail over IMAP." },
 	{ "pop3", false, NULL, "Reading mail over POP3." },
+	{ "managesieve", false, NULL, "Keeping scripts over ManageSieve (docs/sieve.md)." },
 	{ "auth", false, NULL, "Logging in, over any protocol." },
 	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI)." },
 	{ "oauth", false, NULL,

@@ -95,6 +95,16 @@ static const struct config_option options[] = {
 	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
 	{ "pop3", "auth-without-tls", CONFIG_FLAG, "no", AT(pop3.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
+
+	{ "managesieve", "idle", CONFIG_DURATION, "30m", AT(managesieve.idle_ms),
+	  "How long a client may be silent; RFC 5804 wants 30 minutes at least.",
+	  .min = SECONDS(1), .max = DAYS(7) },
+	{ "managesieve", "max-errors", CONFIG_NUMBER, "50", AT(managesieve.max_errors),
+	  "Refused commands after which a session is ended.", .min = 1, .max = 10000 },
+	{ "managesieve", "max-login-failures", CONFIG_NUMBER, "3", AT(managesieve.max_login_failures),
+	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
+	{ "managesieve", "auth-without-tls", CONFIG_FLAG, "no", AT(managesieve.auth_without_tls),
+	  "Let clients log in over a connection that is not encrypted." },
 };
 /* clang-format on */
 const struct config_option_table config_options_mailbox = CONFIG_OPTION_TABLE(options);

@@ -400,14 +400,15 @@ const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t
 
 /* --- questions -------------------------------------------------------------------------- */
 
-/* A listener for POP3 or IMAP. */
+/* A listener for POP3, IMAP or ManageSieve. */
 static bool is_for_readers(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->listener_count; i++) {
 		const struct config_listener *l = &c->listeners[i];
 		if (slice_equal(slice_from_str(l->name), slice_from_str(name)))
 			return l->kind == LISTENER_POP3 || l->kind == LISTENER_POP3S ||
-			       l->kind == LISTENER_IMAP || l->kind == LISTENER_IMAPS;
+			       l->kind == LISTENER_IMAP || l->kind == LISTENER_IMAPS ||
+			       l->kind == LISTENER_MANAGESIEVE;
 	}
 	return false;
 }
