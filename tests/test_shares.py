@@ -434,6 +434,28 @@ def test_imaplib(served, pair, box):
     owner.logout()
 
 
+def test_recovery_knows_whose_they_are(make_server):
+    """Without a database: what was filed in a folder of somebody else's, and in a public one."""
+    server = make_server(accounts=("alice", "bob"))
+    server.cli("public", "add", "News", "--anyone", "lri")
+    server.cli("share", "set", "bob@example.test", "alice@example.test", "lri")
+    other = User(server, "alice")
+    for name in ("Public/News", "Shared/bob@example.test/Archive"):
+        assert b" OK " in other.append(MESSAGE, name)
+    other.close()
+    server.stop()
+    for path in server.dir.glob("veredus.db*"):
+        path.unlink()
+    server.cli("recover")
+    server.cli("user", "passwd", "bob@example.test", input="correct horse\n")
+    server.cli("share", "set", "Public", "anyone", "lr")
+    server.start()
+    owner = User(server, "bob")
+    for name in ("Public/News", "Archive"):
+        assert owner.ok(f"STATUS {name} (MESSAGES)")[0].endswith(b"(MESSAGES 1)")
+    owner.close()
+
+
 # --- two at once ---------------------------------------------------------------------------
 
 def test_two_users_of_one_folder(served, pair, box):
