@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "config/config_feedback.h"
+#include "config/config_filter.h"
 #include "config/config_guard.h"
 #include "config/config_listen.h"
 #include "config/config_login.h"
@@ -94,6 +95,7 @@ struct config {
 	struct config_trust trust;
 	struct config_dns_lists dns_lists;
 	struct config_score score;
+	struct config_filters filters;
 	struct config_sieve sieve;
 	struct config_greylist greylist;
 	struct config_kerberos kerberos;

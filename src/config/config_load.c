@@ -430,6 +430,19 @@ static void store_dns_lists(struct load *l, cfg_t *cfg)
 	config_set_score(&place, &weights);
 }
 
+static void store_filters(struct load *l, cfg_t *cfg)
+{
+	unsigned count = cfg_size(cfg, "filter");
+	l->config->filters.items = ARENA_ARRAY(l->arena, count + 1, struct config_filter);
+	for (unsigned i = 0; i < count; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "filter", i);
+		struct config_filter filter = { .name = NULL };
+		store_section(l, "filter", section, &filter);
+		struct config_place place = place_of(l, "filter", section);
+		config_add_filter(&place, &filter);
+	}
+}
+
 static void store_trust(struct load *l, cfg_t *cfg)
 {
 	struct config_list sealers = get_list(l, cfg_getsec(cfg, "trust"), "trusted-sealers");
@@ -464,6 +477,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_suppressions(l, cfg);
 	store_tls(l, cfg);
 	store_dns_lists(l, cfg);
+	store_filters(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);
 	store_trust(l, cfg);

@@ -60,6 +60,10 @@ const struct config_section config_sections[] = {
 	  "What lists and checks of a message add up to, and what is done then (docs/guard.md)." },
 	{ "greylist", false, NULL,
 	  "Of rules with the verdict greylist (RFC 6647, docs/guard.md)." },
+	{ "filter", true, "what logs and journeys call it",
+	  "A program that messages are shown to before they are taken (docs/guard.md). Several are "
+	  "asked in the order of the file, each about what the one before has made of the "
+	  "message." },
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
@@ -73,8 +77,9 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server,  &config_options_login, &config_options_smtp, &config_options_trust,
-	&config_options_score,   &config_options_queue, &config_options_tls,  &config_options_relay,
+	&config_options_server,  &config_options_login, &config_options_smtp,
+	&config_options_trust,   &config_options_score, &config_options_filter,
+	&config_options_queue,   &config_options_tls,   &config_options_relay,
 	&config_options_mailbox, &config_options_sieve,
 };
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fiber/fiber.h"
+#include "fiber/sync.h"
 #include "guard/guard_internal.h"
 #include "guard/guard_listed.h"
 
@@ -37,6 +38,20 @@ const char *guard_offence_name(enum guard_offence offence) { return offences[off
 
 /* --- the guard -------------------------------------------------------------------------- */
 
+static void free_all(struct guard *g)
+{
+	for (size_t i = 0; i < g->config->filters.count; i++)
+		semaphore_free(g->filter_places[i]);
+	free((void *)g->filter_places);
+	guard_buckets_free(g->buckets);
+	guard_bans_free(g->bans);
+	guard_grey_free(g->grey);
+	guard_refusals_free(g->refusals);
+	free((void *)g->rule_counts);
+	free(g->list_states);
+	free(g);
+}
+
 int guard_open(const struct guard_config *config, struct guard **out)
 {
 	const struct config *c = config->config;
@@ -59,18 +74,15 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	g->refusals = guard_refusals_new();
 	g->rule_counts = mem_zero(c->rules.count + 1, sizeof(*g->rule_counts));
 	g->list_states = mem_zero(c->dns_lists.count + 1, sizeof(*g->list_states));
+	g->filter_places = mem_zero(c->filters.count + 1, sizeof(struct semaphore *));
+	for (size_t i = 0; i < c->filters.count; i++)
+		g->filter_places[i] = semaphore_new(c->filters.items[i].max_connections);
 	int rc = g->store ? guard_store_load(g) : 0;
 	if (rc == 0) {
 		*out = g;
 		return 0;
 	}
-	guard_buckets_free(g->buckets);
-	guard_bans_free(g->bans);
-	guard_grey_free(g->grey);
-	guard_refusals_free(g->refusals);
-	free((void *)g->rule_counts);
-	free(g->list_states);
-	free(g);
+	free_all(g);
 	return rc;
 }
 
@@ -89,13 +101,7 @@ void guard_close(struct guard *g)
 		return;
 	if (g->store)
 		(void)guard_store_save(g);
-	guard_buckets_free(g->buckets);
-	guard_bans_free(g->bans);
-	guard_grey_free(g->grey);
-	guard_refusals_free(g->refusals);
-	free((void *)g->rule_counts);
-	free(g->list_states);
-	free(g);
+	free_all(g);
 }
 
 static bool is_in(const struct net_network *networks, size_t count, const struct net_address *a)

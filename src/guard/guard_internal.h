@@ -23,6 +23,7 @@ struct guard {
 	atomic_uint lookups_now;              /* of names of clients */
 	atomic_uint lists_asked_now;          /* fibers that ask them */
 	struct guard_list_state *list_states; /* one a list */
+	struct semaphore **filter_places;     /* one a filter */
 	atomic_uint_fast64_t verdicts[RULE_VERDICTS];
 	atomic_uint_fast64_t offences[GUARD_OFFENCES];
 	atomic_uint_fast64_t banned, turned_away, over_rate, slowed;

@@ -13,7 +13,7 @@ static const char *const kind_names[] = {
 	[JOURNEY_RELEASED] = "released", [JOURNEY_REROUTED] = "rerouted",
 	[JOURNEY_CHECKED] = "checked",   [JOURNEY_REPORTED] = "reported",
 	[JOURNEY_TOLD] = "told",         [JOURNEY_SCORED] = "scored",
-	[JOURNEY_SORTED] = "sorted",
+	[JOURNEY_SORTED] = "sorted",     [JOURNEY_FILTERED] = "filtered",
 };
 
 const char *journey_kind_name(enum journey_kind kind)

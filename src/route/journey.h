@@ -25,6 +25,7 @@ enum journey_kind {
 	JOURNEY_TOLD,     /* a report went to the sender (address); detail: of what, and its id */
 	JOURNEY_SCORED,   /* detail: the total, and what speaks for and against it */
 	JOURNEY_SORTED,   /* by a script of the account (address): what else it had done */
+	JOURNEY_FILTERED, /* detail: a filter, its verdict and what it has changed */
 };
 
 struct journey_event {

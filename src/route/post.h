@@ -156,7 +156,13 @@ enum post_notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOT
 
 /* What was said about the message before it came, for its journey. */
 struct post_note {
-	enum { POST_NOTE_REFUSED, POST_NOTE_TAGGED, POST_NOTE_CHECKED, POST_NOTE_SCORED } kind;
+	enum {
+		POST_NOTE_REFUSED,
+		POST_NOTE_TAGGED,
+		POST_NOTE_CHECKED,
+		POST_NOTE_SCORED,
+		POST_NOTE_FILTERED
+	} kind;
 	struct slice address; /* of the recipient that was refused; else empty */
 	struct slice detail;
 };

@@ -154,10 +154,9 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 static enum journey_kind note_kind(const struct post_note *n)
 {
 	static const enum journey_kind kinds[] = {
-		[POST_NOTE_REFUSED] = JOURNEY_REFUSED,
-		[POST_NOTE_TAGGED] = JOURNEY_TAGGED,
-		[POST_NOTE_CHECKED] = JOURNEY_CHECKED,
-		[POST_NOTE_SCORED] = JOURNEY_SCORED,
+		[POST_NOTE_REFUSED] = JOURNEY_REFUSED,   [POST_NOTE_TAGGED] = JOURNEY_TAGGED,
+		[POST_NOTE_CHECKED] = JOURNEY_CHECKED,   [POST_NOTE_SCORED] = JOURNEY_SCORED,
+		[POST_NOTE_FILTERED] = JOURNEY_FILTERED,
 	};
 	return kinds[n->kind];
 }

@@ -28,6 +28,7 @@
  *     smtp_data     DATA, up to the 250
  *     smtp_bdat     BDAT: the message in chunks
  *     smtp_fixup    what our users hand in, completed
+ *     smtp_filter   what programs of others say to a message
  *     smtp_trust    who has sent a message, found out before the 250
  *     smtp_lmtp     LMTP: a reply a recipient
  *     smtp_dsn      NOTIFY=SUCCESS where the way ends here

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "message/dotstuff.h"
 #include "message/header.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_fixup.h"
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_score.h"
@@ -133,7 +134,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 {
 	struct smtp_transaction *t = s->transaction;
 	char new_id[17];
-	post_new_id(s->context->post, new_id);
+	smtp_filter_id(s, new_id);
 	struct post_client client = s->client;
 	client.forwarded = smtp_forward_text(s, t->arena);
 	client.local_user = smtp_local_user(s, t->arena);
@@ -150,6 +151,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 	const struct post_note *notes;
 	size_t note_count = smtp_guard_notes(s, &notes);
 	smtp_trust_note(s, &notes, &note_count);
+	smtp_filter_note(s, &notes, &note_count);
 	const struct post_envelope envelope = {
 		.queue_id = new_id,
 		.reverse_path = address_text(t->arena, &t->sender),
@@ -168,7 +170,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.notes = notes,
 		.note_count = note_count,
 		.checked = t->trust,
-		.junk = smtp_trust_is_junk(s),
+		.junk = smtp_trust_is_junk(s) || smtp_filter_is_junk(s),
 		.refusal = t->refusal,
 		.score = { .known = t->score != NULL,
 		           .total = t->score ? t->score->total : 0,
@@ -247,17 +249,25 @@ static bool has_bare_in_header(struct slice message)
 	return before == '\r';
 }
 
+static void smtp_data_hand_on(struct smtp_session *s, struct slice message)
+{
+	if (smtp_is_lmtp(s))
+		smtp_lmtp_finish(s, message);
+	else if (s->transaction->terminal != SMTP_MAIL)
+		smtp_terminal_finish(s, message);
+	else
+		smtp_deliver_to_all(s, message);
+}
+
 static void smtp_data_deliver(struct smtp_session *s, struct slice message)
 {
 	struct smtp_fixed fixed;
 	if (smtp_fixup(s, message, &fixed)) {
+		struct smtp_filtered filtered;
 		s->transaction->bcc = buf_slice(&fixed.bcc);
-		if (smtp_is_lmtp(s))
-			smtp_lmtp_finish(s, fixed.message);
-		else if (s->transaction->terminal != SMTP_MAIL)
-			smtp_terminal_finish(s, fixed.message);
-		else
-			smtp_deliver_to_all(s, fixed.message);
+		if (smtp_filter(s, fixed.message, &filtered))
+			smtp_data_hand_on(s, filtered.message);
+		smtp_filtered_end(&filtered);
 	}
 	smtp_fixed_end(&fixed);
 }

@@ -138,8 +138,7 @@ enum smtp_answer smtp_nobody_answer(const struct smtp_session *s)
 	                                                        : SMTP_ANSWER_RCPT_FIRST;
 }
 
-static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcpt_command *rcpt,
-                               enum post_verdict verdict)
+struct post_recipient *smtp_new_recipient(struct smtp_transaction *t)
 {
 	if (t->recipient_count == t->recipient_capacity) {
 		size_t capacity = t->recipient_capacity > 0 ? t->recipient_capacity * 2
@@ -151,8 +150,14 @@ static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcp
 		t->recipients = grown;
 		t->recipient_capacity = capacity;
 	}
+	return &t->recipients[t->recipient_count++];
+}
+
+static void smtp_add_recipient(struct smtp_transaction *t, const struct smtp_rcpt_command *rcpt,
+                               enum post_verdict verdict)
+{
 	struct address kept = smtp_keep_address(t->arena, &rcpt->recipient);
-	struct post_recipient *r = &t->recipients[t->recipient_count++];
+	struct post_recipient *r = smtp_new_recipient(t);
 	*r = (struct post_recipient){ .local = kept.local,
 		                      .domain = kept.domain,
 		                      .notify = rcpt->notify,

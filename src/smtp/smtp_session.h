@@ -37,11 +37,12 @@ struct smtp_transaction {
 	struct trust_results *trust;
 	struct guard_score *score; /* NULL: nothing was weighed */
 	enum guard_fate fate;
-	struct post_refusal *refusal; /* of POST_REFUSED */
-	struct trust_spf *spf;        /* under way, or done; NULL: not asked yet */
-	struct slice bcc;             /* taken out of the message's header */
-	struct smtp_chunks *chunks;   /* NULL: no BDAT yet */
-	struct smtp_told *told;       /* of whose delivery the sender is to hear from us */
+	struct smtp_filtering *filtering; /* NULL: no filter was asked */
+	struct post_refusal *refusal;     /* of POST_REFUSED */
+	struct trust_spf *spf;            /* under way, or done; NULL: not asked yet */
+	struct slice bcc;                 /* taken out of the message's header */
+	struct smtp_chunks *chunks;       /* NULL: no BDAT yet */
+	struct smtp_told *told;           /* of whose delivery the sender is to hear from us */
 	size_t told_count;
 };
 
@@ -169,6 +170,8 @@ void smtp_chunks_free(struct smtp_chunks *chunks);
 /* May this session ask who is here? VRFY and EXPN. */
 bool smtp_may_ask(const struct smtp_session *s, enum config_who who);
 
+/* A further one, empty; valid until the next. */
+struct post_recipient *smtp_new_recipient(struct smtp_transaction *t);
 /* What is said to a command line that can't be read, and of an address. */
 enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address);
 enum smtp_answer smtp_verdict_answer(const struct config *config, enum post_verdict verdict);

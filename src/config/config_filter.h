@@ -1,0 +1,35 @@
+/* Sections filter: programs that messages are shown to before they are taken (docs/guard.md). */
+#ifndef VEREDUS_CONFIG_CONFIG_FILTER_H
+#define VEREDUS_CONFIG_CONFIG_FILTER_H
+
+#include "net/address.h"
+
+enum filter_kind { FILTER_KIND_MILTER };
+/* Whose mail it is shown. */
+enum filter_mail {
+	FILTER_INCOMING, /* of strangers */
+	FILTER_OUTGOING, /* of who has logged in, of our relays and of programs of this host */
+	FILTER_ALL,
+};
+enum filter_failure { FILTER_OPEN, FILTER_CLOSED };
+
+struct config_filter {
+	const char *name; /* the title */
+	unsigned number;
+	int kind, mail, on_failure; /* of the enumerations above */
+	const char *address_text;   /* as written */
+	struct net_address address;
+	int64_t connect_timeout_ms, command_timeout_ms, message_timeout_ms, total_timeout_ms;
+	unsigned max_connections;
+};
+
+struct config_filters {
+	struct config_filter *items; /* in the order of the file */
+	size_t count;
+};
+
+struct config_place;
+/* Adds a filter behind those that there are, or says what is wrong with it. There must be room. */
+void config_add_filter(const struct config_place *place, const struct config_filter *filter);
+
+#endif
