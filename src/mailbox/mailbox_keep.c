@@ -146,6 +146,7 @@ static int list_chunk(struct listing *l, const struct chunk *c, struct mailbox_k
 			                                 .envelope = row.new.envelope };
 		kept->message = &message;
 		rc = rc == -ENOENT ? 0 : rc == 0 ? l->visit(kept, l->arg) : rc;
+		kept->message = NULL;
 	}
 	return rc;
 }
