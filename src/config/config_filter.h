@@ -4,7 +4,7 @@
 
 #include "net/address.h"
 
-enum filter_kind { FILTER_KIND_MILTER };
+enum filter_kind { FILTER_KIND_MILTER, FILTER_KIND_CLAMD };
 /* Whose mail it is shown. */
 enum filter_mail {
 	FILTER_INCOMING, /* of strangers */
@@ -12,12 +12,14 @@ enum filter_mail {
 	FILTER_ALL,
 };
 enum filter_failure { FILTER_OPEN, FILTER_CLOSED };
+/* What is done with malware. */
+enum filter_found { FILTER_FOUND_REJECT, FILTER_FOUND_JUNK, FILTER_FOUND_DISCARD };
 
 struct config_filter {
 	const char *name; /* the title */
 	unsigned number;
-	int kind, mail, on_failure; /* of the enumerations above */
-	const char *address_text;   /* as written */
+	int kind, mail, on_failure, on_found; /* of the enumerations above */
+	const char *address_text;             /* as written */
 	struct net_address address;
 	int64_t connect_timeout_ms, command_timeout_ms, message_timeout_ms, total_timeout_ms;
 	unsigned max_connections;

@@ -6,8 +6,8 @@
 /* clang-format off */
 static const struct config_option options[] = {
 	{ "filter", "kind", CONFIG_CHOICE, "milter", AT_FILTER(kind),
-	  "What it speaks: milter, the protocol of Sendmail's and Postfix's mail filters.",
-	  .choices = { "milter" } },
+	  "What it speaks: milter, the protocol of Sendmail's and Postfix's mail filters, or clamd, that of "
+	  "ClamAV's daemon (INSTREAM).", .choices = { "milter", "clamd" } },
 	{ "filter", "address", CONFIG_TEXT, NULL, AT_FILTER(address_text),
 	  "Where it listens: \"127.0.0.1:8891\", \"[::1]:8891\" or \"unix:/run/filter.sock\"." },
 	{ "filter", "mail", CONFIG_CHOICE, "incoming", AT_FILTER(mail),
@@ -16,6 +16,10 @@ static const struct config_option options[] = {
 	{ "filter", "on-failure", CONFIG_CHOICE, "closed", AT_FILTER(on_failure),
 	  "If it can't be asked, or fails: open takes the message as it is, closed answers 451, so that "
 	  "the sender tries again.", .choices = { "open", "closed" } },
+	{ "filter", "on-found", CONFIG_CHOICE, "reject", AT_FILTER(on_found),
+	  "What becomes of malware that clamd finds: it is refused (550), put into the folder Junk (of "
+	  "what our users send refused, too), or accepted and thrown away.",
+	  .choices = { "reject", "junk", "discard" } },
 	{ "filter", "connect-timeout", CONFIG_DURATION, "5s", AT_FILTER(connect_timeout_ms),
 	  "How long a connection to it, and one that is free, are waited for.", .min = 50,
 	  .max = SECONDS(300) },

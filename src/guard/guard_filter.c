@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "fiber/sync.h"
+#include "guard/clamd.h"
 #include "guard/guard_internal.h"
 #include "guard/milter.h"
 #include "message/header.h"
@@ -21,6 +22,13 @@ static void begin(struct filter_answer *out, struct arena *arena)
 	*out = (struct filter_answer){ .arena = arena };
 }
 
+static int (*const asks[])(const struct config_filter *filter,
+                           const struct filter_question *question, int64_t deadline,
+                           struct filter_answer *out) = {
+	[FILTER_KIND_MILTER] = milter_ask,
+	[FILTER_KIND_CLAMD] = clamd_ask,
+};
+
 static int ask(struct guard *g, const struct config_filter *filter,
                const struct filter_question *question, struct filter_answer *out)
 {
@@ -30,7 +38,7 @@ static int ask(struct guard *g, const struct config_filter *filter,
 	int rc = semaphore_take(places, free_at_last < deadline ? free_at_last : deadline);
 	if (rc < 0)
 		return rc;
-	rc = milter_ask(filter, question, deadline, out);
+	rc = asks[filter->kind](filter, question, deadline, out);
 	semaphore_post(places);
 	return rc;
 }
