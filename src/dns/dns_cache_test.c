@@ -109,7 +109,7 @@ static void memory_is_bounded(void **state)
 	struct dns_cache *c;
 	size_t count, bytes;
 	char name[32];
-	char large[8000];
+	enum { LARGE = 8000 };
 
 	(void)state;
 	config.max_bytes = 64 * 1024;
@@ -126,10 +126,11 @@ static void memory_is_bounded(void **state)
 	assert_true(bytes <= config.max_bytes);
 	assert_true(has(c, "4999.test", 1));
 	assert_false(has(c, "0.test", 1));
-	memset(large, 'x', sizeof(large));
-	large[sizeof(large) - 1] = '\0';
+	char *large = mem_zero(1, LARGE);
+	memset(large, 'x', LARGE - 1);
 	put(c, "large.test", 0, 300, large, 0);
 	assert_false(has(c, "large.test", 1));
+	free(large);
 	dns_cache_free(c);
 }
 

@@ -48,11 +48,21 @@ static int read_kept(struct db *db, void *arg)
 	return more;
 }
 
-static struct kept_list kept_of(struct fixture *f)
+/* free() it. */
+static struct kept_list *kept_of(struct fixture *f)
 {
-	struct kept_list l = { .account = f->account };
-	assert_int_equal(store_read(f->store, read_kept, &l), 0);
+	struct kept_list *l = mem_zero(1, sizeof(*l));
+	l->account = f->account;
+	assert_int_equal(store_read(f->store, read_kept, l), 0);
 	return l;
+}
+
+static size_t count_kept(struct fixture *f)
+{
+	struct kept_list *l = kept_of(f);
+	size_t count = l->count;
+	free(l);
+	return count;
 }
 
 struct bringing {
@@ -86,25 +96,26 @@ static void what_was_expunged_comes_back(void **state)
 	testing_check(f);
 	assert_int_equal(testing_find_mailbox(f, SLICE("INBOX")).message_count, 4);
 	assert_int_equal(testing_find_mailbox(f, SLICE("INBOX")).size_bytes, 40);
-	struct kept_list l = kept_of(f);
-	assert_int_equal(l.count, 6);
-	assert_int_equal(l.uids[0], 3);
-	assert_int_equal(l.uids[3], 2);
-	assert_int_equal(undelete(f, l.chunks[0], testing_range(f, 4, 4), inbox), 1);
-	assert_int_equal(undelete(f, l.chunks[0], testing_range(f, 4, 4), inbox), 0);
+	struct kept_list *l = kept_of(f);
+	assert_int_equal(l->count, 6);
+	assert_int_equal(l->uids[0], 3);
+	assert_int_equal(l->uids[3], 2);
+	assert_int_equal(undelete(f, l->chunks[0], testing_range(f, 4, 4), inbox), 1);
+	assert_int_equal(undelete(f, l->chunks[0], testing_range(f, 4, 4), inbox), 0);
 	testing_check(f);
 	struct mailbox_view *v = testing_view(f, inbox);
 	assert_int_equal(v->count, 5);
 	assert_true(mailbox_view_by_uid(v, 11, &item) && item.flags == FLAG_SEEN);
 	mailbox_view_release(v);
-	assert_int_equal(undelete(f, l.chunks[0], UID_SET_ALL, inbox), 2);
+	assert_int_equal(undelete(f, l->chunks[0], UID_SET_ALL, inbox), 2);
 	assert_int_equal(
-		undelete(f, l.chunks[3], UID_SET_ALL, testing_find_mailbox(f, SLICE("Trash")).id),
+		undelete(f, l->chunks[3], UID_SET_ALL, testing_find_mailbox(f, SLICE("Trash")).id),
 		3);
 	assert_int_equal(testing_find_mailbox(f, SLICE("Trash")).message_count, 3);
-	assert_int_equal(kept_of(f).count, 0);
+	assert_int_equal(count_kept(f), 0);
 	assert_int_equal(testing_rows(f, "SELECT count(*) FROM expunged_chunk"), 0);
 	testing_check(f);
+	free(l);
 }
 
 static int do_delete(struct db *db, void *arg)
@@ -125,17 +136,18 @@ static void a_deleted_mailbox_is_kept(void **state)
 	assert_int_equal(mailboxes_purge(f->m), 0);
 	testing_check(f);
 	assert_int_equal(testing_rows(f, "SELECT used_bytes FROM account"), 0);
-	struct kept_list l = kept_of(f);
-	assert_int_equal(l.count, 600);
-	assert_int_equal(undelete(f, l.chunks[599], UID_SET_ALL, inbox), 600 - 512);
+	struct kept_list *l = kept_of(f);
+	assert_int_equal(l->count, 600);
+	assert_int_equal(undelete(f, l->chunks[599], UID_SET_ALL, inbox), 600 - 512);
 	testing_check(f);
 	assert_int_equal(testing_rows(f, "SELECT used_bytes FROM account"), 880);
 	mailboxes_keep(f->m, 0);
 	assert_int_equal(mailboxes_purge(f->m), 0);
 	assert_int_equal(testing_rows(f, "SELECT count(*) FROM message"), 600 - 512);
 	assert_int_equal(testing_rows(f, "SELECT count(*) FROM mailbox WHERE account_id = 0"), 0);
-	assert_int_equal(kept_of(f).count, 0);
+	assert_int_equal(count_kept(f), 0);
 	testing_check(f);
+	free(l);
 }
 
 struct told {

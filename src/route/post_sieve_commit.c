@@ -200,7 +200,7 @@ static int commit_filing(struct db *db, struct delivery *d, struct drop *drop,
 {
 	const struct message_summary *summary = f->edition ? &f->edition->summary : &d->summary;
 	struct mailbox_info place = { .id = 0 };
-	uint64_t flags;
+	uint64_t flags = 0;
 	uint32_t uid;
 	int rc = filing_place(db, d, drop, f, &place);
 	if (rc == 0)

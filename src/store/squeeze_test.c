@@ -11,7 +11,7 @@ static void what_shrinks_comes_back(void **state)
 	(void)state;
 	struct squeezer *q = squeezer_new();
 	struct arena *arena = arena_new();
-	char text[20000], back[20000];
+	char text[3000], back[3000];
 	struct slice frame;
 	uint64_t length;
 	for (size_t i = 0; i < sizeof(text); i++)
