@@ -9,6 +9,7 @@
 #include "auth/legacy.h"
 #include "directory/directory.h"
 #include "directory/send_as.h"
+#include "guard/bayes_rows.h"
 #include "mailbox/mailbox.h"
 #include "sieve/sieve_rows.h"
 
@@ -271,6 +272,8 @@ static int remove_in_commit(struct db *db, void *arg)
 	int rc = directory_find_account(db, c->arena, c->address, &account);
 	if (rc == 0)
 		rc = mailbox_remove_account(db, account.id);
+	if (rc == 0)
+		rc = bayes_forget(db, account.id);
 	if (rc == 0)
 		rc = sieve_remove_account(db, account.id);
 	if (rc == 0)

@@ -25,6 +25,7 @@ extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_import;
 extern const struct cli_command cmd_index;
 extern const struct cli_command cmd_init;
+extern const struct cli_command cmd_learn;
 extern const struct cli_command cmd_mailq;
 extern const struct cli_command cmd_message;
 extern const struct cli_command cmd_newaliases;

@@ -38,7 +38,7 @@ static char reference_of(struct slice name)
 	return value > ' ' && value < 0x7f ? (char)value : 0;
 }
 
-static bool take_reference(struct cursor *c, char *out)
+bool guard_links_take_reference(struct cursor *c, char *out)
 {
 	struct cursor here = *c;
 	const char *begin;
@@ -73,8 +73,8 @@ static struct slice plain(struct arena *arena, struct slice text, bool is_html)
 	char *out = arena_alloc(arena, text.len + 1);
 	size_t len = 0;
 	while (!cursor_at_end(&c)) {
-		if ((is_html && take_reference(&c, &out[len])) || take_percent(&c, &out[len]) ||
-		    take_any(&c, &out[len]))
+		if ((is_html && guard_links_take_reference(&c, &out[len])) ||
+		    take_percent(&c, &out[len]) || take_any(&c, &out[len]))
 			len++;
 	}
 	return slice_of(out, len);
@@ -202,22 +202,13 @@ void guard_links_find_in(struct arena *arena, struct slice text, bool is_html,
 
 /* --- messages ----------------------------------------------------------------------------- */
 
-static const struct mime_part *next_part(const struct mime_part *p)
-{
-	if (p->first)
-		return p->first;
-	while (p && !p->next)
-		p = p->parent;
-	return p ? p->next : NULL;
-}
-
 void guard_links_find(struct arena *arena, struct slice message,
                       const struct message_limits *limits, struct guard_links *out)
 {
 	const struct mime_part *p = mime_parse(arena, message, limits);
 	size_t left = GUARD_LINKS_BYTES;
 	*out = (struct guard_links){ .domain_count = 0 };
-	for (int i = 0; p && left > 0 && i < PARTS_MAX; p = next_part(p), i++) {
+	for (int i = 0; p && left > 0 && i < PARTS_MAX; p = mime_next(p), i++) {
 		bool is_html = mime_is(p, "text", "html");
 		if (p->kind != MIME_LEAF || (!is_html && !mime_is(p, "text", "plain")))
 			continue;

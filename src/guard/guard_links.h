@@ -8,6 +8,7 @@
 #define VEREDUS_GUARD_GUARD_LINKS_H
 
 #include "base/arena.h"
+#include "base/cursor.h"
 #include "message/limits.h"
 #include "net/address.h"
 
@@ -25,5 +26,8 @@ void guard_links_find(struct arena *arena, struct slice message,
 /* One text, for tests and fuzzing. */
 void guard_links_find_in(struct arena *arena, struct slice text, bool is_html,
                          struct guard_links *out);
+/* A character reference that stands for one of ASCII: "&#46;", "&amp;". Others stay where they are.
+ */
+bool guard_links_take_reference(struct cursor *c, char *out);
 
 #endif

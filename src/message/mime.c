@@ -285,6 +285,15 @@ struct slice mime_header(const struct mime_part *part, struct slice bytes)
 	return slice_sub(bytes, part->header_offset, part->header_size);
 }
 
+const struct mime_part *mime_next(const struct mime_part *part)
+{
+	if (part->first)
+		return part->first;
+	while (part && !part->next)
+		part = part->parent;
+	return part ? part->next : NULL;
+}
+
 struct slice mime_body(const struct mime_part *part, struct slice bytes)
 {
 	return slice_sub(bytes, part->body_offset, part->body_size);

@@ -88,6 +88,9 @@ struct mime_part *mime_parse(struct arena *arena, struct slice bytes,
 const struct mime_part *mime_find(const struct mime_part *message, const unsigned *path,
                                   size_t depth);
 
+/* The one behind it, in the order in which they stand; NULL behind the last. */
+const struct mime_part *mime_next(const struct mime_part *part);
+
 struct slice mime_header(const struct mime_part *part, struct slice bytes);
 struct slice mime_body(const struct mime_part *part, struct slice bytes);
 bool mime_is(const struct mime_part *part, const char *type, const char *subtype);

@@ -663,6 +663,34 @@ static const char *const schema_squeeze[] = {
 	NULL,
 };
 
+/* guard/bayes_rows.h; account 0 is everybody's */
+static const char *const schema_bayes[] = {
+	"CREATE TABLE bayes_corpus ("
+	"  account_id INTEGER PRIMARY KEY,"
+	"  spam       INTEGER NOT NULL," /* messages learned */
+	"  ham        INTEGER NOT NULL,"
+	"  tokens     INTEGER NOT NULL,"
+	"  clock      INTEGER NOT NULL" /* messages learned ever */
+	")",
+	"CREATE TABLE bayes_token ("
+	"  account_id INTEGER NOT NULL,"
+	"  hash       INTEGER NOT NULL,"
+	"  spam       INTEGER NOT NULL,"
+	"  ham        INTEGER NOT NULL,"
+	"  touched    INTEGER NOT NULL," /* the clock when it was learned last */
+	"  PRIMARY KEY (account_id, hash)"
+	") WITHOUT ROWID",
+	"CREATE TABLE bayes_message ("
+	"  account_id INTEGER NOT NULL,"
+	"  digest     BLOB NOT NULL,"
+	"  spam       INTEGER NOT NULL,"
+	"  learned    INTEGER NOT NULL," /* the clock */
+	"  PRIMARY KEY (account_id, digest)"
+	") WITHOUT ROWID",
+	"CREATE INDEX bayes_message_learned ON bayes_message (account_id, learned)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -696,5 +724,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 30, .statements = schema_greylist },
 	{ .version = 31, .statements = schema_keep },
 	{ .version = 32, .statements = schema_squeeze },
+	{ .version = 33, .statements = schema_bayes },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -1,0 +1,68 @@
+"""The classifier is taught at the command line, with the server stopped and with it running."""
+import json
+
+import pytest
+
+SPAM = "Message-ID: <{}@spam.example>\nSubject: cheap pills {}\n\nBuy cheap pills now!\n"
+HAM = "Message-ID: <{}@ham.example>\nSubject: minutes {}\n\nThe minutes of our meeting.\n"
+
+
+@pytest.fixture(params=["stopped", "running"])
+def any_server(request, make_server):
+    return make_server(start=request.param == "running")
+
+
+def learn(server, *args, **kwargs):
+    return json.loads(server.cli("learn", *args, "--json", **kwargs).stdout)
+
+
+def status(server, *args):
+    item, = json.loads(server.cli("learn", "status", "--json", *args).stdout)
+    return item["spam"], item["ham"]
+
+
+def test_files_directories_and_standard_input(any_server, tmp_path):
+    s = any_server
+    for i in range(5):
+        (tmp_path / "cur" / "deep").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cur" / f"{i}").write_text(SPAM.format(i, i))
+    (tmp_path / "cur" / "deep" / "one").write_text("From x Thu Jan  1 10:00:00 2026\n" +
+                                                   SPAM.format(1, 1).replace("\n", "\r\n"))
+    (tmp_path / "cur" / ".hidden").write_text(SPAM.format(9, 9))
+    result = learn(s, "spam", str(tmp_path))
+    assert (result["messages"], result["new"], result["known"]) == (6, 5, 1)
+    assert status(s) == (5, 0)
+    assert learn(s, "spam", str(tmp_path / "cur"))["known"] == 6
+    assert learn(s, "ham", "-", input=HAM.format(1, 1))["new"] == 1
+    assert status(s) == (5, 1)
+    # It was a mistake.
+    assert learn(s, "ham", str(tmp_path / "cur" / "0"))["changed"] == 1
+    assert status(s) == (4, 2)
+    assert learn(s, "forget", str(tmp_path / "cur" / "0"))["forgotten"] == 1
+    assert learn(s, "forget", str(tmp_path / "cur" / "0"))["unknown"] == 1
+    assert status(s) == (4, 1)
+
+
+def test_users_have_their_own(any_server):
+    s = any_server
+    alice = ("--user", "alice@example.test")
+    learn(s, "spam", "-", *alice, input=SPAM.format(1, 1))
+    assert status(s) == (0, 0) and status(s, *alice) == (1, 0)
+    learn(s, "ham", "-", input=SPAM.format(1, 1))
+    assert status(s) == (0, 1) and status(s, *alice) == (1, 0)
+    assert "spam 1, ham 0" in s.cli("learn", "status", *alice).stdout
+    s.cli("learn", "forget", "--all")
+    assert status(s) == (0, 0) and status(s, *alice) == (1, 0)
+    s.cli("user", "remove", "alice@example.test")
+    s.cli("user", "add", "alice@example.test", input="a new one\n")
+    assert status(s, *alice) == (0, 0)
+
+
+def test_what_is_wrong_is_told(any_server, tmp_path):
+    s = any_server
+    nobody = s.cli("learn", "status", "--user", "nobody@example.test", check=False)
+    assert nobody.returncode == 1 and "there is no user nobody@example.test" in nobody.stderr
+    missing = s.cli("learn", "spam", str(tmp_path / "missing"), check=False)
+    assert missing.returncode == 1 and "missing" in missing.stderr
+    assert s.cli("learn", "forget", check=False).returncode == 2
+    assert s.cli("learn", "forget", "--all", str(tmp_path), check=False).returncode == 2
