@@ -1,7 +1,13 @@
 """The classifier is taught at the command line, with the server stopped and with it running."""
 import json
+import pathlib
+import re
+import tempfile
 
 import pytest
+
+from conftest import _factory, wait_for
+from test_guard import Client, guard_server
 
 SPAM = "Message-ID: <{}@spam.example>\nSubject: cheap pills {}\n\nBuy cheap pills now!\n"
 HAM = "Message-ID: <{}@ham.example>\nSubject: minutes {}\n\nThe minutes of our meeting.\n"
@@ -66,3 +72,66 @@ def test_what_is_wrong_is_told(any_server, tmp_path):
     assert missing.returncode == 1 and "missing" in missing.stderr
     assert s.cli("learn", "forget", check=False).returncode == 2
     assert s.cli("learn", "forget", "--all", str(tmp_path), check=False).returncode == 2
+
+
+# --- the verdict ------------------------------------------------------------------------------
+
+CONFIG = """
+score { tag = "2" junk = "4" }
+classifier { min-messages = 6 spam = "4" ham = "-1.5" }
+guard { greeting-wait = 0 }
+"""
+BAD = "Subject: cheap pills\r\n\r\nBuy cheap pills now!\r\n"
+GOOD = "Subject: minutes\r\n\r\nThe minutes of our meeting.\r\n"
+
+
+def receive(server, text, *recipients):
+    with Client(server, "198.51.100.7") as c:
+        c.hello()
+        c.say("MAIL FROM:<x@remote.test>")
+        for recipient in recipients:
+            assert c.say(f"RCPT TO:<{recipient}@example.test>")[0] == "2"
+        assert c.message(text).startswith("250")
+
+
+def opinion(server, text, *args):
+    path = server.dir / "letter.eml"
+    path.write_text(text)
+    found = json.loads(server.cli("explain", "--json", *args, path).stdout)
+    lines = [line for v in found if v["method"] == "score" for line in v["lines"]]
+    return next((line["weight"] for line in lines if line["name"] == "bayes"), None)
+
+
+def teach(server, kind, text, numbers, *args):
+    for i in numbers:
+        learn(server, kind, "-", *args, input=text.format(i, i))
+
+
+def test_it_counts_once_enough_was_learned():
+    make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
+    try:
+        s = guard_server(make, CONFIG)
+        teach(s, "spam", SPAM, range(6))
+        teach(s, "ham", HAM, range(5))
+        assert opinion(s, BAD) is None
+        teach(s, "ham", HAM, range(5, 6))
+        assert opinion(s, BAD) == 4 and opinion(s, GOOD) == -1.5
+        assert opinion(s, "Subject: nothing\r\n\r\nknown\r\n") == 0
+        receive(s, BAD, "alice")
+        message, = wait_for(lambda: s.messages(mailbox="Junk"), what="Junk")
+        assert re.search(r"X-Veredus-Score: \S+; 4.00: bayes 4.00 \(\S+ by \d+: .*pills 0.9",
+                         message.decode().replace("\r\n\t", " "))
+        receive(s, GOOD, "alice")
+        wait_for(lambda: len(s.messages()) == 1, what="INBOX")
+        # Alice wants them; nobody else does.
+        teach(s, "ham", SPAM, range(20, 32), "--user", "alice@example.test")
+        assert opinion(s, BAD, "--to", "alice@example.test") <= 0
+        assert opinion(s, BAD, "--to", "bob@example.test") == 4
+        receive(s, BAD, "alice")
+        wait_for(lambda: len(s.messages()) == 2, what="INBOX")
+        receive(s, BAD, "alice", "bob")
+        wait_for(lambda: len(s.messages(mailbox="Junk")) == 2, what="Junk")
+        s.stop()
+        assert opinion(s, BAD) == 4
+    finally:
+        dispose()

@@ -1,4 +1,4 @@
-/* learn.put, learn.status, learn.forget: the classifier's school.
+/* learn.put, learn.judge, learn.status, learn.forget: the classifier's school.
  *
  *     {"command":"learn.put", "kind":"spam", "address":"alice@example.test", "body_bytes":1234}
  *
@@ -10,6 +10,7 @@
 #include "directory/directory.h"
 #include "fiber/fiber.h"
 #include "guard/bayes_rows.h"
+#include "guard/guard_classify.h"
 #include "store/spool.h"
 #include "store/store.h"
 
@@ -118,15 +119,44 @@ static int put(struct lesson *l, const json_t *request, struct admin_reply *repl
 	               : no_such_user(l, reply, rc);
 }
 
-static int learn_put(struct admin *admin, const json_t *request, struct admin_reply *reply)
+/* What it says about a message for that address: an item, or none. */
+static int say(struct lesson *l, const json_t *request, struct admin_reply *reply)
+{
+	struct slice message = SLICE_EMPTY;
+	int rc = read_address(l, request, reply);
+	if (rc == 0)
+		rc = admin_body(reply, reply->body_left, spool_add, &l->spool);
+	if (rc == 0)
+		rc = spool_view(&l->spool, &message);
+	if (rc < 0)
+		return rc;
+	struct guard_opinion opinion = guard_classify(l->admin->store, l->admin->config, l->arena,
+	                                              message, l->address);
+	return opinion.given ? admin_item(reply, json_pack("{s:i, s:s}", "weight", opinion.weight,
+	                                                   "evidence", opinion.evidence))
+	                     : 0;
+}
+
+static int with_message(struct admin *admin, const json_t *request, struct admin_reply *reply,
+                        int (*fn)(struct lesson *, const json_t *, struct admin_reply *))
 {
 	struct lesson l = { .admin = admin, .arena = arena_new(), .address = SLICE_EMPTY };
 	spool_create(&l.spool, admin->config->dir, LEARN_MEMORY_BYTES, LEARN_BYTES_MAX,
 	             reply->body_left);
-	int rc = put(&l, request, reply);
+	int rc = fn(&l, request, reply);
 	spool_destroy(&l.spool);
 	arena_free(l.arena);
 	return rc;
+}
+
+static int learn_put(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	return with_message(admin, request, reply, put);
+}
+
+static int learn_judge(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	return with_message(admin, request, reply, say);
 }
 
 /* --- the corpus --------------------------------------------------------------------------- */
@@ -175,6 +205,7 @@ static int learn_forget(struct admin *admin, const json_t *request, struct admin
 
 const struct admin_command admin_learn_commands[] = {
 	{ "learn.put", learn_put },
+	{ "learn.judge", learn_judge },
 	{ "learn.status", learn_status },
 	{ "learn.forget", learn_forget },
 	{ 0 },

@@ -1,12 +1,15 @@
 /* veredus explain: who has sent this message, and how is that known? */
 #include <errno.h>
+#include <unistd.h>
 
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
 #include "cli/cli_file.h"
+#include "cli/cli_link.h"
 #include "dns/dns.h"
 #include "fiber/fiber.h"
 #include "guard/guard.h"
+#include "guard/guard_classify.h"
 #include "trust/trust.h"
 
 struct explaining {
@@ -19,6 +22,7 @@ struct explaining {
 	struct address sender;
 	bool has_sender;
 	struct trust_results results;
+	struct guard_opinion opinion; /* of the classifier */
 	struct guard_score score;
 	int rc;
 };
@@ -69,6 +73,7 @@ static void weigh(struct explaining *e, struct dns *dns)
 	struct slice *found;
 	size_t count = trust_found(&e->results, e->cli->arena, &found);
 	e->rc = guard_open(&parts, &guard);
+	guard_score_opinion(&e->score, &e->opinion);
 	if (e->rc == 0)
 		guard_ask_score(guard, &question, e->cli->arena, e->message, found, count,
 		                &e->score);
@@ -100,6 +105,41 @@ static void ask(void *arg)
 	trust_close(trust);
 	dns_close(trust_config.dns);
 	runtime_stop(0);
+}
+
+/* --- the classifier ---------------------------------------------------------------------- */
+
+static void take_opinion(const json_t *item, void *arg)
+{
+	struct explaining *e = arg;
+	const char *evidence = cli_item_text(item, "evidence");
+	e->opinion = (struct guard_opinion){
+		.given = true,
+		.weight = (int)cli_item_number(item, "weight"),
+		.evidence = arena_str(e->cli->arena, slice_from_str(evidence)),
+	};
+}
+
+/* What was learned is in the store, which the server has while it runs. Without one there is
+ * nothing to ask. */
+static int ask_classifier(struct explaining *e)
+{
+	const struct cli_answer answer = { .item = take_opinion, .arg = e };
+	const char *to = cli_text(e->cli, "to");
+	struct cli_link *link;
+	json_t *request;
+	if (!e->config->classifier.enabled ||
+	    access(arena_printf(e->cli->arena, "%s/veredus.db", e->cli->dir), F_OK) < 0)
+		return CLI_OK;
+	int status = cli_link_open(e->cli, &link);
+	if (status != CLI_OK)
+		return status;
+	request = json_object();
+	if (to)
+		json_object_set_new(request, "address", json_string(to));
+	status = cli_link_call(link, "learn.judge", request, &e->message, 1, &answer);
+	cli_link_close(link);
+	return status;
 }
 
 /* --- printing ---------------------------------------------------------------------------- */
@@ -215,6 +255,11 @@ static int explain(struct cli *cli)
 	if (!config)
 		return CLI_FAILED;
 	e.config = config;
+	status = ask_classifier(&e);
+	if (status != CLI_OK) {
+		config_free(config);
+		return status;
+	}
 	int rc = runtime_run(&runtime, ask, &e);
 	if (rc == 0)
 		rc = e.rc;
@@ -231,13 +276,14 @@ static const struct cli_option options[] = {
 	{ "helo", 0, "NAME", "what the client called itself" },
 	{ "ip", 0, "ADDRESS", "where it came from; SPF is asked if this and --from are given" },
 	{ "json", 0, NULL, "as JSON" },
+	{ "to", 0, "ADDRESS", "who it is for: what this user taught the classifier counts, too" },
 	{ 0 },
 };
 
 const struct cli_command cmd_explain = {
 	.name = "explain",
 	.summary = "Who has sent a message, with all evidence.",
-	.usage = "[--ip ADDRESS] [--helo NAME] [--from ADDRESS] [--json] FILE",
+	.usage = "[--ip ADDRESS] [--helo NAME] [--from ADDRESS] [--to ADDRESS] [--json] FILE",
 	.text = "Checks a message from a file as the server checks one that a stranger brings, "
 		"now, "
 		"and\nprints each verdict with what it was made from. The DNS is asked as the "

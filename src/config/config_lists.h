@@ -17,5 +17,7 @@ struct config_dns_list_text {
 void config_add_dns_list(const struct config_place *place, const struct config_dns_list_text *text);
 /* The rest of section score. */
 void config_set_score(const struct config_place *place, const struct config_list *weights);
+/* The rest of section classifier. */
+void config_set_classifier(const struct config_place *place);
 
 #endif

@@ -428,6 +428,8 @@ static void store_dns_lists(struct load *l, cfg_t *cfg)
 	struct config_place place = place_of(l, "score", NULL);
 	struct config_list weights = get_list(l, cfg_getsec(cfg, "score"), "weights");
 	config_set_score(&place, &weights);
+	struct config_place classifier = place_of(l, "classifier", NULL);
+	config_set_classifier(&classifier);
 }
 
 static void store_filters(struct load *l, cfg_t *cfg)

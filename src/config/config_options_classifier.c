@@ -3,6 +3,15 @@
 
 /* clang-format off */
 static const struct config_option options[] = {
+	{ "classifier", "enabled", CONFIG_FLAG, "yes", AT(classifier.enabled),
+	  "Its verdict is a line of the score table." },
+	{ "classifier", "min-messages", CONFIG_NUMBER, "200", AT(classifier.min_messages),
+	  "So many messages of each kind must have been learned before it says anything: who knows "
+	  "little is wrong with confidence.", .min = 1, .max = 1000000 },
+	{ "classifier", "spam", CONFIG_TEXT, "4", AT(classifier.spam_text),
+	  "What it adds to the score when it is sure (0.99) that it is spam; half of that from 0.9 on." },
+	{ "classifier", "ham", CONFIG_TEXT, "-1.5", AT(classifier.ham_text),
+	  "The same when it is sure that it is wanted (0.01, 0.1)." },
 	{ "classifier", "max-tokens", CONFIG_NUMBER, "200000", AT(classifier.max_tokens),
 	  "Words that are known of each account's mail, and of the shared; beyond, those go that were "
 	  "learned longest ago. One takes about 40 bytes.", .min = 1000, .max = 10000000 },

@@ -189,3 +189,15 @@ void config_set_score(const struct config_place *p, const struct config_list *we
 			             weights->items[i]);
 	}
 }
+
+/* --- classifier --------------------------------------------------------------------------- */
+
+void config_set_classifier(const struct config_place *p)
+{
+	struct config_classifier *c = &p->config->classifier;
+	if (!config_parse_weight(slice_from_str(c->spam_text), &c->spam) || c->spam < 0)
+		config_wrong(p, "spam: '%s' is no weight: write a number such as 4", c->spam_text);
+	if (!config_parse_weight(slice_from_str(c->ham_text), &c->ham) || c->ham > 0)
+		config_wrong(p, "ham: '%s' is no weight: write one that is not above 0, as -1.5",
+		             c->ham_text);
+}

@@ -1,6 +1,7 @@
 #include "smtp/smtp_score.h"
 
 #include "base/log.h"
+#include "guard/guard_classify.h"
 #include "trust/trust.h"
 
 void smtp_score_iprev(struct smtp_session *s, struct trust_results *results)
@@ -10,7 +11,19 @@ void smtp_score_iprev(struct smtp_session *s, struct trust_results *results)
 	guard_add_iprev(results, s->transaction->arena, &s->client.address, found, name);
 }
 
-bool smtp_score(struct smtp_session *s)
+/* The address of the only recipient; empty if there are several. */
+static struct slice only_recipient(const struct smtp_transaction *t)
+{
+	struct address canonical;
+	if (t->recipient_count != 1)
+		return SLICE_EMPTY;
+	const struct address given = { .local = t->recipients[0].local,
+		                       .domain = t->recipients[0].domain };
+	return address_canonical(t->arena, &given, &canonical) ? address_text(t->arena, &canonical)
+	                                                       : SLICE_EMPTY;
+}
+
+bool smtp_score(struct smtp_session *s, struct slice message)
 {
 	struct smtp_transaction *t = s->transaction;
 	struct slice *found = NULL;
@@ -18,6 +31,9 @@ bool smtp_score(struct smtp_session *s)
 	if (!s->context->guard)
 		return true;
 	t->score = ARENA_NEW(t->arena, struct guard_score);
+	struct guard_opinion opinion = guard_opinion_of(s->context->guard, t->arena, message,
+	                                                only_recipient(t));
+	guard_score_opinion(t->score, &opinion);
 	t->fate = guard_weigh_message(s->context->guard, s->visit, t->arena, found, count,
 	                              t->score);
 	if (t->fate != GUARD_REJECT)

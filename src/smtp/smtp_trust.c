@@ -193,7 +193,7 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 		if (is_refused(s))
 			return false;
 	}
-	if (!smtp_score(s))
+	if (!smtp_score(s, message))
 		return false;
 	return !has_forged(s, message) || take_forged_out(s, message, out);
 }
