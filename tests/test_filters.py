@@ -95,6 +95,14 @@ def test_what_it_does_not_want_is_not_shown(server, milter):
     assert said(talk, b"L")[0] == b"Subject\0 Hello\0"
 
 
+def test_an_old_one_hears_nothing_of_data(server, milter):
+    """The packet came with version 4 of the protocol."""
+    for milter.version in (2, 6):
+        assert send(server).startswith("250")
+    old, new = milter.talks
+    assert not said(old, b"T") and said(new, b"T") and said(old, b"E")
+
+
 def test_large_bodies_come_in_pieces(server, milter):
     body = b"x" * 70 + b"\r\n"
     assert send(server, LETTER + body * 3000).startswith("250")

@@ -417,8 +417,8 @@ static void initial_file_loads(void **state)
 	}
 	if (rc != 0)
 		fail_msg("%s", f->errors);
-	static const uint16_t ports[] = { 2025, 2025, 4525, 4525, 2587, 2587, 2465, 2465,
-		                          2110, 2110, 2995, 2995, 2143, 2143, 2993, 2993 };
+	static const uint16_t ports[] = { 2025, 2025, 4525, 4525, 2587, 2587, 2465, 2465, 2110,
+		                          2110, 2995, 2995, 2143, 2143, 2993, 2993, 6190, 6190 };
 	assert_int_equal(f->config->listener_count, sizeof(ports) / sizeof(ports[0]));
 	for (size_t i = 0; i < f->config->listener_count; i++) {
 		assert_int_equal(net_address_port(&f->config->listeners[i].address), ports[i]);

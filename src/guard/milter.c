@@ -14,7 +14,7 @@ struct milter {
 	struct buf in, out;
 	size_t used; /* of in: the packet that was looked at last */
 	int64_t deadline;
-	uint32_t protocol;
+	uint32_t protocol, version;
 	bool decided; /* nothing more is to be shown */
 	bool skip;    /* nothing more of the body */
 };
@@ -285,6 +285,7 @@ static int negotiate(struct milter *m)
 	    msg.options.protocol & ~(uint32_t)MILTER_OFFERED)
 		return -EPROTO;
 	m->protocol = msg.options.protocol;
+	m->version = msg.options.version;
 	return 0;
 }
 
@@ -325,7 +326,9 @@ static int show_envelope(struct milter *m)
 		rc = simple(m, 'M', &q->sender, MILTER_NO_MAIL, MILTER_QUIET_MAIL);
 	for (size_t i = 0; i < q->recipient_count && rc == 0; i++)
 		rc = simple(m, 'R', &q->recipients[i], MILTER_NO_RCPT, MILTER_QUIET_RCPT);
-	return rc == 0 ? simple(m, 'T', NULL, MILTER_NO_DATA, MILTER_QUIET_DATA) : rc;
+	if (rc < 0 || m->version < MILTER_VERSION_DATA)
+		return rc;
+	return simple(m, 'T', NULL, MILTER_NO_DATA, MILTER_QUIET_DATA);
 }
 
 /* The body begins at *body_out. */

@@ -13,6 +13,7 @@
 enum {
 	MILTER_VERSION = 6,
 	MILTER_VERSION_MIN = 2,
+	MILTER_VERSION_DATA = 4,         /* the first that knows of DATA */
 	MILTER_CHUNK_MAX = 65535,        /* of a body, or one header field; libmilter's limit */
 	MILTER_PACKET_MAX = 1024 * 1024, /* that we read: nothing sensible is longer */
 };

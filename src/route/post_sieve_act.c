@@ -371,8 +371,9 @@ int sorting_apply(struct sorting *s, const struct sieve_result *result)
 int sorting_complain(struct sorting *s, const char *script, unsigned line, const char *text)
 {
 	struct slice key = slice_from_str(arena_printf(s->arena, "%s:%u: %s", script, line, text));
-	bool own = slice_equal(slice_of(script, strlen(script)), s->drop->script_name);
-	sorting_say(s, "script %s failed in line %u: %s", script, line, text);
+	struct slice name = slice_from_str(script);
+	bool own = slice_equal(name, s->drop->script_name);
+	sorting_say(s, "script %.*s failed in line %u: %s", SLICE_ARG(name), line, text);
 	if (!own) {
 		log_error("sieve.global.failed", kv_str("script", script), kv_int("line", line),
 		          kv_str("error", text));
