@@ -1,6 +1,7 @@
 """ManageSieve (RFC 5804): users keep their scripts here, and what is active sorts their mail."""
 import base64
 import imaplib
+import json
 import re
 import socket
 import ssl
@@ -198,3 +199,32 @@ def test_sieve_connect(server, tmp_path):
     assert done.returncode == 0, done.stderr
     assert run("--remotesieve", "sort", "--activate").returncode == 0
     assert re.search(r'"sort".*ACTIVE', run("--list").stdout)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_operator_does_it_too(make_server, tmp_path, running):
+    server = make_server(start=running)
+    script, wrong = tmp_path / "sort.sieve", tmp_path / "wrong.sieve"
+    script.write_text(SORT)
+    wrong.write_text("keep;\nkepp;\n")
+
+    def sieve(verb, *words):
+        return server.cli("sieve", verb, *words, check=False)
+
+    def listed():
+        rows = json.loads(sieve("list", "alice@example.test", "--json").stdout)
+        return [(r["name"], r["active"], r["bytes"]) for r in rows]
+
+    assert sieve("put", "alice@example.test", "sort", script).returncode == 0
+    done = sieve("put", "alice@example.test", "wrong", wrong)
+    assert done.returncode != 0 and "line 2, column 1" in done.stderr
+    assert listed() == [("sort", False, script.stat().st_size)]
+    assert sieve("activate", "alice@example.test", "sort").returncode == 0
+    assert "active" in sieve("list", "alice@example.test").stdout
+    assert sieve("get", "alice@example.test", "sort").stdout.encode() == script.read_bytes().replace(b"\r", b"")
+    assert "is active" in sieve("delete", "alice@example.test", "sort").stderr
+    assert sieve("activate", "alice@example.test").returncode == 0
+    assert sieve("delete", "alice@example.test", "sort").returncode == 0
+    assert listed() == []
+    assert "has no script 'sort'" in sieve("get", "alice@example.test", "sort").stderr
+    assert "there is no user nobody@example.test" in sieve("list", "nobody@example.test").stderr

@@ -33,6 +33,7 @@ extern const struct admin_command admin_queue_summary_commands[];
 extern const struct admin_command admin_quota_commands[];
 extern const struct admin_command admin_report_commands[];
 extern const struct admin_command admin_share_commands[];
+extern const struct admin_command admin_sieve_commands[];
 extern const struct admin_command admin_trace_commands[];
 
 #endif

@@ -1,10 +1,11 @@
-/* veredus sieve: scripts, looked at without a server. */
+/* veredus sieve: scripts, looked at without a server; sieve_keep.c has those of users. */
 #include <errno.h>
 
 #include "base/clock.h"
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
 #include "cli/cli_file.h"
+#include "cli/sieve_keep.h"
 #include "sieve/sieve.h"
 
 /* --- check ------------------------------------------------------------------------------- */
@@ -209,6 +210,11 @@ static const struct cli_verb verbs[] = {
 	{ "check", "FILE", "say what is wrong with a script, and where", 1, 1, check },
 	{ "test", "FILE MESSAGE", "what a script comes to with a message", 2, 2, test },
 	{ "trace", "FILE MESSAGE", "the same with each step", 2, 2, trace },
+	{ "put", "USER NAME FILE", "give a user a script, if it has no errors", 3, 3, sieve_put },
+	{ "get", "USER NAME", "print a script", 2, 2, sieve_get },
+	{ "list", "USER", "what scripts there are, and which is active", 1, 1, sieve_list },
+	{ "activate", "USER [NAME]", "sort mail by this one, or by none", 1, 2, sieve_activate },
+	{ "delete", "USER NAME", "forget a script that is not active", 2, 2, sieve_delete },
 	{ 0 },
 };
 
@@ -223,7 +229,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cmd_sieve = {
 	.name = "sieve",
-	.summary = "Scripts that sort mail: check them and try them.",
+	.summary = "Scripts that sort mail: check them, try them, give them to users.",
 	.text = "Nothing is delivered or remembered by test and trace; scripts to include are "
 		"looked\nfor beside the file. The exit status is 3 if the script has an error.\n",
 	.options = options,
