@@ -241,12 +241,12 @@ static int sync_to(struct imap_session *s, struct mailbox_view *view,
 
 int imap_sync(struct imap_session *s, bool hold_expunges, const struct imap_expected *expected)
 {
-	struct mailbox_view *now, *old = s->selected->view;
+	struct mailbox_view *now = NULL, *old = s->selected->view;
 	int rc = imap_refresh_rights(s);
 	if (rc == 0)
 		rc = mailbox_view_get_for(imap_context(s)->mailboxes, old->mailbox_id, old->viewer,
 		                          &now);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	if (now == old || now->mod_seq < old->mod_seq) {
 		mailbox_view_release(now);

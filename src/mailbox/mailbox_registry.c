@@ -434,13 +434,12 @@ void mailboxes_close(struct mailboxes *m)
 {
 	if (!m)
 		return;
-	/* Those of viewers first, as they refer to the owner's. */
-	for (int pass = 0; pass < 2; pass++) {
-		LIST_EACH (&m->entries, link, following) {
-			struct view_entry *e = LIST_ENTRY(link, struct view_entry, link);
-			if (pass == 1 || e->base)
-				entry_free(m, e);
-		}
+	/* None refers to another one any more, which may go before it. */
+	LIST_EACH (&m->entries, link, following) {
+		LIST_ENTRY(link, struct view_entry, link)->base = NULL;
+	}
+	LIST_EACH (&m->entries, link, following) {
+		entry_free(m, LIST_ENTRY(link, struct view_entry, link));
 	}
 	hash_free(m->by_id);
 	pthread_mutex_destroy(&m->lock);

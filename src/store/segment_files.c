@@ -328,7 +328,7 @@ int segment_files_read(struct segment_files *f, struct segment_place place, uint
 	if (!file)
 		return rc;
 	enum record_form form = RECORD_PLAIN;
-	struct blob_view view;
+	struct blob_view view = { .bytes = SLICE_EMPTY };
 	rc = length < MAP_FROM_BYTES
 	             ? read_copy(file->fd, place.position, blob_id, length, &view, &form)
 	             : read_mapped(file->fd, place.position, blob_id, length, &view, &form);
