@@ -138,7 +138,8 @@ static int send_text(struct imap_client *c, struct slice text)
 	return rc < 0 ? fail(c, rc, "writing") : 0;
 }
 
-static int vsend(struct imap_client *c, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int vsend(struct imap_client *c, const char *format,
+                                                       va_list args)
 {
 	struct buf line = buf_make(COMMAND_MAX);
 	c->why[0] = '\0';
