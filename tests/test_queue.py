@@ -256,7 +256,7 @@ def test_a_long_queue_is_not_in_memory(make_server):
     db = sqlite3.connect(server.dir / "veredus.db")
     later = int(time.time() * 1000) + 3_600_000
     count = 20_000
-    db.execute("insert into blob values (900, 1, 0, 10, ?)", (count,))
+    db.execute("insert into blob (id, segment, position, length, refs) values (900, 1, 0, 10, ?)", (count,))
     db.executemany("insert into queue_message (id, queue_id, message_id, reverse_path, blob_id,"
                    " skip_bytes, size_bytes, arrived_ms, expires_ms) values"
                    " (?, ?, '<x@y>', 'alice@example.test', 900, 0, 10, 1, ?)",
