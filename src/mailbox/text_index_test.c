@@ -1,10 +1,8 @@
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <unistd.h>
+#include "store/store_testing.h"
 
-#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "mailbox/text_index.h"
 
@@ -13,15 +11,14 @@ enum { ACCOUNT = 7, INBOX = 1, OTHER = 2 };
 static struct arena *arena;
 static struct trigrams *words;
 static struct side *side;
-static char dir[64];
+static void *dir;
 
 static int setup(void **state)
 {
 	(void)state;
 	arena = arena_new();
 	words = trigrams_new();
-	snprintf(dir, sizeof(dir), "/tmp/veredus-index-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	assert_int_equal(testing_make_dir(&dir), 0);
 	return text_index_open(dir, ACCOUNT, true, &side);
 }
 
@@ -32,7 +29,10 @@ static int teardown(void **state)
 	text_index_remove(dir, ACCOUNT);
 	trigrams_free(words);
 	arena_free(arena);
-	return rmdir(dir);
+	/* Nothing of it is left. */
+	int rc = rmdir(dir);
+	free(dir);
+	return rc;
 }
 
 static const struct trigrams *words_of(const char *text)

@@ -164,11 +164,6 @@ static void compose(struct feedback_making *m)
 		i = compose_one(m, row, i);
 }
 
-static void put_fields(struct buf *out, const struct report_row *row, const char *submitter)
-{
-	(void)out, (void)row, (void)submitter;
-}
-
 /* --- of others ------------------------------------------------------------------------ */
 
 /* What senders really call them. */
@@ -196,7 +191,6 @@ const struct feedback_kind feedback_kind_dmarc = {
 	.compose = compose,
 	.media_type = "application/gzip",
 	.extension = "xml.gz",
-	.put_fields = put_fields,
 	.multipart = "multipart/mixed",
 	.about = "DMARC (RFC 9990), of mail in the name of",
 	.is_report = is_report,

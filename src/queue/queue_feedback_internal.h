@@ -39,11 +39,10 @@ struct feedback_kind {
 	void (*compose)(struct feedback_making *m);
 	/* What mail with one has. */
 	const char *media_type, *extension; /* of the attachment */
-	/* Header fields of the message up to Content-Type's boundary, and what it says to people.
-	 */
+	/* Header fields besides the usual ones; NULL: none. */
 	void (*put_fields)(struct buf *out, const struct report_row *row, const char *submitter);
-	const char *multipart;
-	const char *about;
+	const char *multipart; /* the type of the message, with its parameters but boundary */
+	const char *about;     /* what people read: "This is a report of us about ... a.test" */
 	/* Reports of others: the part of a message that holds one, and its reading: it may take
 	 * long. 0, or -EINVAL. */
 	bool (*is_report)(const struct mime_part *part);

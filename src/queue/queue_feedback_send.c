@@ -105,7 +105,8 @@ static void put_header(struct sending *s, struct buf *out, const char *from, str
 	           "Subject: Report Domain: %.*s\r\n\tSubmitter: %s\r\n\tReport-ID: <%.*s>\r\n",
 	           SLICE_ARG(r->domain), submitter, SLICE_ARG(r->report_id));
 	buf_printf(out, "Message-ID: %.*s\r\n", SLICE_ARG(id));
-	s->kind->put_fields(out, &s->row, submitter);
+	if (s->kind->put_fields)
+		s->kind->put_fields(out, &s->row, submitter);
 	buf_printf(out,
 	           "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: "
 	           "%s;\r\n\tboundary=\"%s\"\r\n",
