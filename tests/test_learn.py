@@ -135,3 +135,40 @@ def test_it_counts_once_enough_was_learned():
         assert opinion(s, BAD) == 4
     finally:
         dispose()
+
+
+# --- moves ------------------------------------------------------------------------------------
+
+def test_moves_over_imap_teach(make_server):
+    s = make_server(config="classifier { learn-shared = yes }")
+    alice = ("--user", "alice@example.test")
+
+    def learned(*expected):
+        wait_for(lambda: status(s, *alice) == expected, what=f"spam and ham {expected}")
+
+    imap = s.imap()
+    for i in range(6):
+        imap.append("INBOX", None, None, SPAM.format(i, i).replace("\n", "\r\n").encode())
+    imap.append("Junk", None, None, SPAM.format(9, 9).replace("\n", "\r\n").encode())
+    imap.select("INBOX")
+    assert imap.uid("MOVE", "1:2", "Junk")[0] == "OK"
+    assert imap.uid("COPY", "3", "Junk")[0] == "OK"
+    learned(3, 0)
+    assert status(s) == (3, 0)   # everybody's
+    # The same message once more, by another road.
+    assert imap.uid("STORE", "3", "+FLAGS", "($Junk)")[0] == "OK"
+    assert imap.uid("STORE", "4:5", "+FLAGS.SILENT", "($NotJunk)")[0] == "OK"
+    learned(3, 2)
+    # It was a mistake; Trash says nothing.
+    imap.select("Junk")
+    assert imap.uid("MOVE", "2", "INBOX")[0] == "OK"
+    assert imap.uid("MOVE", "3", "Trash")[0] == "OK"
+    learned(2, 3)
+    # What was not learned when the server was killed is learned by the next.
+    imap.select("INBOX")
+    imap.uid("MOVE", "6", "Junk")
+    s.kill()
+    s.start()
+    learned(3, 3)
+    s.stop()
+    assert "classifier.learned" in s.log_text()

@@ -36,6 +36,7 @@ struct auth;
 struct dns;
 struct guard;
 struct imap_index;
+struct learner;
 struct trust;
 struct post;
 struct queue;
@@ -52,6 +53,7 @@ struct admin {
 	struct dns *dns; /* NULL without a server */
 	struct guard *guard;
 	struct imap_index *index;
+	struct learner *learner;
 	struct trust *trust;
 	struct post *post;
 	struct queue *queue;

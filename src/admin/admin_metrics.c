@@ -11,6 +11,7 @@
 #include "dns/dns.h"
 #include "guard/guard.h"
 #include "guard/guard_grey.h"
+#include "mailbox/learner.h"
 #include "queue/queue.h"
 #include "route/post.h"
 #include "store/db.h"
@@ -265,6 +266,16 @@ static void print_post(const struct post *post, struct buf *out)
 	labelled(out, "recipients_total", "where", "queue", c.queued);
 }
 
+static void print_learner(const struct learner *learner, struct buf *out)
+{
+	struct learner_counts c = learner_counts(learner);
+	head(out, "classifier_learned_total", "counter", "Messages that users moved.");
+	labelled(out, "classifier_learned_total", "result", "spam", c.spam);
+	labelled(out, "classifier_learned_total", "result", "ham", c.ham);
+	labelled(out, "classifier_learned_total", "result", "known", c.known);
+	labelled(out, "classifier_learned_total", "result", "no_room", c.lost);
+}
+
 static int count_queue(struct db *db, void *arg)
 {
 	return db_get_int(db, arg, "SELECT count(*) FROM queue_recipient", "");
@@ -301,6 +312,8 @@ int admin_print_metrics(const struct admin *admin, struct buf *out)
 		print_auth(admin->auth, out);
 	if (admin->guard)
 		print_guard(admin->guard, out);
+	if (admin->learner)
+		print_learner(admin->learner, out);
 	if (admin->dns)
 		print_dns(admin->dns, out);
 	if (admin->post)

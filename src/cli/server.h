@@ -40,6 +40,7 @@ struct server {
 	struct managesieve_context managesieve;
 	struct imap_context imap;
 	struct imap_index *index; /* NULL: switched off */
+	struct learner *learner;  /* likewise */
 	struct admin admin;
 	int control_dir_fd; /* see server_bind_control() */
 	int signal_fd;

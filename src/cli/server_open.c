@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/server.h"
 #include "imap/imap_index.h"
+#include "mailbox/learner.h"
 #include "queue/queue_feedback.h"
 
 enum { LOCK_WAIT_MS = 15000, LOCK_AGAIN_US = 20000 };
@@ -221,6 +222,13 @@ static int open_index(struct server *s)
 	return rc < 0 ? failed("index", rc, "see directory index in the data directory") : 0;
 }
 
+static void open_learner(struct server *s)
+{
+	const struct config_classifier *c = &s->config->classifier;
+	if (c->enabled && c->learn_from_moves)
+		s->learner = learner_new(s->store, s->config);
+}
+
 static void set_contexts(struct server *s)
 {
 	for (size_t i = 0; i < sizeof(s->smtp) / sizeof(s->smtp[0]); i++)
@@ -246,6 +254,7 @@ static void set_contexts(struct server *s)
 		.auth = s->auth,
 		.guard = s->guard,
 		.index = s->index,
+		.learner = s->learner,
 		.config = s->config,
 	};
 	s->admin = (struct admin){ .config = s->config,
@@ -255,6 +264,7 @@ static void set_contexts(struct server *s)
 		                   .dns = s->dns,
 		                   .guard = s->guard,
 		                   .index = s->index,
+		                   .learner = s->learner,
 		                   .trust = s->trust,
 		                   .post = s->post,
 		                   .queue = s->queue,
@@ -285,6 +295,8 @@ int server_open(struct server *s)
 	if (rc == 0)
 		rc = open_index(s);
 	if (rc == 0)
+		open_learner(s);
+	if (rc == 0)
 		set_contexts(s);
 	return rc;
 }
@@ -304,6 +316,7 @@ void server_close(struct server *s)
 	dns_close(s->dns);
 	auth_close(s->auth);
 	imap_index_close(s->index);
+	learner_free(s->learner);
 	if (s->mailboxes)
 		mailboxes_close(s->mailboxes);
 	if (s->store)

@@ -13,6 +13,7 @@
 #include "cli/server.h"
 #include "fiber/fiber.h"
 #include "imap/imap_index.h"
+#include "mailbox/learner.h"
 #include "route/bounce_rows.h"
 #include "route/journey_sketch.h"
 #include "route/suppression.h"
@@ -214,6 +215,7 @@ static void begin(void *arg)
 	trust_start(s->trust);
 	if (s->index)
 		imap_index_start(s->index);
+	learner_start(s->learner);
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);

@@ -10,6 +10,9 @@ struct config_classifier {
 	const char *spam_text, *ham_text;  /* as written */
 	int spam, ham;                     /* what its verdict weighs, in hundredths */
 	unsigned max_tokens, max_messages; /* of an account's corpus, and of the shared one */
+	bool learn_from_moves;
+	bool learn_shared;    /* what users move teaches the shared corpus, too */
+	unsigned max_waiting; /* messages of an account that are still to be learned */
 };
 
 #endif

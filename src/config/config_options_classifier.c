@@ -18,6 +18,15 @@ static const struct config_option options[] = {
 	{ "classifier", "max-messages", CONFIG_NUMBER, "20000", AT(classifier.max_messages),
 	  "Messages that are remembered as learned, so that the same one counts once.", .min = 100,
 	  .max = 10000000 },
+	{ "classifier", "learn-from-moves", CONFIG_FLAG, "yes", AT(classifier.learn_from_moves),
+	  "What users move or copy into Junk over IMAP is learned as spam, what they move out of it "
+	  "(not to Trash) as ham, for their own mail; the keywords $Junk and $NotJunk say the same." },
+	{ "classifier", "learn-shared", CONFIG_FLAG, "no", AT(classifier.learn_shared),
+	  "What users move teaches the classifier of everybody, too. One who errs, or means ill, then "
+	  "does so for all." },
+	{ "classifier", "max-waiting", CONFIG_NUMBER, "5000", AT(classifier.max_waiting),
+	  "Messages of an account that were moved and are still to be learned; moves beyond teach "
+	  "nothing.", .min = 1, .max = 100000 },
 };
 /* clang-format on */
 const struct config_option_table config_options_classifier = CONFIG_OPTION_TABLE(options);

@@ -29,6 +29,7 @@ struct mailboxes;
 struct auth;
 struct guard;
 struct imap_index;
+struct learner;
 
 /* For all listeners; stays as long as the services. */
 struct imap_context {
@@ -37,6 +38,7 @@ struct imap_context {
 	struct auth *auth;
 	struct guard *guard;      /* NULL: everybody may speak */
 	struct imap_index *index; /* NULL: there is none */
+	struct learner *learner;  /* NULL: nobody learns from moves */
 	const struct config *config;
 };
 

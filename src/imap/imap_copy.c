@@ -4,6 +4,8 @@
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
+#include "mailbox/learner.h"
+#include "mailbox/lesson.h"
 #include "mailbox/mailbox_seen.h"
 
 /* A longer COPYUID is left out: no client needs it, and the line would be too long for some. */
@@ -15,13 +17,20 @@ struct copy_step {
 	const struct uid_set *uids;
 	struct mailbox_copier by;
 	struct mailbox_copied copied;
+	int64_t account_id; /* who does it */
+	uint64_t lesson_room;
+	struct lesson_noted lesson;
 };
 
 static int copy_step(struct db *db, void *arg)
 {
 	struct copy_step *step = arg;
-	return mailbox_copy_by(db, step->arena, &step->by, step->from_id, step->uids, step->to_id,
-	                       &step->copied);
+	int rc = mailbox_copy_by(db, step->arena, &step->by, step->from_id, step->uids, step->to_id,
+	                         &step->copied);
+	if (rc < 0 || step->lesson_room == 0)
+		return rc;
+	return lesson_of_copy(db, step->arena, step->account_id, step->from_id, step->to_id,
+	                      &step->copied, step->lesson_room, &step->lesson);
 }
 
 /* "COPYUID 38505 304,319:320 3956:3958", or NULL. */
@@ -70,6 +79,8 @@ static void copy(struct imap_command *c, bool move)
 		                  .from_id = c->s->selected->view->mailbox_id,
 		                  .to_id = to.info.id,
 		                  .uids = &uids,
+		                  .account_id = c->s->account_id,
+		                  .lesson_room = learner_room(context->learner),
 		                  .by = { .from_viewer = c->s->selected->view->viewer,
 		                          .to_viewer = to.viewer,
 		                          .allowed = imap_flags_allowed(to.rights),
@@ -91,6 +102,7 @@ static void copy(struct imap_command *c, bool move)
 		return;
 	}
 	mailboxes_changed(context->mailboxes, step.to_id);
+	learner_tell(context->learner, &step.lesson);
 	if (step.copied.count > 0 && step.from_id == step.to_id)
 		uid_set_add(c->arena, &c->own, step.copied.first_uid,
 		            step.copied.first_uid + (uint32_t)step.copied.count - 1);

@@ -4,6 +4,8 @@
 #include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
+#include "mailbox/learner.h"
+#include "mailbox/lesson.h"
 #include "mailbox/mailbox_seen.h"
 
 enum { MODIFIED_BYTES_MAX = 1 << 20 };
@@ -30,7 +32,24 @@ struct store_step {
 	const struct imap_store *request;
 	uint64_t flags, mask;
 	struct uid_set newer; /* left alone, as they were changed since */
+	int64_t account_id;   /* whose mailbox it is, if it is that of who does it; else 0 */
+	uint64_t lesson_room;
+	struct lesson_noted lesson;
 };
+
+/* $Junk and $NotJunk tell the classifier. */
+static int note_lesson(struct db *db, struct store_step *step)
+{
+	const struct imap_store *r = step->request;
+	int kind = lesson_keyword_kind(r->flags.keywords, r->flags.keyword_count);
+	struct lesson lesson = { .account_id = step->account_id,
+		                 .mailbox_id = step->view->mailbox_id,
+		                 .is_spam = kind == 1 };
+	if (kind < 0 || r->how == FLAGS_REMOVE || step->account_id == 0 || step->lesson_room == 0)
+		return 0;
+	lesson.uids = uid_set_without(step->arena, step->uids, &step->newer);
+	return lesson_put(db, &lesson, step->lesson_room, &step->lesson);
+}
 
 static int store_step(struct db *db, void *arg)
 {
@@ -50,7 +69,8 @@ static int store_step(struct db *db, void *arg)
 		.arena = r->has_unchanged_since ? step->arena : NULL,
 		.unchanged_since = r->unchanged_since,
 	};
-	return mailbox_request_flags(db, &request, &step->newer, NULL);
+	rc = mailbox_request_flags(db, &request, &step->newer, NULL);
+	return rc == 0 ? note_lesson(db, step) : rc;
 }
 
 /* RFC 4314 section 4: of the flags that are named those are changed that may be, but one there must
@@ -150,13 +170,17 @@ void imap_store(struct imap_command *c)
 		                   .view = c->s->selected->view,
 		                   .mask = allowed,
 		                   .uids = &uids,
-		                   .request = &request };
+		                   .request = &request,
+		                   .lesson_room = learner_room(context->learner) };
+	if (c->s->selected->owner_id == c->s->account_id)
+		step.account_id = c->s->account_id;
 	int rc = store_commit(context->store, NULL, 0, store_step, &step);
 	if (rc < 0) {
 		imap_failed(c, rc);
 		return;
 	}
 	mailboxes_changed(context->mailboxes, step.view->mailbox_id);
+	learner_tell(context->learner, &step.lesson);
 	const char *code = modified_code(c, &step.newer);
 	uids = uid_set_without(c->arena, &uids, &step.newer);
 	struct imap_expected expected = { &uids, request.how, step.flags & allowed, allowed };

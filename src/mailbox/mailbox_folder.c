@@ -4,6 +4,7 @@
 #include "mailbox/acl.h"
 #include "mailbox/annotation.h"
 #include "mailbox/import_rows.h"
+#include "mailbox/lesson.h"
 #include "mailbox/mailbox_rows.h"
 #include "mailbox/mailbox_seen.h"
 #include "mailbox/quota.h"
@@ -308,6 +309,8 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 		rc = db_run(db, "DELETE FROM uid_validity WHERE account_id = $1", "i", account_id);
 	if (rc == 0)
 		rc = import_remove_account(db, account_id);
+	if (rc == 0)
+		rc = lesson_remove_account(db, account_id);
 	return rc;
 }
 

@@ -691,6 +691,20 @@ static const char *const schema_bayes[] = {
 	NULL,
 };
 
+/* mailbox/lesson.h */
+static const char *const schema_lesson[] = {
+	"CREATE TABLE lesson ("
+	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  account_id INTEGER NOT NULL,"
+	"  mailbox_id INTEGER NOT NULL,"
+	"  uids       TEXT NOT NULL,"    /* "1:3,7" */
+	"  count      INTEGER NOT NULL," /* of them */
+	"  spam       INTEGER NOT NULL"
+	")",
+	"CREATE INDEX lesson_account ON lesson (account_id, count)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -725,5 +739,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 31, .statements = schema_keep },
 	{ .version = 32, .statements = schema_squeeze },
 	{ .version = 33, .statements = schema_bayes },
+	{ .version = 34, .statements = schema_lesson },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
