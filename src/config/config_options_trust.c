@@ -17,6 +17,9 @@ static const struct config_option options[] = {
 	{ "trust", "partial-body", CONFIG_FLAG, "no", AT(trust.partial_body),
 	  "Let a DKIM signature pass that signs only the beginning of the body (l=): others may have "
 	  "put something behind it." },
+	{ "trust", "domainkeys", CONFIG_FLAG, "yes", AT(trust.domainkeys),
+	  "Verify signatures of DomainKeys (RFC 4870), too, which old mail has. What comes of it is only "
+	  "told: DMARC does not count it." },
 	{ "trust", "spf", CONFIG_FLAG, "yes", AT(trust.spf),
 	  "Ask the sender's domain which hosts may send its mail (SPF, RFC 7208)." },
 	{ "trust", "spf-helo", CONFIG_FLAG, "yes", AT(trust.spf_helo),

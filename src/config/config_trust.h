@@ -17,6 +17,7 @@ struct config_trust {
 	int64_t timeout_ms;      /* for all that is asked of the DNS about one message */
 	unsigned max_signatures; /* that are verified */
 	bool partial_body;       /* l= may leave a part of the body unsigned */
+	bool domainkeys;         /* RFC 4870 */
 	bool spf, spf_helo;
 	unsigned spf_lookups, spf_void_lookups;
 	bool received_spf;

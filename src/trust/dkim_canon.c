@@ -47,10 +47,11 @@ static void line_end(struct dkim_body *b)
 
 static bool is_plain(const struct dkim_body *b, char c)
 {
-	return c != '\r' && (b->canon == DKIM_SIMPLE || !byte_is_space(c));
+	return c != '\r' && (b->canon == DKIM_SIMPLE || !byte_is_space(c)) &&
+	       (b->canon != DKIM_NOFWS || c != '\n');
 }
 
-/* Takes one CR, space or tab, or what stands behind a CR. */
+/* Takes one CR, space or tab; with nofws an LF that ends no line, which is left out as they are. */
 static void take_special(struct dkim_body *b, char c)
 {
 	if (c == '\r')
@@ -98,7 +99,7 @@ void dkim_body_add(struct dkim_body *b, struct slice piece)
 			if (c == '\n') {
 				line_end(b);
 				i++;
-			} else {
+			} else if (b->canon != DKIM_NOFWS) {
 				put_line(b, SLICE("\r"));
 			}
 		} else if (is_plain(b, c)) {
@@ -116,7 +117,7 @@ void dkim_body_add(struct dkim_body *b, struct slice piece)
  * 3.4.3), but nothing with relaxed (3.4.4). A body that ends within a line gets its end. */
 void dkim_body_end(struct dkim_body *b)
 {
-	if (b->after_cr)
+	if (b->after_cr && b->canon != DKIM_NOFWS)
 		put_line(b, SLICE("\r"));
 	b->white = false;
 	if (b->any || b->canon == DKIM_SIMPLE)

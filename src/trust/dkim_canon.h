@@ -2,7 +2,7 @@
  * 3.4.2.2.
  *
  * A body may come in pieces of any size, and nothing of it is kept. Lines end in CRLF; a CR or LF
- * alone is a byte like any other. */
+ * alone is a byte like any other, or white space (nofws). */
 #ifndef VEREDUS_TRUST_DKIM_CANON_H
 #define VEREDUS_TRUST_DKIM_CANON_H
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "dns/dns.h"
 #include "fiber/fiber.h"
+#include "trust/domainkeys.h"
 #include "trust/key_cache.h"
 #include "trust/trust_dmarc.h"
 #include "trust/trust_internal.h"
@@ -55,6 +56,7 @@ struct work {
 	struct dkim_bodies bodies;
 	struct dkim_check dkim;
 	struct arc_check arc;
+	struct domainkeys_check old;
 	/* Keys, each name once. */
 	struct dns_question names[DNS_QUESTIONS_MAX];
 	size_t name_count;
@@ -68,6 +70,7 @@ static void hash_bodies(void *arg)
 	dkim_bodies_begin(&w->bodies, w->arena);
 	dkim_bodies_add(&w->bodies, w->header.body);
 	dkim_bodies_end(&w->bodies);
+	domainkeys_hash(&w->old);
 }
 
 /* The place of the question. */
@@ -93,6 +96,10 @@ static int ask_keys(struct work *w, int64_t deadline)
 	for (size_t i = 0; i < arc_check_keys(&w->arc); i++) {
 		if (arc_check_key(&w->arc, i))
 			want_key(w, arc_check_key(&w->arc, i));
+	}
+	if (w->old.verdict.is_open) {
+		want_key(w, w->old.verdict.key_name);
+		want_key(w, w->old.policy_name);
 	}
 	if (w->name_count == 0 || !w->trust->dns)
 		return 0;
@@ -128,6 +135,18 @@ static void answer_keys(struct work *w)
 	}
 }
 
+static void answer_old(struct work *w)
+{
+	if (!w->old.verdict.is_open)
+		return;
+	size_t key = want_key(w, w->old.verdict.key_name);
+	size_t policy = want_key(w, w->old.policy_name);
+	domainkeys_answer(&w->old, w->trust->keys, w->results[key], w->answers[key].texts,
+	                  w->results[key] == 0 ? w->answers[key].count : 0);
+	if (w->results[policy] == 0)
+		domainkeys_policy(&w->old, w->answers[policy].texts, w->answers[policy].count);
+}
+
 static int check_signatures(struct trust *t, struct arena *arena,
                             const struct trust_question *question, struct trust_results *out)
 {
@@ -142,7 +161,9 @@ static int check_signatures(struct trust *t, struct arena *arena,
 	dkim_header_index(arena, question->message, t->config->message.header_bytes, &w->header);
 	dkim_check_begin(&w->dkim, arena, &w->header, &rules, &w->bodies);
 	arc_check_begin(&w->arc, arena, &w->header, &rules, &w->bodies);
-	if (w->header.body.len > OFFLOAD_BYTES && w->bodies.count > 0)
+	if (c->domainkeys)
+		domainkeys_begin(&w->old, arena, &w->header);
+	if (w->header.body.len > OFFLOAD_BYTES && (w->bodies.count > 0 || w->old.present))
 		fiber_offload(hash_bodies, w);
 	else
 		hash_bodies(w);
@@ -153,7 +174,9 @@ static int check_signatures(struct trust *t, struct arena *arena,
 		return rc;
 	answer_keys(w);
 	answer_arc(w);
+	answer_old(w);
 	trust_add_dkim(out, arena, &w->dkim);
+	trust_add_domainkeys(out, arena, &w->old);
 	trust_add_arc(out, arena, &w->arc, c);
 	return 0;
 }

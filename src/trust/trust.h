@@ -24,6 +24,7 @@
 #include "trust/trust_result.h"
 
 struct dns;
+struct domainkeys_check;
 struct store;
 struct trust;
 struct trust_spf;
@@ -121,8 +122,10 @@ struct trust_verdict *trust_add(struct trust_results *r, struct arena *arena, co
 void trust_property(struct trust_verdict *v, const char *type, const char *name,
                     struct slice value);
 void trust_evidence(struct trust_verdict *v, const char *name, struct slice value);
-/* trust_dkim.c, trust_arc.c */
+/* trust_dkim.c, trust_domainkeys.c, trust_arc.c */
 void trust_add_dkim(struct trust_results *r, struct arena *arena, const struct dkim_check *check);
+void trust_add_domainkeys(struct trust_results *r, struct arena *arena,
+                          const struct domainkeys_check *check);
 void trust_add_arc(struct trust_results *r, struct arena *arena, const struct arc_check *check,
                    const struct config_trust *config);
 
