@@ -131,8 +131,21 @@ def test_it_counts_once_enough_was_learned():
         wait_for(lambda: len(s.messages()) == 2, what="INBOX")
         receive(s, BAD, "alice", "bob")
         wait_for(lambda: len(s.messages(mailbox="Junk")) == 2, what="Junk")
+        # Rules see the whole score.
+        s.stop()
+        s.configure('rule "too much" { score = "4" verdict = defer reply = "450 4.7.1 Later" }')
+        s.start()
+        with Client(s, "198.51.100.7") as c:
+            c.hello()
+            c.say("MAIL FROM:<x@remote.test>")
+            c.say("RCPT TO:<bob@example.test>")
+            assert c.message(BAD).startswith("450 4.7.1 Later")
+        receive(s, GOOD, "bob")
         s.stop()
         assert opinion(s, BAD) == 4
+        text = s.cli("explain", s.dir / "letter.eml").stdout
+        assert re.search(r"^ +4.00  bayes  \S+ by \d+: .*pills 0.9", text, re.M)
+        assert re.search(r"^ +then    junk: tag from 2.00, junk from 4.00$", text, re.M)
     finally:
         dispose()
 

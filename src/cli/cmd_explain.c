@@ -24,6 +24,7 @@ struct explaining {
 	struct trust_results results;
 	struct guard_opinion opinion; /* of the classifier */
 	struct guard_score score;
+	enum guard_fate fate; /* by the score */
 	int rc;
 };
 
@@ -75,8 +76,8 @@ static void weigh(struct explaining *e, struct dns *dns)
 	e->rc = guard_open(&parts, &guard);
 	guard_score_opinion(&e->score, &e->opinion);
 	if (e->rc == 0)
-		guard_ask_score(guard, &question, e->cli->arena, e->message, found, count,
-		                &e->score);
+		e->fate = guard_ask_score(guard, &question, e->cli->arena, e->message, found, count,
+		                          &e->score);
 	guard_close(guard);
 }
 
@@ -196,10 +197,33 @@ static void print_verdict(const struct trust_verdict *v)
 	}
 }
 
-/* score   6.50
- *           4.00  list.zen  192.0.2.1: 127.0.0.2 */
-static void print_score(const struct guard_score *s)
+static void print_threshold(const char *name, int threshold, const char **between)
 {
+	char number[GUARD_WEIGHT_TEXT_MAX];
+	if (threshold <= 0)
+		return;
+	printf("%s%s from %s", *between, name, guard_weight_text(threshold, number));
+	*between = ", ";
+}
+
+/* What section score says about the total. */
+static void print_fate(const struct explaining *e)
+{
+	const struct config_score *c = &e->config->score;
+	const char *between = ": ";
+	printf("        then    %s", guard_fate_name(e->fate));
+	print_threshold("tag", c->tag, &between);
+	print_threshold("junk", c->junk, &between);
+	print_threshold("reject", c->reject, &between);
+	putchar('\n');
+}
+
+/* score   6.50
+ *           4.00  list.zen  192.0.2.1: 127.0.0.2
+ *         then    junk: tag from 3.00, junk from 6.00 */
+static void print_score(const struct explaining *e)
+{
+	const struct guard_score *s = &e->score;
 	char number[GUARD_WEIGHT_TEXT_MAX];
 	if (s->count == 0)
 		return;
@@ -210,10 +234,12 @@ static void print_score(const struct guard_score *s)
 		print_safely(slice_from_str(l->evidence));
 		putchar('\n');
 	}
+	print_fate(e);
 }
 
-static json_t *score_json(const struct guard_score *s)
+static json_t *score_json(const struct explaining *e)
 {
+	const struct guard_score *s = &e->score;
 	json_t *lines = json_array();
 	for (size_t i = 0; i < s->count; i++) {
 		const struct guard_score_line *l = &s->lines[i];
@@ -221,8 +247,8 @@ static json_t *score_json(const struct guard_score *s)
 		                                       l->weight / 100.0, "evidence",
 		                                       text_json(slice_from_str(l->evidence))));
 	}
-	return json_pack("{s:s, s:f, s:o}", "method", "score", "total", s->total / 100.0, "lines",
-	                 lines);
+	return json_pack("{s:s, s:f, s:s, s:o}", "method", "score", "total", s->total / 100.0,
+	                 "then", guard_fate_name(e->fate), "lines", lines);
 }
 
 static void print_results(const struct explaining *e)
@@ -231,14 +257,14 @@ static void print_results(const struct explaining *e)
 	if (!cli_has(e->cli, "json")) {
 		for (size_t i = 0; i < r->count; i++)
 			print_verdict(&r->verdicts[i]);
-		print_score(&e->score);
+		print_score(e);
 		return;
 	}
 	json_t *all = json_array();
 	for (size_t i = 0; i < r->count; i++)
 		json_array_append_new(all, verdict_json(&r->verdicts[i]));
 	if (e->score.count > 0)
-		json_array_append_new(all, score_json(&e->score));
+		json_array_append_new(all, score_json(e));
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(all);

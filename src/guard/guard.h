@@ -25,6 +25,7 @@
 
 struct guard;
 struct guard_visit;
+struct guard_opinion;
 struct store;
 struct dns;
 struct db;
@@ -107,6 +108,10 @@ struct guard_speaker {
 	 * rule wants to know; may park the fiber. NULL: not known. */
 	bool (*is_proven)(void *arg);
 	void *is_proven_arg;
+	/* What the classifier says, once the message is there. Asked when a rule wants to know the
+	 * score; may park the fiber. NULL: it has no say. */
+	const struct guard_opinion *(*opinion)(void *arg);
+	void *opinion_arg;
 };
 /* Walks the rules. A refusal is logged, counted, and noted as an offence of who has not logged in;
  * the caller waits delay_ms, and then says the reply. May park the fiber. */

@@ -30,6 +30,21 @@ void guard_score_facts(struct guard_score *s, struct arena *arena,
 	}
 }
 
+const char *guard_fate_name(enum guard_fate fate)
+{
+	switch (fate) {
+	case GUARD_DELIVER:
+		return "deliver";
+	case GUARD_TAG:
+		return "tag";
+	case GUARD_JUNK:
+		return "junk";
+	case GUARD_REJECT:
+		return "reject";
+	}
+	return "deliver";
+}
+
 enum guard_fate guard_score_fate(const struct guard_score *s, const struct config_score *config)
 {
 	if (config->reject > 0 && s->total >= config->reject)

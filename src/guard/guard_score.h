@@ -29,6 +29,8 @@ void guard_score_add(struct guard_score *s, const char *name, const char *eviden
 /* What checks came to, by the weights of section score; see struct guard_facts. */
 void guard_score_facts(struct guard_score *s, struct arena *arena,
                        const struct config_score *config, const struct slice *found, size_t count);
+/* "deliver", "tag" ... */
+const char *guard_fate_name(enum guard_fate fate);
 enum guard_fate guard_score_fate(const struct guard_score *s, const struct config_score *config);
 
 /* "6.50", "-1.00" */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "smtp/smtp_score.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trust.h"
 #include "trust/trust_spf.h"
@@ -113,9 +114,12 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 		speaker.is_proven = is_proven;
 		speaker.is_proven_arg = s;
 	}
-	if (stage == RULE_MESSAGE)
+	if (stage == RULE_MESSAGE) {
 		speaker.found_count = trust_found(s->transaction->trust, s->transaction->arena,
 		                                  &found);
+		speaker.opinion = smtp_score_opinion;
+		speaker.opinion_arg = s;
+	}
 	speaker.found = found;
 	guard_judge(s->visit, stage, &speaker, &d);
 	s->tags = d.tags;

@@ -23,7 +23,19 @@ static struct slice only_recipient(const struct smtp_transaction *t)
 	                                                       : SLICE_EMPTY;
 }
 
-bool smtp_score(struct smtp_session *s, struct slice message)
+const struct guard_opinion *smtp_score_opinion(void *session)
+{
+	struct smtp_session *s = session;
+	struct smtp_transaction *t = s->transaction;
+	if (!t->opinion) {
+		t->opinion = ARENA_NEW(t->arena, struct guard_opinion);
+		*t->opinion = guard_opinion_of(s->context->guard, t->arena, t->content,
+		                               only_recipient(t));
+	}
+	return t->opinion;
+}
+
+bool smtp_score(struct smtp_session *s)
 {
 	struct smtp_transaction *t = s->transaction;
 	struct slice *found = NULL;
@@ -31,9 +43,7 @@ bool smtp_score(struct smtp_session *s, struct slice message)
 	if (!s->context->guard)
 		return true;
 	t->score = ARENA_NEW(t->arena, struct guard_score);
-	struct guard_opinion opinion = guard_opinion_of(s->context->guard, t->arena, message,
-	                                                only_recipient(t));
-	guard_score_opinion(t->score, &opinion);
+	guard_score_opinion(t->score, smtp_score_opinion(s));
 	t->fate = guard_weigh_message(s->context->guard, s->visit, t->arena, found, count,
 	                              t->score);
 	if (t->fate != GUARD_REJECT)

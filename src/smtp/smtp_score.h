@@ -9,7 +9,10 @@
 void smtp_score_iprev(struct smtp_session *s, struct trust_results *results);
 /* When all checks are done: the transaction's score and fate. False if the message is refused for
  * it, and the client was told so. May park the fiber. */
-bool smtp_score(struct smtp_session *s, struct slice message);
+bool smtp_score(struct smtp_session *s);
+/* What the classifier says about the message; asked once. As struct guard_speaker wants it: arg is
+ * the session. */
+const struct guard_opinion *smtp_score_opinion(void *session);
 bool smtp_score_is_junk(const struct smtp_session *s);
 /* "X-Veredus-Score: HOSTNAME; 6.50: ...", or empty. */
 struct slice smtp_score_field(const struct smtp_session *s, struct arena *arena);

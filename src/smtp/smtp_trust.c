@@ -186,6 +186,7 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 	if (!is_stranger(s))
 		return true;
 	guard_look_into(s->visit, message);
+	s->transaction->content = message;
 	if (s->config->trust.verify) {
 		if (!check(s, message))
 			return false;
@@ -193,7 +194,7 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 		if (is_refused(s))
 			return false;
 	}
-	if (!smtp_score(s, message))
+	if (!smtp_score(s))
 		return false;
 	return !has_forged(s, message) || take_forged_out(s, message, out);
 }
