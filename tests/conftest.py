@@ -8,11 +8,13 @@
 The program under test is named by VEREDUS (default: build/veredus). Every server is stopped at the
 end, and a server that ended badly (a sanitizer's report, a signal) fails its test.
 """
+import atexit
 import fcntl
 import imaplib
 import os
 import pathlib
 import poplib
+import re
 import shutil
 import signal
 import smtplib
@@ -85,6 +87,47 @@ def wait_for(condition, seconds=20, what="condition"):
         time.sleep(0.02)
 
 
+class Templates:
+    """Data directories as `init` and `user add` make them, one for each set of accounts. Servers
+    begin with a copy: hashing passwords is slow on purpose, and would be half of what a test costs."""
+    OFFSET = 10000
+
+    def __init__(self):
+        self.made = {}
+
+    def copy(self, to, offset, domain, hostname, accounts):
+        wanted = domain, hostname, tuple(accounts)
+        if wanted not in self.made:
+            self.made[wanted] = self.make(*wanted)
+        shutil.copytree(self.made[wanted], to, dirs_exist_ok=True)
+        conf = pathlib.Path(to, "veredus.conf")
+        conf.write_text(re.sub(r'(?<=:)(\d+)(?=")', lambda port: str(int(port[1]) - self.OFFSET +
+                                                                     offset), conf.read_text())
+                        .replace(f"plus {self.OFFSET}", f"plus {offset}"))
+
+    def make(self, domain, hostname, accounts):
+        parent = tempfile.mkdtemp(prefix="veredus-template-")
+        atexit.register(shutil.rmtree, parent, ignore_errors=True)
+        directory = pathlib.Path(parent, "data")
+        run_cli(directory, "init", "--domain", domain, "--hostname", hostname,
+                "--port-offset", str(self.OFFSET))
+        for name in accounts:
+            run_cli(directory, "user", "add", f"{name}@{domain}", input=PASSWORD + "\n")
+        return directory
+
+
+TEMPLATES = Templates()
+
+
+def run_cli(directory, *args, input=None, check=True):
+    result = subprocess.run([VEREDUS, "-d", directory, *args], input=input, text=True,
+                            capture_output=True, timeout=60)
+    if check and result.returncode != 0:
+        raise AssertionError(f"veredus {' '.join(map(str, args))}: {result.returncode}\n"
+                             f"{result.stdout}{result.stderr}")
+    return result
+
+
 class Server:
     """A Veredus with its data directory. Accounts are created with PASSWORD."""
 
@@ -97,10 +140,7 @@ class Server:
         self.port = {name: port + self.offset.value for name, port in PORTS.items()}
         self.process = None
         self.log_path = self.dir.parent / (self.dir.name + ".log")
-        self.cli("init", "--domain", domain, "--hostname", self.hostname,
-                 "--port-offset", str(self.offset.value))
-        for name in accounts:
-            self.cli("user", "add", f"{name}@{domain}", input=PASSWORD + "\n")
+        TEMPLATES.copy(self.dir, self.offset.value, domain, self.hostname, accounts)
         self.configure(config)
 
     def configure(self, text):
@@ -119,12 +159,7 @@ class Server:
                        f' address = {{ "127.0.0.1:{self.port[name]}" }}\n {options}\n}}')
 
     def cli(self, *args, input=None, check=True):
-        result = subprocess.run([VEREDUS, "-d", self.dir, *args], input=input, text=True,
-                                capture_output=True, timeout=60)
-        if check and result.returncode != 0:
-            raise AssertionError(f"veredus {' '.join(args)}: {result.returncode}\n"
-                                 f"{result.stdout}{result.stderr}")
-        return result
+        return run_cli(self.dir, *args, input=input, check=check)
 
     def start(self, env=None):
         self.log = open(self.log_path, "ab")

@@ -1,6 +1,7 @@
 """A backup has all that was accepted before it began, and what it has comes back."""
 import fcntl
 import json
+import os
 import shutil
 import smtplib
 import subprocess
@@ -61,7 +62,8 @@ def test_everything_comes_back(filled, make_server, tmp_path):
 def test_the_second_takes_what_is_new(filled, tmp_path):
     s = filled
     first = backup(s, tmp_path / "backup")
-    time.sleep(2.5)   # until when a file that was just written is copied once more
+    for path in (s.dir / "segments").iterdir():   # what was just written is copied once more
+        os.utime(path, (time.time() - 60, time.time() - 60))
     backup(s, tmp_path / "backup", "--keep", "3")
     third = backup(s, tmp_path / "backup", "--keep", "3")
     assert third["segments_copied"] == 0
@@ -179,8 +181,8 @@ def test_one_that_was_interrupted_is_none(filled, make_server, tmp_path):
     s = filled
     good = backup(s, tmp_path / "backup")["backup"]
     with open(s.dir / "large", "wb") as f:   # so that there is something to interrupt
-        f.truncate(64 << 20)
-    for delay in (0.02, 0.05, 0.1, 0.2):
+        f.truncate(32 << 20)
+    for delay in (0.03, 0.06, 0.12):
         process = subprocess.Popen([VEREDUS, "-d", s.dir, "backup", tmp_path / "backup",
                                     "--keep", "100"], stdout=subprocess.DEVNULL)
         time.sleep(delay)

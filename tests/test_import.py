@@ -1,6 +1,5 @@
 """Mail of other programs comes into a user's folders: all of it, as it was, and once."""
 import json
-import mailbox
 import os
 import re
 import subprocess
@@ -183,9 +182,10 @@ def test_what_cannot_be_imported(server, tmp_path):
 def test_an_import_that_is_killed_goes_on(make_server, tmp_path):
     """Whenever it ends, the next run brings the rest, and nothing twice."""
     s = make_server()
-    box = mailbox.Maildir(tmp_path / "Maildir")
+    for part in ("cur", "new", "tmp"):
+        (tmp_path / "Maildir" / part).mkdir(parents=True)
     for i in range(1200):
-        box.add(message(i, "x" * 500))
+        (tmp_path / f"Maildir/new/1767262800.M{i}P1.host").write_text(message(i, "x" * 500))
     command = [VEREDUS, "-d", s.dir, "import", "maildir", ALICE, tmp_path / "Maildir"]
     for seconds in (0.1, 0.3, 0.5):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
