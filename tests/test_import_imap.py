@@ -178,6 +178,55 @@ def test_from_dovecot_until_the_switch(dovecot, make_server):
     old.logout()
 
 
+def delete(imap, folder, *numbers):
+    imap.select(folder)
+    for number in numbers:
+        found = imap.search(None, "SUBJECT", f'"message {number}"')[1][0].split()
+        imap.store(found[0], "+FLAGS.SILENT", "\\Deleted")
+    imap.expunge()
+
+
+def test_what_is_deleted_there(dovecot, make_server):
+    """It goes here, too, if it was asked for and came from there alone."""
+    s = make_server()
+    old, here = dovecot.session(), s.imap()
+    fill(here, "INBOX", 2)                       # here by another way
+    fill(old, "INBOX", 1, 2, 3, 4, 4, 5)         # 4 twice
+    old.create("INBOX.Work")
+    fill(old, "INBOX.Work", 6, 7)
+    assert counts(run(s, dovecot.port, *PLAIN, "--delete")) == (6, 2, 0, 0)
+    fill(here, "INBOX", 9)                       # came since
+    delete(old, "INBOX", 1, 2, 4)
+    result = run(s, dovecot.port, *PLAIN)        # by default all stays
+    assert counts(result) == (0, 0, 0, 0) and result["removed"] == 0
+    assert len(listing(s)) == 6
+    result = run(s, dovecot.port, *PLAIN, "--delete")
+    assert counts(result) == (0, 0, 0, 0) and result["removed"] == 1
+    assert set(listing(s)) == {f"message {i}" for i in (2, 3, 4, 5, 9)}
+    # The other one of the two; one that comes while another goes; one that was moved here before.
+    here.select("INBOX")
+    assert here.uid("MOVE", here.uid("SEARCH", "SUBJECT", '"message 5"')[1][0], "Archive")[0] == "OK"
+    delete(old, "INBOX", 4, 5)
+    delete(old, "INBOX.Work", 6)
+    fill(old, "INBOX", 8)
+    result = run(s, dovecot.port, *PLAIN, "--delete")
+    assert counts(result) == (1, 0, 0, 0) and result["removed"] == 2
+    assert set(listing(s)) == {f"message {i}" for i in (2, 3, 8, 9)}
+    assert set(listing(s, "Work")) == {"message 7"} and set(listing(s, "Archive")) == {"message 5"}
+    assert run(s, dovecot.port, *PLAIN, "--delete")["removed"] == 0
+    # They can be brought back; and a folder that was made anew there takes nothing away.
+    assert len(json.loads(s.cli("undelete", ALICE, "--folder", "INBOX", "--list",
+                                "--json").stdout)) == 2
+    old.select("INBOX")
+    old.delete("INBOX.Work")
+    old.create("INBOX.Work")
+    fill(old, "INBOX.Work", 10)
+    result = run(s, dovecot.port, *PLAIN, "--delete")
+    assert result["removed"] == 0 and set(listing(s, "Work")) == {"message 7", "message 10"}
+    here.logout()
+    old.logout()
+
+
 def test_a_master_brings_the_mail_of_users(dovecot, make_server):
     s = make_server(start=False)
     old = dovecot.session()

@@ -1,5 +1,5 @@
-/* import.put, import.known, import.state, import.forget: what the readers of other programs' mail
- * (the command line) ask for. */
+/* import.put, import.flags, import.gone, import.known, import.state, import.forget: what the
+ * readers of other programs' mail (the command line) ask for. */
 #include "admin/admin_import.h"
 
 #include <errno.h>
@@ -130,7 +130,11 @@ static int import_forget(struct admin *admin, const json_t *request, struct admi
 }
 
 const struct admin_command admin_import_commands[] = {
-	{ "import.put", import_put },       { "import.flags", import_flags },
-	{ "import.known", import_known },   { "import.state", import_state },
-	{ "import.forget", import_forget }, { 0 },
+	{ "import.put", import_put },
+	{ "import.flags", import_flags },
+	{ "import.gone", import_gone },
+	{ "import.known", import_known },
+	{ "import.state", import_state },
+	{ "import.forget", import_forget },
+	{ 0 },
 };

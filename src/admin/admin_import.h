@@ -21,5 +21,7 @@ int import_read_place(struct admin *admin, struct arena *arena, const json_t *re
 int import_put(struct admin *admin, const json_t *request, struct admin_reply *reply);
 /* import.flags: what is known has other flags now. */
 int import_flags(struct admin *admin, const json_t *request, struct admin_reply *reply);
+/* import.gone: what is known is not there any more. */
+int import_gone(struct admin *admin, const json_t *request, struct admin_reply *reply);
 
 #endif

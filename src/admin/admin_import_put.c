@@ -37,6 +37,8 @@ struct put_item {
 	uint64_t digest;
 	enum put_fate fate;
 	uint32_t uid; /* where it is */
+	uint32_t source_uid;
+	size_t twin; /* the item of this request that is the same; its own: none */
 	size_t blob;
 	struct buf note;
 };
@@ -67,6 +69,7 @@ static bool read_item(const json_t *object, struct put_item *item)
 	item->length = (uint64_t)length;
 	item->key = slice_from_str(admin_text(object, "key"));
 	item->keywords = json_object_get(object, "keywords");
+	item->source_uid = (uint32_t)admin_number(object, "uid", 0);
 	item->message.internal_ms = admin_number(object, "at_ms", 0);
 	item->message.flags = (uint64_t)admin_number(object, "flags", 0) &
 	                      (FLAG_SEEN | FLAG_ANSWERED | FLAG_FLAGGED | FLAG_DELETED |
@@ -223,11 +226,14 @@ static bool is_in_folder(struct put *p, struct put_item *item)
 /* The same message twice in one request. */
 static bool is_before(struct put *p, size_t i)
 {
-	const struct put_item *item = &p->items[i];
+	struct put_item *item = &p->items[i];
+	item->twin = i;
 	for (size_t k = 0; k < i; k++) {
 		if (p->items[k].fate == PUT_NEW && p->items[k].digest == item->digest &&
-		    slice_equal(p->items[k].bytes, item->bytes))
+		    slice_equal(p->items[k].bytes, item->bytes)) {
+			item->twin = k;
 			return true;
+		}
 	}
 	return false;
 }
@@ -284,11 +290,15 @@ static int append(struct db *db, struct put *p, struct put_item *item)
 
 static int keep_item(struct db *db, struct put *p, struct put_item *item, int64_t source_id)
 {
-	int rc = item->fate == PUT_NEW ? append(db, p, item) : 0;
+	bool is_new = item->fate == PUT_NEW;
+	int rc = is_new ? append(db, p, item) : 0;
 	if (rc < 0 || item->fate == PUT_KNOWN || item->key.len == 0 || source_id == 0)
 		return rc;
-	return import_note_item(db, source_id, item->key,
-	                        &(struct import_item){ p->mailbox_id, item->uid });
+	const struct import_item note = { .mailbox_id = p->mailbox_id,
+		                          .uid = p->items[item->twin].uid,
+		                          .source_uid = item->source_uid,
+		                          .brought = is_new };
+	return import_note_item(db, source_id, item->key, &note);
 }
 
 /* -ESTALE: something came into the folder that was not compared with. */

@@ -16,6 +16,8 @@ static const struct cli_option options[] = {
 	{ "password-file", 0, "FILE",
 	  "with the password; else $VEREDUS_PASSWORD, or it is asked for (imap)" },
 	{ "only", 0, "FOLDER", "only this folder there, and what is below it (imap)" },
+	{ "delete", 0, NULL,
+	  "delete here what was brought from there and is deleted there (imap)" },
 	{ "json", 0, NULL, "the result as one JSON object" },
 	{ 0 },
 };

@@ -208,6 +208,19 @@ bool imap_read_code(struct slice response, struct slice code, uint64_t *out)
 	return take_text_nocase(&c, code) && take_byte(&c, ' ') && take_number(&c, UINT64_MAX, out);
 }
 
+bool imap_read_search(struct slice response, struct arena *arena, struct uid_set *set)
+{
+	struct cursor c = cursor_of(response);
+	uint64_t number;
+	if (!take_text_nocase(&c, SLICE("SEARCH")))
+		return false;
+	while (take_byte(&c, ' ') && take_number(&c, UINT32_MAX, &number)) {
+		if (number > 0)
+			uid_set_add(arena, set, (uint32_t)number, (uint32_t)number);
+	}
+	return true;
+}
+
 bool imap_read_count(struct slice response, struct slice word, uint32_t *out)
 {
 	struct cursor c = cursor_of(response);

@@ -6,6 +6,7 @@
 #define VEREDUS_CLI_IMAP_ANSWER_H
 
 #include "base/arena.h"
+#include "mailbox/uid_set.h"
 #include "message/date.h"
 
 enum { IMAP_ANSWER_KEYWORDS_MAX = 100 };
@@ -37,6 +38,8 @@ bool imap_read_list(struct slice response, struct arena *arena, struct imap_list
 
 /* "OK [UIDVALIDITY 12] text": the number behind a code. */
 bool imap_read_code(struct slice response, struct slice code, uint64_t *out);
+/* "SEARCH 2 84 882": adds the numbers to a set, which is to be sorted then. */
+bool imap_read_search(struct slice response, struct arena *arena, struct uid_set *set);
 /* "17 EXISTS": the number in front of a word. */
 bool imap_read_count(struct slice response, struct slice word, uint32_t *out);
 

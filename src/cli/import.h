@@ -29,6 +29,7 @@ struct import {
 	/* What came of it. */
 	uint64_t imported, duplicates, known, failed, message_total_bytes;
 	uint64_t flags_changed; /* of messages that were there before */
+	uint64_t removed;       /* as the source has them no more */
 	/* Progress. */
 	int64_t began_ns, shown_ns;
 	uint64_t read_bytes, expected_bytes; /* of the source; 0: not known */
@@ -41,6 +42,7 @@ struct import_message {
 	unsigned flags;     /* of enum mailbox_flag */
 	json_t *keywords;   /* an array, taken over; or NULL */
 	const char *key;    /* what the source calls it, or NULL */
+	uint32_t uid;       /* there, or 0 */
 };
 
 /* From the command line; all others return an enum cli_exit. */

@@ -3,9 +3,11 @@
  * Of each folder UIDVALIDITY, UIDNEXT and HIGHESTMODSEQ are remembered. The next run brings
  * messages from UIDNEXT on, and the flags of those before it that changed: with CONDSTORE (RFC
  * 7162) only these are asked for. Each message is remembered, too, so that an interrupted run goes
- * on. */
+ * on. With --delete those that went there since are asked for, too, unless the folder has as many
+ * as it had. */
 #include <errno.h>
 
+#include "admin/admin.h"
 #include "cli/imap_answer.h"
 #include "cli/imap_client.h"
 #include "cli/import.h"
@@ -18,6 +20,7 @@ enum {
 	FETCH_MESSAGES = 100,     /* at once */
 	FETCH_BYTES = 8 << 20,
 	FLAGS_AT_ONCE = 100,
+	SET_BYTES_MAX = 32 << 20, /* of UIDs, as import.gone takes them */
 	KEY_TEXT = 48,
 };
 
@@ -44,11 +47,17 @@ struct imap_import {
 	size_t folder_count, folder_capacity;
 	/* The folder at hand. */
 	uint64_t uid_validity, uid_next, mod_seq;
+	uint64_t examined_next;                       /* UIDNEXT at the beginning */
+	uint32_t exists;                              /* messages there at the beginning */
 	uint64_t old_validity, old_next, old_mod_seq; /* of the last run; 0: none */
+	uint64_t old_exists; /* 0: unknown, or it did not look at what went */
+	struct uid_set there;
+	bool searched;
 	struct wanted *wanted;
 	size_t wanted_count, wanted_capacity;
 	json_t *flags; /* to be sent */
 	uint64_t flags_changed;
+	uint64_t removed;
 	int status;
 };
 
@@ -111,13 +120,14 @@ static int take_examined(void *arg, struct slice response)
 	imap_read_code(response, SLICE("UIDVALIDITY"), &ii->uid_validity);
 	imap_read_code(response, SLICE("UIDNEXT"), &ii->uid_next);
 	imap_read_code(response, SLICE("HIGHESTMODSEQ"), &ii->mod_seq);
+	imap_read_count(response, SLICE("EXISTS"), &ii->exists);
 	return 0;
 }
 
 static int examine(struct imap_import *ii, const struct folder *f)
 {
 	bool condstore = imap_client_capabilities(ii->client) & IMAP_CAN_CONDSTORE;
-	ii->uid_validity = ii->uid_next = ii->mod_seq = 0;
+	ii->uid_validity = ii->uid_next = ii->mod_seq = ii->exists = 0;
 	return imap_client_run(ii->client, take_examined, ii, "EXAMINE %s%s",
 	                       imap_client_quoted(ii->response, f->wire),
 	                       condstore ? " (CONDSTORE)" : "");
@@ -128,10 +138,10 @@ static int examine(struct imap_import *ii, const struct folder *f)
 static int load_state(struct imap_import *ii)
 {
 	const char *state;
-	uint64_t numbers[3] = { 0 };
+	uint64_t numbers[4] = { 0 };
 	int status = import_load_state(&ii->im, &state);
 	struct slice rest = slice_from_str(state);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		if (!slice_to_u64(slice_split(&rest, ' '), &numbers[i]))
 			numbers[i] = 0;
 	}
@@ -139,14 +149,17 @@ static int load_state(struct imap_import *ii)
 	ii->old_validity = numbers[0];
 	ii->old_next = same ? numbers[1] : 0;
 	ii->old_mod_seq = same ? numbers[2] : 0;
+	ii->old_exists = same ? numbers[3] : 0;
+	ii->examined_next = ii->uid_next;
 	return status;
 }
 
 static void note_state(struct imap_import *ii)
 {
-	char text[80];
-	snprintf(text, sizeof(text), "%llu %llu %llu", (unsigned long long)ii->uid_validity,
-	         (unsigned long long)ii->uid_next, (unsigned long long)ii->mod_seq);
+	char text[100];
+	snprintf(text, sizeof(text), "%llu %llu %llu %u", (unsigned long long)ii->uid_validity,
+	         (unsigned long long)ii->uid_next, (unsigned long long)ii->mod_seq,
+	         cli_has(ii->cli, "delete") ? ii->exists : 0);
 	import_keep_state(&ii->im, text);
 }
 
@@ -196,7 +209,8 @@ static int take_message(void *arg, struct slice response)
 		                                              : clock_wall_ms(),
 		                          .flags = f.flags,
 		                          .keywords = keywords_of(&f),
-		                          .key = key_of(ii, ii->response, f.uid) };
+		                          .key = key_of(ii, ii->response, f.uid),
+		                          .uid = f.uid };
 	ii->status = import_add(&ii->im, &m);
 	import_show(&ii->im);
 	return ii->status == CLI_OK ? 0 : -ECANCELED;
@@ -318,6 +332,81 @@ static int bring_flags(struct imap_import *ii)
 	return status == CLI_OK ? send_flags(ii) : status;
 }
 
+/* --- messages that went there ----------------------------------------------------------- */
+
+static int take_there(void *arg, struct slice response)
+{
+	struct imap_import *ii = arg;
+	if (imap_read_search(response, ii->response, &ii->there))
+		ii->searched = true;
+	return 0;
+}
+
+static void take_removed(const json_t *item, void *arg)
+{
+	((struct imap_import *)arg)->removed += (uint64_t)cli_item_number(item, "removed");
+}
+
+static int ask_gone(struct imap_import *ii, json_t *more, const struct slice *body)
+{
+	const struct cli_answer answer = { .item = take_removed, .arg = ii };
+	json_object_set_new(more, "address", json_string(ii->im.address));
+	json_object_set_new(more, "source", admin_json_text(slice_from_str(ii->im.source)));
+	return cli_link_call(ii->im.link, "import.gone", more, body, body ? 1 : 0, &answer);
+}
+
+/* UIDs are not given again, so as many old ones as before are the same. */
+static bool none_went(const struct imap_import *ii)
+{
+	uint64_t fresh = 0;
+	for (size_t i = 0; i < ii->wanted_count; i++)
+		fresh += ii->wanted[i].uid < ii->examined_next;
+	return ii->old_exists > 0 && ii->exists - fresh == ii->old_exists;
+}
+
+static int send_there(struct imap_import *ii)
+{
+	struct buf set = buf_make(SET_BYTES_MAX);
+	uid_set_sort(&ii->there);
+	int rc = uid_set_write(&ii->there, &set);
+	struct slice body = buf_slice(&set);
+	int status = rc < 0 ? cli_fail("%s: too many messages to compare", ii->im.folder)
+	                    : ask_gone(ii, json_pack("{s:I}", "below", (json_int_t)ii->old_next),
+	                               &body);
+	buf_free(&set);
+	return status;
+}
+
+static int bring_deletions(struct imap_import *ii)
+{
+	if (!cli_has(ii->cli, "delete") || ii->old_next <= 1 || none_went(ii))
+		return CLI_OK;
+	/* What waits is remembered, before it is asked for what is to go. */
+	int status = import_flush(&ii->im);
+	if (status != CLI_OK)
+		return status;
+	arena_reset(ii->response);
+	ii->there = (struct uid_set){ 0 };
+	ii->searched = false;
+	int rc = imap_client_run(ii->client, take_there, ii, "UID SEARCH UID 1:%llu",
+	                         (unsigned long long)ii->old_next - 1);
+	if (rc < 0)
+		return explain(ii, rc, "the list of messages");
+	if (rc != 0 || !ii->searched) {
+		import_note_failure(&ii->im, ii->im.folder, "what was deleted there is not known");
+		return CLI_OK;
+	}
+	return send_there(ii);
+}
+
+/* After that nothing goes with the UIDs of old. */
+static int note_new_validity(struct imap_import *ii)
+{
+	if (ii->old_validity == 0 || ii->old_validity == ii->uid_validity)
+		return CLI_OK;
+	return ask_gone(ii, json_pack("{s:b}", "renewed", true), NULL);
+}
+
 /* --- one folder after the other --------------------------------------------------------- */
 
 static const char *target_name(struct imap_import *ii, const struct folder *f)
@@ -347,9 +436,13 @@ static int import_one(struct imap_import *ii, const struct folder *f)
 	if (status == CLI_OK)
 		status = load_state(ii);
 	if (status == CLI_OK)
+		status = note_new_validity(ii);
+	if (status == CLI_OK)
 		status = bring_flags(ii);
 	if (status == CLI_OK)
 		status = bring_new(ii);
+	if (status == CLI_OK)
+		status = bring_deletions(ii);
 	if (status != CLI_OK)
 		return status;
 	note_state(ii);
@@ -393,6 +486,7 @@ static void run(void *arg)
 		status = import_all(ii);
 		imap_client_close(ii->client);
 		ii->im.flags_changed = ii->flags_changed;
+		ii->im.removed = ii->removed;
 		status = import_end(&ii->im, status);
 	}
 	ii->status = status;

@@ -142,6 +142,8 @@ int import_add(struct import *im, const struct import_message *m)
 		im->line_bytes += strlen(m->key) * 6;
 		json_object_set_new(item, "key", admin_json_text(slice_from_str(m->key)));
 	}
+	if (m->uid)
+		json_object_set_new(item, "uid", json_integer(m->uid));
 	im->line_bytes += ITEM_BYTES;
 	im->message_total_bytes += m->bytes.len;
 	buf_append(&im->bytes, m->bytes);
@@ -220,11 +222,12 @@ static void print_result(const struct import *im)
 	double seconds = seconds_so_far(im);
 	if (cli_has(im->cli, "json")) {
 		json_t *all = json_pack(
-			"{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "imported",
+			"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "imported",
 			(json_int_t)im->imported, "duplicates", (json_int_t)im->duplicates, "known",
 			(json_int_t)im->known, "failed", (json_int_t)im->failed, "flags_changed",
-			(json_int_t)im->flags_changed, "bytes", (json_int_t)im->message_total_bytes,
-			"seconds", seconds, "rate", (double)im->imported / seconds);
+			(json_int_t)im->flags_changed, "removed", (json_int_t)im->removed, "bytes",
+			(json_int_t)im->message_total_bytes, "seconds", seconds, "rate",
+			(double)im->imported / seconds);
 		json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 		putchar('\n');
 		json_decref(all);
@@ -232,6 +235,9 @@ static void print_result(const struct import *im)
 	}
 	if (im->flags_changed > 0)
 		printf("%llu have other flags now\n", (unsigned long long)im->flags_changed);
+	if (im->removed > 0)
+		printf("%llu were deleted there and are deleted here\n",
+		       (unsigned long long)im->removed);
 	printf("%llu imported, %llu duplicates, %llu known from before, %llu failed; %s in %.1f "
 	       "s\n",
 	       (unsigned long long)im->imported, (unsigned long long)im->duplicates,

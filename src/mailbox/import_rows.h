@@ -23,12 +23,25 @@ int import_set_state(struct db *db, int64_t source_id, struct slice state);
 struct import_item {
 	int64_t mailbox_id;
 	uint32_t uid;
+	uint32_t source_uid; /* what it is there, if the source has UIDs; else 0 */
+	bool brought;        /* false: the folder had it before, from elsewhere */
 };
 /* -ENOENT. */
 int import_find_item(struct db *db, int64_t source_id, struct slice key, struct import_item *out);
 int import_note_item(struct db *db, int64_t source_id, struct slice key,
                      const struct import_item *item);
 int import_forget_item(struct db *db, int64_t source_id, struct slice key);
+/* Those of a source in the order of their numbers, which are behind the keys, up to some thousand
+ * at a time: start with *after INT64_MIN; -ENODATA when there are no more. The visit may not change
+ * any. */
+int import_each_item(struct db *db, int64_t source_id, int64_t *after,
+                     void (*visit)(int64_t number, const struct import_item *item, void *arg),
+                     void *arg);
+int import_forget_number(struct db *db, int64_t source_id, int64_t number);
+/* The source has given other UIDs to its messages: none counts as one that may go with it. */
+int import_forget_uids(struct db *db, int64_t source_id);
+/* The sources of an account behind one, ascending: start with 0. -ENODATA. */
+int import_next_source(struct db *db, int64_t account_id, int64_t *source_id);
 /* The source with all of its messages. */
 int import_forget_source(struct db *db, int64_t source_id);
 /* All sources of an account. */

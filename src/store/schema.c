@@ -705,6 +705,13 @@ static const char *const schema_lesson[] = {
 	NULL,
 };
 
+static const char *const schema_import_uids[] = {
+	/* mailbox/import_rows.h */
+	"ALTER TABLE import_item ADD COLUMN source_uid INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE import_item ADD COLUMN brought INTEGER NOT NULL DEFAULT 0",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -740,5 +747,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 32, .statements = schema_squeeze },
 	{ .version = 33, .statements = schema_bayes },
 	{ .version = 34, .statements = schema_lesson },
+	{ .version = 35, .statements = schema_import_uids },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
