@@ -42,6 +42,9 @@ def zones():
         SPF_HERE.replace("@", "x.a.suffix"),
         '_dmarc.f.e.d.c.b.a TXT "v=DMARC1; p=reject"',
         '_dmarc.l.k.j.i.h.g.f TXT "v=DMARC1; p=reject"'])
+    result["walk.test"] += "\n" + "\n".join([
+        '_dmarc.quiet TXT "v=DMARC1; psd=n"', '_dmarc.broken TXT "v=DMARC1; p=rejct"',
+        SPF_HERE.replace("@", "mail.quiet")])
     result["bogus.test"] = '_dmarc TXT "v=DMARC1; p=reject"'
     return result
 
@@ -116,6 +119,10 @@ def test_walk(receiver):
     assert verdict(receiver, "b.suffix.walk.test", "x@a.suffix.walk.test") == ("fail", "quarantine")
     assert verdict(receiver, "x.a.suffix.walk.test", "x@a.suffix.walk.test") == ("pass", None)
     assert verdict(receiver, "suffix.walk.test", "x@a.suffix.walk.test") == ("fail", "reject")
+    # A record that asks for nothing is one, all the same.
+    assert verdict(receiver, "news.quiet.walk.test") == ("none", None)
+    assert verdict(receiver, "broken.walk.test") == ("none", None)
+    assert verdict(receiver, "news.walk.test", "x@mail.quiet.walk.test") == ("fail", "quarantine")
     # Of a long name the eight-label parent is never asked, the seven-label one is.
     assert verdict(receiver, "m.l.k.j.i.h.g.f.walk.test") == ("fail", "quarantine")
     assert verdict(receiver, "m.h.g.f.e.d.c.b.a.walk.test")[0] == "fail"

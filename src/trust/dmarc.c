@@ -119,7 +119,7 @@ static const struct dmarc_step *step_of(const struct dmarc_walk *w, struct slice
 }
 
 /* The author's own, that of the organization, that of the public suffix: section 4.10.1. */
-const struct dmarc_step *dmarc_walk_policy(const struct dmarc_walk *w)
+static const struct dmarc_step *policy_step(const struct dmarc_walk *w)
 {
 	const struct dmarc_step *last = &w->steps[w->count - 1];
 	if (w->steps[0].found)
@@ -128,6 +128,12 @@ const struct dmarc_step *dmarc_walk_policy(const struct dmarc_walk *w)
 	if (!step && last->found && last->record.psd == 'y')
 		step = last;
 	return step;
+}
+
+const struct dmarc_step *dmarc_walk_policy(const struct dmarc_walk *w)
+{
+	const struct dmarc_step *step = policy_step(w);
+	return step && !step->record.silent ? step : NULL;
 }
 
 /* --- alignment --------------------------------------------------------------------------- */

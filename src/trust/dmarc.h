@@ -36,8 +36,8 @@ struct dmarc_walk {
 
 void dmarc_walk_first(struct dmarc_walk *w);
 void dmarc_walk_rest(struct dmarc_walk *w);
-/* The one that holds; NULL: there is none. After the first step if that has a record, else after
- * the rest. */
+/* The one that holds; NULL: there is none, or it asks for nothing. After the first step if that has
+ * a record, else after the rest. */
 const struct dmarc_step *dmarc_walk_policy(const struct dmarc_walk *w);
 /* The organization's domain; after the rest. */
 struct slice dmarc_walk_organization(const struct dmarc_walk *w);

@@ -59,16 +59,16 @@ static bool read_policy(struct slice value, enum dmarc_policy otherwise, enum dm
 	return false;
 }
 
-/* Section 4.7: without a good p= it is a record only if reports are asked for. */
-static bool set_policies(const struct tags *t, struct dmarc_record *out)
+/* Section 4.10.1: without a good p= it holds only if reports are asked for. */
+static void set_policies(const struct tags *t, struct dmarc_record *out)
 {
 	bool good = read_policy(t->p, DMARC_NONE, &out->domain) && t->p.len > 0;
 	good &= read_policy(t->sp, out->domain, &out->subdomain);
 	good &= read_policy(t->np, out->subdomain, &out->missing);
 	if (good)
-		return true;
+		return;
 	out->domain = out->subdomain = out->missing = DMARC_NONE;
-	return slice_find_byte(t->rua, ':') > 0;
+	out->silent = slice_find_byte(t->rua, ':') <= 0;
 }
 
 static bool is_word(struct slice value, const char *word)
@@ -100,5 +100,6 @@ bool dmarc_record_parse(struct slice text, struct dmarc_record *out)
 		percent = DMARC_PERCENT_MAX;
 	out->percent = (unsigned)percent;
 	out->rua = tags.rua;
-	return set_policies(&tags, out);
+	set_policies(&tags, out);
+	return true;
 }

@@ -18,14 +18,16 @@ struct dmarc_record {
 	bool strict_dkim, strict_spf;
 	bool testing;     /* t=y */
 	char psd;         /* 'y', 'n' or 'u' */
+	bool silent;      /* it says neither what is wanted nor who wants reports */
 	unsigned percent; /* pct= of a record without t=; else all */
 	struct slice rua; /* who wants reports: a list of URIs, as it stands */
 };
 
 /* Does the text begin as a record does? */
 bool dmarc_is_record(struct slice text);
-/* False for what is no record, or one that asks for nothing. What is not understood in it is passed
- * over, and a wrong policy counts as none if reports are asked for. */
+/* False for what is no record. What is not understood in it is passed over. A wrong policy counts
+ * as none if reports are asked for; else the record is silent: it ends a walk as others do, but
+ * where it would hold DMARC is left alone (section 4.10.1). */
 bool dmarc_record_parse(struct slice text, struct dmarc_record *out);
 
 #endif

@@ -70,27 +70,35 @@ static void leniently(void **state)
 
 static void no_records(void **state)
 {
-	static const char *const bad[] = { "",
-		                           "v=DMARC1",
-		                           "v=DMARC1; p=rejct",
-		                           "v=DMARC1; rua=nowhere",
-		                           "v=dmarc1; p=reject",
-		                           "v=DMARC12; p=reject",
-		                           "p=reject; v=DMARC1",
-		                           "v=spf1 -all" };
+	static const char *const bad[] = { "", "v=dmarc1; p=reject", "v=DMARC12; p=reject",
+		                           "p=reject; v=DMARC1", "v=spf1 -all" };
 	struct dmarc_record r;
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(reads(bad[i], &r));
 }
 
+/* Records, but they ask for nothing. */
+static void silent(void **state)
+{
+	static const char *const texts[] = { "v=DMARC1", "v=DMARC1; p=rejct",
+		                             "v=DMARC1; rua=nowhere", "v=DMARC1; psd=n; sp=x" };
+	struct dmarc_record r;
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_true(reads(texts[i], &r));
+		assert_true(r.silent && r.missing == DMARC_NONE);
+	}
+	assert_int_equal(r.psd, 'n');
+	assert_true(reads("v=DMARC1; rua=mailto:a@b.test", &r) && !r.silent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(examples),
-		cmocka_unit_test(defaults),
-		cmocka_unit_test(leniently),
-		cmocka_unit_test(no_records),
+		cmocka_unit_test(examples),  cmocka_unit_test(defaults),
+		cmocka_unit_test(leniently), cmocka_unit_test(no_records),
+		cmocka_unit_test(silent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
