@@ -232,6 +232,15 @@ def test_keys_that_do_not_hold(receiver):
     assert results(receiver, sign(signature_algorithm=b"rsa-sha1")) == ["permerror"]
 
 
+def test_keys_of_reports_on_tls(receiver):
+    """RFC 8460 section 3: such a key is for these reports, and for nothing else."""
+    report = MESSAGE.replace(b"\r\n\r\n", b"\r\nTLS-Report-Domain: example.test\r\nContent-Type: "
+                             b"multipart/report; report-type=\"tlsrpt\"; boundary=b\r\n\r\n", 1)
+    assert results(receiver, sign(report, selector=b"other")) == ["pass"]
+    other = report.replace(b"tlsrpt", b"other")
+    assert results(receiver, sign(other, selector=b"other")) == ["permerror"]
+
+
 def test_changed(receiver):
     signed = sign()
     assert results(receiver, signed.replace(b"Subject: Hello", b"Subject: Goodbye")) == ["fail"]

@@ -66,6 +66,8 @@ static const char *read_key(struct arena *arena, const struct dkim_tags *tags, s
 	return "the key is of an unknown kind (k=)";
 }
 
+static const char not_for_mail[] = "the key is not for mail (s=)";
+
 static const char *read_record(struct arena *arena, const struct dkim_tags *tags,
                                struct dkim_key *out)
 {
@@ -75,9 +77,10 @@ static const char *read_record(struct arena *arena, const struct dkim_tags *tags
 	struct slice flags = dkim_tags_value(tags, "t");
 	if (version && (version != tags->items || !slice_equal(version->value, SLICE("DKIM1"))))
 		return "the key record is not of version DKIM1";
-	if (services && !dkim_list_has(services->value, SLICE("*")) &&
-	    !dkim_list_has(services->value, SLICE("email")))
-		return "the key is not for mail (s=)";
+	out->for_mail = !services || dkim_list_has(services->value, SLICE("*")) ||
+	                dkim_list_has(services->value, SLICE("email"));
+	if (!out->for_mail && !dkim_list_has(services->value, SLICE("tlsrpt")))
+		return not_for_mail;
 	out->for_sha1 = !hashes || dkim_list_has(hashes->value, SLICE("sha1"));
 	out->for_sha256 = !hashes || dkim_list_has(hashes->value, SLICE("sha256"));
 	out->testing = dkim_list_has(flags, SLICE("y"));
@@ -103,9 +106,12 @@ void dkim_key_end(struct dkim_key *key)
 	key->pkey = NULL;
 }
 
-const char *dkim_key_fits(const struct dkim_key *key, const struct dkim_signature *s)
+const char *dkim_key_fits(const struct dkim_key *key, const struct dkim_signature *s,
+                          bool tls_report)
 {
 	bool sha1 = s->algorithm == DKIM_RSA_SHA1;
+	if (!key->for_mail && !tls_report)
+		return not_for_mail;
 	if (key->ed25519 != (s->algorithm == DKIM_ED25519_SHA256))
 		return "the key is of another kind than the signature (k=)";
 	if (sha1 ? !key->for_sha1 : !key->for_sha256)

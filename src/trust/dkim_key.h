@@ -23,6 +23,7 @@ struct dkim_key {
 	bool testing; /* t=y: the domain only tries */
 	bool exact;   /* t=s: i= must have the domain of d= itself */
 	bool for_sha1, for_sha256;
+	bool for_mail; /* s=; else only for reports on TLS (RFC 8460 section 3) */
 };
 
 /* Is this a key record at all? Other texts may stand at the same name. */
@@ -31,8 +32,9 @@ bool dkim_key_is_record(struct slice record);
 const char *dkim_key_parse(struct arena *arena, struct slice record, struct dkim_key *out);
 void dkim_key_end(struct dkim_key *key);
 
-/* May the key be used for this signature? NULL, or why not. */
-const char *dkim_key_fits(const struct dkim_key *key, const struct dkim_signature *s);
+/* May the key be used for this signature, of mail or of a report on TLS? NULL, or why not. */
+const char *dkim_key_fits(const struct dkim_key *key, const struct dkim_signature *s,
+                          bool tls_report);
 /* True if the key made the bytes from the digest of a header. */
 bool dkim_key_verify(const struct dkim_key *key, const struct dkim_signature *s,
                      struct slice digest);

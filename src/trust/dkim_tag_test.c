@@ -145,7 +145,11 @@ static void keys(void **state)
 	assert_false(key.testing || key.exact);
 	assert_non_null(wrong_key("v=DKIM2; k=ed25519; p=" ED25519, NULL));
 	assert_non_null(wrong_key("k=ed25519; v=DKIM1; p=" ED25519, NULL));
-	assert_non_null(wrong_key("k=ed25519; s=tlsrpt; p=" ED25519, NULL));
+	assert_null(wrong_key("k=ed25519; s=tlsrpt; p=" ED25519, &key));
+	assert_false(key.for_mail);
+	assert_null(wrong_key("k=ed25519; s=tlsrpt:email; p=" ED25519, &key));
+	assert_true(key.for_mail);
+	assert_non_null(wrong_key("k=ed25519; s=other; p=" ED25519, NULL));
 	assert_non_null(wrong_key("k=elgamal; p=" ED25519, NULL));
 	assert_non_null(wrong_key("k=rsa; p=" ED25519, NULL));
 	assert_non_null(wrong_key("k=ed25519; p=YWJj", NULL));

@@ -22,6 +22,8 @@ void dkim_verdict_begin(struct arena *arena, enum dkim_kind kind, struct slice f
 		                      .body = -1,
 		                      .body_hash = SLICE_EMPTY,
 		                      .key_record = SLICE_EMPTY,
+		                      .tls_report = rules->tls_report &&
+		                                    kind == DKIM_KIND_SIGNATURE,
 		                      .is_open = true };
 	const struct dkim_signature *s = &out->signature;
 	const char *wrong = dkim_signature_parse(arena, kind, field, &out->signature);
@@ -105,7 +107,8 @@ static bool find_key(struct arena *arena, struct dkim_keys *keys, int result,
 	if (!wrong) {
 		v->key_bits = key_out->bits;
 		v->testing = key_out->testing;
-		wrong = dkim_key_fits(key_out, &v->signature);
+		v->report_only = !key_out->for_mail;
+		wrong = dkim_key_fits(key_out, &v->signature, v->tls_report);
 		if (!wrong)
 			return true;
 		dkim_key_end(key_out);

@@ -16,6 +16,7 @@
 struct dkim_rules {
 	unsigned max_signatures; /* that are verified, from the top; at most DKIM_SIGNATURES_MAX */
 	bool partial_body;       /* l= may leave a part of the body unsigned */
+	bool tls_report;         /* the message says it is one: keys for these may sign it */
 	int64_t now_s;           /* wall clock */
 };
 enum { DKIM_SIGNATURES_MAX = 20, DKIM_RECORDS_MAX = 8 };
@@ -33,6 +34,8 @@ struct dkim_verdict {
 	struct slice key_record;
 	unsigned key_bits;
 	bool testing;        /* t=y */
+	bool tls_report;     /* keys for reports on TLS may be used */
+	bool report_only;    /* the key is only for these: it speaks for nobody else */
 	const char *changed; /* what is wrong with the body; NULL: nothing */
 	bool is_open;        /* nothing has decided it yet */
 };

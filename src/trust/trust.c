@@ -151,14 +151,15 @@ static int check_signatures(struct trust *t, struct arena *arena,
                             const struct trust_question *question, struct trust_results *out)
 {
 	const struct config_trust *c = &t->config->trust;
-	const struct dkim_rules rules = { .max_signatures = c->max_signatures,
-		                          .partial_body = c->partial_body,
-		                          .now_s = clock_wall_ms() / 1000 };
+	struct dkim_rules rules = { .max_signatures = c->max_signatures,
+		                    .partial_body = c->partial_body,
+		                    .now_s = clock_wall_ms() / 1000 };
 	struct work *w = ARENA_NEW(arena, struct work);
 	w->trust = t;
 	w->arena = arena;
 	*out = (struct trust_results){ .authserv_id = trust_authserv_id(t) };
 	dkim_header_index(arena, question->message, t->config->message.header_bytes, &w->header);
+	rules.tls_report = trust_is_tls_report(arena, &w->header);
 	dkim_check_begin(&w->dkim, arena, &w->header, &rules, &w->bodies);
 	arc_check_begin(&w->arc, arena, &w->header, &rules, &w->bodies);
 	if (c->domainkeys)

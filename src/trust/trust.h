@@ -124,6 +124,7 @@ void trust_property(struct trust_verdict *v, const char *type, const char *name,
 void trust_evidence(struct trust_verdict *v, const char *name, struct slice value);
 /* trust_dkim.c, trust_domainkeys.c, trust_arc.c */
 void trust_add_dkim(struct trust_results *r, struct arena *arena, const struct dkim_check *check);
+bool trust_is_tls_report(struct arena *arena, struct dkim_header *header);
 void trust_add_domainkeys(struct trust_results *r, struct arena *arena,
                           const struct domainkeys_check *check);
 void trust_add_arc(struct trust_results *r, struct arena *arena, const struct arc_check *check,

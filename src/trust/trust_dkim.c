@@ -1,10 +1,30 @@
 /* Verdicts on DKIM signatures, with what speaks for them. */
 #include "base/codec.h"
+#include "message/header.h"
 #include "trust/dkim_tag.h"
 #include "trust/trust.h"
 
 /* RFC 6008: so much of a signature that two of a domain can be told from each other. */
 enum { SHOWN_CHARACTERS = 8 };
+enum { PARAMETERS_MAX = 8 };
+
+/* RFC 8460 section 5.3: multipart/report; report-type=tlsrpt, and TLS-Report-Domain beside it. */
+bool trust_is_tls_report(struct arena *arena, struct dkim_header *header)
+{
+	struct header_param *params;
+	struct slice type, kind;
+	dkim_header_rewind(header);
+	const struct dkim_field *field = dkim_header_take(header, SLICE("TLS-Report-Domain"));
+	field = field ? dkim_header_take(header, SLICE("Content-Type")) : NULL;
+	if (!field)
+		return false;
+	struct slice value = field->whole;
+	slice_split(&value, ':');
+	size_t count = header_params(arena, value, PARAMETERS_MAX, &type, &params);
+	return slice_equal_nocase(slice_trim(type), SLICE("multipart/report")) &&
+	       header_param_find(arena, params, count, SLICE("report-type"), &kind) &&
+	       slice_equal_nocase(kind, SLICE("tlsrpt"));
+}
 
 static struct slice base64_text(struct arena *arena, struct slice bytes)
 {

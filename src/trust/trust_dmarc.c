@@ -133,6 +133,8 @@ static bool weigh_dkim(struct judgement *j)
 	const struct dkim_check *dkim = j->results->dkim;
 	for (size_t i = 0; dkim && i < dkim->count; i++) {
 		const struct dkim_verdict *v = &dkim->verdicts[i];
+		if (v->report_only)
+			continue;
 		if (weigh(j, "dkim", v->signature.domain, v->result, j->policy->record.strict_dkim))
 			return true;
 	}
