@@ -16,6 +16,8 @@ from test_trust import KEYS, MESSAGE, sign, txt
 
 ZONES = {"signed.test": txt("rsa._domainkey", f"v=DKIM1; k=rsa; p={KEYS.rsa_p}"),
          "lists.test": txt("arc._domainkey", f"v=DKIM1; k=rsa; p={KEYS.rsa_p}"),
+         "other.test": txt("arc._domainkey", f"v=DKIM1; k=rsa; p={KEYS.rsa_p}"),
+         "policy.test": '_dmarc TXT "v=DMARC1; p=reject"\n@ TXT "v=spf1 -all"',
          "example.test": ""}
 
 
@@ -62,10 +64,10 @@ def forwarder():
         dispose()
 
 
-def seal(message, found="dkim=pass header.d=signed.test"):
+def seal(message, found="dkim=pass header.d=signed.test", domain="lists.test"):
     """As a list would: what it found, and a set of fields."""
-    message = f"Authentication-Results: mx.lists.test; {found}\r\n".encode() + message
-    return b"".join(dkim.arc_sign(message, b"arc", b"lists.test", KEYS.rsa, b"mx.lists.test",
+    message = f"Authentication-Results: mx.{domain}; {found}\r\n".encode() + message
+    return b"".join(dkim.arc_sign(message, b"arc", domain.encode(), KEYS.rsa, b"mx." + domain.encode(),
                                   include_headers=[b"from", b"to", b"subject", b"date"])) + message
 
 
@@ -128,6 +130,39 @@ def test_broken_chain(forwarder):
     assert "i=2" in newest and "cv=fail" in newest
     data = forwarder.forward(data.replace(b"Delivered-To", b"X-Delivered-To"))
     assert data.count(b"ARC-Seal:") == 2
+
+
+def test_what_dmarc_makes_of_it(forwarder):
+    """Who is trusted may say that a message was in order before it was changed; nobody else may, and
+    not if the chain is broken or has others in it."""
+    server = forwarder.server
+    letter = MESSAGE.replace(b"ann@signed.test", b"ann@policy.test")
+    good = "dmarc=pass header.from=policy.test"
+
+    def send(message):
+        with server.smtp() as smtp:
+            smtp.ehlo()
+            smtp.mail("x@lists.test")
+            smtp.rcpt("alice@example.test")
+            return smtp.data(message)[0]
+
+    before = len(server.messages())
+    trusted = seal(letter, good)
+    assert send(trusted) == 250
+    got = email.message_from_bytes(server.wait_messages(before + 1)[-1])
+    field = " ".join(got["Authentication-Results"].split())
+    assert 'dmarc=fail reason="a trusted host found it in order before"' in field
+    assert "arc=pass header.d=lists.test" in field
+    assert send(seal(trusted, "arc=pass; dmarc=fail header.from=policy.test")) == 250
+    for refused in (letter, seal(letter, "dmarc=fail header.from=policy.test"),
+                    seal(letter, "dkim=pass header.d=policy.test"), seal(letter, good, "other.test"),
+                    seal(seal(letter, good, "other.test"), "arc=pass; " + good),
+                    seal(trusted, "arc=pass; " + good, "other.test"),
+                    trusted.replace(b"Hello, Alice", b"Hello, Malice"),
+                    trusted.replace(b"dmarc=pass", b"dmarc=pass header.d=policy.test"),
+                    trusted.replace(b"cv=none", b"cv=pass")):
+        assert send(refused) == 550
+    assert len(server.messages()) == before + 2
 
 
 def test_list_has_a_copy_here(forwarder):
