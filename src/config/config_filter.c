@@ -6,6 +6,16 @@
 
 enum { FILTERS_MAX = 16 };
 
+static void set_password(const struct config_place *p, struct config_filter *out)
+{
+	const char *path = out->password;
+	if (!path)
+		return;
+	out->password = config_read_secret(p->config->arena, path);
+	if (!out->password)
+		config_wrong(p, "password-file: %s can't be read, or is empty", path);
+}
+
 void config_add_filter(const struct config_place *p, const struct config_filter *filter)
 {
 	struct config_filters *filters = &p->config->filters;
@@ -26,6 +36,10 @@ void config_add_filter(const struct config_place *p, const struct config_filter 
 		             "address: '%s' is none: write \"127.0.0.1:8891\", "
 		             "\"[::1]:8891\" or \"unix:/run/filter.sock\"",
 		             out->address_text);
+	if (!config_parse_weight(slice_from_str(out->weight_text), &out->weight))
+		config_wrong(p, "weight: '%s' is none: write a number such as 1 or 0.5",
+		             out->weight_text);
+	set_password(p, out);
 	if (++filters->count > FILTERS_MAX)
 		config_wrong(p, "there may be %d filters", FILTERS_MAX);
 }

@@ -4,7 +4,7 @@
 
 #include "net/address.h"
 
-enum filter_kind { FILTER_KIND_MILTER, FILTER_KIND_CLAMD };
+enum filter_kind { FILTER_KIND_MILTER, FILTER_KIND_CLAMD, FILTER_KIND_RSPAMD };
 /* Whose mail it is shown. */
 enum filter_mail {
 	FILTER_INCOMING, /* of strangers */
@@ -14,12 +14,17 @@ enum filter_mail {
 enum filter_failure { FILTER_OPEN, FILTER_CLOSED };
 /* What is done with malware. */
 enum filter_found { FILTER_FOUND_REJECT, FILTER_FOUND_JUNK, FILTER_FOUND_DISCARD };
+/* And with what a scanner calls spam. */
+enum filter_spam { FILTER_SPAM_JUNK, FILTER_SPAM_TAG, FILTER_SPAM_REJECT };
 
 struct config_filter {
 	const char *name; /* the title */
 	unsigned number;
-	int kind, mail, on_failure, on_found; /* of the enumerations above */
-	const char *address_text;             /* as written */
+	int kind, mail, on_failure, on_found, on_spam; /* of the enumerations above */
+	const char *address_text;                      /* as written */
+	const char *weight_text;
+	int weight;           /* hundredths: what one point of theirs is in the score table */
+	const char *password; /* of Rspamd; NULL: none */
 	struct net_address address;
 	int64_t connect_timeout_ms, command_timeout_ms, message_timeout_ms, total_timeout_ms;
 	unsigned max_connections;

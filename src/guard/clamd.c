@@ -61,31 +61,26 @@ static int send_piece(struct conn *conn, struct slice piece, int64_t deadline)
 	return rc == 0 ? conn_write(conn, piece, deadline) : rc;
 }
 
-static int64_t sooner(int64_t ms, int64_t deadline)
-{
-	int64_t own = deadline_in(ms);
-	return own < deadline ? own : deadline;
-}
-
 static int show(const struct config_filter *filter, struct conn *conn, struct slice message,
                 int64_t deadline)
 {
 	int rc = conn_write(conn, SLICE("zINSTREAM\0"),
-	                    sooner(filter->command_timeout_ms, deadline));
+	                    filter_sooner(filter->command_timeout_ms, deadline));
 	while (rc == 0 && message.len > 0) {
 		struct slice piece = slice_sub(message, 0, PIECE_BYTES);
-		rc = send_piece(conn, piece, sooner(filter->command_timeout_ms, deadline));
+		rc = send_piece(conn, piece, filter_sooner(filter->command_timeout_ms, deadline));
 		message = slice_from(message, piece.len);
 	}
 	if (rc == 0)
-		rc = send_piece(conn, SLICE_EMPTY, sooner(filter->command_timeout_ms, deadline));
-	return rc == 0 ? conn_flush(conn, sooner(filter->command_timeout_ms, deadline)) : rc;
+		rc = send_piece(conn, SLICE_EMPTY,
+		                filter_sooner(filter->command_timeout_ms, deadline));
+	return rc == 0 ? conn_flush(conn, filter_sooner(filter->command_timeout_ms, deadline)) : rc;
 }
 
 static int hear(const struct config_filter *filter, struct conn *conn, int64_t deadline,
                 struct filter_answer *out)
 {
-	int64_t last = sooner(filter->message_timeout_ms, deadline);
+	int64_t last = filter_sooner(filter->message_timeout_ms, deadline);
 	for (;;) {
 		struct slice rest = conn_buffered(conn);
 		if (slice_find_byte(rest, '\0') >= 0)
@@ -102,8 +97,8 @@ int clamd_ask(const struct config_filter *filter, const struct filter_question *
               int64_t deadline, struct filter_answer *out)
 {
 	struct conn *conn;
-	int rc = conn_connect(&filter->address, NULL, sooner(filter->connect_timeout_ms, deadline),
-	                      &conn);
+	int rc = conn_connect(&filter->address, NULL,
+	                      filter_sooner(filter->connect_timeout_ms, deadline), &conn);
 	if (rc < 0)
 		return rc;
 	rc = show(filter, conn, question->message, deadline);

@@ -131,6 +131,9 @@ void guard_refuse(struct guard *g, const struct guard_refusal *refusal,
 struct guard_refusals *guard_refusals_of(struct guard *g);
 struct guard_grey;
 struct guard_grey *guard_greylist(struct guard *g);
+/* For how many milliseconds a message of who is not known yet should wait; 0: it may pass. */
+int64_t guard_greylist_wait(struct guard *g, const struct net_address *client,
+                            const struct address *sender);
 /* For protocols that take no mail: walks the rules of stage connect that name their listeners.
  * False if the client is refused, and has waited as long as it must: the caller says so. Nothing is
  * looked up. */

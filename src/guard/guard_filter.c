@@ -7,6 +7,7 @@
 #include "guard/clamd.h"
 #include "guard/guard_internal.h"
 #include "guard/milter.h"
+#include "guard/rspamd.h"
 #include "message/header.h"
 
 /* --- asking ------------------------------------------------------------------------------- */
@@ -27,6 +28,7 @@ static int (*const asks[])(const struct config_filter *filter,
                            struct filter_answer *out) = {
 	[FILTER_KIND_MILTER] = milter_ask,
 	[FILTER_KIND_CLAMD] = clamd_ask,
+	[FILTER_KIND_RSPAMD] = rspamd_ask,
 };
 
 static int ask(struct guard *g, const struct config_filter *filter,
@@ -68,7 +70,9 @@ static const char *describe(const struct config_filter *filter, const struct fil
 	                   : a->fate == FILTER_DISCARD ? "discarded"
 	                   : a->quarantine             ? "quarantined"
 	                                               : "accepted";
-	const char *why = a->fate == FILTER_REFUSE ? a->reply.text : a->quarantine;
+	const char *why = a->fate == FILTER_REFUSE ? a->reply.text
+	                  : a->opinion             ? a->opinion
+	                                           : a->quarantine;
 	if (why)
 		return arena_printf(a->arena, "%s: %s: %.200s", filter->name, fate, why);
 	if (changes == 0)
@@ -87,13 +91,6 @@ void guard_filter_ask(struct guard *g, const struct config_filter *filter,
 		fail(filter, rc, out);
 	else
 		out->text = describe(filter, out);
-}
-
-void filter_answer_end(struct filter_answer *answer)
-{
-	if (answer->has_body)
-		spool_destroy(&answer->body);
-	answer->has_body = false;
 }
 
 /* --- changing ----------------------------------------------------------------------------- */

@@ -46,13 +46,28 @@ struct filter_recipient {
 	bool removed; /* else added */
 	struct slice address;
 };
+/* For the score table. */
+struct filter_line {
+	const char *name; /* "rspamd.BAYES_SPAM" */
+	const char *evidence;
+	int weight; /* hundredths */
+};
 
-enum { FILTER_CHANGES_MAX = 1000, FILTER_CHANGE_BYTES_MAX = 4 * 1024 * 1024 };
+enum {
+	FILTER_CHANGES_MAX = 1000,
+	FILTER_CHANGE_BYTES_MAX = 4 * 1024 * 1024,
+	FILTER_LINES_MAX = 40,
+	FILTER_WEIGHT_MAX = 1000000,
+};
 struct filter_answer {
 	struct arena *arena;
 	enum filter_fate fate;
 	struct config_reply reply; /* of FILTER_REFUSE */
 	const char *quarantine;    /* why; NULL: it is not wanted */
+	bool greylist;             /* who is new should come again */
+	const char *opinion;       /* "add header, 7.00 of 15.00"; NULL: only a fate */
+	struct filter_line *lines;
+	size_t line_count;
 	struct filter_change *changes;
 	size_t change_count;
 	size_t change_bytes;
@@ -75,5 +90,25 @@ bool filter_has_changes(const struct filter_answer *answer);
  * an error of a spool. */
 int filter_apply(const struct filter_answer *answer, struct slice message, struct spool *out);
 void filter_answer_end(struct filter_answer *answer);
+
+/* --- for who asks (filter_answer.c) ------------------------------------------------------- */
+
+/* Each copies what it is given. 0; -E2BIG: there may be no more. -EPROTO: no name of a field. An
+ * empty value of FILTER_CHANGE_FIELD deletes; leading_space: a value begins with its own, if any.
+ */
+int filter_want_field(struct filter_answer *answer, int kind, uint32_t index, struct slice name,
+                      struct slice value, bool leading_space);
+int filter_want_recipient(struct filter_answer *answer, bool removed, struct slice address);
+int filter_want_sender(struct filter_answer *answer, struct slice address);
+/* Adds a line; those beyond the last are one. Texts are made printable. */
+void filter_want_line(struct filter_answer *answer, const struct config_filter *filter,
+                      struct slice name, struct slice evidence, int weight);
+/* A weight of theirs, as the option weight of the filter wants it counted. */
+int filter_weight(const struct config_filter *filter, double score);
+/* What is done with what it calls spam, as on-spam says. */
+void filter_found_spam(const struct config_filter *filter, struct filter_answer *answer,
+                       const char *why);
+/* Whichever is sooner: ms from now, or the deadline. */
+int64_t filter_sooner(int64_t ms, int64_t deadline);
 
 #endif

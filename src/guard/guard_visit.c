@@ -141,6 +141,19 @@ static struct slice address_fact(struct guard *g, struct arena *arena, const str
 	return arena_concat(arena, parts, 3);
 }
 
+int64_t guard_greylist_wait(struct guard *g, const struct net_address *client,
+                            const struct address *sender)
+{
+	if (guard_is_exempt(g, client))
+		return 0;
+	struct arena *arena = arena_new();
+	struct slice domain;
+	int64_t wait_ms = guard_grey_ask(g->grey, client, address_fact(g, arena, sender, &domain),
+	                                 SLICE_EMPTY, clock_wall_ms(), true);
+	arena_free(arena);
+	return wait_ms;
+}
+
 static void set_facts(struct judgement *j, struct arena *arena, const struct guard_speaker *s)
 {
 	struct slice domain;

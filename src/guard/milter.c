@@ -21,15 +21,9 @@ struct milter {
 
 /* --- packets ------------------------------------------------------------------------------ */
 
-static int64_t milter_deadline(const struct milter *m, int64_t ms)
-{
-	int64_t own = deadline_in(ms);
-	return own < m->deadline ? own : m->deadline;
-}
-
 static int send_all(struct milter *m)
 {
-	int64_t deadline = milter_deadline(m, m->filter->command_timeout_ms);
+	int64_t deadline = filter_sooner(m->filter->command_timeout_ms, m->deadline);
 	int rc = buf_failed(&m->out) ? -EMSGSIZE
 	                             : conn_write(m->conn, buf_slice(&m->out), deadline);
 	if (rc == 0)
@@ -41,7 +35,7 @@ static int send_all(struct milter *m)
 /* The next answer; its slices are valid until the next call. */
 static int receive(struct milter *m, int64_t timeout_ms, struct milter_message *out)
 {
-	int64_t deadline = milter_deadline(m, timeout_ms);
+	int64_t deadline = filter_sooner(timeout_ms, m->deadline);
 	buf_consume(&m->in, m->used);
 	m->used = 0;
 	for (;;) {
@@ -65,52 +59,13 @@ static int receive(struct milter *m, int64_t timeout_ms, struct milter_message *
 
 /* --- what it wants to be changed ---------------------------------------------------------- */
 
-static int count_change(struct filter_answer *a, size_t bytes)
-{
-	a->change_bytes += bytes;
-	return a->change_count + a->recipient_count >= FILTER_CHANGES_MAX ||
-	                       a->change_bytes > FILTER_CHANGE_BYTES_MAX
-	               ? -E2BIG
-	               : 0;
-}
-
 static int change_field(struct milter *m, const struct milter_message *msg)
 {
-	struct filter_answer *a = m->answer;
-	int rc = count_change(a, msg->name.len + 2 * msg->value.len + 4);
-	if (rc < 0)
-		return rc;
-	struct buf field = buf_make(2 * (size_t)FILTER_CHANGE_BYTES_MAX);
-	bool deleted = msg->answer == MILTER_CHANGE_HEADER && msg->value.len == 0;
-	if (!deleted)
-		milter_field_text(&field, msg->name, msg->value,
-		                  m->protocol & MILTER_LEADING_SPACE);
-	if (!a->changes)
-		a->changes = ARENA_ARRAY(a->arena, FILTER_CHANGES_MAX, struct filter_change);
-	a->changes[a->change_count++] = (struct filter_change){
-		.kind = msg->answer == MILTER_ADD_HEADER      ? FILTER_ADD_FIELD
-		        : msg->answer == MILTER_INSERT_HEADER ? FILTER_INSERT_FIELD
-		                                              : FILTER_CHANGE_FIELD,
-		.index = msg->index,
-		.name = arena_copy(a->arena, msg->name),
-		.field = arena_copy(a->arena, buf_slice(&field)),
-	};
-	buf_free(&field);
-	return 0;
-}
-
-static int change_recipient(struct filter_answer *a, const struct milter_message *msg)
-{
-	int rc = count_change(a, msg->value.len);
-	if (rc < 0)
-		return rc;
-	if (!a->recipients)
-		a->recipients = ARENA_ARRAY(a->arena, FILTER_CHANGES_MAX, struct filter_recipient);
-	a->recipients[a->recipient_count++] = (struct filter_recipient){
-		.removed = msg->answer == MILTER_DELETE_RCPT,
-		.address = arena_copy(a->arena, msg->value),
-	};
-	return 0;
+	int kind = msg->answer == MILTER_ADD_HEADER      ? FILTER_ADD_FIELD
+	           : msg->answer == MILTER_INSERT_HEADER ? FILTER_INSERT_FIELD
+	                                                 : FILTER_CHANGE_FIELD;
+	return filter_want_field(m->answer, kind, msg->index, msg->name, msg->value,
+	                         m->protocol & MILTER_LEADING_SPACE);
 }
 
 static int change_body(struct milter *m, struct slice piece)
@@ -135,16 +90,14 @@ static int change(struct milter *m, const struct milter_message *msg)
 	case MILTER_ADD_RCPT:
 	case MILTER_ADD_RCPT_ARGS:
 	case MILTER_DELETE_RCPT:
-		return change_recipient(a, msg);
+		return filter_want_recipient(a, msg->answer == MILTER_DELETE_RCPT, msg->value);
 	case MILTER_REPLACE_BODY:
 		return change_body(m, msg->value);
 	case MILTER_CHANGE_FROM:
-		a->has_sender = true;
-		a->sender = arena_copy(a->arena, msg->value);
-		return count_change(a, msg->value.len);
+		return filter_want_sender(a, msg->value);
 	case MILTER_QUARANTINE:
 		a->quarantine = arena_str(a->arena, msg->value);
-		return count_change(a, msg->value.len);
+		return 0;
 	default:
 		return -EPROTO;
 	}
@@ -423,7 +376,7 @@ int milter_ask(const struct config_filter *filter, const struct filter_question 
 		.deadline = deadline,
 	};
 	int rc = conn_connect(&filter->address, NULL,
-	                      milter_deadline(&m, filter->connect_timeout_ms), &m.conn);
+	                      filter_sooner(filter->connect_timeout_ms, deadline), &m.conn);
 	if (rc == 0) {
 		size_t at;
 		rc = show(&m);

@@ -38,8 +38,7 @@ static bool take_string(struct cursor *c, struct slice *out)
 	return take_until(c, '\0', MILTER_PACKET_MAX, out) && take_byte(c, '\0');
 }
 
-/* ftext of RFC 5322 section 3.6.8. */
-static bool is_name(struct slice name)
+bool milter_is_field_name(struct slice name)
 {
 	for (size_t i = 0; i < name.len; i++)
 		if (name.data[i] <= ' ' || name.data[i] > '~' || name.data[i] == ':')
@@ -49,7 +48,8 @@ static bool is_name(struct slice name)
 
 static bool take_field(struct cursor *c, struct milter_message *out)
 {
-	return take_string(c, &out->name) && take_string(c, &out->value) && is_name(out->name);
+	return take_string(c, &out->name) && take_string(c, &out->value) &&
+	       milter_is_field_name(out->name);
 }
 
 static bool take_options(struct cursor *c, struct milter_options *out)

@@ -98,6 +98,8 @@ void milter_put_string(struct buf *out, struct slice text);
 void milter_put_end(struct buf *out, size_t at);
 /* The value of a field, line ends as LF, cut so that the packet keeps within MILTER_CHUNK_MAX. */
 void milter_put_value(struct buf *out, struct slice value, bool leading_space);
+/* ftext of RFC 5322 section 3.6.8, and not too long. */
+bool milter_is_field_name(struct slice name);
 /* A field as it stands in a message: "Name:" value CRLF. Folds are mended, so that a value can't
  * begin a field of its own, nor end the header. */
 void milter_field_text(struct buf *out, struct slice name, struct slice value, bool leading_space);

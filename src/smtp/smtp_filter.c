@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "guard/guard_filter.h"
+#include "smtp/smtp_score.h"
 
 struct smtp_filtering {
 	char queue_id[17];  /* "" once it was used */
@@ -153,6 +154,16 @@ static bool refuse(struct smtp_session *s, const struct config_filter *filter,
 	return false;
 }
 
+/* Who comes for the first time hears that it should come again. */
+static bool is_too_early(struct smtp_session *s, const struct config_filter *filter)
+{
+	const struct config_reply reply = { 451, "4.7.1", "Come again in a few minutes" };
+	if (guard_greylist_wait(s->context->guard, &s->client.address, &s->transaction->sender) ==
+	    0)
+		return false;
+	return !refuse(s, filter, &reply);
+}
+
 /* There is no folder Junk for mail of our users to others. */
 static bool put_aside(struct smtp_session *s, const struct config_filter *filter)
 {
@@ -191,6 +202,12 @@ static bool obey(struct smtp_session *s, const struct config_filter *filter,
 		return refuse(s, filter, &answer->reply);
 	if (answer->fate == FILTER_DISCARD)
 		return drop(s, filter, out->message.len);
+	smtp_score_add(s, answer->lines, answer->line_count);
+	/* Our users are no strangers: their mail has no thresholds. */
+	if (!is_outgoing(s) && answer->line_count > 0 && !smtp_score_decide(s))
+		return false;
+	if (answer->greylist && !is_outgoing(s) && is_too_early(s, filter))
+		return false;
 	if (answer->quarantine && !put_aside(s, filter))
 		return false;
 	change_envelope(s, filter, answer);

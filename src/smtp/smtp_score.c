@@ -44,8 +44,23 @@ bool smtp_score(struct smtp_session *s)
 		return true;
 	t->score = ARENA_NEW(t->arena, struct guard_score);
 	guard_score_opinion(t->score, smtp_score_opinion(s));
-	t->fate = guard_weigh_message(s->context->guard, s->visit, t->arena, found, count,
-	                              t->score);
+	guard_weigh_message(s->context->guard, s->visit, t->arena, found, count, t->score);
+	return smtp_score_decide(s);
+}
+
+void smtp_score_add(struct smtp_session *s, const struct filter_line *lines, size_t count)
+{
+	struct smtp_transaction *t = s->transaction;
+	if (!t->score && count > 0)
+		t->score = ARENA_NEW(t->arena, struct guard_score);
+	for (size_t i = 0; i < count; i++)
+		guard_score_add(t->score, lines[i].name, lines[i].evidence, lines[i].weight);
+}
+
+bool smtp_score_decide(struct smtp_session *s)
+{
+	struct smtp_transaction *t = s->transaction;
+	t->fate = t->score ? guard_score_fate(t->score, &s->config->score) : GUARD_DELIVER;
 	if (t->fate != GUARD_REJECT)
 		return true;
 	log_info("smtp.score.refused", kv_int("session", (int64_t)s->base.id),

@@ -2,6 +2,7 @@
 #ifndef VEREDUS_SMTP_SMTP_SCORE_H
 #define VEREDUS_SMTP_SMTP_SCORE_H
 
+#include "guard/guard_filter.h"
 #include "smtp/smtp_session.h"
 
 /* Adds "iprev" (RFC 8601 section 2.7.3): whether the address of the client leads to a name that
@@ -13,6 +14,10 @@ bool smtp_score(struct smtp_session *s);
 /* What the classifier says about the message; asked once. As struct guard_speaker wants it: arg is
  * the session. */
 const struct guard_opinion *smtp_score_opinion(void *session);
+/* A filter has something to add to it, or nobody has until now. */
+void smtp_score_add(struct smtp_session *s, const struct filter_line *lines, size_t count);
+/* Decides anew; as smtp_score(). */
+bool smtp_score_decide(struct smtp_session *s);
 bool smtp_score_is_junk(const struct smtp_session *s);
 /* "X-Veredus-Score: HOSTNAME; 6.50: ...", or empty. */
 struct slice smtp_score_field(const struct smtp_session *s, struct arena *arena);
