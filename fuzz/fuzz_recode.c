@@ -7,6 +7,7 @@
 #include "message/fixup.h"
 #include "message/header_mend.h"
 #include "message/recode.h"
+#include "message/surrogate.h"
 
 static struct slice normalised(struct slice bytes, struct buf *out)
 {
@@ -104,6 +105,19 @@ static void check_fixup(struct arena *arena, struct slice bytes, bool utf8, bool
 	buf_free(&twice);
 }
 
+/* Whatever the header was, it is ASCII then. */
+static void check_surrogate(struct arena *arena, struct slice bytes)
+{
+	struct surrogate *s = surrogate_plan(arena, bytes, &MESSAGE_LIMITS_DEFAULT);
+	struct buf made = buf_make(1 << 26);
+	if (s) {
+		FUZZ_CHECK(surrogate_write(s, dot_sink_buf, &made) == 0);
+		size_t header = header_length(buf_slice(&made));
+		FUZZ_CHECK(slice_is_ascii(slice_sub(buf_slice(&made), 0, header)));
+	}
+	buf_free(&made);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new(), *scratch = arena_new();
@@ -114,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bytes = normalised(slice_from(bytes, 1), &text);
 	check_fields(scratch, bytes, size > 0 && data[0] & 8);
 	check_fixup(arena, bytes, size > 0 && data[0] & 8, size > 0 && data[0] & 16);
+	check_surrogate(arena, bytes);
 	int rc = recode_plan(arena, bytes, &MESSAGE_LIMITS_DEFAULT, goals, &r);
 	FUZZ_CHECK(rc >= 0 || rc == -EOPNOTSUPP);
 	if (rc > 0) {

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from conftest import PASSWORD
+from conftest import PASSWORD, ROOT
 
 MESSAGES = [
     b"Subject: first\r\n\r\nhello\r\n.a line with a dot\r\n..two dots\r\n",
@@ -154,6 +154,79 @@ def test_wrong_password(server):
         with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
             pop.pass_("wrong")
     pop.quit()
+
+
+def test_imap_goes_on_beside_it_and_names_stay(mail):
+    """The lock is one of POP3 alone; what others do in the mailbox renames nothing that is left."""
+    pop = mail.pop3()
+    names = uidl(pop)
+    imap = mail.imap()
+    imap.select("INBOX")
+    imap.store("2", "+FLAGS", "(\\Seen \\Flagged)")
+    imap.copy("3", "Archive")
+    imap.store("1", "+FLAGS", "(\\Deleted)")
+    imap.expunge()
+    deliver(mail, [b"Subject: fourth\r\n\r\nx\r\n"])
+    assert uidl(pop) == names
+    assert b"world" in pop.retr(2)[1]
+    with pytest.raises(poplib.error_proto, match="removed by another session"):
+        pop.retr(1)
+    pop.quit()
+    pop = mail.pop3()
+    assert uidl(pop)[:2] == names[1:]
+    fourth = uidl(pop)[2]
+    assert fourth not in names
+    pop.quit()
+    # Nor does mail that comes back, or a message that is put there again.
+    imap.append("INBOX", None, None, MESSAGES[0])
+    imap.select("Archive")
+    imap.copy("1", "INBOX")
+    imap.logout()
+    pop = mail.pop3()
+    now = uidl(pop)
+    assert now[:3] == [*names[1:], fourth] and len(set(now) | {names[0]}) == len(now) + 1
+    pop.quit()
+
+
+def test_terms_of_accounts(server):
+    """`veredus user set`; what the terms do is in the units."""
+    def told(pop):
+        return {k: v for k, v in pop.capa().items() if k in ("EXPIRE", "LOGIN-DELAY")}
+
+    def before_login():
+        pop = poplib.POP3("127.0.0.1", server.port["pop3"], timeout=60)
+        capa = told(pop)
+        pop.quit()
+        return capa
+
+    assert before_login() == {"EXPIRE": ["NEVER"]}
+    server.cli("user", "set", "bob@example.test", "--pop3-expire", "7", "--pop3-login-delay", "90s")
+    assert before_login() == {"EXPIRE": ["7", "USER"], "LOGIN-DELAY": ["90", "USER"]}
+    pop = server.pop3("bob")
+    assert told(pop) == {"EXPIRE": ["7"], "LOGIN-DELAY": ["90"]}
+    pop.quit()
+    with pytest.raises(poplib.error_proto, match=r"\[LOGIN-DELAY\]"):
+        server.pop3("bob")
+    pop = server.pop3("alice")
+    assert told(pop) == {"EXPIRE": ["NEVER"]}
+    pop.quit()
+    assert server.cli("user", "set", "bob@example.test", "--pop3-expire", "soon",
+                      check=False).returncode != 0
+    server.cli("user", "set", "bob@example.test", "--pop3-expire", "default",
+               "--pop3-login-delay", "default")
+    assert before_login() == {"EXPIRE": ["NEVER"]}
+    server.pop3("bob").quit()
+
+
+def test_documented(server):
+    """docs/pop3.md has every capability."""
+    raw = Raw(server)
+    raw.send(b"CAPA\r\n")
+    text = (ROOT / "docs/pop3.md").read_text()
+    for line in raw.lines()[1:]:
+        assert f"| `{line.split(' ')[0]}" in text, line
+    for code in ("AUTH", "IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM"):
+        assert f"`[{code}]`" in text
 
 
 def test_pipelining(mail):

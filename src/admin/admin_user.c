@@ -8,6 +8,7 @@
 #include "auth/auth_key.h"
 #include "auth/legacy.h"
 #include "directory/directory.h"
+#include "directory/pop3_terms.h"
 #include "directory/send_as.h"
 #include "guard/bayes_rows.h"
 #include "mailbox/mailbox.h"
@@ -26,6 +27,7 @@ struct change {
 	bool administrator;
 	bool has_app_only, has_sent_copy, has_administrator; /* are to be set */
 	const struct send_as *send_as;                       /* likewise, or NULL */
+	struct pop3_terms_change terms;
 	struct directory_verifier verifiers[VERIFIERS_MAX];
 	size_t verifier_count;
 	const char *legacy_password; /* to be kept, sealed; or NULL */
@@ -199,6 +201,8 @@ static int set_in_commit(struct db *db, void *arg)
 		rc = directory_set_administrator(db, c->address, c->administrator);
 	if (rc == 0 && c->send_as)
 		rc = directory_set_send_as(db, c->address, c->send_as);
+	if (rc == 0 && (c->terms.has_expire || c->terms.has_delay))
+		rc = pop3_terms_set(db, c->address, &c->terms);
 	return rc;
 }
 
@@ -217,7 +221,16 @@ static int user_set(struct admin *admin, const json_t *request, struct admin_rep
 	struct send_as send_as;
 	struct arena *arena = arena_new(); /* commit() makes that of the change */
 	int rc = 0;
-	if (!c.has_app_only && !c.has_sent_copy && !c.has_administrator && !addresses)
+	bool understood = pop3_terms_parse(admin_text(request, "pop3_expire"),
+	                                   admin_text(request, "pop3_login_delay"), &c.terms);
+	bool terms = c.terms.has_expire || c.terms.has_delay;
+	if (!understood)
+		rc = admin_fail(
+			reply, -EINVAL,
+			"pop3-expire is days, \"never\" or \"default\"; pop3-login-delay a time "
+			"up to 1d, or \"default\"");
+	else if (!c.has_app_only && !c.has_sent_copy && !c.has_administrator && !addresses &&
+	         !terms)
 		rc = admin_fail(reply, -EINVAL, "nothing is to be set");
 	else if (addresses && send_as_parse(arena, slice_from_str(addresses), &send_as) < 0)
 		rc = admin_fail(reply, -EINVAL,

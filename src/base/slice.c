@@ -143,7 +143,14 @@ bool slice_to_i64(struct slice s, int64_t *value_out)
 
 bool slice_is_ascii(struct slice s)
 {
-	for (size_t i = 0; i < s.len; i++) {
+	uint64_t word;
+	size_t i = 0;
+	for (; s.len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, s.data + i, sizeof(word));
+		if (word & 0x8080808080808080)
+			return false;
+	}
+	for (; i < s.len; i++) {
 		if ((unsigned char)s.data[i] >= 0x80)
 			return false;
 	}

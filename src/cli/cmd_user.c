@@ -135,6 +135,12 @@ static int user_set(struct cli *cli)
 	}
 	if (cli_text(cli, "send-as"))
 		json_object_set_new(request, "send_as", json_string(cli_text(cli, "send-as")));
+	for (size_t i = 0; i < 2; i++) {
+		const char *option = i ? "pop3-login-delay" : "pop3-expire";
+		const char *key = i ? "pop3_login_delay" : "pop3_expire";
+		if (cli_text(cli, option))
+			json_object_set_new(request, key, json_string(cli_text(cli, option)));
+	}
 	if (json_object_size(request) == 1) {
 		json_decref(request);
 		return cli_usage(cli, "what is to be set? Say --app-passwords-only, --sent-copy or "
@@ -186,6 +192,10 @@ static const struct cli_option options[] = {
 	  "with set: may change quotas, and what the server says of itself, over IMAP" },
 	{ "send-as", 0, "ADDRESSES",
 	  "with set: whom it may send as besides, as \"boss@example.org, @lists.example.org\"" },
+	{ "pop3-expire", 0, "DAYS|never|default",
+	  "with set: how long mail that was read over POP3 may stay in INBOX" },
+	{ "pop3-login-delay", 0, "TIME|default",
+	  "with set: how long it waits between logins by POP3" },
 	{ "json", 0, NULL, "with list and app-password add: as JSON" },
 	{ 0 },
 };

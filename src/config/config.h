@@ -17,6 +17,7 @@
 #include "config/config_listen.h"
 #include "config/config_login.h"
 #include "config/config_passdb.h"
+#include "config/config_pop3.h"
 #include "config/config_queue.h"
 #include "config/config_quota.h"
 #include "config/config_relay.h"
@@ -79,12 +80,7 @@ struct config {
 		unsigned index_share; /* of a core, percent */
 		int64_t index_delay_ms;
 	} imap;
-	struct {
-		int64_t idle_ms;
-		unsigned max_errors;         /* refused commands that end a session */
-		unsigned max_login_failures; /* wrong passwords that do */
-		bool auth_without_tls;
-	} pop3;
+	struct config_pop3 pop3;
 	struct {
 		int64_t idle_ms;
 		unsigned max_errors;         /* refused commands that end a session */

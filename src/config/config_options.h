@@ -13,6 +13,7 @@ enum config_kind {
 	CONFIG_NUMBER,   /* unsigned */
 	CONFIG_PORT,     /* uint16_t */
 	CONFIG_SIZE,     /* uint64_t or unsigned, bytes: "50M" */
+	CONFIG_DAYS,     /* int, days; CONFIG_NEVER: "never" */
 	CONFIG_DURATION, /* int64_t, milliseconds: "5m" */
 	CONFIG_FLAG,     /* bool: yes or no */
 	CONFIG_CHOICE,   /* int, the place among the choices */
@@ -78,5 +79,7 @@ int config_value_set(const struct config_option *option, struct arena *arena, co
 /* "50M" -> bytes, "5m" -> milliseconds. */
 bool config_parse_size(struct slice text, uint64_t *bytes_out);
 bool config_parse_duration(struct slice text, int64_t *ms_out);
+/* "30", "never" -> days, CONFIG_NEVER. */
+bool config_parse_days(struct slice text, int *days_out);
 
 #endif

@@ -93,6 +93,13 @@ static const struct config_option options[] = {
 	  "Refused commands after which a session is ended.", .min = 1, .max = 10000 },
 	{ "pop3", "max-login-failures", CONFIG_NUMBER, "3", AT(pop3.max_login_failures),
 	  "Refused logins after which a session is ended.", .min = 1, .max = 1000 },
+	{ "pop3", "expire", CONFIG_DAYS, "never", AT(pop3.expire_days),
+	  "How long mail in INBOX stays when clients that fetch it by POP3 leave it on the server "
+	  "(EXPIRE, RFC 2449): what was read and has been there longer is removed when a session of "
+	  "the account ends. 0: all that the session has fetched." },
+	{ "pop3", "login-delay", CONFIG_DURATION, "0", AT(pop3.login_delay_ms),
+	  "How long an account waits between two logins by POP3 (LOGIN-DELAY, RFC 2449); 0 is not at "
+	  "all.", .min = 0, .max = DAYS(1) },
 	{ "pop3", "auth-without-tls", CONFIG_FLAG, "no", AT(pop3.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
 

@@ -5,11 +5,12 @@
 static const char *kind_name(enum config_kind kind)
 {
 	static const char *const names[] = {
-		[CONFIG_TEXT] = "text",     [CONFIG_PATH] = "file",
-		[CONFIG_NUMBER] = "number", [CONFIG_PORT] = "port",
-		[CONFIG_SIZE] = "size",     [CONFIG_DURATION] = "time",
-		[CONFIG_FLAG] = "yes | no", [CONFIG_CHOICE] = "choice",
-		[CONFIG_LETTER] = "letter", [CONFIG_LIST] = "{ text, ... }",
+		[CONFIG_TEXT] = "text",         [CONFIG_PATH] = "file",
+		[CONFIG_NUMBER] = "number",     [CONFIG_PORT] = "port",
+		[CONFIG_SIZE] = "size",         [CONFIG_DURATION] = "time",
+		[CONFIG_FLAG] = "yes | no",     [CONFIG_CHOICE] = "choice",
+		[CONFIG_LETTER] = "letter",     [CONFIG_LIST] = "{ text, ... }",
+		[CONFIG_DAYS] = "days | never",
 	};
 	return names[kind];
 }

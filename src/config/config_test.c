@@ -122,6 +122,7 @@ static void table_is_sound(void **state)
 			break;
 		case CONFIG_NUMBER:
 		case CONFIG_CHOICE:
+		case CONFIG_DAYS:
 			assert_int_equal(o->size, 4);
 			break;
 		case CONFIG_PORT:

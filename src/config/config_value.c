@@ -55,6 +55,16 @@ static bool in_bounds(const struct config_option *o, uint64_t value)
 	return o->max == 0 || (value >= o->min && value <= o->max);
 }
 
+bool config_parse_days(struct slice text, int *days_out)
+{
+	uint64_t days = 0;
+	bool never = slice_equal_nocase(text, SLICE("never"));
+	if (!never && (!slice_to_u64(text, &days) || days > CONFIG_DAYS_MAX))
+		return false;
+	*days_out = never ? CONFIG_NEVER : (int)days;
+	return true;
+}
+
 /* "a, b or c" */
 static const char *join_choices(const struct config_option *o, struct arena *arena)
 {
@@ -99,7 +109,7 @@ union value {
 	uint64_t size;
 	int64_t duration;
 	bool flag;
-	int choice;
+	int choice, days;
 	char letter;
 };
 
@@ -134,6 +144,8 @@ static size_t parse_value(const struct config_option *o, struct arena *arena, co
 		return config_parse_size(text, &out->size) && in_bounds(o, out->size)
 		               ? sizeof(out->size)
 		               : 0;
+	case CONFIG_DAYS:
+		return config_parse_days(text, &out->days) ? sizeof(out->days) : 0;
 	case CONFIG_DURATION:
 		return config_parse_duration(text, &out->duration) &&
 		                       in_bounds(o, (uint64_t)out->duration)
@@ -176,6 +188,8 @@ static const char *expectation(const struct config_option *o, struct arena *aren
 		return "must name a file";
 	case CONFIG_PORT:
 		return "must be a port, 1 to 65535";
+	case CONFIG_DAYS:
+		return "must be a number of days, or never";
 	case CONFIG_FLAG:
 		return "must be yes or no";
 	case CONFIG_LETTER:

@@ -269,13 +269,21 @@ static void rebuild_mailbox(struct mender *m, const struct address_entry *e, str
 	/* Written anew it is one word in any case. */
 	bool complete = e->domain.len > 0 || e->local.len == 0;
 	struct slice domain = complete ? e->domain : m->how->domain;
-	struct slice name = SLICE_EMPTY;
-	if (!slice_is_ascii(e->local) ||
-	    (!slice_is_ascii(domain) && !domain_canonical(m->scratch, domain, &domain)))
-		m->error = -EILSEQ;
+	struct slice name = SLICE_EMPTY, local = e->local, ascii = domain;
+	bool fits = slice_is_ascii(local) &&
+	            (slice_is_ascii(domain) || domain_canonical(m->scratch, domain, &ascii));
 	if (e->name.len > 0)
 		name = header_decode(m->scratch, e->name, e->name.len * 4);
-	address_list_format(m->scratch, name, e->local, domain, text);
+	if (!fits && m->how->stand_in) {
+		if (name.len == 0)
+			name = slice_from_str(arena_printf(m->scratch, "%.*s@%.*s",
+			                                   SLICE_ARG(local), SLICE_ARG(domain)));
+		local = SLICE("invalid");
+		ascii = SLICE("internationalized-address.invalid");
+	} else if (!fits) {
+		m->error = -EILSEQ;
+	}
+	address_list_format(m->scratch, name, local, ascii, text);
 }
 
 /* The list written anew, one entry a step; comments are lost. */

@@ -15,10 +15,13 @@
 struct header_mending {
 	bool utf8;           /* the transaction has SMTPUTF8: 8-bit text stays (RFC 6532) */
 	struct slice domain; /* behind addresses that have none; empty: they stay as they are */
+	/* Addresses that can't be written in ASCII become one that nobody has, with the address as
+	 * its name: for reading only (RFC 6858 section 3.1.2). */
+	bool stand_in;
 };
 
-/* Writes the field. 0; -EILSEQ: an address that can't be written in ASCII; -EMSGSIZE: a line that
- * can't be folded. scratch is reset now and then. */
+/* Writes the field. 0; -EILSEQ: an address that can't be written in ASCII, without stand_in;
+ * -EMSGSIZE: a line that can't be folded. scratch is reset now and then. */
 int header_mend(struct arena *scratch, const struct header_field *field,
                 const struct header_mending *how, struct outlet *out);
 

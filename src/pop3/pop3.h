@@ -1,5 +1,5 @@
-/* The POP3 server: RFC 1939, with CAPA and RESP-CODES (RFC 2449), STLS (RFC 2595), AUTH-RESP-CODE
- * (RFC 3206), AUTH (RFC 5034) and PIPELINING.
+/* The POP3 server: RFC 1939, with CAPA, RESP-CODES, EXPIRE, LOGIN-DELAY and PIPELINING (RFC 2449),
+ * STLS (RFC 2595), AUTH-RESP-CODE (RFC 3206), AUTH (RFC 5034), UTF8 and LANG (RFC 6856).
  *
  *     static struct pop3_context context = { .store = store, ... };
  *     context.locks = pop3_locks_new();            one for all POP3 listeners
@@ -17,6 +17,7 @@
  *     pop3_login     USER, PASS, AUTH, STLS
  *     pop3_list      STAT, LIST, UIDL, CAPA
  *     pop3_retrieve  RETR, TOP
+ *     pop3_international  UTF8, LANG
  *     pop3_maildrop  the snapshot of the INBOX, and what becomes of it at QUIT
  *     pop3_locks     who has which maildrop
  *     pop3_parse     command lines -> structs; pure

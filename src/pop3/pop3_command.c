@@ -36,9 +36,9 @@ static void pop3_rset(struct pop3_session *s, struct slice argument)
 static void pop3_quit(struct pop3_session *s, struct slice argument)
 {
 	struct pop3_maildrop *d = &s->maildrop;
-	uint32_t deleted = d->count - d->left_count;
 	(void)argument;
 	int rc = s->account ? pop3_maildrop_update(d, s->context) : 0;
+	uint32_t deleted = d->count - d->left_count;
 	if (rc < 0) {
 		log_error("pop3.update", kv_str("account", s->account), kv_error(rc));
 		pop3_say(s, POP3_ERR_NOT_REMOVED);
@@ -67,6 +67,8 @@ static const struct {
 	/* keyword  handler     where it may stand, and with what */
 	{ "CAPA", pop3_capa, ANYWHERE | NO_ARGUMENT },
 	{ "STLS", pop3_stls, BEFORE_LOGIN | NO_ARGUMENT },
+	{ "UTF8", pop3_utf8, BEFORE_LOGIN | NO_ARGUMENT },
+	{ "LANG", pop3_lang, ANYWHERE },
 	{ "USER", pop3_user, BEFORE_LOGIN | NEEDS_ARGUMENT },
 	{ "PASS", pop3_pass, BEFORE_LOGIN },
 	{ "AUTH", pop3_auth, BEFORE_LOGIN | NEEDS_ARGUMENT },

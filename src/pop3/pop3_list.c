@@ -77,6 +77,37 @@ void pop3_uidl(struct pop3_session *s, struct slice argument)
 	list_all(s, uid_line);
 }
 
+struct strictest {
+	struct pop3_terms terms;
+	bool expire_varies, delay_varies;
+};
+
+static int find_strictest(struct db *db, void *arg)
+{
+	struct strictest *st = arg;
+	return pop3_terms_strictest(db, &st->terms, &st->expire_varies, &st->delay_varies);
+}
+
+/* EXPIRE and LOGIN-DELAY: the account's own, or before login what no account is held to more
+ * strictly, with USER if it depends on who that is (RFC 2449 sections 6.5 and 6.7). */
+static void capa_terms(struct pop3_session *s)
+{
+	struct strictest st = { .terms = pop3_terms_of(s->context->config) };
+	if (s->account)
+		st.terms = s->maildrop.terms;
+	else if (store_read(s->context->store, find_strictest, &st) < 0)
+		st = (struct strictest){ .terms = pop3_terms_of(s->context->config) };
+	const char *user = st.expire_varies ? " USER" : "";
+	if (st.terms.expire_days == CONFIG_NEVER)
+		pop3_printf(s, "EXPIRE NEVER\r\n");
+	else
+		pop3_printf(s, "EXPIRE %d%s\r\n", st.terms.expire_days, user);
+	if (st.terms.delay_ms > 0)
+		pop3_printf(s, "LOGIN-DELAY %lld%s\r\n",
+		            (long long)(st.terms.delay_ms + 999) / 1000,
+		            st.delay_varies ? " USER" : "");
+}
+
 /* capa = "CAPA"                                               RFC 2449, section 5
  * What depends on TLS is announced as it would be answered now. */
 void pop3_capa(struct pop3_session *s, struct slice argument)
@@ -87,7 +118,8 @@ void pop3_capa(struct pop3_session *s, struct slice argument)
 	(void)argument;
 	pop3_say(s, POP3_OK_CAPA);
 	pop3_printf(s, "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
-	pop3_printf(s, "EXPIRE NEVER\r\n");
+	pop3_printf(s, "UTF8 USER\r\nLANG\r\n");
+	capa_terms(s);
 	if (pop3_clear_allowed(s))
 		pop3_printf(s, "USER\r\n");
 	if (mechanisms[0] != '\0')

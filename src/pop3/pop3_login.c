@@ -34,8 +34,8 @@ static void pop3_enter(struct pop3_session *s, const struct auth_identity *ident
 {
 	struct pop3_maildrop *d = &s->maildrop;
 	int rc = pop3_maildrop_open(d, s->context, identity->account_id);
-	if (rc == -EBUSY) {
-		pop3_say(s, POP3_ERR_IN_USE);
+	if (rc == -EBUSY || rc == -EAGAIN) {
+		pop3_say(s, rc == -EBUSY ? POP3_ERR_IN_USE : POP3_ERR_LOGIN_DELAY);
 		return;
 	}
 	if (rc < 0) {
@@ -93,11 +93,16 @@ static void pop3_conclude(struct pop3_session *s, enum auth_result result,
 /* --- USER and PASS -------------------------------------------------------------------- */
 
 /* user = "USER" SP name                                       RFC 1939, section 7
- * Every name is taken, so that nobody learns here which accounts there are. */
+ * Every name is taken, so that nobody learns here which accounts there are; in UTF-8 also without
+ * UTF8 (RFC 6856 section 2.2). */
 void pop3_user(struct pop3_session *s, struct slice argument)
 {
 	if (!pop3_clear_allowed(s)) {
 		pop3_say(s, POP3_ERR_NEEDS_TLS);
+		return;
+	}
+	if (!slice_is_utf8(argument)) {
+		pop3_say(s, POP3_ERR_NOT_UTF8);
 		return;
 	}
 	forget_user(s);
@@ -111,6 +116,10 @@ void pop3_pass(struct pop3_session *s, struct slice argument)
 {
 	if (!s->user) {
 		pop3_say(s, POP3_ERR_USER_FIRST);
+		return;
+	}
+	if (!slice_is_utf8(argument)) {
+		pop3_say(s, POP3_ERR_NOT_UTF8);
 		return;
 	}
 	struct arena *scratch = arena_new();
@@ -214,6 +223,8 @@ void pop3_stls(struct pop3_session *s, struct slice argument)
 	(void)argument;
 	if (conn_is_tls(s->base.conn))
 		pop3_say(s, POP3_ERR_HAS_TLS);
+	else if (s->utf8) /* RFC 6856 section 2.1 */
+		pop3_say(s, POP3_ERR_HAS_UTF8);
 	else if (!tls)
 		pop3_say(s, POP3_ERR_NO_TLS);
 	else

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "mailbox/mailbox_view.h"
 #include "pop3/pop3_locks.h"
 
 /* --- opening -------------------------------------------------------------------------- */
@@ -17,6 +19,7 @@ static int keep_message(const struct mailbox_message *message, void *arg)
 	d->messages[d->count++] = (struct pop3_message){
 		.size_bytes = message->size_bytes,
 		.uid = message->uid,
+		.came_ms = message->saved_ms > 0 ? message->saved_ms : message->internal_ms,
 	};
 	return 0;
 }
@@ -32,8 +35,13 @@ static int read_maildrop(struct db *db, void *arg)
 	if (rc == 0) {
 		d->mailbox_id = inbox.id;
 		d->uid_validity = inbox.uid_validity;
-		rc = mailbox_each_message(db, inbox.id, &all, 0, keep_message, d);
+		rc = pop3_terms_get(db, d->account_id, &d->terms);
 	}
+	/* Only who has mail that expires needs to know when it came. */
+	if (rc == 0)
+		rc = mailbox_each_message(db, inbox.id, &all,
+		                          d->terms.expire_days > 0 ? READ_KEYS : 0, keep_message,
+		                          d);
 	arena_free(scratch);
 	return rc;
 }
@@ -53,13 +61,24 @@ static int snapshot(struct pop3_maildrop *d, const struct pop3_context *context)
 	return rc < 0 ? rc : store_read(context->store, read_maildrop, d);
 }
 
+struct pop3_terms pop3_terms_of(const struct config *config)
+{
+	return (struct pop3_terms){ .expire_days = config->pop3.expire_days,
+		                    .delay_ms = config->pop3.login_delay_ms };
+}
+
 int pop3_maildrop_open(struct pop3_maildrop *d, const struct pop3_context *context,
                        int64_t account_id)
 {
 	if (!pop3_lock(context->locks, account_id))
 		return -EBUSY;
-	*d = (struct pop3_maildrop){ .account_id = account_id, .opened = true };
+	*d = (struct pop3_maildrop){ .account_id = account_id,
+		                     .opened = true,
+		                     .terms = pop3_terms_of(context->config) };
 	int rc = snapshot(d, context);
+	if (rc == 0 &&
+	    !pop3_lock_is_due(context->locks, account_id, d->terms.delay_ms, clock_uptime_ms()))
+		rc = -EAGAIN;
 	if (rc < 0)
 		pop3_maildrop_close(d, context);
 	else
@@ -139,6 +158,34 @@ int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context 
 
 /* --- the end -------------------------------------------------------------------------- */
 
+static bool is_seen(const struct mailbox_view *view, const struct pop3_message *message)
+{
+	struct mailbox_item item;
+	return view && mailbox_view_by_uid(view, message->uid, &item) && item.flags & FLAG_SEEN;
+}
+
+/* Mail that was read, and has been left here for longer than it may (RFC 2449 section 6.7), goes
+ * as if by DELE. What is not read stays, however old it is. */
+static void expire(struct pop3_maildrop *d, const struct pop3_context *context)
+{
+	int days = d->terms.expire_days;
+	struct mailbox_view *view = NULL;
+	if (days == CONFIG_NEVER)
+		return;
+	int64_t before_ms = clock_wall_ms() - days * (int64_t)86400000;
+	/* 0 days are for what this session has fetched alone. */
+	if (days > 0 && mailbox_view_get(context->mailboxes, d->mailbox_id, &view) < 0)
+		view = NULL;
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct pop3_message *message = &d->messages[i];
+		if (message->deleted || (days > 0 && message->came_ms > before_ms))
+			continue;
+		if (message->retrieved || is_seen(view, message))
+			pop3_maildrop_delete(d, message);
+	}
+	mailbox_view_release(view);
+}
+
 struct update {
 	int64_t mailbox_id;
 	struct uid_set deleted, seen;
@@ -159,6 +206,7 @@ int pop3_maildrop_update(struct pop3_maildrop *d, const struct pop3_context *con
 {
 	struct arena *arena = arena_new();
 	struct update u = { .mailbox_id = d->mailbox_id };
+	expire(d, context);
 	for (uint32_t i = 0; i < d->count; i++) {
 		const struct pop3_message *message = &d->messages[i];
 		if (message->deleted)

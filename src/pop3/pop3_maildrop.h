@@ -2,10 +2,12 @@
 #ifndef VEREDUS_POP3_POP3_MAILDROP_H
 #define VEREDUS_POP3_POP3_MAILDROP_H
 
+#include "directory/pop3_terms.h"
 #include "pop3/pop3.h"
 
 struct pop3_message {
 	uint64_t size_bytes;
+	int64_t came_ms; /* into the maildrop */
 	uint32_t uid;
 	bool deleted;   /* by DELE */
 	bool retrieved; /* by RETR */
@@ -15,6 +17,7 @@ struct pop3_maildrop {
 	int64_t account_id;
 	int64_t mailbox_id;
 	uint32_t uid_validity;
+	struct pop3_terms terms;       /* of the account */
 	struct pop3_message *messages; /* number 1 is at 0 */
 	uint32_t count, capacity;
 	uint32_t left_count; /* that are not deleted */
@@ -22,7 +25,11 @@ struct pop3_maildrop {
 	bool opened;
 };
 
-/* Locks it and takes the snapshot. -EBUSY: another session has it; other errors are the store's. */
+/* What is for all accounts that have no terms of their own. */
+struct pop3_terms pop3_terms_of(const struct config *config);
+
+/* Locks it and takes the snapshot. -EBUSY: another session has it; -EAGAIN: the account logged in
+ * just now, and is to wait; other errors are the store's. */
 int pop3_maildrop_open(struct pop3_maildrop *d, const struct pop3_context *context,
                        int64_t account_id);
 /* Unlocks it; may be called for one that was not opened. */
@@ -33,8 +40,8 @@ struct pop3_message *pop3_maildrop_find(struct pop3_maildrop *d, uint32_t number
 void pop3_maildrop_delete(struct pop3_maildrop *d, struct pop3_message *message);
 /* RSET: nothing is deleted. */
 void pop3_maildrop_reset(struct pop3_maildrop *d);
-/* The UPDATE state: removes what is deleted and flags what was retrieved, durably, in one commit;
- * none if there is nothing to do. */
+/* The UPDATE state: removes what is deleted, and what may stay no longer, and flags what was
+ * retrieved, durably, in one commit; none if there is nothing to do. */
 int pop3_maildrop_update(struct pop3_maildrop *d, const struct pop3_context *context);
 /* The bytes of a message. -ENOENT: it has been removed by another session. */
 int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context *context,

@@ -21,7 +21,7 @@ bool pop3_parse_command(struct slice line, struct pop3_command *out)
 {
 	struct cursor c = cursor_of(line);
 	struct slice keyword;
-	if (has_control(line) || !take_while(&c, byte_is_alpha, 4, &keyword) || keyword.len < 3)
+	if (has_control(line) || !take_while(&c, byte_is_alnum, 4, &keyword) || keyword.len < 3)
 		return false;
 	bool has_argument = take_byte(&c, ' ');
 	if (!has_argument && !cursor_at_end(&c))

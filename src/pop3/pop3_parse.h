@@ -10,7 +10,8 @@ struct pop3_command {
 	bool has_argument;
 };
 
-/* command = keyword [SP argument]; keyword = 3*4ALPHA        RFC 1939 section 3
+/* command = keyword [SP argument]; keyword = 3*4VCHAR        RFC 2449 section 3;
+ * letters and digits are all that there are.
  * line is without its CRLF. False also for a control character anywhere. */
 bool pop3_parse_command(struct slice line, struct pop3_command *out);
 

@@ -1,4 +1,5 @@
-/* Every reply of the POP3 server: RFC 1939, with the response codes of RFC 2449 and RFC 3206.
+/* Every reply of the POP3 server: RFC 1939, with the response codes of RFC 2449 ([IN-USE],
+ * [LOGIN-DELAY]) and RFC 3206 ([AUTH], [SYS/TEMP], [SYS/PERM]).
  *
  * Replies go to the connection's write buffer; a failure to write ends the session. Each -ERR
  * counts as an error, and the one too many ends the session. */
@@ -18,6 +19,8 @@ enum pop3_answer {
 	POP3_OK_BYE,
 	POP3_OK_UPDATED,
 	POP3_OK_CAPA,
+	POP3_OK_UTF8,
+	POP3_OK_LANGUAGES,
 	POP3_ERR_SYNTAX,
 	POP3_ERR_UNKNOWN,
 	POP3_ERR_TOO_LONG,
@@ -29,6 +32,9 @@ enum pop3_answer {
 	POP3_ERR_TOO_WEAK,
 	POP3_ERR_EXPIRED,
 	POP3_ERR_NEEDS_TLS,
+	POP3_ERR_NOT_UTF8,
+	POP3_ERR_HAS_UTF8,
+	POP3_ERR_LANGUAGE,
 	POP3_ERR_HAS_TLS,
 	POP3_ERR_NO_TLS,
 	POP3_ERR_MECHANISM,
@@ -36,6 +42,7 @@ enum pop3_answer {
 	POP3_ERR_AUTH_CANCELLED,
 	POP3_ERR_UNAVAILABLE,
 	POP3_ERR_IN_USE,
+	POP3_ERR_LOGIN_DELAY,
 	POP3_ERR_NO_MESSAGE,
 	POP3_ERR_MESSAGE_GONE,
 	POP3_ERR_DAMAGED,

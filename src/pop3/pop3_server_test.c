@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "auth/password.h"
+#include "base/clock.h"
 #include "base/codec.h"
+#include "directory/pop3_terms.h"
 #include "fiber/fiber_testing.h"
 #include "mailbox/mailbox_view.h"
 #include "pop3/pop3.h"
@@ -48,23 +50,28 @@ struct delivery {
 	struct store_blob blob;
 	struct slice bytes;
 	int64_t inbox;
+	uint64_t flags;
 };
 
 static int append(struct db *db, void *arg)
 {
 	struct delivery *d = arg;
-	struct mailbox_new_message message = { .blob_id = d->blob.id, .size_bytes = d->bytes.len };
+	struct mailbox_new_message message = { .blob_id = d->blob.id,
+		                               .size_bytes = d->bytes.len,
+		                               .flags = d->flags };
 	uint32_t uid;
 	return mailbox_append(db, d->inbox, &message, &uid);
 }
 
-static void deliver(struct fixture *f, struct slice bytes)
+static void deliver_flagged(struct fixture *f, struct slice bytes, uint64_t flags)
 {
-	struct delivery d = { .bytes = bytes, .inbox = f->inbox };
+	struct delivery d = { .bytes = bytes, .inbox = f->inbox, .flags = flags };
 	d.blob.parts = &d.bytes;
 	d.blob.part_count = 1;
 	CHECK(store_commit(f->context.store, &d.blob, 1, append, &d) == 0);
 }
+
+static void deliver(struct fixture *f, struct slice bytes) { deliver_flagged(f, bytes, 0); }
 
 static int setup(void **state)
 {
@@ -197,9 +204,10 @@ static void login_body(void *arg)
 	                 "C: USER a\nS: +OK*\nC: PASS 1\nS: -ERR [AUTH]*\n"
 	                 "C: USER b\nS: +OK*\nC: PASS 2\nS: -ERR [AUTH]*\n"
 	                 "C: USER c\nS: +OK*\nC: PASS 3\nS: -ERR [AUTH]*\n");
-	talk(f, GREETING "C: CAPA\nS: +OK*\nS: TOP\nS: UIDL\nS: RESP-CODES\nS: AUTH-RESP-CODE\n"
-	                 "S: PIPELINING\nS: EXPIRE NEVER\nS: USER\nS: SASL*\n"
-	                 "S: IMPLEMENTATION Veredus\nS: .\nC: QUIT\nS: +OK*\n");
+	talk(f,
+	     GREETING "C: CAPA\nS: +OK*\nS: TOP\nS: UIDL\nS: RESP-CODES\nS: AUTH-RESP-CODE\n"
+	              "S: PIPELINING\nS: UTF8 USER\nS: LANG\nS: EXPIRE NEVER\nS: USER\nS: SASL*\n"
+	              "S: IMPLEMENTATION Veredus\nS: .\nC: QUIT\nS: +OK*\n");
 }
 
 static void logins(void **state) { run(*state, login_body); }
@@ -214,7 +222,8 @@ static void clear_text_body(void *arg)
 	                 "C: AUTH PLAIN AGEAYg==\nS: -ERR encryption is required*\n"
 	                 "C: STLS\nS: -ERR TLS is not available here\n"
 	                 "C: CAPA\nS: +OK*\nS: TOP\nS: UIDL\nS: RESP-CODES\nS: AUTH-RESP-CODE\n"
-	                 "S: PIPELINING\nS: EXPIRE NEVER\nS: SASL SCRAM-SHA-256 SCRAM-SHA-1\n"
+	                 "S: PIPELINING\nS: UTF8 USER\nS: LANG\nS: EXPIRE NEVER\nS: SASL "
+	                 "SCRAM-SHA-256 SCRAM-SHA-1\n"
 	                 "S: IMPLEMENTATION Veredus\nS: .\n"
 	                 "C: QUIT\nS: +OK*\n");
 }
@@ -317,6 +326,120 @@ static void lock_body(void *arg)
 
 static void one_session_at_a_time(void **state) { run(*state, lock_body); }
 
+static void international_body(void *arg)
+{
+	struct fixture *f = arg;
+	service_start(f->service);
+	deliver(f, SLICE("From: j\xC3\xB6rg@example.test\r\nSubject: gr\xC3\xBC\xC3\x9F\x65\r\n\r\n"
+	                 ".K\xC3\xB6rper\r\n"));
+	deliver(f, SLICE("Subject: plain\r\n\r\nK\xC3\xB6rper\r\n"));
+	/* Who has not said UTF8 gets a header in ASCII. */
+	talk(f,
+	     LOGIN "C: RETR 1\nS: +OK\n"
+	           "S: From: =?utf-8?B?asO2cmdAZXhhbXBsZS50ZXN0?=\n"
+	           "S:  <invalid@internationalized-address.invalid>\n"
+	           "S: Subject: =?utf-8?B?Z3LDvMOfZQ==?=\nS: \nS: ..K\xC3\xB6rper\nS: .\n"
+	           "C: TOP 1 0\nS: +OK\n"
+	           "S: From: =?utf-8?B?asO2cmdAZXhhbXBsZS50ZXN0?=\n"
+	           "S:  <invalid@internationalized-address.invalid>\n"
+	           "S: Subject: =?utf-8?B?Z3LDvMOfZQ==?=\nS: \nS: .\n"
+	           "C: RETR 2\nS: +OK 27 octets\nS: Subject: plain\nS: \nS: K\xC3\xB6rper\nS: .\n"
+	           "C: UTF8\nS: -ERR not after login\nC: LANG EN\nS: +OK en it is\n"
+	           "C: QUIT\nS: +OK*\n");
+	talk(f, GREETING "C: UTF8 now\nS: -ERR wrong arguments\nC: UTF8\nS: +OK*\n"
+	                 "C: STLS\nS: -ERR not after UTF8\n"
+	                 "C: USER alice@example.test\nS: +OK*\nC: PASS open sesame \nS: +OK*\n"
+	                 "C: RETR 1\nS: +OK 56 octets\n"
+	                 "S: From: j\xC3\xB6rg@example.test\nS: Subject: gr\xC3\xBC\xC3\x9F\x65\n"
+	                 "S: \nS: ..K\xC3\xB6rper\nS: .\nC: QUIT\nS: +OK*\n");
+	talk(f,
+	     GREETING "C: LANG\nS: +OK*\nS: en English\nS: i-default*\nS: .\n"
+	              "C: LANG *\nS: +OK en it is\nC: lang i-DEFAULT\nS: +OK i-default it is\n"
+	              "C: LANG i\nS: +OK i-default it is\nC: LANG en-GB\nS: -ERR no such lang*\n"
+	              "C: LANG e\nS: -ERR*\nC: LANG de fr\nS: -ERR*\n"
+	              "C: USER j\xC3\xB6rg\nS: +OK*\nC: PASS \xC3\x28\nS: -ERR that is no UTF-8\n"
+	              "C: USER j\xF6rg\nS: -ERR that is no UTF-8\n"
+	              "C: QUIT\nS: +OK*\n");
+}
+
+static void international(void **state) { run(*state, international_body); }
+
+static int set_terms(struct db *db, void *arg)
+{
+	return pop3_terms_set(db, SLICE("alice@example.test"), arg);
+}
+
+static void change_terms(struct fixture *f, const char *expire, const char *delay)
+{
+	struct pop3_terms_change change;
+	CHECK(pop3_terms_parse(expire, delay, &change));
+	CHECK(store_commit(f->context.store, NULL, 0, set_terms, &change) == 0);
+}
+
+#define CAPA_UNTIL_EXPIRE                                                                          \
+	"C: CAPA\nS: +OK*\nS: TOP\nS: UIDL\nS: RESP-CODES\nS: AUTH-RESP-CODE\nS: PIPELINING\n"     \
+	"S: UTF8 USER\nS: LANG\n"
+#define CAPA_REST "S: USER\nS: SASL*\nS: IMPLEMENTATION*\nS: .\n"
+
+static void expire_body(void *arg)
+{
+	struct fixture *f = arg;
+	const int64_t day_ms = 86400000;
+	service_start(f->service);
+	f->config->pop3.expire_days = 30;
+	clock_shift_wall(-31 * day_ms);
+	deliver(f, SLICE("Subject: old\r\n\r\n"));
+	deliver_flagged(f, SLICE("Subject: old and read\r\n\r\n"), FLAG_SEEN);
+	clock_shift_wall(2 * day_ms);
+	deliver_flagged(f, SLICE("Subject: read\r\n\r\n"), FLAG_SEEN);
+	clock_shift_wall(29 * day_ms);
+	deliver(f, SLICE("Subject: new\r\n\r\n"));
+	/* Of the old ones goes what was read before, or is now. */
+	talk(f, LOGIN CAPA_UNTIL_EXPIRE "S: EXPIRE 30\n" CAPA_REST "C: RETR 4\n"
+	                                "S: +OK*\nS: Subject: new\nS: \nS: .\n"
+	                                "C: QUIT\nS: +OK bye, what was marked is deleted\n");
+	talk(f, LOGIN "C: UIDL\nS: +OK\nS: 1 *\nS: 2 *\nS: 3 *\nS: .\nC: RETR 1\nS: +OK*\n"
+	              "S: Subject: old\nS: \nS: .\nC: QUIT\nS: +OK bye, what*\n");
+	/* The account's own terms: what is fetched can't be left. */
+	change_terms(f, "0", NULL);
+	talk(f, GREETING CAPA_UNTIL_EXPIRE "S: EXPIRE 0 USER\n" CAPA_REST "C: QUIT\nS: +OK*\n");
+	talk(f, LOGIN CAPA_UNTIL_EXPIRE "S: EXPIRE 0\n" CAPA_REST
+	                                "C: STAT\nS: +OK 2 *\nC: RETR 2\nS: +OK*\n"
+	                                "S: Subject: new\nS: \nS: .\nC: QUIT\nS: +OK bye, what*\n");
+	talk(f, LOGIN "C: STAT\nS: +OK 1 *\nC: QUIT\nS: +OK bye\n");
+	change_terms(f, "never", NULL);
+	talk(f, GREETING CAPA_UNTIL_EXPIRE "S: EXPIRE 30 USER\n" CAPA_REST "C: QUIT\nS: +OK*\n");
+	talk(f, LOGIN CAPA_UNTIL_EXPIRE "S: EXPIRE NEVER\n" CAPA_REST "C: QUIT\nS: +OK*\n");
+	change_terms(f, "default", NULL);
+	talk(f, GREETING CAPA_UNTIL_EXPIRE "S: EXPIRE 30\n" CAPA_REST "C: QUIT\nS: +OK*\n");
+}
+
+static void mail_expires(void **state) { run(*state, expire_body); }
+
+static void delay_body(void *arg)
+{
+	struct fixture *f = arg;
+	service_start(f->service);
+	change_terms(f, NULL, "1h");
+	talk(f, GREETING CAPA_UNTIL_EXPIRE "S: EXPIRE NEVER\nS: LOGIN-DELAY 3600 USER\n" CAPA_REST
+	                                   "C: QUIT\nS: +OK*\n");
+	talk(f, LOGIN CAPA_UNTIL_EXPIRE "S: EXPIRE NEVER\nS: LOGIN-DELAY 3600\n" CAPA_REST
+	                                "C: QUIT\nS: +OK*\n");
+	talk(f, GREETING "C: USER alice@example.test\nS: +OK*\n"
+	                 "C: PASS open sesame \nS: -ERR [LOGIN-DELAY]*\nC: STAT\nS: -ERR*\n"
+	                 "C: QUIT\nS: +OK*\n");
+	change_terms(f, NULL, "0");
+	f->config->pop3.login_delay_ms = 1500;
+	talk(f, LOGIN CAPA_UNTIL_EXPIRE "S: EXPIRE NEVER\n" CAPA_REST "C: QUIT\nS: +OK*\n");
+	talk(f, GREETING CAPA_UNTIL_EXPIRE "S: EXPIRE NEVER\nS: LOGIN-DELAY 2 USER\n" CAPA_REST
+	                                   "C: QUIT\nS: +OK*\n");
+	struct pop3_terms_change change;
+	CHECK(!pop3_terms_parse("soon", NULL, &change) && !pop3_terms_parse(NULL, "2d", &change));
+	CHECK(!pop3_terms_parse("-1", NULL, &change) && !pop3_terms_parse(NULL, "x", &change));
+}
+
+static void logins_wait(void **state) { run(*state, delay_body); }
+
 #define LARGE (8 * 1024 * 1024)
 
 static void large_body(void *arg)
@@ -393,6 +516,9 @@ int main(void)
 		TEST(reads),
 		TEST(deletes_at_quit),
 		TEST(one_session_at_a_time),
+		TEST(international),
+		TEST(mail_expires),
+		TEST(logins_wait),
 		TEST(large_messages_flow),
 		TEST(limits_end_sessions),
 		TEST(stopping_says_so),

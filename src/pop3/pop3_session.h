@@ -11,6 +11,7 @@ struct pop3_session {
 	char *user;          /* said by USER, not believed yet; owned */
 	const char *account; /* NULL before login; in the session's arena */
 	struct pop3_maildrop maildrop;
+	bool utf8;               /* the client can take it: RFC 6856 */
 	unsigned errors;         /* refused commands */
 	unsigned login_failures; /* wrong passwords */
 	unsigned retrieved, deleted;
@@ -35,6 +36,8 @@ typedef void (*pop3_handler)(struct pop3_session *s, struct slice argument);
 void pop3_user(struct pop3_session *s, struct slice argument);
 void pop3_pass(struct pop3_session *s, struct slice argument);
 void pop3_auth(struct pop3_session *s, struct slice argument);
+void pop3_utf8(struct pop3_session *s, struct slice argument);
+void pop3_lang(struct pop3_session *s, struct slice argument);
 void pop3_stls(struct pop3_session *s, struct slice argument);
 void pop3_capa(struct pop3_session *s, struct slice argument);
 void pop3_stat(struct pop3_session *s, struct slice argument);

@@ -712,6 +712,16 @@ static const char *const schema_import_uids[] = {
 	NULL,
 };
 
+/* directory/pop3_terms.h: accounts with terms of their own. */
+static const char *const schema_pop3_terms[] = {
+	"CREATE TABLE pop3_terms ("
+	"  account_id  INTEGER PRIMARY KEY,"
+	"  expire_days INTEGER," /* -1: never; NULL: as the configuration says */
+	"  delay_ms    INTEGER"  /* NULL: likewise */
+	")",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -748,5 +758,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 33, .statements = schema_bayes },
 	{ .version = 34, .statements = schema_lesson },
 	{ .version = 35, .statements = schema_import_uids },
+	{ .version = 36, .statements = schema_pop3_terms },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -1,0 +1,109 @@
+#include "directory/pop3_terms.h"
+
+#include <errno.h>
+
+#include "config/config_options.h"
+
+enum { DELAY_MAX_MS = 86400000 };
+
+int pop3_terms_get(struct db *db, int64_t account_id, struct pop3_terms *terms)
+{
+	struct db_rows rows = { 0 };
+	int rc = db_query(db, &rows,
+	                  "SELECT expire_days, delay_ms FROM pop3_terms WHERE account_id = $1", "i",
+	                  account_id);
+	if (rc == 0 && (rc = db_next(&rows)) == 0) {
+		if (!db_is_null(&rows, 0))
+			terms->expire_days = (int)db_int(&rows, 0);
+		if (!db_is_null(&rows, 1))
+			terms->delay_ms = db_int(&rows, 1);
+	}
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static bool is_stricter(int days, int than)
+{
+	return days != CONFIG_NEVER && (than == CONFIG_NEVER || days < than);
+}
+
+int pop3_terms_strictest(struct db *db, struct pop3_terms *terms, bool *expire_varies_out,
+                         bool *delay_varies_out)
+{
+	struct db_rows rows = { 0 };
+	const struct pop3_terms all = *terms;
+	bool expire = false, delay = false;
+	int rc = db_query(db, &rows, "SELECT expire_days, delay_ms FROM pop3_terms", "");
+	while (rc == 0 && (rc = db_next(&rows)) == 0) {
+		int days = db_is_null(&rows, 0) ? all.expire_days : (int)db_int(&rows, 0);
+		int64_t ms = db_is_null(&rows, 1) ? all.delay_ms : db_int(&rows, 1);
+		expire |= days != all.expire_days;
+		delay |= ms != all.delay_ms;
+		if (is_stricter(days, terms->expire_days))
+			terms->expire_days = days;
+		if (ms > terms->delay_ms)
+			terms->delay_ms = ms;
+	}
+	db_end(&rows);
+	if (rc != -ENODATA)
+		return rc;
+	*expire_varies_out = expire;
+	*delay_varies_out = delay;
+	return 0;
+}
+
+bool pop3_terms_parse(const char *expire, const char *delay, struct pop3_terms_change *out)
+{
+	struct pop3_terms_change c = { .has_expire = expire, .has_delay = delay };
+	c.expire_is_default = expire && strcmp(expire, "default") == 0;
+	c.delay_is_default = delay && strcmp(delay, "default") == 0;
+	if (expire && !c.expire_is_default &&
+	    !config_parse_days(slice_from_str(expire), &c.terms.expire_days))
+		return false;
+	if (delay && !c.delay_is_default &&
+	    (!config_parse_duration(slice_from_str(delay), &c.terms.delay_ms) ||
+	     c.terms.delay_ms > DELAY_MAX_MS))
+		return false;
+	*out = c;
+	return true;
+}
+
+static int set_expire(struct db *db, int64_t account_id, const struct pop3_terms_change *c)
+{
+	if (c->expire_is_default)
+		return db_run(db, "UPDATE pop3_terms SET expire_days = NULL WHERE account_id = $1",
+		              "i", account_id);
+	return db_run(db, "UPDATE pop3_terms SET expire_days = $2 WHERE account_id = $1", "ii",
+	              account_id, (int64_t)c->terms.expire_days);
+}
+
+static int set_delay(struct db *db, int64_t account_id, const struct pop3_terms_change *c)
+{
+	if (c->delay_is_default)
+		return db_run(db, "UPDATE pop3_terms SET delay_ms = NULL WHERE account_id = $1",
+		              "i", account_id);
+	return db_run(db, "UPDATE pop3_terms SET delay_ms = $2 WHERE account_id = $1", "ii",
+	              account_id, c->terms.delay_ms);
+}
+
+int pop3_terms_set(struct db *db, struct slice address, const struct pop3_terms_change *change)
+{
+	int64_t id;
+	int rc = db_get_int(db, &id, "SELECT id FROM account WHERE address = $1", "t", address);
+	if (rc < 0)
+		return rc == -ENODATA ? -ENOENT : rc;
+	rc = db_run(db,
+	            "INSERT INTO pop3_terms (account_id) VALUES ($1)"
+	            " ON CONFLICT (account_id) DO NOTHING",
+	            "i", id);
+	if (rc == 0 && change->has_expire)
+		rc = set_expire(db, id, change);
+	if (rc == 0 && change->has_delay)
+		rc = set_delay(db, id, change);
+	if (rc == 0)
+		rc = db_run(db,
+		            "DELETE FROM pop3_terms WHERE account_id = $1"
+		            " AND expire_days IS NULL AND delay_ms IS NULL",
+		            "i", id);
+	return rc;
+}
