@@ -72,6 +72,8 @@ struct config {
 		bool compress;     /* COMPRESS is offered */
 		unsigned contexts; /* results of a session that are kept up to date (RFC 5267) */
 		bool big_literals; /* LITERAL+ is offered, not LITERAL- */
+		unsigned catenate_parts; /* of one message (RFC 4469) */
+		const char *url_hosts; /* names of this server in URLs besides hostname, or NULL */
 		/* messages of one command (RFC 9738), and of one that copies; 0: no limit */
 		unsigned message_limit, save_limit;
 		int64_t progress_ms; /* between two words on how far a long command is */

@@ -63,6 +63,12 @@ static const struct config_option options[] = {
 	{ "imap", "big-literals", CONFIG_FLAG, "yes", AT(imap.big_literals),
 	  "Offer LITERAL+, by which a client may send even a large message without asking first; if "
 	  "no, LITERAL-: up to 4 KiB." },
+	{ "imap", "catenate-parts", CONFIG_NUMBER, "1000", AT(imap.catenate_parts),
+	  "Texts and URLs that an APPEND may join to one message (CATENATE).", .min = 2,
+	  .max = 100000 },
+	{ "imap", "url-hosts", CONFIG_TEXT, NULL, AT(imap.url_hosts),
+	  "Names by which this server is called in IMAP URLs besides hostname, with spaces between: "
+	  "those that clients are given to connect to. URLs of other servers are not followed." },
 	{ "imap", "message-limit", CONFIG_NUMBER, "0", AT(imap.message_limit),
 	  "Messages that one FETCH, STORE, SEARCH, MOVE, COPY, UID EXPUNGE or APPEND may be about "
 	  "(MESSAGELIMIT); RFC 9738 wants 1000 at least. Clients that do not know it see only the "

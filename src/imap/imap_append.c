@@ -1,52 +1,18 @@
 /* APPEND (RFC 3501 section 6.3.11) of one message or several (RFC 3502), and REPLACE (RFC 8508),
- * with APPENDUID (RFC 4315). Messages are spooled as those that come by SMTP, one behind the other,
- * and committed together. */
+ * with APPENDUID (RFC 4315). Messages are spooled as those that come by SMTP, one behind the other
+ * (imap_append_read.c), and committed together. */
+#include "imap/imap_append.h"
+
 #include <errno.h>
 
 #include "base/log.h"
 #include "directory/directory.h"
-#include "imap/imap_input.h"
-#include "imap/imap_limit.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
 #include "mailbox/mailbox_seen.h"
 #include "mailbox/note.h"
 #include "mailbox/sent.h"
 #include "message/recode.h"
-#include "store/spool.h"
-
-enum {
-	APPEND_MESSAGES_MAX = 100, /* of one command */
-	APPEND_TOTAL_TIMES = 2,    /* all of them: so often what one may have */
-};
-
-struct append_item {
-	struct imap_append args;
-	bool binary;             /* literal8 (RFC 3516 section 4.4) */
-	bool utf8;               /* "UTF8 (" stood before it (RFC 6855 section 4) */
-	uint64_t offset, length; /* in the spool */
-	struct slice bytes;
-	struct slice message_id;
-	struct mailbox_new_message message;
-	struct buf note;
-	uint32_t uid;
-};
-
-struct append {
-	struct imap_command *c;
-	struct arena *arena;
-	struct share share;
-	struct mailbox_info to; /* share.info */
-	uint32_t replaced_uid;  /* REPLACE: of the selected mailbox; else 0 */
-	int64_t replaced_in;
-	struct append_item *items;
-	struct store_blob *blobs; /* one an item */
-	size_t count;
-	struct spool spool;
-	struct spool recoded; /* what came as binary, encoded */
-	uint64_t recoded_length;
-	int64_t now_ms;
-};
 
 /* --- the commit ---------------------------------------------------------------------- */
 
@@ -252,102 +218,7 @@ static void prepare(void *arg)
 		summarise(a, &a->items[i]);
 }
 
-/* --- reading ------------------------------------------------------------------------- */
-
-static bool may_take(struct append *a, const struct append_item *item)
-{
-	struct imap_command *c = a->c;
-	uint64_t max = imap_context(c->s)->config->smtp.max_message_bytes;
-	if (c->literal_bytes > max)
-		imap_no(c, "TOOBIG", "The message is too large.");
-	else if (c->literal_bytes == 0) /* also how several are given up (RFC 3502) */
-		imap_no(c, "CANNOT", "The message is empty.");
-	else if (item->offset + c->literal_bytes > max * APPEND_TOTAL_TIMES)
-		imap_no(c, "LIMIT", "Too much at once.");
-	return c->status == IMAP_OK;
-}
-
-/* What is said of the message that is announced. Whatever can be refused is refused before it is
- * sent. */
-static bool take_announced(struct append *a, struct cursor *args)
-{
-	struct imap_command *c = a->c;
-	struct append_item *item = &a->items[a->count];
-	uint32_t limit = imap_save_limit(c->s);
-	if (limit > 0 && a->count >= limit) {
-		imap_limit_refuse(c, limit);
-		return false;
-	}
-	if (a->count == APPEND_MESSAGES_MAX || (a->replaced_uid && a->count > 0)) {
-		imap_no(c, "LIMIT", "Too many messages at once.");
-		return false;
-	}
-	*item = (struct append_item){ .bytes = SLICE_EMPTY };
-	if (a->count > 0)
-		item->offset = item[-1].offset + item[-1].length;
-	bool ok = imap_take_append(args, c->arena, &item->args);
-	item->utf8 = ok && take_text_nocase(args, SLICE("UTF8 ("));
-	item->binary = take_byte(args, '~');
-	if (!ok || !cursor_at_end(args) ||
-	    (item->utf8 && !(item->binary && (c->s->enabled & ENABLED_UTF8)))) {
-		imap_bad(c, "A mailbox and a message are needed.");
-		return false;
-	}
-	return may_take(a, item);
-}
-
-/* Reads the message and the rest of the line. False: the session must end. */
-static bool read_announced(struct append *a, struct slice *rest)
-{
-	struct imap_command *c = a->c;
-	struct append_item *item = &a->items[a->count];
-	c->literal_taken = true;
-	if (!c->literal_at_once)
-		imap_continue(c->s, SLICE("OK"));
-	if (c->s->write_error ||
-	    imap_input_literal(c->s, c->literal_bytes, spool_add, &a->spool) < 0 ||
-	    !imap_input_line(c->s, c->arena, rest)) {
-		c->s->ending = true;
-		return false;
-	}
-	item->length = c->literal_bytes;
-	a->count++;
-	return true;
-}
-
-/* Is another message announced? */
-static bool take_next(struct append *a, struct slice rest, struct slice *announced)
-{
-	struct imap_command *c = a->c;
-	if (a->items[a->count - 1].utf8) {
-		if (!slice_starts_with(rest, SLICE(")"))) {
-			imap_bad(c, "A parenthesis is missing.");
-			return false;
-		}
-		rest = slice_from(rest, 1);
-	}
-	if (rest.len == 0)
-		return false;
-	if (!imap_line_literal(rest, &c->literal_bytes, &c->literal_at_once, announced)) {
-		imap_bad(c, "Too many arguments.");
-		return false;
-	}
-	c->literal_taken = false;
-	return true;
-}
-
-/* The first message's arguments are in the command. */
-static bool read_all(struct append *a, struct cursor args)
-{
-	struct slice rest, announced;
-	for (;;) {
-		if (!take_announced(a, &args) || !read_announced(a, &rest))
-			return false;
-		if (!take_next(a, rest, &announced))
-			return a->c->status == IMAP_OK;
-		args = cursor_of(announced);
-	}
-}
+/* --- the whole ----------------------------------------------------------------------- */
 
 static void spool_and_append(struct append *a)
 {
@@ -363,7 +234,7 @@ static void spool_and_append(struct append *a)
 	spool_create(&a->spool, config->dir, (size_t)config->smtp.memory_bytes, max, 0);
 	/* Quoted-printable at its worst is three times as long. */
 	spool_create(&a->recoded, config->dir, (size_t)config->smtp.memory_bytes, max * 4, 0);
-	if (read_all(a, c->args)) {
+	if (append_read(a)) {
 		fiber_offload(prepare, &job);
 		if (job.rc < 0)
 			imap_failed(c, job.rc);
@@ -386,14 +257,13 @@ static bool find_target(struct append *a, struct slice name)
 
 static bool needs_message(struct imap_command *c)
 {
-	if (c->is_literal_next)
+	if (append_is_next(c, cursor_rest(&c->args)))
 		return true;
 	imap_bad(c, "A mailbox and a message are needed.");
 	return false;
 }
 
-/* append = "APPEND" SP mailbox 1*append-message
- * append-message = [SP flag-list] [SP date-time] SP (literal / literal8) */
+/* append = "APPEND" SP mailbox 1*append-message */
 void imap_append(struct imap_command *c)
 {
 	struct append a = { .c = c };

@@ -92,6 +92,36 @@ bool imap_input_line(struct imap_session *s, struct arena *arena, struct slice *
 	return true;
 }
 
+/* --- what nobody wants --------------------------------------------------------------- */
+
+static int skip_piece(void *arg, struct slice piece)
+{
+	(void)arg;
+	(void)piece;
+	return 0;
+}
+
+bool imap_input_skip(struct imap_command *c)
+{
+	uint64_t left = imap_context(c->s)->config->smtp.max_message_bytes;
+	struct arena *scratch = arena_new();
+	struct slice line, prefix;
+	bool ok = true;
+	while (ok && c->is_literal_next && !c->literal_taken && c->literal_at_once) {
+		ok = c->literal_bytes <= left &&
+		     imap_input_literal(c->s, c->literal_bytes, skip_piece, NULL) == 0 &&
+		     imap_input_line(c->s, scratch, &line);
+		if (!ok)
+			break;
+		left -= c->literal_bytes;
+		c->is_literal_next = imap_line_literal(line, &c->literal_bytes, &c->literal_at_once,
+		                                       &prefix);
+		arena_reset(scratch);
+	}
+	arena_free(scratch);
+	return ok;
+}
+
 /* --- the whole ----------------------------------------------------------------------- */
 
 /* The command so far and the literal that its last line announces. */

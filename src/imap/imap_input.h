@@ -19,6 +19,11 @@ enum imap_input imap_input_read(struct imap_command *c, struct slice *command_ou
  * connection or the sink. */
 int imap_input_literal(struct imap_session *s, uint64_t bytes,
                        int (*sink)(void *arg, struct slice piece), void *arg);
+/* What was announced and never asked for (c->is_literal_next, not c->literal_taken): a message that
+ * waits for us will not be sent, but one that comes at once is read, with the rest of its line and
+ * the messages that that announces, or they would be taken for commands. False: the session must
+ * end. */
+bool imap_input_skip(struct imap_command *c);
 /* Reads one line within the command's limit, for AUTHENTICATE, and what follows a message. False
  * if the connection is gone. */
 bool imap_input_line(struct imap_session *s, struct arena *arena, struct slice *line_out);

@@ -1,80 +1,18 @@
 /* FETCH and STORE: what of a message is asked for, or changed. */
 #include "base/buf.h"
 #include "imap/imap_parse.h"
+#include "message/section_text.h"
 
 /* A label grows at most so long: the names of all fields, quoted or as literals. */
-enum { LABEL_BYTES_MAX = IMAP_FETCH_FIELDS_MAX * (IMAP_ATOM_MAX + 16) };
+enum { LABEL_BYTES_MAX = MESSAGE_SECTION_FIELDS_MAX * (IMAP_ATOM_MAX + 16) };
 
 /* --- section ------------------------------------------------------------------------- */
-
-/* section-part = nz-number *("." nz-number), with the "." that follows it */
-static bool take_section_path(struct cursor *c, struct message_section *section)
-{
-	uint32_t number;
-	section->depth = 0;
-	while (byte_is_digit((char)cursor_peek(c))) {
-		if (section->depth == MESSAGE_DEPTH_MAX || !imap_take_number(c, &number) ||
-		    number == 0)
-			return false;
-		section->path[section->depth++] = number;
-		if (cursor_peek(c) == ']')
-			return true;
-		if (!take_byte(c, '.'))
-			return false;
-	}
-	return true;
-}
-
-/* header-list = "(" header-fld-name *(SP header-fld-name) ")" */
-static bool take_header_list(struct cursor *c, struct arena *arena, struct message_section *section)
-{
-	struct slice *fields = ARENA_ARRAY(arena, IMAP_FETCH_FIELDS_MAX, struct slice);
-	if (!imap_take_space(c) || !take_byte(c, '('))
-		return false;
-	do {
-		if (section->field_count == IMAP_FETCH_FIELDS_MAX ||
-		    !imap_take_astring(c, arena, &fields[section->field_count]))
-			return false;
-		section->field_count++;
-	} while (imap_take_space(c));
-	section->fields = fields;
-	return take_byte(c, ')');
-}
-
-/* section-text = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT" / "MIME" */
-static bool take_section_text(struct cursor *c, struct arena *arena,
-                              struct message_section *section)
-{
-	if (take_text_nocase(c, SLICE("HEADER.FIELDS.NOT"))) {
-		section->kind = SECTION_HEADER_FIELDS_NOT;
-		return take_header_list(c, arena, section);
-	}
-	if (take_text_nocase(c, SLICE("HEADER.FIELDS"))) {
-		section->kind = SECTION_HEADER_FIELDS;
-		return take_header_list(c, arena, section);
-	}
-	if (take_text_nocase(c, SLICE("HEADER"))) {
-		section->kind = SECTION_HEADER;
-		return true;
-	}
-	if (take_text_nocase(c, SLICE("TEXT"))) {
-		section->kind = SECTION_TEXT;
-		return true;
-	}
-	section->kind = SECTION_MIME;
-	return section->depth > 0 && take_text_nocase(c, SLICE("MIME"));
-}
 
 /* section = "[" [section-part ["." section-text] / section-text] "]" */
 static bool take_section(struct cursor *c, struct arena *arena, struct message_section *section)
 {
-	if (!take_byte(c, '[') || !take_section_path(c, section))
-		return false;
-	section->kind = SECTION_ALL;
-	/* "1." is no section: a dot leads on to something. */
-	if ((cursor_peek(c) != ']' || c->at[-1] == '.') && !take_section_text(c, arena, section))
-		return false;
-	return take_byte(c, ']');
+	return take_byte(c, '[') && message_take_section(c, arena, imap_take_astring, section) &&
+	       take_byte(c, ']');
 }
 
 /* --- label --------------------------------------------------------------------------- */

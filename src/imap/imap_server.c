@@ -56,28 +56,6 @@ static void no_tag(struct imap_session *s)
 	s->bad_count++;
 }
 
-/* The message of an APPEND that never got so far as to be read. One that waits for us will not
- * be sent; one that comes at once must be skipped, or it would be taken for commands. */
-static int skip_piece(void *arg, struct slice piece)
-{
-	(void)arg;
-	(void)piece;
-	return 0;
-}
-
-static void skip_message(struct imap_command *c)
-{
-	struct arena *arena = c->arena;
-	struct slice rest;
-	if (!c->is_literal_next || c->literal_taken || !c->literal_at_once)
-		return;
-	uint64_t max = imap_context(c->s)->config->smtp.max_message_bytes;
-	if (c->literal_bytes > max ||
-	    imap_input_literal(c->s, c->literal_bytes, skip_piece, NULL) ||
-	    !imap_input_line(c->s, arena, &rest))
-		imap_bye(c->s, "[TOOBIG] Message too large.");
-}
-
 static void run_command(struct imap_session *s, struct arena *arena)
 {
 	struct imap_command c = { .s = s, .arena = arena };
@@ -97,7 +75,8 @@ static void run_command(struct imap_session *s, struct arena *arena)
 		no_tag(s);
 	else
 		imap_command_run(&c);
-	skip_message(&c);
+	if (!imap_input_skip(&c))
+		imap_bye(s, "[TOOBIG] Message too large.");
 }
 
 static void idle_input(struct imap_session *s, struct arena *arena)
