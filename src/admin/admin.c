@@ -15,10 +15,11 @@ static const struct admin_command *const tables[] = {
 	admin_guard_commands,         admin_greylist_commands,     admin_route_commands,
 	admin_server_commands,        admin_queue_commands,        admin_queue_act_commands,
 	admin_queue_summary_commands, admin_bounce_commands,       admin_suppression_commands,
-	admin_report_commands,        admin_quota_commands,        admin_share_commands,
-	admin_sieve_commands,         admin_trace_commands,        admin_import_commands,
-	admin_export_commands,        admin_restore_commands,      admin_index_commands,
-	admin_undelete_commands,      admin_store_commands,        admin_learn_commands,
+	admin_report_commands,        admin_quarantine_commands,   admin_quota_commands,
+	admin_share_commands,         admin_sieve_commands,        admin_trace_commands,
+	admin_import_commands,        admin_export_commands,       admin_restore_commands,
+	admin_index_commands,         admin_undelete_commands,     admin_store_commands,
+	admin_learn_commands,
 };
 
 static const struct admin_command *find_command(const char *name)

@@ -30,6 +30,7 @@ extern const struct admin_command admin_server_commands[];
 extern const struct admin_command admin_queue_commands[];
 extern const struct admin_command admin_queue_act_commands[];
 extern const struct admin_command admin_queue_summary_commands[];
+extern const struct admin_command admin_quarantine_commands[];
 extern const struct admin_command admin_quota_commands[];
 extern const struct admin_command admin_report_commands[];
 extern const struct admin_command admin_share_commands[];

@@ -14,6 +14,7 @@
 #include "mailbox/learner.h"
 #include "queue/queue.h"
 #include "route/post.h"
+#include "route/quarantine.h"
 #include "store/db.h"
 #include "store/store.h"
 
@@ -264,6 +265,9 @@ static void print_post(const struct post *post, struct buf *out)
 	head(out, "recipients_total", "counter", "Recipients of accepted messages.");
 	labelled(out, "recipients_total", "where", "mailbox", c.mailboxes);
 	labelled(out, "recipients_total", "where", "queue", c.queued);
+	labelled(out, "recipients_total", "where", "quarantine", c.held);
+	counter(out, "quarantine_released_total", "Messages released from the quarantine.",
+	        c.released);
 }
 
 static void print_learner(const struct learner *learner, struct buf *out)
@@ -288,6 +292,18 @@ static void print_queue_length(struct store *store, struct buf *out)
 	if (store_read(store, count_queue, &length) == 0)
 		gauge(out, "queue_length", "Recipients elsewhere that wait, all of them.",
 		      (double)length);
+}
+
+static int sum_quarantine(struct db *db, void *arg) { return quarantine_sum(db, arg); }
+
+static void print_quarantine(struct store *store, struct buf *out)
+{
+	struct quarantine_sums sums;
+	if (store_read(store, sum_quarantine, &sums) < 0)
+		return;
+	gauge(out, "quarantine_messages", "Messages in quarantine, once for each recipient.",
+	      (double)sums.messages);
+	gauge(out, "quarantine_bytes", "Bytes of those.", (double)sums.bytes);
 }
 
 static void print_queue(const struct queue *queue, struct buf *out)
@@ -319,6 +335,7 @@ int admin_print_metrics(const struct admin *admin, struct buf *out)
 	if (admin->post)
 		print_post(admin->post, out);
 	print_queue_length(admin->store, out);
+	print_quarantine(admin->store, out);
 	if (admin->queue)
 		print_queue(admin->queue, out);
 	return buf_failed(out) ? -ENOBUFS : 0;

@@ -12,6 +12,7 @@
 #include "directory/send_as.h"
 #include "guard/bayes_rows.h"
 #include "mailbox/mailbox.h"
+#include "route/quarantine.h"
 #include "sieve/sieve_rows.h"
 
 enum { VERIFIERS_MAX = 4 };
@@ -289,6 +290,8 @@ static int remove_in_commit(struct db *db, void *arg)
 		rc = bayes_forget(db, account.id);
 	if (rc == 0)
 		rc = sieve_remove_account(db, account.id);
+	if (rc == 0)
+		rc = quarantine_remove_account(db, account.id);
 	if (rc == 0)
 		rc = directory_remove_account(db, c->address);
 	return rc;

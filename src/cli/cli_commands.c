@@ -39,6 +39,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_explain,
 	&cmd_greylist,
 	&cmd_guard,
+	&cmd_quarantine,
 	&cmd_learn,
 	&cmd_bench,
 	&cmd_check,

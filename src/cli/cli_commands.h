@@ -32,6 +32,7 @@ extern const struct cli_command cmd_newaliases;
 extern const struct cli_command cmd_policy;
 extern const struct cli_command cmd_queue;
 extern const struct cli_command cmd_public;
+extern const struct cli_command cmd_quarantine;
 extern const struct cli_command cmd_quota;
 extern const struct cli_command cmd_send;
 extern const struct cli_command cmd_sendmail;

@@ -56,6 +56,8 @@ void server_close(struct server *s);
 
 /* A fiber: tells of accounts that are nearly full, by section quota. */
 void server_watch_quotas(void *server);
+/* A fiber: the quarantine's upkeep. */
+void server_watch_quarantine(void *server);
 
 /* Tells the service manager, if there is one: "READY=1" (sd_notify(3)). */
 void server_notify(const char *state);

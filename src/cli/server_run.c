@@ -220,6 +220,7 @@ static void begin(void *arg)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);
 	fiber_start(-1, "server.quotas", server_watch_quotas, s);
+	fiber_start(-1, "server.quarantine", server_watch_quarantine, s);
 	fiber_start(-1, "server.sketches", sketch_journeys, s);
 	tell_ready(s);
 	watch_signals(s);

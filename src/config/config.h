@@ -18,6 +18,7 @@
 #include "config/config_login.h"
 #include "config/config_passdb.h"
 #include "config/config_pop3.h"
+#include "config/config_quarantine.h"
 #include "config/config_queue.h"
 #include "config/config_quota.h"
 #include "config/config_relay.h"
@@ -98,6 +99,7 @@ struct config {
 	struct config_classifier classifier;
 	struct config_sieve sieve;
 	struct config_greylist greylist;
+	struct config_quarantine quarantine;
 	struct config_kerberos kerberos;
 	struct config_oauth oauth;
 	struct {

@@ -13,15 +13,23 @@ enum filter_mail {
 };
 enum filter_failure { FILTER_OPEN, FILTER_CLOSED };
 /* What is done with malware. */
-enum filter_found { FILTER_FOUND_REJECT, FILTER_FOUND_JUNK, FILTER_FOUND_DISCARD };
+enum filter_found {
+	FILTER_FOUND_REJECT,
+	FILTER_FOUND_JUNK,
+	FILTER_FOUND_DISCARD,
+	FILTER_FOUND_QUARANTINE,
+};
 /* And with what a scanner calls spam. */
 enum filter_spam { FILTER_SPAM_JUNK, FILTER_SPAM_TAG, FILTER_SPAM_REJECT };
+/* Where it is put that is to be kept from its reader. */
+enum filter_hold { FILTER_HOLD_JUNK, FILTER_HOLD_QUARANTINE };
 
 struct config_filter {
 	const char *name; /* the title */
 	unsigned number;
-	int kind, mail, on_failure, on_found, on_spam; /* of the enumerations above */
-	const char *address_text;                      /* as written */
+	int kind, mail, on_failure, on_found, on_spam,
+		on_quarantine;    /* of the enumerations above */
+	const char *address_text; /* as written */
 	const char *weight_text;
 	int weight;           /* hundredths: what one point of theirs is in the score table */
 	const char *password; /* of Rspamd; NULL: none */

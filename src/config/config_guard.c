@@ -12,9 +12,8 @@ enum {
 };
 
 static const char *const stage_names[] = { "connect", "helo", "mail", "rcpt", "message" };
-static const char *const verdict_names[] = {
-	"allow", "reject", "defer", "delay", "tag", "greylist"
-};
+static const char *const verdict_names[] = { "allow", "reject",   "defer",     "delay",
+	                                     "tag",   "greylist", "quarantine" };
 static const char *const of_names[] = { "connections", "messages", "recipients" };
 static const char *const per_names[] = { "network", "account", "sender" };
 

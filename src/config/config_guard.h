@@ -20,6 +20,7 @@ enum rule_verdict {
 	RULE_DELAY,
 	RULE_TAG,
 	RULE_GREYLIST,
+	RULE_QUARANTINE,
 	RULE_VERDICTS
 };
 

@@ -66,6 +66,8 @@ const struct config_section config_sections[] = {
 	  "message." },
 	{ "classifier", false, NULL,
 	  "What is learned from mail that people call spam, or not (docs/guard.md)." },
+	{ "quarantine", false, NULL,
+	  "Mail that is held until somebody says what becomes of it (docs/guard.md)." },
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
 	{ "dns", false, NULL, "Asking the DNS." },
 	{ "queue", false, NULL, "Mail for other hosts." },
@@ -79,10 +81,11 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server,  &config_options_login, &config_options_smtp,
-	&config_options_trust,   &config_options_score, &config_options_filter,
-	&config_options_queue,   &config_options_tls,   &config_options_relay,
-	&config_options_mailbox, &config_options_sieve, &config_options_classifier,
+	&config_options_server,     &config_options_login,   &config_options_smtp,
+	&config_options_trust,      &config_options_score,   &config_options_filter,
+	&config_options_quarantine, &config_options_queue,   &config_options_tls,
+	&config_options_relay,      &config_options_mailbox, &config_options_sieve,
+	&config_options_classifier,
 };
 
 const struct config_option *config_option_at(size_t i)

@@ -19,8 +19,12 @@ static const struct config_option options[] = {
 	  "the sender tries again.", .choices = { "open", "closed" } },
 	{ "filter", "on-found", CONFIG_CHOICE, "reject", AT_FILTER(on_found),
 	  "What becomes of malware that clamd finds: it is refused (550), put into the folder Junk (of "
-	  "what our users send refused, too), or accepted and thrown away.",
-	  .choices = { "reject", "junk", "discard" } },
+	  "what our users send refused, too), accepted and thrown away, or held in the quarantine.",
+	  .choices = { "reject", "junk", "discard", "quarantine" } },
+	{ "filter", "on-quarantine", CONFIG_CHOICE, "junk", AT_FILTER(on_quarantine),
+	  "What becomes of a message that a milter wants to be quarantined, or Rspamd to be put aside: the "
+	  "folder Junk (of what our users send it is refused), or the quarantine of this server.",
+	  .choices = { "junk", "quarantine" } },
 	{ "filter", "on-spam", CONFIG_CHOICE, "junk", AT_FILTER(on_spam),
 	  "What becomes of what Rspamd would mark (add header, rewrite subject): it goes into the "
 	  "folder Junk (of what our users send refused), only gets X-Spam-Flag: YES (tag), or is refused "

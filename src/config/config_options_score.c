@@ -31,6 +31,8 @@ static const struct config_option options[] = {
 	  "From this score on a message gets the field X-Veredus-Score. Default: none does." },
 	{ "score", "junk", CONFIG_TEXT, NULL, AT(score.junk_text),
 	  "From this score on it goes into the folder Junk. Default: never." },
+	{ "score", "quarantine", CONFIG_TEXT, NULL, AT(score.quarantine_text),
+	  "From this score on it is held in the quarantine. Default: never." },
 	{ "score", "reject", CONFIG_TEXT, NULL, AT(score.reject_text),
 	  "From this score on it is refused. Default: never." },
 	{ "score", "weights", CONFIG_LIST, NULL, 0, 0,

@@ -35,6 +35,7 @@ extern const struct config_option_table config_options_trust;
 extern const struct config_option_table config_options_score;
 extern const struct config_option_table config_options_filter;
 extern const struct config_option_table config_options_classifier;
+extern const struct config_option_table config_options_quarantine;
 extern const struct config_option_table config_options_queue;
 extern const struct config_option_table config_options_relay;
 extern const struct config_option_table config_options_mailbox;

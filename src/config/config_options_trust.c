@@ -38,6 +38,9 @@ static const struct config_option options[] = {
 	  "Do what it wants: refuse the message, or put it into the folder Junk; quarantine: into Junk in "
 	  "either case; report: nothing, it is only written down.",
 	  .choices = { "report", "quarantine", "apply" } },
+	{ "trust", "dmarc-quarantine", CONFIG_CHOICE, "junk", AT(trust.dmarc_hold),
+	  "Where mail goes that the domain wants to be quarantined: into the folder Junk, or into the "
+	  "quarantine of this server.", .choices = { "junk", "quarantine" } },
 	{ "trust", "sign", CONFIG_CHOICE, "users", AT(trust.sign),
 	  "Whose mail to other hosts is signed, by domains that have keys (veredus dkim): nobody's, that "
 	  "of users and our own reports, or that of all who are trusted, relay-networks included.",

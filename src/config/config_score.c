@@ -179,6 +179,7 @@ void config_set_score(const struct config_place *p, const struct config_list *we
 	struct config_score *s = &p->config->score;
 	set_threshold(p, "tag", s->tag_text, &s->tag);
 	set_threshold(p, "junk", s->junk_text, &s->junk);
+	set_threshold(p, "quarantine", s->quarantine_text, &s->quarantine);
 	set_threshold(p, "reject", s->reject_text, &s->reject);
 	s->weights = ARENA_ARRAY(p->config->arena, weights->count + 1, struct config_weight);
 	for (size_t i = 0; i < weights->count; i++) {

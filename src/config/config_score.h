@@ -50,8 +50,8 @@ struct config_dns_lists {
 
 /* Totals in hundredths from which something is done; 0: it is not. */
 struct config_score {
-	const char *tag_text, *junk_text, *reject_text; /* as written */
-	int tag, junk, reject;
+	const char *tag_text, *junk_text, *quarantine_text, *reject_text; /* as written */
+	int tag, junk, quarantine, reject;
 	struct config_weight {
 		struct config_pattern pattern;
 		int weight;

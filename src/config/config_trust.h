@@ -23,6 +23,7 @@ struct config_trust {
 	bool received_spf;
 	bool dmarc;
 	enum config_dmarc dmarc_policy;
+	int dmarc_hold; /* 1: into the quarantine, else into Junk */
 	enum config_sign sign;
 	bool seal;                    /* what aliases send on to other hosts */
 	const char **trusted_sealers; /* domains, in lower case */

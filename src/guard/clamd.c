@@ -39,7 +39,7 @@ static int obey(const struct config_filter *filter, struct slice answer, struct 
 		return rc;
 	const char *why = arena_printf(out->arena, "%.*s",
 	                               SLICE_ARG(slice_sub(name, 0, NAME_MAX_BYTES)));
-	if (filter->on_found == FILTER_FOUND_JUNK)
+	if (filter->on_found == FILTER_FOUND_JUNK || filter->on_found == FILTER_FOUND_QUARANTINE)
 		out->quarantine = why;
 	else if (filter->on_found == FILTER_FOUND_DISCARD)
 		out->fate = FILTER_DISCARD;

@@ -346,6 +346,10 @@ static bool take_verdict(const struct config_rule *r, enum rule_stage stage,
 	case RULE_TAG:
 		out->tags |= UINT64_C(1) << r->tag_bit;
 		return false;
+	case RULE_QUARANTINE:
+		if (!out->held_by)
+			out->held_by = r;
+		return false;
 	case RULE_GREYLIST:
 		return greylist(r, stage, f, out);
 	case RULE_REJECT:

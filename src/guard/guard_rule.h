@@ -2,9 +2,9 @@
  *
  * The rules are walked in the order of the file at each stage of a session. One that asks for
  * something that is not known yet is passed over. The first that holds with allow, reject or defer
- * decides the stage; delay and tag are noted, and the walk goes on. So an `allow` for a network
- * that stands above a rule about recipients holds there, too. Rules with a rate and delays count
- * at their own stage only.
+ * decides the stage; delay, tag and quarantine are noted, and the walk goes on. So an `allow` for a
+ * network that stands above a rule about recipients holds there, too. Rules with a rate and delays
+ * count at their own stage only.
  *
  * A further condition (a DNS blocklist, greylisting) is a row in the table of guard_rule.c, and a
  * fact here that is asked for when a rule wants it. */
@@ -89,6 +89,7 @@ struct guard_decision {
 	int64_t delay_ms;                     /* -EACCES: the client is banned by now */
 	const struct config_rule *delayed_by; /* the last rule that did, or NULL */
 	uint64_t tags;                        /* bits of tags */
+	const struct config_rule *held_by;    /* the first that wants it in quarantine, or NULL */
 };
 
 /* Called for each rule that holds; why says by which of its items, "client 192.0.2.0/24, ...". */

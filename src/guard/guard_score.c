@@ -39,6 +39,8 @@ const char *guard_fate_name(enum guard_fate fate)
 		return "tag";
 	case GUARD_JUNK:
 		return "junk";
+	case GUARD_QUARANTINE:
+		return "quarantine";
 	case GUARD_REJECT:
 		return "reject";
 	}
@@ -49,6 +51,8 @@ enum guard_fate guard_score_fate(const struct guard_score *s, const struct confi
 {
 	if (config->reject > 0 && s->total >= config->reject)
 		return GUARD_REJECT;
+	if (config->quarantine > 0 && s->total >= config->quarantine)
+		return GUARD_QUARANTINE;
 	if (config->junk > 0 && s->total >= config->junk)
 		return GUARD_JUNK;
 	return config->tag > 0 && s->total >= config->tag ? GUARD_TAG : GUARD_DELIVER;

@@ -22,7 +22,7 @@ struct guard_score {
 };
 
 /* What is done with a message, the mildest first. */
-enum guard_fate { GUARD_DELIVER, GUARD_TAG, GUARD_JUNK, GUARD_REJECT };
+enum guard_fate { GUARD_DELIVER, GUARD_TAG, GUARD_JUNK, GUARD_QUARANTINE, GUARD_REJECT };
 
 /* Both texts stay the caller's. A line beyond the last counts, but is not told. */
 void guard_score_add(struct guard_score *s, const char *name, const char *evidence, int weight);

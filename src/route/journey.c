@@ -5,15 +5,25 @@
 #include "route/queue_id.h"
 
 static const char *const kind_names[] = {
-	[JOURNEY_RECEIVED] = "received", [JOURNEY_DELIVERED] = "delivered",
-	[JOURNEY_QUEUED] = "queued",     [JOURNEY_RELAYED] = "relayed",
-	[JOURNEY_DEFERRED] = "deferred", [JOURNEY_BOUNCED] = "bounced",
-	[JOURNEY_DROPPED] = "dropped",   [JOURNEY_REFUSED] = "refused",
-	[JOURNEY_TAGGED] = "tagged",     [JOURNEY_HELD] = "held",
-	[JOURNEY_RELEASED] = "released", [JOURNEY_REROUTED] = "rerouted",
-	[JOURNEY_CHECKED] = "checked",   [JOURNEY_REPORTED] = "reported",
-	[JOURNEY_TOLD] = "told",         [JOURNEY_SCORED] = "scored",
-	[JOURNEY_SORTED] = "sorted",     [JOURNEY_FILTERED] = "filtered",
+	[JOURNEY_RECEIVED] = "received",
+	[JOURNEY_DELIVERED] = "delivered",
+	[JOURNEY_QUEUED] = "queued",
+	[JOURNEY_RELAYED] = "relayed",
+	[JOURNEY_DEFERRED] = "deferred",
+	[JOURNEY_BOUNCED] = "bounced",
+	[JOURNEY_DROPPED] = "dropped",
+	[JOURNEY_REFUSED] = "refused",
+	[JOURNEY_TAGGED] = "tagged",
+	[JOURNEY_HELD] = "held",
+	[JOURNEY_RELEASED] = "released",
+	[JOURNEY_REROUTED] = "rerouted",
+	[JOURNEY_CHECKED] = "checked",
+	[JOURNEY_REPORTED] = "reported",
+	[JOURNEY_TOLD] = "told",
+	[JOURNEY_SCORED] = "scored",
+	[JOURNEY_SORTED] = "sorted",
+	[JOURNEY_FILTERED] = "filtered",
+	[JOURNEY_QUARANTINED] = "quarantined",
 };
 
 const char *journey_kind_name(enum journey_kind kind)

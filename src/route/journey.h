@@ -26,6 +26,7 @@ enum journey_kind {
 	JOURNEY_SCORED,   /* detail: the total, and what speaks for and against it */
 	JOURNEY_SORTED,   /* by a script of the account (address): what else it had done */
 	JOURNEY_FILTERED, /* detail: a filter, its verdict and what it has changed */
+	JOURNEY_QUARANTINED, /* address: for whom; detail: why */
 };
 
 struct journey_event {

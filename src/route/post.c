@@ -208,6 +208,8 @@ struct post_counts post_counts(const struct post *p)
 		.bytes = p->bytes,
 		.mailboxes = p->mailboxes,
 		.queued = p->queued,
+		.held = p->held,
+		.released = p->released,
 		.full = p->results[POST_FULL],
 		.loops = p->results[POST_LOOP],
 		.quota = p->results[POST_QUOTA],

@@ -13,6 +13,7 @@
 
 struct config_relay;
 struct post;
+struct post_hold;
 struct post_parcel;
 struct store;
 struct mailboxes;
@@ -198,6 +199,8 @@ struct post_envelope {
 	size_t note_count;
 	const struct trust_results *checked; /* for its seal; NULL: it was not */
 	bool junk;                           /* into the folder Junk */
+	const struct post_hold *hold;        /* into the quarantine (post_quarantine.h); NULL: no */
+	struct slice only; /* of those whom the recipients lead to, this one; empty: all */
 	struct {
 		bool known;
 		int total, junk; /* hundredths: what was added up, and from where on it is junk */
@@ -234,8 +237,9 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
                               struct slice message, char queue_id_out[static 17]);
 
 struct post_counts {
-	uint64_t accepted, bytes;            /* messages */
-	uint64_t mailboxes, queued;          /* recipients that they went to, here and elsewhere */
+	uint64_t accepted, bytes; /* messages */
+	uint64_t mailboxes, queued, held,
+		released;                    /* recipients that they went to, here and elsewhere */
 	uint64_t full, loops, quota, failed; /* messages not taken, by enum post_result */
 };
 /* Of post_deliver(), since the start. [any thread] */

@@ -95,6 +95,12 @@ static enum post_result deliver_text_form(struct post *p, const struct post_clie
 		log_error("route.binary.failed", kv_error(rc));
 		return rc == -ENOSPC ? POST_FULL : POST_FAILED;
 	}
+	/* Nobody knows yet where it goes; other hosts can have it so, too. */
+	if (envelope->hold) {
+		plain.body_binary = false;
+		plain.body_8bit = true;
+		return post_deliver_to(p, client, &plain, trace, text, POST_ALL, queue_id_out);
+	}
 	return deliver_both(p, client, envelope, trace, f->message, text, queue_id_out);
 }
 
@@ -103,7 +109,7 @@ enum post_result post_deliver_binary(struct post *p, const struct post_client *c
                                      struct slice message, char queue_id_out[static 17])
 {
 	const struct config *config = p->config.config;
-	int rc = is_for_mailbox(p, client, envelope, message);
+	int rc = envelope->hold ? 1 : is_for_mailbox(p, client, envelope, message);
 	if (rc < 0)
 		return result_of(rc);
 	if (rc == 0)

@@ -13,6 +13,7 @@
 #include "route/journey.h"
 #include "route/post_delivery.h"
 #include "route/post_parcel.h"
+#include "route/post_quarantine.h"
 #include "route/post_sieve.h"
 #include "route/post_sign.h"
 
@@ -73,7 +74,7 @@ static void delivery_make_batches(struct delivery *d)
 				         kv_slice("to", d->drops[i].target->address));
 		}
 		b->drop_count++;
-		b->remote_count += d->drops[i].target->account_id == 0;
+		b->remote_count += d->drops[i].target->account_id == 0 && !d->hold;
 	}
 }
 
@@ -227,10 +228,13 @@ enum post_result delivery_prepare(struct delivery *d, struct slice trace)
 		return POST_FAILED;
 	if (d->loop)
 		return POST_LOOP;
-	rc = delivery_sort(d);
-	if (rc < 0)
+	/* What is done with it when it is released is for then. */
+	if (d->envelope->hold)
+		delivery_prepare_hold(d);
+	else if ((rc = delivery_sort(d)) < 0)
 		return rc == -EPERM ? POST_REFUSED : POST_FAILED;
-	delivery_sign(d);
+	else
+		delivery_sign(d);
 	delivery_note_envid(d);
 	delivery_make_batches(d);
 	d->sent = post_sent_new(d->post, d->arena, d->client, d->envelope, &d->summary, d->message,
@@ -266,7 +270,9 @@ static void delivery_tell_drop(const struct delivery *d, const struct drop *drop
 void delivery_tell(struct delivery *d)
 {
 	bool queued = false;
-	for (size_t i = 0; i < d->drop_count; i++) {
+	if (d->hold)
+		delivery_tell_hold(d);
+	for (size_t i = 0; i < d->drop_count && !d->hold; i++) {
 		if (d->drops[i].target->account_id == 0)
 			queued = true;
 		else
@@ -302,7 +308,9 @@ static void delivery_count(const struct delivery *d, enum post_result result)
 		return;
 	p->bytes += d->message.len;
 	for (size_t i = 0; i < d->drop_count; i++) {
-		if (d->drops[i].target->account_id == 0)
+		if (d->hold)
+			p->held++;
+		else if (d->drops[i].target->account_id == 0)
 			p->queued++;
 		else
 			p->mailboxes++;
@@ -317,7 +325,7 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
 		return post_deliver_binary(p, client, envelope, trace, message, queue_id_out);
 	enum post_result result = post_deliver_to(p, client, envelope, trace, message, POST_ALL,
 	                                          queue_id_out);
-	if (result == POST_ACCEPTED)
+	if (result == POST_ACCEPTED && !envelope->hold)
 		post_tell_report(p, envelope, trace, message);
 	return result;
 }
@@ -337,7 +345,7 @@ enum post_result post_deliver_to(struct post *p, const struct post_client *clien
 		.now_ms = clock_wall_ms(),
 	};
 	enum post_result result = delivery_prepare(&d, trace);
-	if (result == POST_ACCEPTED && scope != POST_ELSEWHERE)
+	if (result == POST_ACCEPTED && scope != POST_ELSEWHERE && !envelope->hold)
 		d.bounce = post_bounce_new(p, d.arena, envelope, message);
 	if (result == POST_ACCEPTED)
 		result = delivery_store(&d);

@@ -6,6 +6,7 @@
 #include "route/journey.h"
 #include "route/post_delivery.h"
 #include "route/post_parcel.h"
+#include "route/post_quarantine.h"
 #include "route/post_sieve.h"
 
 static int commit_journey(struct db *db, const struct delivery *d, struct batch *b,
@@ -178,11 +179,27 @@ static int commit_received(struct db *db, const struct delivery *d, struct batch
 	return rc < 0 ? rc : commit_notes(db, d, b);
 }
 
+static int commit_held(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
+{
+	int rc = 0;
+	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
+		const struct drop *drop = &b->drops[i];
+		struct slice why;
+		rc = delivery_commit_hold(db, d, b, blob_id, drop, &why);
+		if (rc == 0)
+			rc = commit_journey(db, d, b, JOURNEY_QUARANTINED, drop->target->address,
+			                    why);
+	}
+	return rc;
+}
+
 static int commit_batch(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
 	b->events = 0;
 	int rc = b->continues ? journey_note_late(db, slice_of(b->queue_id, QUEUE_ID_LEN))
 	                      : commit_received(db, d, b);
+	if (d->hold)
+		return rc == 0 ? commit_held(db, d, b, blob_id) : rc;
 	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
 		if (b->drops[i].target->account_id != 0)
 			rc = commit_local(db, d, b, blob_id, &b->drops[i]);
@@ -197,6 +214,8 @@ int delivery_commit(struct db *db, void *arg)
 {
 	struct delivery *d = arg;
 	size_t i = 0;
+	if (d->hold)
+		d->hold->dropped = 0;
 	for (struct batch *b = d->batches; b; b = b->next) {
 		int rc = commit_batch(db, d, b, d->blobs[i++].id);
 		if (rc < 0)
@@ -209,7 +228,7 @@ int delivery_commit(struct db *db, void *arg)
 static int delivery_check_quotas(struct db *db, const struct delivery *d)
 {
 	int rc = 0;
-	for (size_t i = 0; i < d->drop_count && rc == 0; i++) {
+	for (size_t i = 0; i < d->drop_count && rc == 0 && !d->hold; i++) {
 		const struct drop *drop = &d->drops[i];
 		bool kept = !drop->sorted || drop->sorted->filings;
 		if (kept && drop->is_only && drop->target->limited)

@@ -26,8 +26,8 @@ static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *d
 {
 	int64_t account = drop->target->account_id;
 	drop->script_name = SLICE_EMPTY;
-	int rc = post_find_folder(db, d->arena, account, d->envelope->junk, &drop->folder,
-	                          &drop->inbox_id);
+	int rc = post_find_folder(db, d->arena, account, d->envelope->junk || d->envelope->hold,
+	                          &drop->folder, &drop->inbox_id);
 	if (rc == 0 && d->post->sieve)
 		rc = sieve_active_name(db, d->arena, account, &drop->script_name);
 	return rc == -ENOENT ? 0 : rc;
@@ -35,6 +35,9 @@ static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *d
 
 static bool delivery_is_wanted(const struct delivery *d, const struct route_target *target)
 {
+	struct slice only = d->envelope->only;
+	if (only.len > 0 && !slice_equal(only, target->address))
+		return false;
 	return d->scope == POST_ALL || (d->scope == POST_MAILBOXES) == (target->account_id != 0);
 }
 

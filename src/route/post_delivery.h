@@ -46,6 +46,13 @@ struct batch {
 	bool continues; /* a journey that has begun */
 };
 
+/* Of a message for the quarantine. */
+struct delivery_hold {
+	struct slice header_from, subject, score_text;
+	struct slice event; /* for the journey: why */
+	int64_t dropped;    /* others, that had to make room */
+};
+
 struct delivery {
 	struct post *post;
 	struct arena *arena;
@@ -69,7 +76,8 @@ struct delivery {
 	size_t drop_count, drop_capacity;
 	struct batch *batches;
 	size_t batch_count;
-	struct post_bounce *bounce;    /* it reports of another message; or NULL */
+	struct post_bounce *bounce; /* it reports of another message; or NULL */
+	struct delivery_hold *hold;
 	struct post_sent *sent;        /* NULL: there is no copy for the sender */
 	struct post_edition *editions; /* post_sieve.h */
 	size_t edition_count;
@@ -82,7 +90,7 @@ struct delivery {
 
 static inline bool delivery_is_held(const struct delivery *d)
 {
-	return d->envelope->options.hold_until_ms > d->now_ms;
+	return d->envelope->options.hold_until_ms > d->now_ms && !d->envelope->hold;
 }
 
 /* Fills drops by the recipients; 0, or an error of the store. d->lost: one of them is nobody's by

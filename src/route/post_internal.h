@@ -18,7 +18,7 @@ struct post {
 	_Atomic int64_t searched_ms,
 		unsought_ms; /* what reports are about: see post_bounce_find.c */
 	_Atomic uint64_t results[POST_FAILED + 1]; /* of post_deliver() */
-	_Atomic uint64_t bytes, mailboxes, queued;
+	_Atomic uint64_t bytes, mailboxes, queued, held, released;
 };
 
 /* Which of those that the recipients lead to. */

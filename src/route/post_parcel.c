@@ -40,7 +40,7 @@ int post_parcel_to(struct post *p, const struct post_client *client,
 		rc = -ELOOP;
 	else if (d->lost)
 		rc = -ENOENT;
-	if (rc == 0 && d->drop_count == 0 && scope != POST_ALL)
+	if (rc == 0 && d->drop_count == 0 && (scope != POST_ALL || envelope->only.len > 0))
 		rc = -ENODATA;
 	if (rc < 0)
 		post_parcel_end(parcel, false);

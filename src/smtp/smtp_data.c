@@ -7,6 +7,7 @@
 #include "smtp/smtp_filter.h"
 #include "smtp/smtp_fixup.h"
 #include "smtp/smtp_options.h"
+#include "smtp/smtp_quarantine.h"
 #include "smtp/smtp_score.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trace.h"
@@ -145,7 +146,9 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		                                                     client.account)
 		                          : smtp_trace_protocol_utf8(client.tls_protocol,
 		                                                     client.account);
-	if (t->told && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
+	const struct post_hold *hold = smtp_quarantine(s);
+	/* What is in quarantine is not delivered yet. */
+	if (t->told && !hold && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
 		return POST_FAILED;
 	t->refusal = ARENA_NEW(t->arena, struct post_refusal);
 	const struct post_note *notes;
@@ -171,6 +174,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.note_count = note_count,
 		.checked = t->trust,
 		.junk = smtp_trust_is_junk(s) || smtp_filter_is_junk(s),
+		.hold = hold,
 		.refusal = t->refusal,
 		.score = { .known = t->score != NULL,
 		           .total = t->score ? t->score->total : 0,

@@ -11,6 +11,7 @@ struct smtp_filtering {
 	const char **texts; /* one a filter that was asked */
 	size_t count;
 	bool quarantined;
+	const char *held; /* in quarantine: by which, and why; or NULL */
 };
 
 /* --- who is asked ------------------------------------------------------------------------- */
@@ -165,12 +166,20 @@ static bool is_too_early(struct smtp_session *s, const struct config_filter *fil
 }
 
 /* There is no folder Junk for mail of our users to others. */
-static bool put_aside(struct smtp_session *s, const struct config_filter *filter)
+static bool put_aside(struct smtp_session *s, const struct config_filter *filter, const char *why)
 {
+	struct smtp_transaction *t = s->transaction;
+	bool hold = filter->kind == FILTER_KIND_CLAMD
+	                    ? filter->on_found == FILTER_FOUND_QUARANTINE
+	                    : filter->on_quarantine == FILTER_HOLD_QUARANTINE;
+	if (hold) {
+		t->filtering->held = arena_printf(t->arena, "%s: %s", filter->name, why);
+		return true;
+	}
 	const struct config_reply reply = { 550, "5.7.1", "A filter does not let this pass" };
 	if (is_outgoing(s))
 		return refuse(s, filter, &reply);
-	s->transaction->filtering->quarantined = true;
+	t->filtering->quarantined = true;
 	return true;
 }
 
@@ -208,7 +217,7 @@ static bool obey(struct smtp_session *s, const struct config_filter *filter,
 		return false;
 	if (answer->greylist && !is_outgoing(s) && is_too_early(s, filter))
 		return false;
-	if (answer->quarantine && !put_aside(s, filter))
+	if (answer->quarantine && !put_aside(s, filter, answer->quarantine))
 		return false;
 	change_envelope(s, filter, answer);
 	if (s->transaction->recipient_count == 0)
@@ -268,6 +277,12 @@ void smtp_filter_id(struct smtp_session *s, char out[static 17])
 bool smtp_filter_is_junk(const struct smtp_session *s)
 {
 	return s->transaction->filtering && s->transaction->filtering->quarantined;
+}
+
+const char *smtp_filter_held(const struct smtp_session *s)
+{
+	const struct smtp_filtering *f = s->transaction->filtering;
+	return f ? f->held : NULL;
 }
 
 void smtp_filter_note(const struct smtp_session *s, const struct post_note **notes, size_t *count)

@@ -21,6 +21,8 @@ void smtp_filtered_end(struct smtp_filtered *filtered);
 void smtp_filter_id(struct smtp_session *s, char out[static 17]);
 /* Was it put aside by one? */
 bool smtp_filter_is_junk(const struct smtp_session *s);
+/* By which it is held in quarantine, and why; NULL: by none. */
+const char *smtp_filter_held(const struct smtp_session *s);
 /* Adds what the journey is to tell of them, in the arena of the transaction. */
 void smtp_filter_note(const struct smtp_session *s, const struct post_note **notes, size_t *count);
 

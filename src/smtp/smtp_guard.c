@@ -123,6 +123,7 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 	speaker.found = found;
 	guard_judge(s->visit, stage, &speaker, &d);
 	s->tags = d.tags;
+	s->held_by = d.held_by ? d.held_by->name : NULL;
 	if (!smtp_guard_ok(s, smtp_pause(s, d.delay_ms)))
 		return false;
 	if (d.verdict == RULE_ALLOW)
@@ -247,6 +248,14 @@ enum smtp_answer smtp_guard_weigh(struct smtp_session *s, enum smtp_answer answe
 	/* That the server stops is told by the next wait. */
 	int rc = smtp_weigh(s, offence);
 	return rc == -EACCES ? SMTP_ANSWER_SHUT_OUT : answer;
+}
+
+void smtp_guard_keep(struct smtp_session *s)
+{
+	struct smtp_transaction *t = s->transaction;
+	t->tags |= s->tags;
+	if (!t->held_by)
+		t->held_by = s->held_by;
 }
 
 /* --- the trace -------------------------------------------------------------------------- */

@@ -72,8 +72,8 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->ret = mail.ret;
 	t->envid = arena_copy(arena, mail.envid);
 	t->options = options;
-	t->tags = s->tags;
 	s->transaction = t;
+	smtp_guard_keep(s);
 	s->transactions++;
 	*lowered = options.priority != mail.priority;
 	return answer;
@@ -213,7 +213,7 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 		smtp_add_recipient(t, &rcpt, verdict);
 		smtp_trust_prepare(s);
 	}
-	t->tags |= s->tags;
+	smtp_guard_keep(s);
 	return answer;
 }
 

@@ -28,6 +28,7 @@ struct smtp_transaction {
 	struct slice envid; /* xtext, or empty */
 	struct envelope_options options;
 	uint64_t tags;             /* of the guard's rules */
+	const char *held_by;       /* the rule that wants it in quarantine; NULL: none */
 	struct post_note *refused; /* recipients, by rules; NULL: none. smtp_guard.c */
 	size_t refused_count;
 	struct post_recipient *recipients;
@@ -85,6 +86,7 @@ struct smtp_session {
 	const char *end;           /* why the session ends; NULL while it goes on */
 	struct guard_visit *visit; /* NULL: the guard has nothing to say about it */
 	uint64_t tags;             /* by the rules, at the stage that was judged last */
+	const char *held_by;       /* likewise: the rule that wants mail in quarantine; or NULL */
 	unsigned junk;             /* commands since the last message that brought none nearer */
 	struct smtp_verb_count counts[SMTP_VERB_MAX];
 };

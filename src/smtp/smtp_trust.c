@@ -120,7 +120,7 @@ static bool check(struct smtp_session *s, struct slice message)
 	smtp_score_iprev(s, results);
 	t->trust = results;
 	bool allowed = smtp_guard_allows(s, RULE_MESSAGE, &t->sender, NULL);
-	t->tags |= s->tags;
+	smtp_guard_keep(s);
 	return allowed;
 }
 
@@ -139,6 +139,13 @@ static enum dmarc_policy policy_of(const struct smtp_session *s)
 bool smtp_trust_is_junk(const struct smtp_session *s)
 {
 	return policy_of(s) == DMARC_QUARANTINE || smtp_score_is_junk(s);
+}
+
+struct slice smtp_trust_held_for(const struct smtp_session *s)
+{
+	return s->config->trust.dmarc_hold && policy_of(s) == DMARC_QUARANTINE
+	               ? s->transaction->trust->policy_domain
+	               : SLICE_EMPTY;
 }
 
 /* Why SPF failed, in the words of the domain that says so (RFC 7208 section 6.2). */

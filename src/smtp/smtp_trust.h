@@ -22,6 +22,8 @@ void smtp_cleaned_end(struct smtp_cleaned *cleaned);
 
 /* Does it belong into the folder Junk? */
 bool smtp_trust_is_junk(const struct smtp_session *s);
+/* The domain that wants it in quarantine, if that is what is done then; else empty. */
+struct slice smtp_trust_held_for(const struct smtp_session *s);
 
 /* Authentication-Results, or empty. */
 struct slice smtp_trust_field(const struct smtp_session *s);

@@ -759,5 +759,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 34, .statements = schema_lesson },
 	{ .version = 35, .statements = schema_import_uids },
 	{ .version = 36, .statements = schema_pop3_terms },
+	{ .version = 37, .statements = schema_quarantine },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -15,6 +15,9 @@ struct schema_migration {
 	const char *const *statements; /* ends with NULL */
 };
 
+/* What has a file of its own. */
+extern const char *const schema_quarantine[];
+
 /* Ascending by version. */
 extern const struct schema_migration schema_migrations[];
 extern const size_t schema_migration_count;
