@@ -150,7 +150,13 @@ bool auth_may_bind(const struct auth *a, const struct conn *c)
 
 void auth_write_uses(struct auth *a) { app_uses_flush(a->uses, a->store); }
 
-void auth_accounts_changed(struct auth *a) { a->look_again_ms = 0; }
+/* Another value each time: who is looking just now sees that it was too early. */
+void auth_accounts_changed(struct auth *a)
+{
+	int64_t due = atomic_load(&a->look_again_ms);
+	while (!atomic_compare_exchange_weak(&a->look_again_ms, &due, due > 0 ? 0 : due - 1))
+		;
+}
 
 struct kinds {
 	bool scram, legacy;
@@ -168,9 +174,9 @@ static void look_at_accounts(struct auth *a)
 {
 	struct kinds kinds = { 0 };
 	int64_t now = clock_monotonic_ms();
-	if (now < a->look_again_ms)
+	int64_t due = atomic_load(&a->look_again_ms);
+	if (now < due)
 		return;
-	a->look_again_ms = now + LOOK_AGAIN_MS;
 	if (back_ends_have_internal(a->back_ends) &&
 	    store_read(a->store, look_at_kinds, &kinds) < 0)
 		return; /* what was seen is believed */
@@ -178,6 +184,9 @@ static void look_at_accounts(struct auth *a)
 	/* Who is known to another back end alone can't use it, and clients that have the choice
 	 * take it: they would be refused for ever. */
 	a->scram = kinds.scram && !back_ends_have_others(a->back_ends);
+	/* Last, so that nobody goes by what has not been seen; and not if the accounts have changed
+	 * since it was read. */
+	atomic_compare_exchange_strong(&a->look_again_ms, &due, now + LOOK_AGAIN_MS);
 }
 
 bool auth_has_legacy(struct auth *a)

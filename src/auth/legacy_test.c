@@ -2,8 +2,11 @@
 #include "auth/auth_testing.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "auth/legacy.h"
+#include "auth/sasl.h"
 #include "base/codec.h"
 
 static const uint8_t key[AUTH_KEY_BYTES] = "0123456789abcdef0123456789abcde";
@@ -243,6 +246,43 @@ static void seals_hold(void **state)
 	assert_null(strstr(value, "secret"));
 }
 
+enum { LOOKERS = 2, LOOKS = 1000 };
+
+struct look {
+	struct auth *auth;
+	pthread_barrier_t begin;
+	atomic_int seen;
+};
+
+static void *look(void *arg)
+{
+	struct look *l = arg;
+	pthread_barrier_wait(&l->begin);
+	l->seen += auth_has_legacy(l->auth);
+	return NULL;
+}
+
+/* Whoever comes while another looks at the accounts does not go by what has not been seen. */
+static void the_first_look_is_everybodys(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(store_commit(f->store, NULL, 0, opt_in, f), 0);
+	for (size_t i = 0; i < LOOKS; i++) {
+		pthread_t threads[LOOKERS];
+		struct look l = { .auth = NULL };
+		assert_int_equal(auth_open(f->store, &l.auth), 0);
+		assert_int_equal(auth_use_key_file(l.auth, f->key_path), 0);
+		pthread_barrier_init(&l.begin, NULL, LOOKERS);
+		for (size_t k = 0; k < LOOKERS; k++)
+			assert_int_equal(pthread_create(&threads[k], NULL, look, &l), 0);
+		for (size_t k = 0; k < LOOKERS; k++)
+			pthread_join(threads[k], NULL);
+		pthread_barrier_destroy(&l.begin);
+		auth_close(l.auth);
+		assert_int_equal(l.seen, LOOKERS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(odd_digest_answers, setup, fixture_free),
 		cmocka_unit_test(plain_answers),
 		cmocka_unit_test_setup_teardown(seals_hold, setup, fixture_free),
+		cmocka_unit_test_setup_teardown(the_first_look_is_everybodys, setup, fixture_free),
 	};
 	return cmocka_run_group_tests_name("legacy", tests, NULL, NULL);
 }
