@@ -186,10 +186,11 @@ class Remote:
 
     def tls_context(self):
         """One for all sessions, so that they can be resumed; set `context` to None for another."""
-        if not self.context:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(*self.certificate)
-        return self.context
+        with self.lock:  # a session on another thread never sees one without its certificate
+            if not self.context:
+                self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                self.context.load_cert_chain(*self.certificate)
+            return self.context
 
     def __enter__(self):
         threading.Thread(target=self.accept, daemon=True).start()
