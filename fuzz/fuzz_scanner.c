@@ -1,7 +1,7 @@
-/* What Rspamd answers: a head like that of HTTP, and a JSON object. */
+/* What Rspamd and spamd answer: a head like that of HTTP, and a JSON object or a report. */
 #include "fuzz.h"
 #include "guard/rspamd.h"
-#include "guard/scanner.h"
+#include "guard/spamd.h"
 
 static const char message[] = "Subject: one\r\nX-A: 1\r\nX-A: 2\r\n\r\nBody\r\n";
 
@@ -31,6 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct filter_answer answer = { .arena = arena_new() };
 	if (rspamd_parse(&filter, slice_from_str(message), reply.text, &answer) == 0)
 		check(&answer);
+	struct filter_answer other = { .arena = answer.arena };
+	if (spamd_parse(&filter, &reply, &other) == 0)
+		check(&other);
 	arena_free(answer.arena);
 	return 0;
 }

@@ -1,4 +1,5 @@
-"""Rspamd as a filter: the real one, with a rule of our own that does what fields of a message say."""
+"""Rspamd and SpamAssassin as filters: the real ones, with rules of our own that do what fields of a
+message say."""
 import contextlib
 import pathlib
 import re
@@ -142,6 +143,64 @@ def test_its_actions(server):
 def test_greylisting_is_ours(server):
     assert send(server, Action="greylist").startswith("451 4.7.1 Come again")
     wait_for(lambda: send(server, Action="greylist").startswith("250"), 30, "the delay")
+
+
+SPAMD_RULES = """
+header SAYS_SPAM X-Spammy =~ /yes/
+describe SAYS_SPAM It says so itself
+score SAYS_SPAM 7.5
+header SAYS_HAM X-Hammy =~ /yes/
+score SAYS_HAM -4.5
+header SEES_CLIENT X-Spam-Relays-Trusted =~ /ip=127.0.0.1 .*helo=client.test by=mx.example.test/
+score SEES_CLIENT 0.7
+required_score 5
+use_bayes 0
+util_rb_tld test
+clear_report_template
+report _PREVIEW_
+report " pts rule name              description"
+report  ---- ---------------------- --------------------------------------------------
+report _SUMMARY_
+"""
+
+
+@contextlib.contextmanager
+def spamd_in(directory):
+    for name in ("site", "rules", "home"):
+        (directory / name).mkdir()
+    (directory / "rules/own.cf").write_text(SPAMD_RULES)
+    (directory / "site/own.pre").write_text("loadplugin Mail::SpamAssassin::Plugin::Check\n")
+    directory.chmod(0o755)
+    process = subprocess.Popen(
+        ["spamd", "-L", "-x", "-C", directory / "rules", f"--siteconfigpath={directory}/site",
+         f"--socketpath={directory}/socket", "-m", "1", "--min-children=1", "--max-spare=1",
+         "--min-spare=1", "-H", directory / "home", "-r", directory / "pid", "-s", "null"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: answers(directory / "socket", b"PING SPAMC/1.5\r\n\r\n", b"PONG"), 90,
+                 "spamd")
+        yield f"unix:{directory}/socket"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_spamd(make_server):
+    with spamd_in(pathlib.Path(tempfile.mkdtemp(prefix="spamd-"))) as address:
+        server = make_server(start=False)
+        server.configure(f'filter "sa" {{ kind = spamd address = "{address}" user = nobody '
+                         'max-size = 100K }\nscore { tag = "0.5" reject = "8" }')
+        server.start()
+        trace = server.cli("trace", send(server, Hammy="yes").split()[-1]).stdout
+        assert "sa: accepted: ham, -3.80 of 5.00" in trace
+        assert re.search(r"-3.80: sa.SAYS_HAM -4.50 \(.*\), sa.SEES_CLIENT 0.70", trace)
+        assert send(server, Spammy="yes", Hammy="yes").startswith("250")
+        assert b"; 3.70: " in server.messages()[-1]
+        assert send(server, Spammy="yes").startswith("550 5.7.1 This message looks")
+        # What is too large is not shown.
+        reply = send(server, Spammy="yes", Long=" " + "x" * 900 + "\r\n\t" + 120 * (900 * "y" + "\r\n\t"))
+        assert reply.startswith("250")
+        assert "sa: not asked, it is too large" in server.cli("trace", reply.split()[-1]).stdout
 
 
 def test_what_goes_wrong(make_server):

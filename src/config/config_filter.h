@@ -4,7 +4,7 @@
 
 #include "net/address.h"
 
-enum filter_kind { FILTER_KIND_MILTER, FILTER_KIND_CLAMD, FILTER_KIND_RSPAMD };
+enum filter_kind { FILTER_KIND_MILTER, FILTER_KIND_CLAMD, FILTER_KIND_RSPAMD, FILTER_KIND_SPAMD };
 /* Whose mail it is shown. */
 enum filter_mail {
 	FILTER_INCOMING, /* of strangers */
@@ -33,6 +33,8 @@ struct config_filter {
 	const char *weight_text;
 	int weight;           /* hundredths: what one point of theirs is in the score table */
 	const char *password; /* of Rspamd; NULL: none */
+	const char *user;     /* of spamd; likewise */
+	uint64_t max_bytes;   /* of a message that it is shown */
 	struct net_address address;
 	int64_t connect_timeout_ms, command_timeout_ms, message_timeout_ms, total_timeout_ms;
 	unsigned max_connections;

@@ -7,8 +7,8 @@
 static const struct config_option options[] = {
 	{ "filter", "kind", CONFIG_CHOICE, "milter", AT_FILTER(kind),
 	  "What it speaks: milter, the protocol of Sendmail's and Postfix's mail filters, clamd, that of "
-	  "ClamAV's daemon (INSTREAM), or rspamd, that of Rspamd's normal worker (HTTP).",
-	  .choices = { "milter", "clamd", "rspamd" } },
+	  "ClamAV's daemon (INSTREAM), rspamd, that of Rspamd's normal worker (HTTP), or spamd, that "
+	  "of SpamAssassin's daemon.", .choices = { "milter", "clamd", "rspamd", "spamd" } },
 	{ "filter", "address", CONFIG_TEXT, NULL, AT_FILTER(address_text),
 	  "Where it listens: \"127.0.0.1:8891\", \"[::1]:8891\" or \"unix:/run/filter.sock\"." },
 	{ "filter", "mail", CONFIG_CHOICE, "incoming", AT_FILTER(mail),
@@ -26,13 +26,17 @@ static const struct config_option options[] = {
 	  "folder Junk (of what our users send it is refused), or the quarantine of this server.",
 	  .choices = { "junk", "quarantine" } },
 	{ "filter", "on-spam", CONFIG_CHOICE, "junk", AT_FILTER(on_spam),
-	  "What becomes of what Rspamd would mark (add header, rewrite subject): it goes into the "
-	  "folder Junk (of what our users send refused), only gets X-Spam-Flag: YES (tag), or is refused "
+	  "What becomes of what Rspamd would mark (add header, rewrite subject), or spamd calls spam: it "
+	  "goes into the folder Junk (of what our users send refused), only gets X-Spam-Flag: YES (tag), or is refused "
 	  "(550).", .choices = { "junk", "tag", "reject" } },
 	{ "filter", "weight", CONFIG_TEXT, "1", AT_FILTER(weight_text),
-	  "What one point of Rspamd's is in the score table; 0: it only acts." },
+	  "What one point of Rspamd's or spamd's is in the score table; 0: it only acts." },
+	{ "filter", "user", CONFIG_TEXT, NULL, AT_FILTER(user),
+	  "Whose preferences spamd is to take. Default: its own." },
 	{ "filter", "password-file", CONFIG_PATH, NULL, AT_FILTER(password),
 	  "A file whose first line is the password that Rspamd wants to hear." },
+	{ "filter", "max-size", CONFIG_SIZE, "1G", AT_FILTER(max_bytes),
+	  "A larger message passes without being shown to it.", .min = 1000 },
 	{ "filter", "connect-timeout", CONFIG_DURATION, "5s", AT_FILTER(connect_timeout_ms),
 	  "How long a connection to it, and one that is free, are waited for.", .min = 50,
 	  .max = SECONDS(300) },

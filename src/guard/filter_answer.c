@@ -77,6 +77,15 @@ static const char *printable(struct arena *arena, struct slice text)
 	return out;
 }
 
+static int clamp(double weight)
+{
+	if (isnan(weight))
+		return 0;
+	if (fabs(weight) > FILTER_WEIGHT_MAX)
+		return weight > 0 ? FILTER_WEIGHT_MAX : -FILTER_WEIGHT_MAX;
+	return (int)lround(weight);
+}
+
 void filter_want_line(struct filter_answer *a, const struct config_filter *filter,
                       struct slice name, struct slice evidence, int weight)
 {
@@ -88,7 +97,7 @@ void filter_want_line(struct filter_answer *a, const struct config_filter *filte
 		struct filter_line *last = &a->lines[FILTER_LINES_MAX - 1];
 		last->name = arena_printf(a->arena, "%s.others", filter->name);
 		last->evidence = "";
-		last->weight += weight;
+		last->weight = clamp((double)last->weight + weight);
 		return;
 	}
 	a->lines[a->line_count++] = (struct filter_line){
@@ -100,12 +109,7 @@ void filter_want_line(struct filter_answer *a, const struct config_filter *filte
 
 int filter_weight(const struct config_filter *filter, double score)
 {
-	double weight = score * filter->weight;
-	if (isnan(weight))
-		return 0;
-	if (fabs(weight) > FILTER_WEIGHT_MAX)
-		return weight > 0 ? FILTER_WEIGHT_MAX : -FILTER_WEIGHT_MAX;
-	return (int)lround(weight);
+	return clamp(score * filter->weight);
 }
 
 void filter_found_spam(const struct config_filter *filter, struct filter_answer *a, const char *why)

@@ -8,6 +8,7 @@
 #include "guard/guard_internal.h"
 #include "guard/milter.h"
 #include "guard/rspamd.h"
+#include "guard/spamd.h"
 #include "message/header.h"
 
 /* --- asking ------------------------------------------------------------------------------- */
@@ -29,6 +30,7 @@ static int (*const asks[])(const struct config_filter *filter,
 	[FILTER_KIND_MILTER] = milter_ask,
 	[FILTER_KIND_CLAMD] = clamd_ask,
 	[FILTER_KIND_RSPAMD] = rspamd_ask,
+	[FILTER_KIND_SPAMD] = spamd_ask,
 };
 
 static int ask(struct guard *g, const struct config_filter *filter,
@@ -86,6 +88,11 @@ void guard_filter_ask(struct guard *g, const struct config_filter *filter,
                       const struct filter_question *question, struct filter_answer *out)
 {
 	begin(out, out->arena);
+	if (question->message.len > filter->max_bytes) {
+		out->text = arena_printf(out->arena, "%s: not asked, it is too large",
+		                         filter->name);
+		return;
+	}
 	int rc = ask(g, filter, question, out);
 	if (rc < 0)
 		fail(filter, rc, out);

@@ -27,7 +27,8 @@ struct filter_question {
 	const struct slice *recipients;
 	size_t recipient_count;
 	struct slice message;
-	const char *dir; /* for spools */
+	struct slice received; /* the field that will stand on top of it */
+	const char *dir;       /* for spools */
 	size_t memory_bytes;
 	uint64_t max_bytes;
 };

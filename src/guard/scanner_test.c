@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "guard/rspamd.h"
+#include "guard/spamd.h"
 
 static const struct config_filter rspamd = { .name = "r", .weight = 100 };
 
@@ -162,6 +163,70 @@ static void changes(void **state)
 	arena_free(arena);
 }
 
+/* --- spamd -------------------------------------------------------------------------------- */
+
+static int hear(struct arena *arena, const char *verdict, const char *report,
+                struct filter_answer *out)
+{
+	static const struct config_filter spamd = { .name = "s", .weight = 50 };
+	struct slice whole = slice_from_str(
+		arena_printf(arena, "SPAMD/1.1 0 EX_OK\r\nSpam: %s\r\n\r\n%s", verdict, report));
+	struct scanner_reply reply;
+	*out = (struct filter_answer){ .arena = arena };
+	assert_int_equal(scanner_parse(whole, true, &reply), 1);
+	return spamd_parse(&spamd, &reply, out);
+}
+
+static void verdicts(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	struct filter_answer a;
+	assert_int_equal(hear(arena, "True ; 5.2 / 5.0", "", &a), 0);
+	assert_string_equal(a.opinion, "spam, 5.20 of 5.00");
+	assert_non_null(a.quarantine);
+	assert_int_equal(a.line_count, 1);
+	assert_string_equal(a.lines[0].name, "s.rest");
+	assert_int_equal(a.lines[0].weight, 260);
+	assert_int_equal(hear(arena, "False ; -1.5 / 5.0", "", &a), 0);
+	assert_null(a.quarantine);
+	static const char *const wrong[] = { "",         "Maybe ; 1 / 5", "True",
+		                             "True ; 1", "True ; x / 5",  "True ; 1 / 5 more" };
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(hear(arena, wrong[i], "", &a), -EPROTO);
+	struct scanner_reply reply;
+	static const struct config_filter spamd = { .name = "s", .weight = 100 };
+	assert_int_equal(scanner_parse(SLICE("SPAMD/1.0 76 Bad header line\r\n\r\n"), true, &reply),
+	                 1);
+	assert_int_equal(spamd_parse(&spamd, &reply, &a), -EPROTO);
+	arena_free(arena);
+}
+
+static void reports(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new();
+	struct filter_answer a;
+	/* The message itself is quoted, and says that it is good. */
+	assert_int_equal(hear(arena, "True ; 5.2 / 5.0",
+	                      "---- ---\n-9.0 GOOD  x\n\n pts rule\n---- ------ ----\n"
+	                      " 7.5 SAYS_SPAM              It says so,\n"
+	                      "                            9.0 TIMES\n"
+	                      "-2.2 SAYS_HAM               \n",
+	                      &a),
+	                 0);
+	assert_int_equal(a.line_count, 2);
+	assert_string_equal(a.lines[0].name, "s.SAYS_SPAM");
+	assert_string_equal(a.lines[0].evidence, "It says so ");
+	assert_int_equal(a.lines[0].weight, 375);
+	assert_int_equal(a.lines[1].weight, -110);
+	/* It can't change the total. */
+	assert_int_equal(hear(arena, "True ; 5.0 / 5.0", "---- ---\n-95000 GOOD  x\n", &a), 0);
+	assert_int_equal(a.line_count, 2);
+	assert_int_equal(a.lines[1].weight, FILTER_WEIGHT_MAX);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +236,8 @@ int main(void)
 		cmocka_unit_test(actions),
 		cmocka_unit_test(symbols),
 		cmocka_unit_test(changes),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(reports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,8 +99,8 @@ void smtp_data_fail(struct smtp_session *s, int error)
 		smtp_end_on_error(s, error);
 }
 
-static struct slice smtp_trace_of(struct smtp_session *s, const struct post_client *client,
-                                  const char *queue_id)
+struct slice smtp_data_received(struct smtp_session *s, const struct post_client *client,
+                                const char *queue_id)
 {
 	struct smtp_transaction *t = s->transaction;
 	struct slice for_path = SLICE_EMPTY;
@@ -124,7 +124,15 @@ static struct slice smtp_trace_of(struct smtp_session *s, const struct post_clie
 		.priority = t->options.priority,
 		.at_s = clock_wall_ms() / 1000,
 	};
-	const struct slice fields[] = { smtp_trust_field(s), smtp_trace_field(t->arena, &trace),
+	return smtp_trace_field(t->arena, &trace);
+}
+
+static struct slice smtp_trace_of(struct smtp_session *s, const struct post_client *client,
+                                  const char *queue_id)
+{
+	struct smtp_transaction *t = s->transaction;
+	const struct slice fields[] = { smtp_trust_field(s),
+		                        smtp_data_received(s, client, queue_id),
 		                        smtp_guard_fields(s, t->arena),
 		                        smtp_score_field(s, t->arena) };
 	return arena_concat(t->arena, fields, 4);

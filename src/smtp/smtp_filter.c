@@ -54,6 +54,7 @@ static struct filter_question question_of(struct smtp_session *s, struct slice m
 		.recipients = recipients,
 		.recipient_count = t->recipient_count,
 		.message = message,
+		.received = smtp_data_received(s, &s->client, t->filtering->queue_id),
 		.dir = s->config->dir,
 		.memory_bytes = (size_t)s->config->smtp.memory_bytes,
 		.max_bytes = s->config->smtp.max_message_bytes,

@@ -139,6 +139,9 @@ int smtp_data_wait(struct smtp_session *s, int64_t deadline);
 /* Gives other sessions a turn when this one has used many bytes without waiting. */
 void smtp_data_take_turn(uint64_t *turn_bytes, size_t used);
 void smtp_data_fail(struct smtp_session *s, int error);
+/* The field Received that the message will have, in the arena of the transaction. */
+struct slice smtp_data_received(struct smtp_session *s, const struct post_client *client,
+                                const char *queue_id);
 /* The message is there: delivers it and answers. has_bare: it has a CR or LF alone that is not to
  * pass. */
 /* Delivers to all recipients and answers; true if it was taken. */
