@@ -1,11 +1,12 @@
-/* report.list, report.show, report.send: reports on TLS and DMARC (kind: "tls", "dmarc"), ours and
- * those that we got. */
+/* report.list, report.show, report.send: reports on TLS and DMARC (about: "tls", "dmarc",
+ * "failure"), ours and those that we got. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "admin/admin_commands.h"
 #include "queue/queue_feedback.h"
 #include "store/store.h"
+#include "trust/dmarc_failure.h"
 #include "trust/dmarc_report.h"
 
 static json_t *row_json(const struct report_row *row)
@@ -56,16 +57,27 @@ static int read_tls(struct db *db, void *page) { return read_page(db, REPORT_TLS
 
 static int read_dmarc(struct db *db, void *page) { return read_page(db, REPORT_DMARC, page); }
 
+static int read_failure(struct db *db, void *page)
+{
+	return read_page(db, REPORT_DMARC_FAILURE, page);
+}
+
 static enum report_kind kind_of(const json_t *request)
 {
-	return slice_equal(slice_from_str(admin_text(request, "about")), SLICE("dmarc"))
-	               ? REPORT_DMARC
-	               : REPORT_TLS;
+	struct slice about = slice_from_str(admin_text(request, "about"));
+	if (slice_equal(about, SLICE("failure")))
+		return REPORT_DMARC_FAILURE;
+	return slice_equal(about, SLICE("dmarc")) ? REPORT_DMARC : REPORT_TLS;
 }
 
 static int list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	return admin_pages(admin, reply, kind_of(request) == REPORT_DMARC ? read_dmarc : read_tls);
+	static int (*const readers[REPORT_KINDS])(struct db *, void *) = {
+		[REPORT_TLS] = read_tls,
+		[REPORT_DMARC] = read_dmarc,
+		[REPORT_DMARC_FAILURE] = read_failure,
+	};
+	return admin_pages(admin, reply, readers[kind_of(request)]);
 }
 
 /* --- show ----------------------------------------------------------------------------- */
@@ -81,6 +93,8 @@ static json_t *body_json(const struct report_row *row)
 	json_t *report = NULL;
 	if (row->kind == REPORT_TLS)
 		return json_loadb(row->body.data, row->body.len, 0, NULL);
+	if (row->kind == REPORT_DMARC_FAILURE)
+		return dmarc_failure_json(row->body);
 	return dmarc_report_parse(row->body, &report) == 0 ? report : json_null();
 }
 
@@ -119,6 +133,8 @@ static int send_now(struct admin *admin, const json_t *request, struct admin_rep
 {
 	if (!admin->queue)
 		return admin_fail(reply, -ENOTCONN, "the server does not run: start it first");
+	if (kind_of(request) == REPORT_DMARC_FAILURE)
+		return admin_fail(reply, -EINVAL, "these go out by themselves");
 	return queue_feedback_send(admin->queue, kind_of(request));
 }
 

@@ -4,7 +4,7 @@
 
 #include "cli/cli_admin.h"
 
-/* about: "tls" or "dmarc". Each is a whole verb, and returns its exit status. */
+/* about: "tls", "dmarc" or "failure". Each is a whole verb, and returns its exit status. */
 int cli_report_list(struct cli *cli, const char *about);
 /* print_body: prints the tree of the report, which has no control characters any more. */
 typedef void (*cli_report_print)(const json_t *report);

@@ -58,16 +58,36 @@ static int report(struct cli *cli)
 	return cli_report_show(cli, "dmarc", cli->words[0], print_report);
 }
 
+static void print_failure(const json_t *report)
+{
+	size_t i;
+	const json_t *field;
+	printf("\n");
+	json_array_foreach(json_object_get(report, "fields"), i, field)
+		printf("%s: %s\n", text_of(field, "name"), cli_item_text(field, "value"));
+}
+
+static int failure(struct cli *cli)
+{
+	if (cli->word_count == 0)
+		return cli_report_list(cli, "failure");
+	return cli_report_show(cli, "failure", cli->words[0], print_failure);
+}
+
 static int send_reports(struct cli *cli) { return cli_report_send(cli, "dmarc"); }
 
 static const struct cli_option options[] = {
-	{ "json", 0, NULL, "with report: as JSON" },
+	{ "json", 0, NULL, "with report and failure: as JSON" },
 	{ 0 },
 };
 
 static const struct cli_verb verbs[] = {
 	{ "report", "[ID]",
 	  "Show the reports that were made and that were received, or all of one.", 0, 1, report },
+	{ "failure", "[ID]",
+	  "Show the reports on single messages that were made and that were received, or all of "
+	  "one.",
+	  0, 1, failure },
 	{ "send", "", "Report on all that was counted so far, and send what waits.", 0, 0,
 	  send_reports },
 	{ 0 },
@@ -75,7 +95,7 @@ static const struct cli_verb verbs[] = {
 
 const struct cli_command cmd_dmarc = {
 	.name = "dmarc",
-	.summary = "Reports about mail in the name of domains: report, send.",
+	.summary = "Reports about mail in the name of domains: report, failure, send.",
 	.text = "Domains can be told once a day which hosts have sent mail in their name, and "
 		"tell\n"
 		"us the same of ours: see section dmarc-report of veredus.conf(5).\n",

@@ -88,6 +88,22 @@ int report_row_limit(struct db *db, enum report_kind kind)
 	              "ii", (int64_t)kind, (int64_t)REPORT_RECEIVED_MAX);
 }
 
+int report_row_count(struct db *db, enum report_kind kind, struct slice peer, int64_t since_ms,
+                     int64_t *count_out)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  "SELECT count(*) FROM report WHERE kind = $1 AND sent = 1 AND peer = $2"
+	                  " AND at_ms >= $3",
+	                  "iti", (int64_t)kind, peer, since_ms);
+	if (rc == 0)
+		rc = db_next(&rows);
+	if (rc == 0)
+		*count_out = db_int(&rows, 0);
+	db_end(&rows);
+	return rc;
+}
+
 int report_expire(struct db *db, enum report_kind kind, int64_t before_ms)
 {
 	return db_run(db, "DELETE FROM report WHERE kind = $1 AND at_ms < $2", "ii", (int64_t)kind,

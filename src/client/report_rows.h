@@ -7,7 +7,8 @@
 #include "message/report_file.h"
 #include "store/db.h"
 
-enum report_kind { REPORT_TLS, REPORT_DMARC, REPORT_KINDS };
+/* Kept in the database by number. REPORT_DMARC_FAILURE: on a single message (RFC 9991). */
+enum report_kind { REPORT_TLS, REPORT_DMARC, REPORT_DMARC_FAILURE, REPORT_KINDS };
 
 enum {
 	REPORT_RECEIVED_MAX = 1000, /* of a kind, that are kept */
@@ -42,6 +43,9 @@ int report_row_put(struct db *db, const struct report_row *row);
 int report_row_update(struct db *db, const struct report_row *row);
 /* Of those received only the newest stay. */
 int report_row_limit(struct db *db, enum report_kind kind);
+/* Of ours to a peer, since then. */
+int report_row_count(struct db *db, enum report_kind kind, struct slice peer, int64_t since_ms,
+                     int64_t *count_out);
 int report_expire(struct db *db, enum report_kind kind, int64_t before_ms);
 /* All of ours that wait are due then. */
 int report_row_hurry(struct db *db, enum report_kind kind, int64_t now_ms);

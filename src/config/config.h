@@ -112,6 +112,7 @@ struct config {
 	struct config_queue queue;
 	struct config_mta_sts mta_sts;
 	struct config_feedback tls_report, dmarc_report;
+	struct config_dmarc_failure dmarc_failure;
 	struct config_forward forward;
 	struct config_quota quota;
 	struct {

@@ -14,4 +14,10 @@ struct config_feedback {
 	const char *address; /* where reports of others come in; or NULL */
 };
 
+/* Of section dmarc-report: reports on single messages (RFC 9991). */
+struct config_dmarc_failure {
+	bool enabled, redact;
+	unsigned per_day; /* to one address */
+};
+
 #endif

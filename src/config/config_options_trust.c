@@ -69,6 +69,14 @@ static const struct config_option options[] = {
 	{ "dmarc-report", "keep", CONFIG_DURATION, "90d", AT(dmarc_report.keep_ms),
 	  "How long reports can be looked at, sent and received ones.", .min = SECONDS(86400),
 	  .max = DAYS(3650) },
+	{ "dmarc-report", "failures", CONFIG_FLAG, "no", AT(dmarc_failure.enabled),
+	  "Domains that ask for it (ruf=) are told of single messages in their name that failed, once for "
+	  "each way in which they do so on a day (RFC 9991). That tells others about your mail." },
+	{ "dmarc-report", "failures-per-day", CONFIG_NUMBER, "20", AT(dmarc_failure.per_day),
+	  "Such reports that one address gets in a day (UTC), at most.", .min = 1, .max = 10000 },
+	{ "dmarc-report", "redact", CONFIG_FLAG, "yes", AT(dmarc_failure.redact),
+	  "These reports show only the fields of a header that say which way the message took, with "
+	  "\"redacted\" in the place of each local part. Without it they have the whole header." },
 	{ "dmarc-report", "address", CONFIG_TEXT, NULL, AT(dmarc_report.address),
 	  "The address of ours that other servers send their reports to: they are read, besides "
 	  "being delivered as any mail." },

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "queue/queue_digest.h"
+#include "queue/queue_failure.h"
 #include "queue/queue_feedback.h"
 #include "queue/queue_internal.h"
 
@@ -64,6 +65,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	const struct sts_config sts = { .store = config->store, .dns = config->dns, .config = c };
 	q->sts = sts_new(&sts);
 	q->feedback = queue_feedback_new(q);
+	q->failures = queue_failures_new();
 	int rc = open_tls(q);
 	if (rc < 0) {
 		queue_close(q);
@@ -94,6 +96,7 @@ void queue_close(struct queue *q)
 	queue_final_close(q);
 	sts_free(q->sts);
 	queue_feedback_free(q->feedback);
+	queue_failures_free(q->failures);
 	tls_client_free(q->tls_any);
 	tls_client_free(q->tls_verified);
 	free(q->source_turns);

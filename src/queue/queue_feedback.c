@@ -53,6 +53,7 @@ void queue_feedback_free(struct queue_feedback *f)
 static const struct feedback_kind *const kinds[REPORT_KINDS] = {
 	[REPORT_TLS] = &feedback_kind_tls,
 	[REPORT_DMARC] = &feedback_kind_dmarc,
+	[REPORT_DMARC_FAILURE] = &feedback_kind_failure,
 };
 
 const struct feedback_kind *feedback_kind_of(enum report_kind kind) { return kinds[kind]; }
@@ -144,8 +145,10 @@ static void look(struct queue *q, const struct feedback_kind *kind)
 	const struct config_feedback *c = kind->config(q->config.config);
 	int64_t now_ms = clock_wall_ms();
 	struct kind_at before = { feedback_kind_number(kind), now_ms - c->keep_ms };
-	int rc = feedback_make(q, kind, now_ms / FEEDBACK_DAY_MS, now_ms, c->spread_ms);
-	if (rc == 0)
+	int rc = 0;
+	if (kind->compose)
+		rc = feedback_make(q, kind, now_ms / FEEDBACK_DAY_MS, now_ms, c->spread_ms);
+	if (rc == 0 && kind->compose)
 		rc = feedback_send_due(q, kind);
 	if (rc == 0)
 		rc = store_commit(q->config.store, NULL, 0, expire, &before);

@@ -11,7 +11,7 @@
  *     queue_feedback_make     the counts of a day as reports
  *     queue_feedback_send     reports on their way
  *     queue_feedback_receive  reports of others
- *     queue_feedback_tls, queue_feedback_dmarc   what differs by kind */
+ *     queue_feedback_tls, queue_feedback_dmarc, queue_feedback_failure   what differs by kind */
 #ifndef VEREDUS_QUEUE_QUEUE_FEEDBACK_H
 #define VEREDUS_QUEUE_QUEUE_FEEDBACK_H
 

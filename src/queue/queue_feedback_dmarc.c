@@ -15,16 +15,16 @@
 /* --- counting ------------------------------------------------------------------------- */
 
 /* RFC 7208 section 2.4: without a sender's domain the host stands for it. */
-static void take_spf(struct dmarc_seen *seen, struct trust_spf *spf)
+const struct spf_answer *feedback_spf(struct trust_spf *spf, struct slice *domain_out)
 {
 	enum trust_spf_identity identity = SPF_MAIL_FROM;
-	seen->spf = trust_spf_wait(spf, identity);
-	if (!seen->spf) {
+	const struct spf_answer *answer = trust_spf_wait(spf, identity);
+	if (!answer) {
 		identity = SPF_HELO;
-		seen->spf = trust_spf_wait(spf, identity);
+		answer = trust_spf_wait(spf, identity);
 	}
-	if (seen->spf)
-		seen->spf_domain = trust_spf_domain(spf, identity);
+	*domain_out = answer ? trust_spf_domain(spf, identity) : SLICE_EMPTY;
+	return answer;
 }
 
 void queue_feedback_note_dmarc(struct queue *q, const struct trust_results *results,
@@ -35,12 +35,11 @@ void queue_feedback_note_dmarc(struct queue *q, const struct trust_results *resu
 	for (size_t i = 0; i < results->finding_count; i++) {
 		struct dmarc_seen seen = { .finding = &results->findings[i],
 			                   .dkim = results->dkim,
-			                   .spf_domain = SLICE_EMPTY,
 			                   .client = question->client,
 			                   .done = done };
 		if (seen.finding->record.rua.len == 0)
 			continue;
-		take_spf(&seen, question->spf);
+		seen.spf = feedback_spf(question->spf, &seen.spf_domain);
 		struct arena *arena = arena_new();
 		feedback_count(q, &feedback_kind_dmarc, seen.finding->policy_domain,
 		               dmarc_report_policy(arena, seen.finding),
@@ -91,7 +90,7 @@ static int may_tell(struct feedback_making *m, struct dmarc_walk *walk, struct s
 	return agrees(m, host);
 }
 
-static int find_uris(struct feedback_making *m)
+int feedback_dmarc_uris(struct feedback_making *m, bool failures)
 {
 	struct dmarc_walk walk = { .arena = m->arena,
 		                   .dns = m->queue->config.dns,
@@ -102,7 +101,7 @@ static int find_uris(struct feedback_making *m)
 		return -EAGAIN;
 	if (!walk.steps[0].found)
 		return 0;
-	struct slice rest = walk.steps[0].record.rua;
+	struct slice rest = failures ? walk.steps[0].record.ruf : walk.steps[0].record.rua;
 	while (rest.len > 0 && m->uri_count < FEEDBACK_URIS_MAX) {
 		struct slice uri = without_limit(slice_trim(slice_split(&rest, ',')));
 		int rc = may_tell(m, &walk, uri);
@@ -113,6 +112,8 @@ static int find_uris(struct feedback_making *m)
 	}
 	return 0;
 }
+
+static int find_uris(struct feedback_making *m) { return feedback_dmarc_uris(m, false); }
 
 /* --- reports -------------------------------------------------------------------------- */
 

@@ -29,10 +29,13 @@ struct feedback_making {
 	size_t report_count;
 };
 
+struct spf_answer;
+
 struct feedback_kind {
 	const char *name; /* as the command line and the log have it */
 	const struct config_feedback *(*config)(const struct config *c);
-	/* Whom to tell, by the DNS. 0, -EAGAIN: not now, -ECANCELED. */
+	/* Of kinds that count a day; the others leave out all up to is_report. Whom to tell, by the
+	 * DNS. 0, -EAGAIN: not now, -ECANCELED. */
 	int (*find_uris)(struct feedback_making *m);
 	/* The reports, from the counts: body, successes, failures, and other parts of a summary
 	 * than feedback_begin_report() has set. */
@@ -49,7 +52,7 @@ struct feedback_kind {
 	size_t packed_bytes_max, text_bytes_max;
 	int (*read)(struct arena *arena, struct slice text, struct report_summary *out);
 };
-extern const struct feedback_kind feedback_kind_tls, feedback_kind_dmarc;
+extern const struct feedback_kind feedback_kind_tls, feedback_kind_dmarc, feedback_kind_failure;
 const struct feedback_kind *feedback_kind_of(enum report_kind kind);
 enum report_kind feedback_kind_number(const struct feedback_kind *kind);
 
@@ -63,6 +66,12 @@ int feedback_make(struct queue *q, const struct feedback_kind *kind, int64_t bef
                   int64_t due_ms, int64_t spread_ms);
 /* Another report of the domain; NULL: there are enough. */
 struct report_row *feedback_begin_report(struct feedback_making *m);
+
+/* queue_feedback_dmarc.c: whom the domain wants told, of a day or of single messages: those of rua=
+ * or ruf= that agree. As find_uris. */
+int feedback_dmarc_uris(struct feedback_making *m, bool failures);
+/* What SPF found for the sender; NULL: it was not asked. */
+const struct spf_answer *feedback_spf(struct trust_spf *spf, struct slice *domain_out);
 
 /* queue_feedback_send.c: sends all that is due. */
 int feedback_send_due(struct queue *q, const struct feedback_kind *kind);

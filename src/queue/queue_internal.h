@@ -62,6 +62,7 @@ struct queue {
 	struct tls_client *tls_any, *tls_verified;
 	struct sts *sts;
 	struct queue_feedback *feedback;
+	struct queue_failures *failures;
 	atomic_int reports_read;          /* at the moment: queue_feedback_receive.c */
 	struct queue_verifier *verifiers; /* queue_verify.c */
 	struct queue_notices *notices;    /* the recorder's */

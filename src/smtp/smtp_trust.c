@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "message/header.h"
+#include "queue/queue_failure.h"
 #include "queue/queue_feedback.h"
 #include "smtp/smtp_score.h"
 #include "trust/trust_spf.h"
@@ -177,13 +178,16 @@ static bool is_refused(struct smtp_session *s)
 	return true;
 }
 
-/* Domains want to know (RFC 9990) what came of all mail in their name, also of what is refused. */
+/* Domains want to know (RFC 9990, 9991) what came of all mail in their name, also of what is
+ * refused. */
 static void tell_domains(const struct smtp_session *s, struct slice message)
 {
 	const struct trust_question question = question_of(s, message);
-	if (s->context->queue)
-		queue_feedback_note_dmarc(s->context->queue, s->transaction->trust, &question,
-		                          policy_of(s));
+	if (!s->context->queue)
+		return;
+	queue_feedback_note_dmarc(s->context->queue, s->transaction->trust, &question,
+	                          policy_of(s));
+	queue_failure_note(s->context->queue, s->transaction->trust, &question, policy_of(s));
 }
 
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out)

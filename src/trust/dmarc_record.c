@@ -4,7 +4,7 @@
 
 /* A tag of a record; the first of its name counts. */
 struct tags {
-	struct slice p, sp, np, adkim, aspf, t, psd, pct, rua;
+	struct slice p, sp, np, adkim, aspf, t, psd, pct, rua, ruf, fo;
 };
 
 const char *dmarc_policy_name(enum dmarc_policy policy)
@@ -27,6 +27,7 @@ static void set_tag(struct tags *tags, struct slice name, struct slice value)
 		{ "p", &tags->p },         { "sp", &tags->sp },     { "np", &tags->np },
 		{ "adkim", &tags->adkim }, { "aspf", &tags->aspf }, { "t", &tags->t },
 		{ "psd", &tags->psd },     { "pct", &tags->pct },   { "rua", &tags->rua },
+		{ "ruf", &tags->ruf },     { "fo", &tags->fo },
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (slice_equal_nocase(name, slice_from_str(known[i].name)) &&
@@ -88,7 +89,7 @@ bool dmarc_record_parse(struct slice text, struct dmarc_record *out)
 		struct slice name = slice_trim(slice_split(&value, '='));
 		set_tag(&tags, name, slice_trim(value));
 	}
-	*out = (struct dmarc_record){ .psd = 'u', .rua = SLICE_EMPTY };
+	*out = (struct dmarc_record){ .psd = 'u', .rua = SLICE_EMPTY, .ruf = SLICE_EMPTY };
 	out->strict_dkim = is_word(tags.adkim, "s");
 	out->strict_spf = is_word(tags.aspf, "s");
 	out->testing = is_word(tags.t, "y");
@@ -100,6 +101,9 @@ bool dmarc_record_parse(struct slice text, struct dmarc_record *out)
 		percent = DMARC_PERCENT_MAX;
 	out->percent = (unsigned)percent;
 	out->rua = tags.rua;
+	out->ruf = tags.ruf;
+	while (tags.fo.len > 0)
+		out->report_any |= slice_equal(slice_trim(slice_split(&tags.fo, ':')), SLICE("1"));
 	set_policies(&tags, out);
 	return true;
 }

@@ -21,6 +21,8 @@ struct dmarc_record {
 	bool silent;      /* it says neither what is wanted nor who wants reports */
 	unsigned percent; /* pct= of a record without t=; else all */
 	struct slice rua; /* who wants reports: a list of URIs, as it stands */
+	struct slice ruf; /* who wants reports on single messages, likewise */
+	bool report_any;  /* fo=1: also if one of SPF and DKIM is good */
 };
 
 /* Does the text begin as a record does? */

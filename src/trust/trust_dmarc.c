@@ -230,7 +230,8 @@ static void judge(struct trust_results *r, struct arena *arena, struct author *a
 	j.finding = &finding;
 	finding.dkim_aligned = j.policy && weigh_dkim(&j);
 	/* Reports tell of both. */
-	if (j.policy && (!finding.dkim_aligned || j.policy->record.rua.len > 0))
+	if (j.policy &&
+	    (!finding.dkim_aligned || j.policy->record.rua.len > 0 || j.policy->record.ruf.len > 0))
 		finding.spf_aligned = weigh_spf(&j);
 	bool pass = finding.dkim_aligned || finding.spf_aligned;
 	struct trust_verdict *v = trust_add(r, arena, "dmarc", TRUST_NONE, "");
@@ -252,6 +253,7 @@ static void judge(struct trust_results *r, struct arena *arena, struct author *a
 	finding.policy_domain = arena_copy(arena, j.policy->domain);
 	finding.record = j.policy->record;
 	finding.record.rua = arena_copy(arena, j.policy->record.rua);
+	finding.record.ruf = arena_copy(arena, j.policy->record.ruf);
 	r->findings[r->finding_count++] = finding;
 }
 
