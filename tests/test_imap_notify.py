@@ -149,6 +149,44 @@ def test_new_mailboxes_are_heard_of(pair):
         listener.hears(f"* STATUS {name} (MESSAGES 1 UIDNEXT 2)")
 
 
+def test_annotations(pair, server):
+    listener, other = pair
+    listener.ok("NOTIFY SET (personal (MailboxMetadataChange ServerMetadataChange))")
+    other.ok('SETMETADATA Archive (/private/comment "a" /shared/comment "b")')
+    listener.hears("* METADATA Archive /private/comment /shared/comment")
+    other.ok('SETMETADATA INBOX (/shared/comment NIL)')
+    other.ok('SETMETADATA "" (/private/comment "c")')
+    listener.hears("* METADATA INBOX /shared/comment", '* METADATA "" /private/comment')
+    # One's own are known, and those of mailboxes that were not asked for are not told.
+    listener.ok('SETMETADATA Archive (/shared/comment "d")')
+    listener.ok("NOTIFY SET (mailboxes INBOX (MailboxMetadataChange))")
+    other.ok('SETMETADATA Archive (/shared/comment "e")')
+    other.ok('SETMETADATA "" (/private/comment "f")')
+    listener.silent()
+
+
+def test_annotations_by_other_accounts(pair, server):
+    """What all may see, by the rights of each; what the server says, to all."""
+    listener, _ = pair
+    alice = Session(server, "alice@example.test")
+    server.cli("user", "set", "alice@example.test", "--administrator", "yes")
+    alice.ok("CREATE told")
+    alice.ok("SETACL told anyone lr")
+    alice.ok("CREATE untold")
+    alice.ok("SETACL untold anyone l")
+    listener.ok("NOTIFY SET (subtree Shared (MailboxMetadataChange))"
+                " (personal (ServerMetadataChange))")
+    alice.ok('SETMETADATA untold (/shared/comment "x")')
+    alice.ok('SETMETADATA told (/private/comment "x" /shared/comment "x")')
+    listener.hears("* METADATA Shared/alice@example.test/told /shared/comment")
+    alice.ok('SETMETADATA "" (/private/comment "x" /shared/comment "x")')
+    listener.hears('* METADATA "" /shared/comment')
+    listener.silent()
+    alice.ok("DELETE told")
+    alice.ok("DELETE untold")
+    alice.close()
+
+
 def test_too_many_names(pair):
     listener, other = pair
     for n in range(1005):

@@ -6,6 +6,7 @@
 #include "directory/directory.h"
 #include "imap/imap_handlers.h"
 #include "imap/imap_named.h"
+#include "imap/imap_notify_metadata.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
 
@@ -104,8 +105,6 @@ int imap_write_metadata(struct imap_command *c, struct slice name, int64_t mailb
 static bool find_place(struct imap_command *c, struct slice wire, struct slice *name,
                        int64_t *mailbox_id)
 {
-	/* RFC 5464 section 3.3: to look it up, and one of these. */
-	enum { ONE_OF = ACL_READ | ACL_SEEN | ACL_WRITE | ACL_INSERT | ACL_POST };
 	struct share share;
 	*name = SLICE_EMPTY;
 	*mailbox_id = ANNOTATION_SERVER;
@@ -117,7 +116,7 @@ static bool find_place(struct imap_command *c, struct slice wire, struct slice *
 	}
 	if (!imap_find_mailbox(c, *name, "NONEXISTENT", ACL_LOOKUP, &share))
 		return false;
-	if (!(share.rights & ONE_OF))
+	if (!(share.rights & IMAP_METADATA_RIGHTS))
 		imap_refuse_share(c, share.rights, "NONEXISTENT");
 	*mailbox_id = share.info.id;
 	return c->status == IMAP_OK;
@@ -212,4 +211,6 @@ void imap_setmetadata(struct imap_command *c)
 		imap_no(c, "METADATA TOOMANY", "There are too many entries already.");
 	else if (rc < 0)
 		imap_failed(c, rc);
+	else
+		imap_notify_metadata_changed(c->s, w.mailbox_id, &request);
 }

@@ -5,10 +5,13 @@
 
 #include "base/log.h"
 #include "imap/imap_list.h"
+#include "imap/imap_metadata.h"
+#include "imap/imap_notify_metadata.h"
 #include "imap/imap_parse_notify.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
 #include "imap/imap_update.h"
+#include "mailbox/annotation.h"
 
 struct imap_notify {
 	struct arena *arena; /* of the request */
@@ -18,6 +21,8 @@ struct imap_notify {
 	size_t watched_count;
 	bool watches_names;
 	bool watches_selected;
+	unsigned all_events;     /* of groups that are about others than the selected mailbox */
+	uint64_t metadata_known; /* imap_notify_metadata.h */
 };
 
 /* --- watching ------------------------------------------------------------------------ */
@@ -44,6 +49,14 @@ static bool is_watched(const struct imap_notify *n, const struct imap_list_name 
 	return name->exists && (name->rights & ACL_READ) && (events_of(n, name) & EVENTS_MESSAGE);
 }
 
+/* To hear of annotations it takes the rights of GETMETADATA. */
+static bool wants_metadata(const void *arg, const struct imap_list_name *name)
+{
+	return name->exists && (name->rights & ACL_LOOKUP) &&
+	       (name->rights & IMAP_METADATA_RIGHTS) &&
+	       (events_of(arg, name) & EVENT_MAILBOX_METADATA);
+}
+
 static void unwatch_all(struct imap_session *s)
 {
 	struct imap_notify *n = s->notify;
@@ -61,7 +74,8 @@ static void watch_known(struct imap_session *s)
 	int64_t *ids = mem_alloc((n->known.count + 1) * sizeof(*ids));
 	size_t count = 0;
 	for (size_t i = 0; i < n->known.count; i++) {
-		if (is_watched(n, &n->known.names[i]))
+		const struct imap_list_name *name = &n->known.names[i];
+		if (is_watched(n, name) || wants_metadata(n, name))
 			ids[count++] = n->known.names[i].info.id;
 	}
 	if (count == n->watched_count &&
@@ -98,13 +112,14 @@ void imap_notify_leaving(struct imap_session *s)
 	                  session_name(&s->session));
 }
 
-static bool looks_at_others(const struct imap_notify_request *request)
+static unsigned events_of_others(const struct imap_notify_request *request)
 {
+	unsigned events = 0;
 	for (size_t i = 0; i < request->count; i++) {
-		if (request->groups[i].events && &request->groups[i] != request->selected)
-			return true;
+		if (&request->groups[i] != request->selected)
+			events |= request->groups[i].events;
 	}
-	return false;
+	return events;
 }
 
 void imap_notify_drop(struct imap_session *s)
@@ -115,6 +130,8 @@ void imap_notify_drop(struct imap_session *s)
 	if (s->selected)
 		imap_notify_leaving(s);
 	unwatch_all(s);
+	if (n->all_events & EVENT_SERVER_METADATA)
+		mailboxes_unwatch(mailboxes_of(s), ANNOTATION_SERVER, session_name(&s->session));
 	if (n->watches_names)
 		mailboxes_unwatch_names(mailboxes_of(s), s->account_id, session_name(&s->session));
 	arena_free(n->known.arena);
@@ -387,12 +404,28 @@ static int renew(struct imap_session *s, struct slice own_name)
 	return rc;
 }
 
+static int renew_metadata(struct imap_session *s)
+{
+	struct imap_notify *n = s->notify;
+	const struct imap_metadata_listener listener = {
+		.known = &n->known,
+		.wants = wants_metadata,
+		.arg = n,
+		.wants_server = n->all_events & EVENT_SERVER_METADATA,
+	};
+	if (!(n->all_events & (EVENT_MAILBOX_METADATA | EVENT_SERVER_METADATA)))
+		return 0;
+	return imap_notify_metadata_tell(s, &listener, &n->metadata_known) ? 0 : -E2BIG;
+}
+
 static void look_at_others(struct imap_session *s, struct slice own_name)
 {
 	struct imap_notify *n = s->notify;
 	if (!n || !n->known.arena)
 		return;
 	int rc = renew(s, own_name);
+	if (rc == 0)
+		rc = renew_metadata(s);
 	if (rc == -E2BIG)
 		tell_overflow(s);
 	else if (rc < 0)
@@ -442,6 +475,10 @@ static int begin_others(struct imap_command *c)
 	struct imap_notify *n = s->notify;
 	struct arena *arena = arena_new();
 	n->watches_names = true;
+	n->all_events = events_of_others(&n->request);
+	n->metadata_known = imap_notify_metadata_now(s);
+	if (n->all_events & EVENT_SERVER_METADATA)
+		mailboxes_watch(mailboxes_of(s), ANNOTATION_SERVER, session_name(&s->session));
 	mailboxes_watch_names(mailboxes_of(s), s->account_id, session_name(&s->session));
 	int rc = imap_list_collect(s, arena, &n->known);
 	if (rc == 0 && n->known.count > IMAP_NOTIFY_NAMES_MAX)
@@ -492,7 +529,7 @@ void imap_notify(struct imap_command *c)
 	s->notify->arena = arena;
 	s->notify->request = request;
 	imap_notify_selected(s);
-	if (looks_at_others(&request))
+	if (events_of_others(&request))
 		rc = begin_others(c);
 	if (rc == 0)
 		return;

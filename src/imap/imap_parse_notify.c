@@ -25,6 +25,8 @@ static bool take_event(struct cursor *c, struct arena *arena, struct imap_event_
 		{ { "FlagChange", 10 }, EVENT_FLAG_CHANGE },
 		{ { "MailboxName", 11 }, EVENT_MAILBOX_NAME },
 		{ { "SubscriptionChange", 18 }, EVENT_SUBSCRIPTION_CHANGE },
+		{ { "MailboxMetadataChange", 21 }, EVENT_MAILBOX_METADATA },
+		{ { "ServerMetadataChange", 20 }, EVENT_SERVER_METADATA },
 	};
 	struct slice other;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -12,10 +12,14 @@ enum imap_event {
 	EVENT_FLAG_CHANGE = 4,
 	EVENT_MAILBOX_NAME = 8,
 	EVENT_SUBSCRIPTION_CHANGE = 16,
+	EVENT_MAILBOX_METADATA = 32,
+	EVENT_SERVER_METADATA = 64,
 	EVENTS_MESSAGE = EVENT_MESSAGE_NEW | EVENT_MESSAGE_EXPUNGE | EVENT_FLAG_CHANGE,
 };
 /* Their names, for BADEVENT. */
-#define IMAP_EVENT_NAMES "MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+#define IMAP_EVENT_NAMES                                                                           \
+	"MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange "                     \
+	"MailboxMetadataChange ServerMetadataChange"
 
 struct imap_event_group {
 	struct imap_filter filter;

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "mailbox/annotation_news.h"
 #include "mailbox/mailbox_chunk.h"
 #include "mailbox/mailbox_keep.h"
 #include "mailbox/mailbox_rows.h"
@@ -46,6 +47,7 @@ struct mailboxes {
 	void *listener_arg;
 	struct mailbox_forget forget;
 	int64_t keep_ms;
+	struct annotation_news *news;
 };
 
 static struct slice entry_key(const struct view_key *key) { return slice_of(key, sizeof(*key)); }
@@ -411,6 +413,8 @@ void mailboxes_names_changed(struct mailboxes *m, int64_t account_id)
 	mailboxes_changed(m, -account_id);
 }
 
+struct annotation_news *mailboxes_annotation_news(struct mailboxes *m) { return m->news; }
+
 /* --- life ---------------------------------------------------------------------------- */
 
 int mailboxes_open(struct store *store, struct mailboxes **out)
@@ -420,6 +424,7 @@ int mailboxes_open(struct store *store, struct mailboxes **out)
 	m->by_id = hash_new();
 	list_init(&m->entries);
 	pthread_mutex_init(&m->lock, NULL);
+	m->news = annotation_news_new();
 	m->forget = (struct mailbox_forget){ .store = store };
 	int rc = mailbox_forget(&m->forget, 1);
 	if (rc != 0) {
@@ -442,6 +447,7 @@ void mailboxes_close(struct mailboxes *m)
 		entry_free(m, LIST_ENTRY(link, struct view_entry, link));
 	}
 	hash_free(m->by_id);
+	annotation_news_free(m->news);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
