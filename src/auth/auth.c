@@ -467,7 +467,8 @@ enum auth_result auth_conclude(struct auth *a, const struct auth_client *client,
 		sasl_count(&a->sasl, mechanism, true);
 		log_info("auth.accepted", kv_slice("name", shown), kv_str("client", ip),
 		         kv_str("service", service), kv_str("mechanism", mechanism));
-	} else if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK || result == AUTH_EXPIRED) {
+	} else if (result == AUTH_REFUSED || result == AUTH_FORBIDDEN || result == AUTH_TOO_WEAK ||
+	           result == AUTH_EXPIRED) {
 		log_warn("auth.refused", kv_slice("name", shown), kv_str("client", ip),
 		         kv_str("service", service), kv_str("mechanism", mechanism));
 		sasl_count(&a->sasl, mechanism, false);

@@ -99,6 +99,8 @@ enum auth_result {
 	AUTH_OK,          /* identity is set; if challenge is not empty it must be sent first and
 	                     answered by an empty line */
 	AUTH_REFUSED,     /* wrong name or password; nobody may learn which (535 5.7.8) */
+	AUTH_FORBIDDEN,   /* the right password, but not to act as who was named besides (535
+	                     5.7.8): RFC 4422 section 3.4.1 */
 	AUTH_TOO_WEAK,    /* the right password, of an account that takes only application
 	                     passwords (534 5.7.9) */
 	AUTH_EXPIRED,     /* the right password, which has to be changed first (432 4.7.12) */

@@ -234,7 +234,7 @@ static enum auth_result conclude(struct auth_exchange *e)
 		                    &e->identity);
 	}
 	if (result == AUTH_OK && !authorizes_itself(e))
-		result = AUTH_REFUSED;
+		result = AUTH_FORBIDDEN;
 	return auth_conclude(e->auth, &e->client, e->mechanism->name, e->claim.name, result);
 }
 
@@ -250,7 +250,7 @@ static enum auth_result step_ours(struct auth_exchange *e, struct slice said,
 {
 	enum auth_result result = e->mechanism->speak(e, said, challenge_out);
 	if (result == AUTH_OK && !authorizes_itself(e))
-		result = AUTH_REFUSED;
+		result = AUTH_FORBIDDEN;
 	*challenge_out = base64_encode_arena(e->arena, *challenge_out);
 	if (result == AUTH_BAD_SYNTAX)
 		return result;

@@ -73,7 +73,9 @@ static void check_plain(void *arg)
 	CHECK(one_step(f, "PLAIN",
 	               PLAIN("bob@example.test\0alice@example.test\0se\xc3\xa9"
 	                     "cret"),
-	               NULL) == AUTH_REFUSED);
+	               NULL) == AUTH_FORBIDDEN);
+	CHECK(one_step(f, "PLAIN", PLAIN("bob@example.test\0alice@example.test\0wrong"), NULL) ==
+	      AUTH_REFUSED);
 	CHECK(one_step(f, "PLAIN", PLAIN("\0alice@example.test\0wrong"), NULL) == AUTH_REFUSED);
 	CHECK(one_step(f, "PLAIN", PLAIN("\0carol@example.test\0wrong"), NULL) == AUTH_REFUSED);
 	CHECK(one_step(f, "PLAIN", PLAIN("\0bob@example.test\0"), NULL) == AUTH_REFUSED);
@@ -89,7 +91,7 @@ static void check_plain(void *arg)
 	                     "cret"),
 	               NULL) == AUTH_REFUSED);
 	struct auth_counts counts = auth_counts(f->auth);
-	CHECK(counts.accepted == 3 && counts.refused == 6 && counts.unavailable == 0);
+	CHECK(counts.accepted == 3 && counts.refused == 7 && counts.unavailable == 0);
 	disconnect(f);
 }
 

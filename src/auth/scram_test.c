@@ -84,7 +84,7 @@ static const struct {
 	{ { "SCRAM-SHA-1", "alice@example.test", "pencil", NULL }, AUTH_OK },
 	{ { "SCRAM-SHA-256", "ALICE", "pencil", NULL }, AUTH_OK },
 	{ { "SCRAM-SHA-256", "alice", "pencil", "Alice@EXAMPLE.test" }, AUTH_OK },
-	{ { "SCRAM-SHA-256", "alice", "pencil", "carol@other.test" }, AUTH_REFUSED },
+	{ { "SCRAM-SHA-256", "alice", "pencil", "carol@other.test" }, AUTH_FORBIDDEN },
 	{ { "SCRAM-SHA-256", "alice@example.test", "pen", NULL }, AUTH_REFUSED },
 	{ { "SCRAM-SHA-1", "alice@example.test", "pen", NULL }, AUTH_REFUSED },
 	{ { "SCRAM-SHA-256", "nobody@example.test", "pencil", NULL }, AUTH_REFUSED },

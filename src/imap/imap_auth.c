@@ -65,15 +65,19 @@ static void not_logged_in(struct imap_command *c, enum auth_result result)
 	case AUTH_CANCELLED:
 		imap_bad(c, "Cancelled.");
 		return;
+	case AUTH_FORBIDDEN:
+		imap_no(c, "AUTHORIZATIONFAILED", "You may not act as somebody else.");
+		break;
+	case AUTH_TOO_WEAK:
+		/* To ask for the same password again helps nobody: the operator makes another. */
+		imap_no(c, "CONTACTADMIN", "An application password is required.");
+		break;
 	case AUTH_CONTINUE:
 	case AUTH_OK:
 	case AUTH_REFUSED:
-	case AUTH_TOO_WEAK:
+		imap_no(c, "AUTHENTICATIONFAILED", "Wrong name or password.");
 		break;
 	}
-	imap_no(c, "AUTHENTICATIONFAILED",
-	        result == AUTH_TOO_WEAK ? "An application password is required."
-	                                : "Wrong name or password.");
 	if (++c->s->login_failures >= imap_context(c->s)->config->imap.max_login_failures)
 		imap_bye(c->s, "Too many failures.");
 }

@@ -74,12 +74,31 @@ static int find_removable(struct db *db, struct folder_step *step, struct share 
 	return out->rights & ACL_LOOKUP ? -EACCES : -ENOENT;
 }
 
+static int visit_below(const struct mailbox_info *info, void *arg)
+{
+	const struct slice *name = arg;
+	return slice_starts_with(info->name, *name) && info->name.len > name->len &&
+	       info->name.data[name->len] == '/';
+}
+
+/* A level above mailboxes of one's own is no mailbox, but it is in LIST: RFC 9051 section 6.3.5. */
+static int explain_missing(struct db *db, const struct folder_step *step)
+{
+	struct slice name = step->name;
+	int rc = mailbox_each(db, step->user.account_id, visit_below, &name);
+	if (rc > 0)
+		return -ENOTEMPTY;
+	return rc < 0 ? rc : -ENOENT;
+}
+
 /* So that sessions which have it selected learn of it, its id is found first. */
 static int delete_step(struct db *db, void *arg)
 {
 	struct folder_step *step = arg;
 	struct share share;
 	int rc = find_removable(db, step, &share);
+	if (rc == -ENOENT && !share_is_reserved(step->name))
+		return explain_missing(db, step);
 	if (rc < 0)
 		return rc;
 	step->mailbox_id = share.info.id;
@@ -133,6 +152,8 @@ static bool commit(struct imap_command *c, store_fn fn, struct folder_step *step
 		imap_no(c, "USEATTR", "Another mailbox is for that.");
 	else if (rc == -EACCES)
 		imap_no(c, "NOPERM", "You may not do that there.");
+	else if (rc == -ENOTEMPTY)
+		imap_no(c, "HASCHILDREN", "There are mailboxes below it, and it is none itself.");
 	else if (rc == -EXDEV)
 		imap_no(c, "CANNOT", "A mailbox stays with its owner: copy the messages.");
 	else if (rc < 0)

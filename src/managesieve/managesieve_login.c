@@ -22,6 +22,7 @@ static void refuse(struct managesieve_session *s, enum auth_result result)
 		const char *code, *text;
 	} answers[] = {
 		[AUTH_REFUSED] = { NULL, "Wrong name or password." },
+		[AUTH_FORBIDDEN] = { NULL, "You may not act as somebody else." },
 		[AUTH_TOO_WEAK] = { "AUTH-TOO-WEAK", "This account takes application passwords." },
 		[AUTH_EXPIRED] = { "TRANSITION-NEEDED", "The password must be changed first." },
 		[AUTH_NOT_OFFERED] = { NULL, "There is no such mechanism." },
@@ -31,7 +32,7 @@ static void refuse(struct managesieve_session *s, enum auth_result result)
 		[AUTH_CONTINUE] = { "TRYLATER", "Not now." },
 		[AUTH_UNAVAILABLE] = { "TRYLATER", "Not now." },
 	};
-	bool wrong = result == AUTH_REFUSED || result == AUTH_TOO_WEAK;
+	bool wrong = result == AUTH_REFUSED || result == AUTH_FORBIDDEN || result == AUTH_TOO_WEAK;
 	if (wrong && ++s->login_failures >= s->context->config->managesieve.max_login_failures) {
 		managesieve_bye(s, answers[result].code, answers[result].text);
 		managesieve_end(s, "logins");

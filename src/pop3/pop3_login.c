@@ -63,6 +63,7 @@ static void pop3_conclude(struct pop3_session *s, enum auth_result result,
 		pop3_enter(s, identity);
 		break;
 	case AUTH_REFUSED:
+	case AUTH_FORBIDDEN:
 		pop3_refuse_login(s, POP3_ERR_CREDENTIALS);
 		break;
 	case AUTH_TOO_WEAK:

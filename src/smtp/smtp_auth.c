@@ -22,6 +22,7 @@ static enum smtp_answer smtp_auth_answer(enum auth_result result)
 	case AUTH_OK:
 		return SMTP_ANSWER_AUTH_OK;
 	case AUTH_REFUSED:
+	case AUTH_FORBIDDEN:
 		return SMTP_ANSWER_AUTH_REFUSED;
 	case AUTH_TOO_WEAK:
 		return SMTP_ANSWER_AUTH_TOO_WEAK;
@@ -88,7 +89,7 @@ static void smtp_auth_refused(struct smtp_session *s, enum auth_result result)
 static void smtp_auth_conclude(struct smtp_session *s, enum auth_result result,
                                const struct auth_exchange *exchange)
 {
-	if (result == AUTH_REFUSED || result == AUTH_TOO_WEAK) {
+	if (result == AUTH_REFUSED || result == AUTH_FORBIDDEN || result == AUTH_TOO_WEAK) {
 		smtp_auth_refused(s, result);
 		return;
 	}

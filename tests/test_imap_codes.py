@@ -1,0 +1,50 @@
+"""Response codes that take more than a dialogue (tests/imap/codes.txt), and the table of them all."""
+import pathlib
+import re
+
+from conftest import PASSWORD, ROOT
+from test_imap import Raw
+
+
+def login(server, name):
+    client = Raw(server, login=False)
+    answer = client.command(f'LOGIN {name}@{server.domain} "{PASSWORD}"')[-1]
+    return client, answer
+
+
+def test_contactadmin(server):
+    server.cli("user", "add", "carol@example.test", input=PASSWORD + "\n")
+    server.cli("user", "set", "carol@example.test", "--app-passwords-only", "yes")
+    client, answer = login(server, "carol")
+    assert b" NO [CONTACTADMIN] An application password is required." in answer
+    client.close()
+
+
+def test_corruption(server):
+    server.cli("user", "add", "dave@example.test", input=PASSWORD + "\n")
+    client, _ = login(server, "dave")
+    text = "Subject: x\r\n\r\nthis will be damaged on the disk\r\n"
+    client.ok(f"APPEND INBOX {{{len(text)}+}}\r\n{text}")
+    for path in pathlib.Path(server.dir).rglob("*"):
+        if path.is_file() and (at := path.read_bytes().find(b"this will be damaged")) >= 0 and \
+                b"SQLite" not in path.read_bytes()[:16] and not path.name.endswith(("-wal", "-shm")):
+            with open(path, "r+b") as f:
+                f.seek(at)
+                f.write(b"THIS")
+    client.ok("SELECT INBOX")
+    # What is kept beside the message is still right.
+    assert b'"x"' in client.ok("FETCH 1 ENVELOPE")[0]
+    assert b"[CORRUPTION]" in client.no("FETCH 1 BODY[]")
+    assert client.ok("NOOP") == []
+    client.close()
+
+
+def test_documented():
+    """docs/imap.md has every code that the source says."""
+    source = "".join(path.read_text() for path in sorted((ROOT / "src/imap").glob("*.c")))
+    said = set(re.findall(r'imap_(?:no|ok)\(\s*c,\s*(?:arena_printf\(\s*c->arena,\s*)?"([A-Z0-9-]+)', source))
+    said |= set(re.findall(r'c->code = "([A-Z-]+)"', source))
+    said |= set(re.findall(r'"(?:[^"]*(?:OK|NO|BAD|BYE|PREAUTH) )?\[([A-Z-]{4,})[ \]]', source))
+    table = (ROOT / "docs/imap.md").read_text().split("## Response codes")[1].split("\n## ")[0]
+    documented = set(re.findall(r"`([A-Z0-9-]+)`", table))
+    assert len(said) > 25 and said <= documented, sorted(said - documented)
