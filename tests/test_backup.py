@@ -1,5 +1,6 @@
 """A backup has all that was accepted before it began, and what it has comes back."""
 import fcntl
+import imaplib
 import json
 import os
 import shutil
@@ -114,6 +115,85 @@ def test_parts_come_back_while_the_server_runs(filled, tmp_path):
     result = s.cli("restore", tmp_path / "backup", "--user", ALICE)
     assert "there again" in result.stderr
     assert listing(s) == before["INBOX"]
+
+
+def metadata(imap, folder, name):
+    imap.xatom("GETMETADATA", folder, name)
+    return str(imap.untagged_responses.pop("METADATA", []))
+
+
+def test_settings_come_back(filled, tmp_path):
+    """With an account that is gone all that belonged to it; beside one that is there what is
+    missing, if it is asked for."""
+    s = filled
+    bob = "bob@example.test"
+    (tmp_path / "script").write_text('require "fileinto"; fileinto "Work/2026";\n')
+    s.cli("sieve", "put", ALICE, "sort", tmp_path / "script")
+    s.cli("sieve", "activate", ALICE, "sort")
+    s.cli("alias", "add", "--hidden", "sales@example.test", ALICE, bob)
+    s.cli("quota", "set", ALICE, "--storage", "1G", "--messages", "500")
+    s.cli("user", "set", ALICE, "--sent-copy", "yes", "--send-as", "boss@remote.test")
+    s.cli("share", "set", f"{ALICE}/Work/2026", bob, "lr")
+    s.cli("share", "set", bob, ALICE, "lrs")
+    app = json.loads(s.cli("user", "app-password", "add", ALICE, "--name", "phone", "--scope",
+                           "imap", "--json").stdout)
+    imap = s.imap()
+    imap.create("Empty")
+    imap.subscribe("Elsewhere")
+    for folder, name, value in (("Work/2026", "/private/comment", "mine"),
+                                ("Work/2026", "/shared/comment", "all"),
+                                ('""', "/private/me", "here")):
+        assert imap.xatom("SETMETADATA", folder, f'({name} "{value}")')[0] == "OK"
+    imap.logout()
+    backup(s, tmp_path / "backup")
+
+    s.cli("user", "remove", ALICE)
+    assert counts(restore(s, tmp_path / "backup", "--user", ALICE)) == (5, 0, 0, 0)
+    assert s.cli("sieve", "get", ALICE, "sort").stdout.startswith("require")
+    assert "active" in s.cli("sieve", "list", ALICE).stdout
+    quota = json.loads(s.cli("quota", "show", ALICE, "--json").stdout)
+    assert "1073741824" in str(quota) and "500" in str(quota)
+    assert "boss@remote.test" in s.cli("user", "send-as", ALICE).stdout
+    assert bob in s.cli("share", "list", f"{ALICE}/Work/2026").stdout
+    assert "lrs" in s.cli("share", "list", bob).stdout
+    imap = imaplib.IMAP4_SSL("127.0.0.1", s.port["imaps"], ssl_context=s.tls_context(), timeout=60)
+    imap.login(ALICE, app["password"])
+    assert any(b"Elsewhere" in line for line in imap.lsub()[1])
+    assert imap.select("Empty")[0] == "OK"
+    assert "mine" in metadata(imap, "Work/2026", "/private/comment")
+    assert "all" in metadata(imap, "Work/2026", "/shared/comment")
+    assert "here" in metadata(imap, '""', "/private/me")
+    imap.logout()
+    with s.smtp() as smtp:
+        smtp.sendmail("a@remote.test", ["sales@example.test"], message(9).replace("\n", "\r\n"))
+    assert "message 9" in listing(s, "Work/2026")
+
+    # What was taken away from one who is there stays away, until it is asked for.
+    s.cli("user", "app-password", "remove", ALICE, "--name", "phone")
+    s.cli("share", "set", f"{ALICE}/Work/2026", bob, "l")
+    s.cli("sieve", "activate", ALICE)
+    s.cli("sieve", "delete", ALICE, "sort")
+    s.cli("alias", "remove", "sales@example.test", ALICE)
+    assert restore(s, tmp_path / "backup", "--user", ALICE)["settings"] == 0
+    assert "phone" not in s.cli("user", "app-password", "list", ALICE).stdout
+    result = restore(s, tmp_path / "backup", "--user", ALICE, "--settings", "--no-mail", "--folder",
+                     "Work")
+    assert result["settings"] == 0 and counts(result) == (0, 0, 0, 0)
+    assert restore(s, tmp_path / "backup", "--user", ALICE, "--settings")["settings"] == 3
+    assert "phone" in s.cli("user", "app-password", "list", ALICE).stdout
+    assert "active" in s.cli("sieve", "list", ALICE).stdout
+    assert "lr" not in s.cli("share", "list", f"{ALICE}/Work/2026").stdout
+
+    # What the segments don't know, a backup does.
+    s.stop()
+    for path in s.dir.glob("veredus.db*"):
+        path.unlink()
+    s.cli("recover")
+    result = s.cli("restore", tmp_path / "backup", "--user", ALICE, "--settings", "--no-mail")
+    assert "has the password" in result.stderr
+    s.start()
+    assert "message 1" in listing(s)
+    assert "sales@example.test" in s.cli("alias", "list").stdout
 
 
 def test_what_is_refused(filled, tmp_path):

@@ -33,8 +33,12 @@ extern const struct admin_command admin_queue_summary_commands[];
 extern const struct admin_command admin_quarantine_commands[];
 extern const struct admin_command admin_quota_commands[];
 extern const struct admin_command admin_report_commands[];
+extern const struct admin_command admin_settings_commands[];
 extern const struct admin_command admin_share_commands[];
 extern const struct admin_command admin_sieve_commands[];
 extern const struct admin_command admin_trace_commands[];
+
+/* Of admin_settings_commands[]. */
+int settings_put(struct admin *admin, const json_t *request, struct admin_reply *reply);
 
 #endif

@@ -61,8 +61,10 @@ static int run(struct cli *cli)
 	if (name && cli_text(cli, "user"))
 		status = restore_part(cli, arena_printf(cli->arena, "%s/%s", target, name));
 	else if (name &&
-	         (cli_has(cli, "folder") || cli_has(cli, "message") || cli_has(cli, "into")))
-		status = cli_usage(cli, "--folder, --message and --into need --user");
+	         (cli_has(cli, "folder") || cli_has(cli, "message") || cli_has(cli, "into") ||
+	          cli_has(cli, "settings") || cli_has(cli, "no-mail")))
+		status = cli_usage(cli, "--folder, --message, --into, --settings and --no-mail "
+		                        "need --user");
 	else if (name)
 		status = restore_all(cli, target, name);
 	free(target);
@@ -75,6 +77,9 @@ static const struct cli_option options[] = {
 	{ "folder", 0, "FOLDER", "only this folder of it, and what is below" },
 	{ "message", 0, "WHICH", "only this: UIDs of the folder, or a Message-ID" },
 	{ "into", 0, "FOLDER", "put folders below this one" },
+	{ "settings", 0, NULL,
+	  "also what the user has not any more: aliases, application passwords, scripts ..." },
+	{ "no-mail", 0, NULL, "only the account and its settings" },
 	{ "json", 0, NULL, "the result as one JSON object" },
 	{ 0 },
 };
@@ -83,13 +88,16 @@ const struct cli_command cmd_restore = {
 	.name = "restore",
 	.summary = "Take everything, a user, a folder or a message back from a backup.",
 	.usage = "[--at BACKUP] [--user ADDRESS [--folder FOLDER] [--message WHICH] [--into "
-		 "FOLDER]] "
-		 "DIRECTORY",
+		 "FOLDER] [--settings] [--no-mail]] DIRECTORY",
 	.text = "Without --user all of the backup becomes the data directory -d DIR, which must "
 		"have no\ndatabase. With --user messages go back into folders with flags and "
 		"dates, "
 		"while the server\nruns or not; what is there already is not brought twice, and "
-		"nothing is taken away. An\naccount that is gone comes back with its password.\n",
+		"nothing is taken away. An\naccount that is gone comes back with its password, "
+		"quota, "
+		"aliases, application passwords,\ncertificates, Sieve scripts, subscriptions, "
+		"annotations and shares; beside one that is\nthere these come back with "
+		"--settings, as far as they are missing.\n",
 	.options = options,
 	.min_words = 1,
 	.max_words = 1,

@@ -30,6 +30,7 @@ struct import {
 	uint64_t imported, duplicates, known, failed, message_total_bytes;
 	uint64_t flags_changed; /* of messages that were there before */
 	uint64_t removed;       /* as the source has them no more */
+	uint64_t settings;      /* brought by a restore */
 	/* Progress. */
 	int64_t began_ns, shown_ns;
 	uint64_t read_bytes, expected_bytes; /* of the source; 0: not known */

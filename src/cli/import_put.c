@@ -222,10 +222,11 @@ static void print_result(const struct import *im)
 	double seconds = seconds_so_far(im);
 	if (cli_has(im->cli, "json")) {
 		json_t *all = json_pack(
-			"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "imported",
+			"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "imported",
 			(json_int_t)im->imported, "duplicates", (json_int_t)im->duplicates, "known",
 			(json_int_t)im->known, "failed", (json_int_t)im->failed, "flags_changed",
-			(json_int_t)im->flags_changed, "removed", (json_int_t)im->removed, "bytes",
+			(json_int_t)im->flags_changed, "removed", (json_int_t)im->removed,
+			"settings", (json_int_t)im->settings, "bytes",
 			(json_int_t)im->message_total_bytes, "seconds", seconds, "rate",
 			(double)im->imported / seconds);
 		json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
@@ -235,6 +236,8 @@ static void print_result(const struct import *im)
 	}
 	if (im->flags_changed > 0)
 		printf("%llu have other flags now\n", (unsigned long long)im->flags_changed);
+	if (im->settings > 0)
+		printf("%llu settings brought back\n", (unsigned long long)im->settings);
 	if (im->removed > 0)
 		printf("%llu were deleted there and are deleted here\n",
 		       (unsigned long long)im->removed);

@@ -3,10 +3,10 @@
 #include <errno.h>
 
 #include "admin/admin.h"
-#include "auth/password.h"
 #include "cli/import.h"
 #include "cli/restore.h"
-#include "directory/directory.h"
+#include "directory/settings.h"
+#include "mailbox/quota.h"
 #include "message/summary.h"
 #include "store/store.h"
 
@@ -21,8 +21,10 @@ struct part {
 	const char *message_id; /* or NULL */
 	json_t *folders;
 	uint64_t found;
-	/* The message that comes. */
+	bool made; /* the account */
+	/* The message, or setting, that comes. */
 	json_t *item;
+	bool skips; /* the bytes of one that is not wanted */
 	struct buf bytes;
 	struct arena *arena; /* of it */
 	int status;
@@ -87,10 +89,11 @@ static int take_bytes(void *arg, struct slice piece)
 /* --- the backup ------------------------------------------------------------------------- */
 
 static int ask_backup(struct part *p, const char *command, json_t *request,
-                      int (*item)(void *arg, json_t *item))
+                      int (*item)(void *arg, json_t *item),
+                      int (*bytes)(void *arg, struct slice piece))
 {
 	struct admin_visit visit = { .index = NULL };
-	struct admin_reply reply = { .item = item, .bytes = take_bytes, .arg = p, .visit = &visit };
+	struct admin_reply reply = { .item = item, .bytes = bytes, .arg = p, .visit = &visit };
 	json_object_set_new(request, "command", json_string(command));
 	json_object_set_new(request, "address", json_string(p->user));
 	int rc = admin_call(&p->backup, request, &reply);
@@ -128,7 +131,7 @@ static int restore_folder(struct part *p, const char *name)
 		json_decref(request);
 		return status;
 	}
-	return ask_backup(p, "export.get", request, take_message);
+	return ask_backup(p, "export.get", request, take_message, take_bytes);
 }
 
 static int restore_folders(struct part *p)
@@ -136,7 +139,7 @@ static int restore_folders(struct part *p)
 	size_t index;
 	json_t *folder;
 	bool any = false;
-	int status = ask_backup(p, "export.folders", json_object(), take_folder);
+	int status = ask_backup(p, "export.folders", json_object(), take_folder, NULL);
 	json_array_foreach(p->folders, index, folder)
 	{
 		const char *name = cli_item_text(folder, "folder");
@@ -152,6 +155,72 @@ static int restore_folders(struct part *p)
 	return status;
 }
 
+/* --- what belongs to the account beside the mail ---------------------------------------- */
+
+static void take_put(const json_t *item, void *arg)
+{
+	if (json_is_true(json_object_get(item, "made")))
+		((struct part *)arg)->im.settings++;
+}
+
+static void finish_setting(struct part *p)
+{
+	const struct cli_answer answer = { .item = take_put, .arg = p };
+	struct slice body = buf_slice(&p->bytes);
+	json_object_set_new(p->item, "address", json_string(p->user));
+	p->status = cli_link_call(p->im.link, "settings.put", p->item, &body, 1, &answer);
+	p->item = NULL;
+	buf_clear(&p->bytes);
+}
+
+/* Of a folder: the folder's. "" when it is about none. */
+static const char *folder_of(const json_t *item)
+{
+	static const char *const named[] = { "folder", "subscription" };
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		if (slice_equal(slice_from_str(cli_item_text(item, "kind")),
+		                slice_from_str(named[i])))
+			return cli_item_text(item, "name");
+	}
+	return cli_item_text(item, "folder");
+}
+
+static int take_setting(void *arg, json_t *item)
+{
+	struct part *p = arg;
+	p->skips = p->folder && (!folder_of(item)[0] || !is_wanted_folder(p, folder_of(item)));
+	if (p->skips) {
+		json_decref(item);
+		return 0;
+	}
+	p->item = item;
+	if (cli_item_number(item, "body_bytes") == 0)
+		finish_setting(p);
+	return p->status == CLI_OK ? 0 : -ECANCELED;
+}
+
+static int take_setting_bytes(void *arg, struct slice piece)
+{
+	struct part *p = arg;
+	if (p->skips)
+		return 0;
+	if (buf_append(&p->bytes, piece) < 0)
+		return -EFBIG;
+	if (p->bytes.len >= (size_t)cli_item_number(p->item, "body_bytes"))
+		finish_setting(p);
+	return p->status == CLI_OK ? 0 : -ECANCELED;
+}
+
+/* Beside a user who is there they are brought only when that is asked for: an application password
+ * or a share that is gone may have been taken away on purpose. */
+static int restore_settings(struct part *p)
+{
+	bool all = !p->uids && !p->message_id && !p->into;
+	if (!all || !(p->made || cli_has(p->cli, "settings")))
+		return CLI_OK;
+	return ask_backup(p, "settings.get", json_object(), take_setting, take_setting_bytes);
+}
+
 /* --- the account ------------------------------------------------------------------------ */
 
 struct found_user {
@@ -160,34 +229,44 @@ struct found_user {
 	json_t *request;
 };
 
+static int add_verifier(const struct directory_verifier *v, void *arg)
+{
+	return json_array_append_new(arg,
+	                             json_pack("{s:s, s:s}", "kind", v->kind, "value", v->value));
+}
+
 static int read_user(struct db *db, void *arg)
 {
-	static const char *const kinds[] = { PASSWORD_KIND_ARGON2, PASSWORD_KIND_SCRAM,
-		                             PASSWORD_KIND_SCRAM_SHA1 };
 	struct found_user *f = arg;
-	struct account account;
+	struct account account = { .address = "" };
+	struct quota quota = { 0 };
+	bool administrator = false;
 	json_t *verifiers = json_array();
 	int rc = directory_find_account(db, f->arena, f->address, &account);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && rc == 0; i++) {
-		const char *value;
-		rc = directory_get_verifier(db, f->arena, account.id, kinds[i], &value);
-		if (rc == 0)
-			json_array_append_new(verifiers, json_pack("{s:s, s:s}", "kind", kinds[i],
-			                                           "value", value));
-		else if (rc == -ENOENT)
-			rc = 0;
-	}
-	f->request = json_pack("{s:s, s:o, s:I}", "address", rc == 0 ? account.address : "",
-	                       "verifiers", verifiers, "quota",
-	                       rc == 0 ? (json_int_t)account.quota_bytes : 0);
+	if (rc == 0)
+		rc = settings_each_verifier(db, account.id, add_verifier, verifiers);
+	if (rc == 0)
+		rc = quota_get(db, account.id, &quota);
+	if (rc == 0)
+		rc = directory_is_administrator(db, account.id, &administrator);
+	json_decref(f->request);
+	f->request = json_pack(
+		"{s:s, s:o, s:I, s:I, s:I, s:b, s:b, s:b, s:b}", "address", account.address,
+		"verifiers", verifiers, "quota", (json_int_t)quota.limit[QUOTA_STORAGE],
+		"quota_messages", (json_int_t)quota.limit[QUOTA_MESSAGE], "quota_mailboxes",
+		(json_int_t)quota.limit[QUOTA_MAILBOX], "disabled", !account.enabled, "app_only",
+		account.app_only, "sent_copy", account.sent_copy, "administrator", administrator);
 	return rc;
 }
 
 static void tell_made(const json_t *item, void *arg)
 {
-	const struct part *p = arg;
-	if (json_is_true(json_object_get(item, "made")))
+	struct part *p = arg;
+	p->made = json_is_true(json_object_get(item, "made"));
+	if (p->made)
 		fprintf(stderr, "%s is there again, with the password of the backup\n", p->user);
+	if (json_is_true(json_object_get(item, "password")))
+		fprintf(stderr, "%s has the password of the backup\n", p->user);
 }
 
 /* An account that is gone comes back with its password. */
@@ -204,6 +283,7 @@ static int restore_user(struct part *p)
 		               ? cli_fail("the backup has no user %s", p->user)
 		               : cli_fail("the backup: %s", strerrordesc_np(-rc));
 	}
+	json_object_set_new(f.request, "settings", json_boolean(cli_has(p->cli, "settings")));
 	return cli_link_call(p->im.link, "restore.user", f.request, NULL, 0, &answer);
 }
 
@@ -255,6 +335,8 @@ int restore_part(struct cli *cli, const char *generation)
 		p->folders = json_array();
 		status = restore_user(p);
 		if (status == CLI_OK)
+			status = restore_settings(p);
+		if (status == CLI_OK && !cli_has(cli, "no-mail"))
 			status = restore_folders(p);
 		status = import_end(&p->im, status);
 		json_decref(p->folders);

@@ -144,6 +144,46 @@ int acl_each(struct db *db, int64_t owner_id, int64_t mailbox_id,
 	return rc;
 }
 
+#define ENTRY_COLUMNS                                                                              \
+	"SELECT a.address, m.name, e.identifier, e.rights FROM acl e"                              \
+	" LEFT JOIN account a ON a.id = e.account_id LEFT JOIN mailbox m ON m.id = e.mailbox_id"   \
+	" WHERE "
+
+static int entries_visit(struct db_rows *rows, int rc,
+                         int (*visit)(const struct acl_row *entry, void *arg), void *arg)
+{
+	while (rc == 0 && (rc = db_next(rows)) == 0) {
+		const struct acl_row entry = { .owner = db_text(rows, 0),
+			                       .folder = db_text(rows, 1),
+			                       .identifier = db_text(rows, 2),
+			                       .rights = (unsigned)db_int(rows, 3) };
+		rc = visit(&entry, arg);
+	}
+	db_end(rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+int acl_each_row(struct db *db, int64_t owner_id,
+                 int (*visit)(const struct acl_row *entry, void *arg), void *arg)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  ENTRY_COLUMNS "e.account_id = $1 ORDER BY e.mailbox_id, e.identifier",
+	                  "i", owner_id);
+	return entries_visit(&rows, rc, visit, arg);
+}
+
+int acl_each_grant(struct db *db, struct slice address,
+                   int (*visit)(const struct acl_row *entry, void *arg), void *arg)
+{
+	struct db_rows rows;
+	int rc = db_query(db, &rows,
+	                  ENTRY_COLUMNS "e.identifier IN ($1, '-' || $1)"
+	                                " ORDER BY e.account_id, e.mailbox_id",
+	                  "t", address);
+	return entries_visit(&rows, rc, visit, arg);
+}
+
 /* --- what is shared with an account -------------------------------------------------- */
 
 /* What one list grants the account; the list of an owner comes before those of its mailboxes. */

@@ -67,6 +67,22 @@ struct acl_shared {
 int acl_each_shared(struct db *db, int64_t account_id, struct slice address,
                     int (*visit)(const struct acl_shared *shared, void *arg), void *arg);
 
+/* An entry as it is kept. */
+struct acl_row {
+	struct slice owner;  /* the owner's address; empty: public */
+	struct slice folder; /* empty: of all the owner's */
+	struct slice identifier;
+	unsigned rights;
+};
+/* Those of all lists of an owner. Slices are valid during the visit; a result that is not 0 ends
+ * it.
+ */
+int acl_each_row(struct db *db, int64_t owner_id,
+                 int (*visit)(const struct acl_row *entry, void *arg), void *arg);
+/* Those that name this address, in the lists of others. */
+int acl_each_grant(struct db *db, struct slice address,
+                   int (*visit)(const struct acl_row *entry, void *arg), void *arg);
+
 /* --- changes ------------------------------------------------------------------------- */
 
 /* rights 0: the entry goes. -ENOSPC: ACL_ENTRIES_MAX. */
