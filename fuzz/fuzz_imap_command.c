@@ -5,6 +5,7 @@
 #include "imap/imap_parse_notify.h"
 #include "imap/imap_parse_quota.h"
 #include "imap/imap_parse_sort.h"
+#include "imap/imap_parse_url.h"
 #include "imap/imap_utf7.h"
 #include "mailbox/acl.h"
 
@@ -91,6 +92,19 @@ static void rights(struct slice letters)
 		abort();
 }
 
+static void urls(struct arena *arena, struct cursor c)
+{
+	struct slice parts[] = { SLICE(" "), slice_of(c.at, cursor_left(&c)) };
+	struct slice text = arena_concat(arena, parts, 2);
+	struct imap_url_argument url;
+	struct cursor at = cursor_of(text);
+	(void)imap_take_genurlauth(&at, arena, &url);
+	at = cursor_of(text);
+	if (imap_take_urlfetch(&at, arena, &url) && (url.what & URLFETCH_BODY) &&
+	    (url.what & URLFETCH_BINARY))
+		abort();
+}
+
 static void check_names(const struct imap_metadata *m)
 {
 	for (size_t i = 0; i < m->count; i++) {
@@ -172,6 +186,7 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	(void)imap_take_quota_list(&at, limit);
 	rights(cursor_rest(&c));
 	metadata(arena, c);
+	urls(arena, c);
 	at = c;
 	while (imap_take_nstring(&at, arena, &string, &is_nil) && imap_take_space(&at))
 		;

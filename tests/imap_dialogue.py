@@ -81,6 +81,7 @@ class ImapDialogue(Dialogue):
     SAME = [(r"\b(UIDVALIDITY|APPENDUID|COPYUID) \d{9,}", r"\1 N"),
             (r'"(?!01-Jan-2026)[ \d]\d-\w{3}-20\d\d [\d:]+ [+-]\d{4}"', "DATE"),
             (r"\bQRESYNC \(\d{9,}", "QRESYNC (N"),
+            (r":INTERNAL:[0-9a-f]{32,}", ":INTERNAL:TOKEN"), (r"user\d+%40", "alice%40"),
             (r"\b(MAILBOXID|EMAILID|THREADID) \([\w-]+\)", r"\1 (ID)")]
 
     def __init__(self, server, text, name, first=1):
@@ -88,6 +89,8 @@ class ImapDialogue(Dialogue):
         self.lines, self.name, self.first, self.exact = text.splitlines(), name, first, True
         self.reply, self.tag, self.validity = [], None, None
         user = f"user{next(USERS)}@{server.domain}" if head[2] or head[4] else None
+        self.token, self.skipping = None, False
+        self.local = user.split("@")[0] if user else "alice"
         if user:
             server.cli("user", "add", user, input=PASSWORD + "\n")
             self.fill(server, user, int(head[2] or 0))
@@ -118,16 +121,29 @@ class ImapDialogue(Dialogue):
             line = re.sub(pattern, becomes, line)
         return line
 
+    def note_token(self):
+        """Of the URL that was authorized last."""
+        if found := re.match("\\* GENURLAUTH.*(:INTERNAL:[0-9a-f]+)", self.reply[0]):
+            self.token = found[1]
+
+    def expect_line(self, text):
+        super().expect_line(text)
+        self.note_token()
+
     def skip_to_end(self):
-        if self.reply == ["..."]:
+        while self.reply == ["..."] or (self.skipping and not self.reply[0].startswith(f"{self.tag} ")):
+            self.skipping = True
             self.reply = [self.wire.line()]
-            while not self.reply[0].startswith(f"{self.tag} "):
-                self.reply = [self.wire.line()]
+            self.note_token()
+        self.skipping = False
 
     def step(self, line):
         if line.startswith("C: ") and (tag := re.match(r"C: (\w+) ", line)):
             self.skip_to_end()
             self.tag = tag[1]
+        line = line.replace("alice%40", self.local + "%40")
+        if self.token:
+            line = re.sub(r":INTERNAL:[0-9a-f]{32,}", self.token, line)
         if self.validity:
             line = re.sub(r"\bQRESYNC \(\d{9,}", f"QRESYNC ({self.validity}", line)
         if line == "DEFLATE":

@@ -73,7 +73,9 @@ struct config {
 		bool compress;     /* COMPRESS is offered */
 		unsigned contexts; /* results of a session that are kept up to date (RFC 5267) */
 		bool big_literals; /* LITERAL+ is offered, not LITERAL- */
-		unsigned catenate_parts; /* of one message (RFC 4469) */
+		unsigned catenate_parts;    /* of one message (RFC 4469) */
+		unsigned max_urls;          /* of one GENURLAUTH or URLFETCH (RFC 4467) */
+		const char *url_submitters; /* accounts of other submission servers, or NULL */
 		const char *url_hosts; /* names of this server in URLs besides hostname, or NULL */
 		/* messages of one command (RFC 9738), and of one that copies; 0: no limit */
 		unsigned message_limit, save_limit;

@@ -66,6 +66,11 @@ static const struct config_option options[] = {
 	{ "imap", "catenate-parts", CONFIG_NUMBER, "1000", AT(imap.catenate_parts),
 	  "Texts and URLs that an APPEND may join to one message (CATENATE).", .min = 2,
 	  .max = 100000 },
+	{ "imap", "max-urls", CONFIG_NUMBER, "100", AT(imap.max_urls),
+	  "URLs of one GENURLAUTH or URLFETCH.", .min = 1, .max = 10000 },
+	{ "imap", "url-submitters", CONFIG_TEXT, NULL, AT(imap.url_submitters),
+	  "Accounts, with spaces between, by which submission servers on other hosts log in here to "
+	  "fetch what users have authorized for submission (URLAUTH=submit+). Our own needs none." },
 	{ "imap", "url-hosts", CONFIG_TEXT, NULL, AT(imap.url_hosts),
 	  "Names by which this server is called in IMAP URLs besides hostname, with spaces between: "
 	  "those that clients are given to connect to. URLs of other servers are not followed." },

@@ -56,6 +56,9 @@ void imap_getquotaroot(struct imap_command *c);
 void imap_setquota(struct imap_command *c);
 void imap_append(struct imap_command *c);
 void imap_replace(struct imap_command *c);
+void imap_genurlauth(struct imap_command *c);
+void imap_resetkey(struct imap_command *c);
+void imap_urlfetch(struct imap_command *c);
 
 void imap_compress(struct imap_command *c);
 void imap_notify(struct imap_command *c);

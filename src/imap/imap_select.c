@@ -6,6 +6,7 @@
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
 #include "mailbox/quota.h"
+#include "mailbox/url_auth.h"
 
 /* --- SELECT -------------------------------------------------------------------------- */
 
@@ -54,6 +55,9 @@ static void tell_selected(struct imap_command *c, const struct mailbox_info *inf
 	imap_write(s, SLICE(")] Whatever its name.\r\n"));
 	imap_printf(s, "* OK [HIGHESTMODSEQ %llu] The latest change.\r\n",
 	            (unsigned long long)view->mod_seq);
+	if (conn_is_tls(s->session.conn))
+		imap_write(s,
+		           SLICE("* OK [URLMECH " URL_MECHANISM "] URLs can be authorized.\r\n"));
 }
 
 /* select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"] */

@@ -4,6 +4,7 @@
 
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
+#include "mailbox/url_auth.h"
 
 /* url-resp-text can't hold everything; what is no URL is not repeated whole, either. */
 static void refuse(struct imap_command *c, struct slice text)
@@ -43,18 +44,34 @@ static int check_server(struct imap_command *c, const struct imap_url *url)
 	return rc == 0 && f.user.account_id != c->s->account_id ? -ENOENT : rc;
 }
 
-bool imap_url_open(struct imap_command *c, struct slice text, struct url_part *out)
+/* What is authorized by itself is for whom it says, and of whom it says. */
+static int open_authorized(struct imap_command *c, const struct imap_url *url, struct url_part *out)
+{
+	const struct imap_context *context = imap_context(c->s);
+	const struct url_visitor who = { c->s->account_id, URL_READER };
+	if (!url_is_here(context->config, url))
+		return -ENOENT;
+	return url_auth_open(context->store, &context->config->message, c->arena, &who, url, out);
+}
+
+static int open_own(struct imap_command *c, const struct imap_url *url, struct url_part *out)
 {
 	const struct imap_context *context = imap_context(c->s);
 	const struct share_user user = imap_share_user(c->s);
+	int rc = check_server(c, url);
+	if (rc < 0)
+		return rc;
+	return url_open(context->store, &context->config->message, c->arena, &user,
+	                c->s->selected ? c->s->selected->view->mailbox_id : 0, url, out);
+}
+
+bool imap_url_open(struct imap_command *c, struct slice text, struct url_part *out)
+{
 	struct imap_url url;
-	int rc = imap_url_parse(text, c->arena, &url) && url.access == URL_ACCESS_NONE ? 0
-	                                                                               : -ENOENT;
-	if (rc == 0)
-		rc = check_server(c, &url);
-	if (rc == 0)
-		rc = url_open(context->store, &context->config->message, c->arena, &user,
-		              c->s->selected ? c->s->selected->view->mailbox_id : 0, &url, out);
+	int rc = -ENOENT;
+	if (imap_url_parse(text, c->arena, &url))
+		rc = url.access == URL_ACCESS_NONE ? open_own(c, &url, out)
+		                                   : open_authorized(c, &url, out);
 	if (rc == -ENOENT)
 		refuse(c, text);
 	else if (rc == -EBADMSG)

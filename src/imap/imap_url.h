@@ -5,8 +5,8 @@
 #include "imap/imap_session.h"
 #include "mailbox/url_part.h"
 
-/* What a URL of this server names, as the session may see it; else NO [BADURL ...] is set. To be
- * closed by url_close(). */
+/* What a URL of this server names, as the session may see it, or as its own authorization says;
+ * else NO [BADURL ...] is set. To be closed by url_close(). */
 bool imap_url_open(struct imap_command *c, struct slice text, struct url_part *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "mailbox/mailbox_rows.h"
 #include "mailbox/mailbox_seen.h"
 #include "mailbox/quota.h"
+#include "mailbox/url_auth.h"
 
 static bool is_inbox(struct slice name) { return slice_equal(name, SLICE("INBOX")); }
 
@@ -265,6 +266,8 @@ static int bury(struct db *db, int64_t mailbox_id, int64_t at_ms)
 	if (rc != 0)
 		return rc;
 	rc = acl_drop_mailbox(db, mailbox_id);
+	if (rc == 0)
+		rc = url_auth_drop_mailbox(db, mailbox_id);
 	if (rc != 0)
 		return rc;
 	return db_run(db,
@@ -305,6 +308,8 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 		rc = seen_drop_account(db, account_id);
 	if (rc == 0)
 		rc = acl_drop_account(db, account_id);
+	if (rc == 0)
+		rc = url_auth_reset(db, account_id, 0);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM uid_validity WHERE account_id = $1", "i", account_id);
 	if (rc == 0)

@@ -8,17 +8,21 @@
 /* A message with more bytes is taken apart on the thread pool. */
 enum { URL_OFFLOAD_BYTES = 256 << 10 };
 
-bool url_is_here(const struct config *config, const struct imap_url *url)
+bool url_is_listed(const char *list, struct slice name)
 {
-	struct slice names = slice_from_str(config->imap.url_hosts);
-	if (slice_equal_nocase(url->host, slice_from_str(config->hostname)))
-		return true;
-	while (names.len > 0) {
-		struct slice name = slice_split(&names, ' ');
-		if (name.len > 0 && slice_equal_nocase(url->host, name))
+	struct slice rest = slice_from_str(list);
+	while (rest.len > 0) {
+		struct slice word = slice_split(&rest, ' ');
+		if (word.len > 0 && slice_equal_nocase(word, name))
 			return true;
 	}
 	return false;
+}
+
+bool url_is_here(const struct config *config, const struct imap_url *url)
+{
+	return slice_equal_nocase(url->host, slice_from_str(config->hostname)) ||
+	       url_is_listed(config->imap.url_hosts, url->host);
 }
 
 /* --- finding ------------------------------------------------------------------------- */
@@ -29,7 +33,7 @@ int url_find_user(struct db *db, struct arena *arena, struct slice name, struct 
 	int rc = directory_find_login(db, arena, name, &account);
 	if (rc == 0)
 		*out = (struct share_user){ account.id, slice_from_str(account.address) };
-	return rc;
+	return rc == 0 && !account.enabled ? -ENOENT : rc;
 }
 
 int url_find_mailbox(struct db *db, struct arena *arena, const struct share_user *as,

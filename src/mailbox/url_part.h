@@ -8,11 +8,13 @@
 #include "mailbox/share.h"
 #include "message/imap_url.h"
 
+/* Is a name one of those of a list with spaces between? The list may be NULL. */
+bool url_is_listed(const char *list, struct slice name);
 /* Does a URL that names a server mean this one? By its hostname, or one of imap.url_hosts. */
 bool url_is_here(const struct config *config, const struct imap_url *url);
 
 /* Whom a URL means by its user: an account's address, or its local part as at logins; in a closure.
- * -ENOENT. */
+ * -ENOENT, also if it is not enabled. */
 int url_find_user(struct db *db, struct arena *arena, struct slice name, struct share_user *out);
 
 struct url_part {

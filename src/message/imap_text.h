@@ -13,5 +13,9 @@ void imap_put_envelope(struct buf *out, struct arena *arena, const struct mime_f
 /* BODYSTRUCTURE of the tree, parentheses included. */
 void imap_put_structure(struct buf *out, struct arena *arena, const struct mime_part *part,
                         const struct message_limits *limits);
+/* The same in the arena; one that is larger than out may be is shown as one part without structure.
+ */
+struct slice imap_make_structure(struct arena *arena, const struct mime_part *part,
+                                 const struct message_limits *limits, struct buf *out);
 
 #endif

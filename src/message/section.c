@@ -1,6 +1,7 @@
 /* BODY[...] and BINARY[...]: which bytes are meant (RFC 3501 section 6.4.5, RFC 3516). */
 #include <errno.h>
 
+#include "message/imap_text.h"
 #include "message/summary.h"
 
 static bool is_listed(const struct message_section *section, struct slice name)
@@ -99,6 +100,23 @@ int message_section_decoded(struct slice bytes, const struct message_limits *lim
 		return -EOPNOTSUPP;
 	*out = mime_decode_all(arena, part->encoding, mime_body(part, bytes), max);
 	return 0;
+}
+
+bool message_section_structure(struct slice bytes, const struct message_limits *limits,
+                               struct arena *arena, const struct message_section *section,
+                               struct slice *out)
+{
+	const struct mime_part *part = mime_parse(arena, bytes, limits);
+	if (section->kind != SECTION_ALL)
+		return false;
+	if (section->depth > 0)
+		part = mime_find(part, section->path, section->depth);
+	if (!part)
+		return false;
+	struct buf text = buf_make(limits->summary_bytes);
+	*out = imap_make_structure(arena, part, limits, &text);
+	buf_free(&text);
+	return true;
 }
 
 size_t message_top_length(struct slice bytes, size_t header_size, uint64_t lines)

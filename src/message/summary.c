@@ -51,18 +51,17 @@ static struct slice make_envelope(struct arena *arena, const struct mime_fields 
 	                       : arena_copy(arena, buf_slice(out));
 }
 
-/* A structure that is too large is shown as one part without structure. */
-static struct slice make_structure(struct arena *arena, const struct mime_part *message,
-                                   const struct message_limits *limits, struct buf *out)
+struct slice imap_make_structure(struct arena *arena, const struct mime_part *part,
+                                 const struct message_limits *limits, struct buf *out)
 {
 	buf_clear(out);
-	imap_put_structure(out, arena, message, limits);
+	imap_put_structure(out, arena, part, limits);
 	if (!buf_failed(out))
 		return arena_copy(arena, buf_slice(out));
 	const char *opaque = arena_printf(arena,
 	                                  "(\"application\" \"octet-stream\" NIL NIL NIL "
 	                                  "\"8bit\" %zu NIL NIL NIL NIL)",
-	                                  message->body_size);
+	                                  part->body_size);
 	return slice_from_str(opaque);
 }
 
@@ -92,6 +91,6 @@ void message_summarise(struct slice bytes, const struct message_limits *limits, 
 	struct buf text = buf_make(limits->summary_bytes);
 	(void)buf_reserve(&text, SUMMARY_USUAL);
 	out->envelope = make_envelope(arena, fields, limits, &text);
-	out->body_structure = make_structure(arena, message, limits, &text);
+	out->body_structure = imap_make_structure(arena, message, limits, &text);
 	buf_free(&text);
 }

@@ -75,6 +75,12 @@ int message_section_decoded(struct slice bytes, const struct message_limits *lim
                             struct arena *arena, const struct message_section *section, size_t max,
                             struct slice *out);
 
+/* BODYSTRUCTURE of one part (RFC 5524), or of the message. False if there is no such part, or the
+ * section is only a piece of one. */
+bool message_section_structure(struct slice bytes, const struct message_limits *limits,
+                               struct arena *arena, const struct message_section *section,
+                               struct slice *out);
+
 /* Length of the header and the first lines of the body (POP3 TOP). header_size as above. */
 size_t message_top_length(struct slice bytes, size_t header_size, uint64_t lines);
 

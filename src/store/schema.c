@@ -722,6 +722,18 @@ static const char *const schema_pop3_terms[] = {
 	NULL,
 };
 
+static const char *const schema_url_key[] = {
+	/* mailbox/url_auth.h */
+	"CREATE TABLE url_key ("
+	"  account_id INTEGER NOT NULL," /* who has made URLs */
+	"  mailbox_id INTEGER NOT NULL,"
+	"  secret     BLOB NOT NULL,"
+	"  PRIMARY KEY (account_id, mailbox_id)"
+	") WITHOUT ROWID",
+	"CREATE INDEX url_key_mailbox ON url_key (mailbox_id)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -760,5 +772,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 35, .statements = schema_import_uids },
 	{ .version = 36, .statements = schema_pop3_terms },
 	{ .version = 37, .statements = schema_quarantine },
+	{ .version = 38, .statements = schema_url_key },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
