@@ -4,13 +4,17 @@
  *     {"command":"quarantine.list", "user":"alice@example.test", "from":"@example.org",
  *      "reason":"score", "older_ms":86400000, "newer_ms":604800000}
  *
+ *     {"command":"quarantine.digest", "user":"alice@example.test"}
+ *
  * What is given must all agree. To act on everything "all" must be true. */
 #include <errno.h>
 
 #include "admin/admin_commands.h"
 #include "admin/admin_quarantine.h"
+#include "admin/quarantine_digest.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "directory/directory.h"
 #include "fiber/fiber.h"
 #include "guard/bayes_rows.h"
 #include "guard/guard_score.h"
@@ -367,8 +371,55 @@ static int quarantine_drop(struct admin *admin, const json_t *request, struct ad
 	return act(admin, request, reply, false);
 }
 
+/* --- users -------------------------------------------------------------------------------- */
+
+struct who {
+	struct arena *arena;
+	struct slice address;
+	int64_t id;
+};
+
+static int find_who(struct db *db, void *arg)
+{
+	struct who *w = arg;
+	struct slice address;
+	struct account account;
+	int rc = directory_canonical_address(w->arena, w->address, &address);
+	if (rc == 0)
+		rc = directory_find_account(db, w->arena, address, &account);
+	if (rc == 0)
+		w->id = account.id;
+	return rc;
+}
+
+/* Tells users, or one ("user"), at once. */
+static int quarantine_digest(struct admin *admin, const json_t *request, struct admin_reply *reply)
+{
+	const char *user = admin_text(request, "user");
+	struct arena *arena = arena_new();
+	struct who who = { .arena = arena, .address = slice_from_str(user) };
+	int64_t count = 0;
+	int rc = admin->post ? 0 : -ENOTSUP;
+	if (rc == 0 && user)
+		rc = store_read(admin->store, find_who, &who);
+	if (rc == -ENOENT)
+		admin_fail(reply, rc, "there is no user %s", user);
+	if (rc == 0) {
+		rc = quarantine_digest_now(admin, who.id, &count);
+		rc = rc == -ENOENT && !user ? 0 : rc;
+		if (rc == -ENOENT)
+			admin_fail(reply, rc, "there is nothing new for %s", user);
+	}
+	arena_free(arena);
+	return rc == 0 ? admin_item(reply, json_pack("{s:I}", "mails", (json_int_t)count)) : rc;
+}
+
 const struct admin_command admin_quarantine_commands[] = {
-	{ "quarantine.list", quarantine_list },       { "quarantine.count", quarantine_count },
-	{ "quarantine.show", admin_quarantine_show }, { "quarantine.release", quarantine_release },
-	{ "quarantine.drop", quarantine_drop },       { 0 },
+	{ "quarantine.list", quarantine_list },
+	{ "quarantine.count", quarantine_count },
+	{ "quarantine.show", admin_quarantine_show },
+	{ "quarantine.release", quarantine_release },
+	{ "quarantine.drop", quarantine_drop },
+	{ "quarantine.digest", quarantine_digest },
+	{ 0 },
 };

@@ -4,7 +4,6 @@
 
 #include <cmocka.h>
 
-#include "cli/cli_clean.h"
 #include "cli/cli_commands.h"
 
 static const struct cli_option options[] = {
@@ -181,27 +180,6 @@ static void nothing_is_no_error(void **state)
 	assert_null(f->cli.command);
 }
 
-static void what_strangers_wrote_is_cleaned(void **state)
-{
-	struct arena *a = arena_new();
-	(void)state;
-	assert_string_equal(cli_clean(a, "J\xC3\xBCrgen \xE2\x82\xAC", false),
-	                    "J\xC3\xBCrgen \xE2\x82\xAC");
-	assert_string_equal(cli_clean(a, "\x1B[2J\x07\x7F\tx\n", false), "?[2J???x?");
-	assert_string_equal(cli_clean(a, "a\r\nb\tc\rd\n", true), "a\nb\tc?d\n");
-	/* CSI of Latin-1, a mark that turns the line round, one that nobody sees. */
-	assert_string_equal(cli_clean(a,
-	                              "\xC2\x9B"
-	                              "31m\xE2\x80\xAEx\xE2\x80\x8B",
-	                              true),
-	                    "?31m?x?");
-	assert_string_equal(cli_clean(a, "\xFF\xC3(\xE2\x82", false), "?"
-	                                                              "?(?"
-	                                                              "?");
-	assert_string_equal(cli_clean(a, "\xF0\x9F\x98\x80", false), "\xF0\x9F\x98\x80");
-	arena_free(a);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,7 +192,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(help_option_becomes_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_lines_say_why, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_no_error, setup, teardown),
-		cmocka_unit_test(what_strangers_wrote_is_cleaned),
 	};
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
 }

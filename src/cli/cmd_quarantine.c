@@ -2,10 +2,10 @@
 #include <unistd.h>
 
 #include "cli/cli_admin.h"
-#include "cli/cli_clean.h"
 #include "cli/cli_commands.h"
 #include "cli/cli_link.h"
 #include "config/config_options.h"
+#include "message/shown.h"
 
 /* --- which -------------------------------------------------------------------------------- */
 
@@ -71,7 +71,7 @@ struct listing {
 
 static const char *clean_of(struct arena *arena, const json_t *item, const char *key)
 {
-	return cli_clean(arena, cli_item_text(item, key), false);
+	return shown_text(arena, slice_from_str(cli_item_text(item, key)), false).data;
 }
 
 /* 12  2026-03-01 10:00:00  to alice@example.test  score: 7.50  4 KiB
@@ -88,7 +88,7 @@ static void print_entry(const json_t *item, void *arg)
 	printf("%lld  %s  to %s", cli_item_number(item, "id"),
 	       cli_date(cli_item_number(item, "at_ms"), date), to);
 	if (!slice_equal_nocase(slice_from_str(asked), slice_from_str(to)))
-		printf(", for %s", cli_clean(arena, asked, false));
+		printf(", for %s", clean_of(arena, item, "for"));
 	printf("  %s: %s  %s\n", cli_item_text(item, "reason"), clean_of(arena, item, "why"),
 	       cli_bytes(cli_item_number(item, "size"), bytes));
 	printf("      from <%s>, %s\n", clean_of(arena, item, "from"),
@@ -148,7 +148,7 @@ static void print_row(struct arena *arena, const json_t *item)
 
 static void print_text(struct arena *arena, const json_t *item)
 {
-	struct slice rest = slice_from_str(cli_clean(arena, cli_item_text(item, "text"), true));
+	struct slice rest = shown_text(arena, slice_from_str(cli_item_text(item, "text")), true);
 	printf("\nText:\n");
 	/* Set off, so that none of it looks like a line of ours. */
 	while (rest.len > 0) {
@@ -301,6 +301,23 @@ static int drop(struct cli *cli)
 	return act(cli, &(struct verb){ "quarantine.drop", "dropped", "Drop" });
 }
 
+/* --- digest ------------------------------------------------------------------------------- */
+
+static void print_mails(const json_t *item, void *unused)
+{
+	long long mails = cli_item_number(item, "mails");
+	(void)unused;
+	printf("%lld mail%s sent\n", mails, mails == 1 ? "" : "s");
+}
+
+static int digest(struct cli *cli)
+{
+	json_t *request = json_object();
+	if (cli->word_count > 0)
+		json_object_set_new(request, "user", json_string(cli->words[0]));
+	return cli_list(cli, "quarantine.digest", request, print_mails, NULL);
+}
+
 /* --- the command -------------------------------------------------------------------------- */
 
 static const struct cli_option options[] = {
@@ -325,6 +342,7 @@ static const struct cli_verb verbs[] = {
 	{ "show", "ID", "One message: why it is held, its header, parts and text.", 1, 1, show },
 	{ "release", WHICH, "Deliver them as they came.", 0, CLI_ANY_WORDS, release },
 	{ "drop", WHICH, "Throw them away; their senders are not told.", 0, CLI_ANY_WORDS, drop },
+	{ "digest", "[ADDRESS]", "Tell users, or one, now what is new for them.", 0, 1, digest },
 	{ 0 },
 };
 

@@ -9,6 +9,7 @@
 #define VEREDUS_CLI_SERVER_H
 
 #include "admin/admin.h"
+#include "admin/web.h"
 #include "auth/auth.h"
 #include "dns/dns.h"
 #include "final/final.h"
@@ -42,6 +43,7 @@ struct server {
 	struct imap_index *index; /* NULL: switched off */
 	struct learner *learner;  /* likewise */
 	struct admin admin;
+	struct web web;
 	int control_dir_fd; /* see server_bind_control() */
 	int signal_fd;
 	int64_t began_ms; /* monotonic */

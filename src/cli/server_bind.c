@@ -60,6 +60,12 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 		out->context = &s->managesieve;
 		out->idle_ms = c->managesieve.idle_ms;
 		break;
+	case LISTENER_HTTP:
+	case LISTENER_HTTPS:
+		out->protocol = &web_protocol;
+		out->context = &s->web;
+		out->idle_ms = WEB_IDLE_MS;
+		break;
 	case LISTENER_IMAP:
 	case LISTENER_IMAPS:
 		out->protocol = &imap_protocol;
@@ -68,7 +74,7 @@ static void set_protocol(struct server *s, enum listener_kind kind, struct servi
 		break;
 	}
 	out->implicit_tls = kind == LISTENER_SUBMISSIONS || kind == LISTENER_POP3S ||
-	                    kind == LISTENER_IMAPS;
+	                    kind == LISTENER_IMAPS || kind == LISTENER_HTTPS;
 }
 
 static const char *bind_remedy(int rc)

@@ -271,6 +271,7 @@ static void set_contexts(struct server *s)
 		                   .services = s->services,
 		                   .service_count = s->service_count,
 		                   .started_ms = clock_wall_ms() };
+	s->web = (struct web){ .admin = &s->admin, .buckets = guard_buckets_new(WEB_BUCKETS_MAX) };
 }
 
 int server_open(struct server *s)
@@ -311,6 +312,7 @@ void server_close(struct server *s)
 	final_stop(s->final);
 	if (s->post)
 		post_close(s->post);
+	guard_buckets_free(s->web.buckets);
 	guard_close(s->guard);
 	trust_close(s->trust);
 	dns_close(s->dns);

@@ -1,4 +1,5 @@
-/* The quarantine's upkeep: what is held longer than it may be goes. */
+/* The quarantine's upkeep: users are told what is held, and what is held too long goes. */
+#include "admin/quarantine_digest.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/server.h"
@@ -45,6 +46,8 @@ void server_watch_quarantine(void *arg)
 	struct server *s = arg;
 	struct clock_watch clock = { 0 };
 	clock_watch_look(&clock);
-	while (fiber_sleep(deadline_in(LOOK_MS)) == 0)
+	while (fiber_sleep(deadline_in(LOOK_MS)) == 0) {
 		expire_all(s, &clock);
+		quarantine_digest_due(&s->admin);
+	}
 }

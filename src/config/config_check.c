@@ -14,7 +14,8 @@ static const uint16_t standard_ports[] = {
 	[LISTENER_SMTP] = 25,   [LISTENER_SUBMISSION] = 587,   [LISTENER_SUBMISSIONS] = 465,
 	[LISTENER_POP3] = 110,  [LISTENER_POP3S] = 995,        [LISTENER_IMAP] = 143,
 	[LISTENER_IMAPS] = 993, [LISTENER_ODMR] = 366,         [LISTENER_LMTP] = 24,
-	[LISTENER_LOCAL] = 0,   [LISTENER_MANAGESIEVE] = 4190,
+	[LISTENER_LOCAL] = 0,   [LISTENER_MANAGESIEVE] = 4190, [LISTENER_HTTP] = 80,
+	[LISTENER_HTTPS] = 443,
 };
 
 __attribute__((format(printf, 2, 0))) static void say(const struct config_place *p,
@@ -266,7 +267,8 @@ void config_check_smarthost(const struct config_place *p, struct config_smarthos
 
 static bool needs_certificate(enum listener_kind kind)
 {
-	return kind == LISTENER_SUBMISSIONS || kind == LISTENER_POP3S || kind == LISTENER_IMAPS;
+	return kind == LISTENER_SUBMISSIONS || kind == LISTENER_POP3S || kind == LISTENER_IMAPS ||
+	       kind == LISTENER_HTTPS;
 }
 
 static void check_tls(const struct config_place *p)
@@ -376,6 +378,31 @@ static void check_oauth(const struct config_place *p)
 		config_wrong(p, "oauth: client-secret-file: %s can't be read, or is empty", path);
 }
 
+/* It stands in mails, and in front of paths. */
+static void check_public_url(const struct config_place *p)
+{
+	struct config *c = p->config;
+	struct slice url = slice_from_str(c->quarantine.public_url);
+	if (url.len == 0)
+		return;
+	while (slice_ends_with(url, SLICE("/")))
+		url = slice_sub(url, 0, url.len - 1);
+	bool good = slice_starts_with(url, SLICE("https://")) ||
+	            slice_starts_with(url, SLICE("http://"));
+	for (size_t i = 0; i < url.len && good; i++)
+		good = byte_is_alnum(url.data[i]) ||
+		       slice_find_byte(SLICE(":/.-_~[]%"), url.data[i]) >= 0;
+	if (!good)
+		config_wrong(p,
+		             "quarantine: public-url is '%s': write what browsers begin with, such "
+		             "as https://mail.example.org:8443",
+		             c->quarantine.public_url);
+	else if (slice_starts_with(url, SLICE("http://")))
+		config_warn(p, "quarantine: public-url: links go over the net in clear: use "
+		               "https://");
+	c->quarantine.public_url = arena_str(c->arena, url);
+}
+
 void config_check_whole(const struct config_place *p)
 {
 	struct config *c = p->config;
@@ -413,4 +440,5 @@ void config_check_whole(const struct config_place *p)
 	check_tls(p);
 	check_kerberos(p);
 	check_oauth(p);
+	check_public_url(p);
 }

@@ -17,6 +17,8 @@ enum listener_kind {
 	LISTENER_IMAP,
 	LISTENER_IMAPS,
 	LISTENER_MANAGESIEVE,
+	LISTENER_HTTP,  /* pages for users, behind a proxy that does TLS */
+	LISTENER_HTTPS, /* the same with TLS */
 };
 
 /* Where the command sendmail looks for a listener of the kind local. */

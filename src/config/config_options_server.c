@@ -18,7 +18,7 @@ static const struct config_option options[] = {
 	{ "listen", "protocol", CONFIG_CHOICE, NULL, AT_LISTEN(kind),
 	  "What is spoken. Default: the section's title.",
 	  .choices = { "smtp", "submission", "submissions", "lmtp", "local", "odmr", "pop3", "pop3s",
-	               "imap", "imaps", "managesieve" } },
+	               "imap", "imaps", "managesieve", "http", "https" } },
 	{ "listen", "address", CONFIG_LIST, NULL, AT_LISTEN(addresses),
 	  "Where: { \"*:25\", \"192.0.2.1:25\", \"[2001:db8::1]:25\" }; \"*\" is every address, "
 	  "IPv4 and IPv6; \"unix:PATH\" is a socket in the file system." },

@@ -416,7 +416,7 @@ const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t
 
 /* --- questions -------------------------------------------------------------------------- */
 
-/* A listener for POP3, IMAP or ManageSieve. */
+/* A listener that takes no mail. */
 static bool is_for_readers(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->listener_count; i++) {
@@ -424,7 +424,8 @@ static bool is_for_readers(const struct config *c, const char *name)
 		if (slice_equal(slice_from_str(l->name), slice_from_str(name)))
 			return l->kind == LISTENER_POP3 || l->kind == LISTENER_POP3S ||
 			       l->kind == LISTENER_IMAP || l->kind == LISTENER_IMAPS ||
-			       l->kind == LISTENER_MANAGESIEVE;
+			       l->kind == LISTENER_MANAGESIEVE || l->kind == LISTENER_HTTP ||
+			       l->kind == LISTENER_HTTPS;
 	}
 	return false;
 }

@@ -1,4 +1,4 @@
-#include "cli/cli_clean.h"
+#include "message/shown.h"
 
 #include "base/slice.h"
 
@@ -38,9 +38,9 @@ static bool is_shown(uint32_t c, bool lines)
 	return true;
 }
 
-const char *cli_clean(struct arena *arena, const char *text, bool lines)
+struct slice shown_text(struct arena *arena, struct slice text, bool lines)
 {
-	struct slice rest = slice_from_str(text);
+	struct slice rest = text;
 	char *out = arena_alloc(arena, rest.len + 1), *at = out;
 	while (rest.len > 0) {
 		struct slice one = take_one(rest);
@@ -57,5 +57,5 @@ const char *cli_clean(struct arena *arena, const char *text, bool lines)
 		}
 	}
 	*at = '\0';
-	return out;
+	return slice_of(out, (size_t)(at - out));
 }
