@@ -8,6 +8,7 @@
 #include "cli/cli_link.h"
 #include "dns/dns.h"
 #include "fiber/fiber.h"
+#include "guard/attachment.h"
 #include "guard/guard.h"
 #include "guard/guard_classify.h"
 #include "trust/trust.h"
@@ -23,6 +24,7 @@ struct explaining {
 	bool has_sender;
 	struct trust_results results;
 	struct guard_opinion opinion; /* of the classifier */
+	struct attachment_facts files;
 	struct guard_score score;
 	enum guard_fate fate; /* by the score */
 	int rc;
@@ -73,6 +75,8 @@ static void weigh(struct explaining *e, struct dns *dns)
 	struct guard *guard = NULL;
 	struct slice *found;
 	size_t count = trust_found(&e->results, e->cli->arena, &found);
+	attachment_look(e->cli->arena, e->message, e->config, &e->files);
+	count = attachment_join(e->cli->arena, found, count, &e->files, &found);
 	e->rc = guard_open(&parts, &guard);
 	guard_score_opinion(&e->score, &e->opinion);
 	if (e->rc == 0)
@@ -251,18 +255,35 @@ static json_t *score_json(const struct explaining *e)
 	                 "then", guard_fate_name(e->fate), "lines", lines);
 }
 
+static void print_files(const struct attachment_facts *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		printf("%.*s\n", SLICE_ARG(files->items[i]));
+}
+
+static json_t *files_json(const struct attachment_facts *files)
+{
+	json_t *found = json_array();
+	for (size_t i = 0; i < files->count; i++)
+		json_array_append_new(found, text_json(files->items[i]));
+	return json_pack("{s:s, s:o}", "method", "attachment", "found", found);
+}
+
 static void print_results(const struct explaining *e)
 {
 	const struct trust_results *r = &e->results;
 	if (!cli_has(e->cli, "json")) {
 		for (size_t i = 0; i < r->count; i++)
 			print_verdict(&r->verdicts[i]);
+		print_files(&e->files);
 		print_score(e);
 		return;
 	}
 	json_t *all = json_array();
 	for (size_t i = 0; i < r->count; i++)
 		json_array_append_new(all, verdict_json(&r->verdicts[i]));
+	if (e->files.count > 0)
+		json_array_append_new(all, files_json(&e->files));
 	if (e->score.count > 0)
 		json_array_append_new(all, score_json(e));
 	json_dumpf(all, stdout, JSON_INDENT(1));

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "config/config_attachments.h"
 #include "config/config_classifier.h"
 #include "config/config_feedback.h"
 #include "config/config_filter.h"
@@ -98,6 +99,7 @@ struct config {
 	struct config_dns_lists dns_lists;
 	struct config_score score;
 	struct config_filters filters;
+	struct config_attachments attachments;
 	struct config_classifier classifier;
 	struct config_sieve sieve;
 	struct config_greylist greylist;

@@ -34,6 +34,7 @@ extern const struct config_option_table config_options_tls;
 extern const struct config_option_table config_options_trust;
 extern const struct config_option_table config_options_score;
 extern const struct config_option_table config_options_filter;
+extern const struct config_option_table config_options_attachments;
 extern const struct config_option_table config_options_classifier;
 extern const struct config_option_table config_options_quarantine;
 extern const struct config_option_table config_options_queue;

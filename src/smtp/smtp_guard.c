@@ -115,8 +115,7 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 		speaker.is_proven_arg = s;
 	}
 	if (stage == RULE_MESSAGE) {
-		speaker.found_count = trust_found(s->transaction->trust, s->transaction->arena,
-		                                  &found);
+		speaker.found_count = smtp_score_found(s, &found);
 		speaker.opinion = smtp_score_opinion;
 		speaker.opinion_arg = s;
 	}

@@ -1,6 +1,7 @@
 #include "smtp/smtp_score.h"
 
 #include "base/log.h"
+#include "guard/attachment.h"
 #include "guard/guard_classify.h"
 #include "trust/trust.h"
 
@@ -35,11 +36,19 @@ const struct guard_opinion *smtp_score_opinion(void *session)
 	return t->opinion;
 }
 
+size_t smtp_score_found(const struct smtp_session *s, struct slice **out)
+{
+	const struct smtp_transaction *t = s->transaction;
+	struct slice *found = NULL;
+	size_t count = t->trust ? trust_found(t->trust, t->arena, &found) : 0;
+	return attachment_join(t->arena, found, count, t->files, out);
+}
+
 bool smtp_score(struct smtp_session *s)
 {
 	struct smtp_transaction *t = s->transaction;
-	struct slice *found = NULL;
-	size_t count = t->trust ? trust_found(t->trust, t->arena, &found) : 0;
+	struct slice *found;
+	size_t count = smtp_score_found(s, &found);
 	if (!s->context->guard)
 		return true;
 	t->score = ARENA_NEW(t->arena, struct guard_score);

@@ -8,6 +8,8 @@
 /* Adds "iprev" (RFC 8601 section 2.7.3): whether the address of the client leads to a name that
  * leads back to it. May park the fiber. */
 void smtp_score_iprev(struct smtp_session *s, struct trust_results *results);
+/* What checks of the message came to, for rules and weights (guard/guard_rule.h). How many. */
+size_t smtp_score_found(const struct smtp_session *s, struct slice **out);
 /* When all checks are done: the transaction's score and fate. False if the message is refused for
  * it, and the client was told so. May park the fiber. */
 bool smtp_score(struct smtp_session *s);

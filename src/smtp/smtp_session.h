@@ -36,9 +36,10 @@ struct smtp_transaction {
 	bool rcpt_refused; /* one at least */
 	/* What checks came to; NULL: there were none. */
 	struct trust_results *trust;
-	struct slice content;          /* the message, while it is judged */
-	struct guard_opinion *opinion; /* of the classifier; NULL: not asked yet */
-	struct guard_score *score;     /* NULL: nothing was weighed */
+	struct slice content;           /* the message, while it is judged */
+	struct guard_opinion *opinion;  /* of the classifier; NULL: not asked yet */
+	struct attachment_facts *files; /* in it; NULL: not looked at */
+	struct guard_score *score;      /* NULL: nothing was weighed */
 	enum guard_fate fate;
 	struct smtp_filtering *filtering; /* NULL: no filter was asked */
 	struct post_refusal *refusal;     /* of POST_REFUSED */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "guard/attachment.h"
 #include "message/header.h"
 #include "queue/queue_failure.h"
 #include "queue/queue_feedback.h"
@@ -190,6 +191,15 @@ static void tell_domains(const struct smtp_session *s, struct slice message)
 	queue_failure_note(s->context->queue, s->transaction->trust, &question, policy_of(s));
 }
 
+static void look_at_files(struct smtp_session *s, struct slice message)
+{
+	struct smtp_transaction *t = s->transaction;
+	if (!attachment_is_wanted(s->config))
+		return;
+	t->files = ARENA_NEW(t->arena, struct attachment_facts);
+	attachment_look(t->arena, message, s->config, t->files);
+}
+
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out)
 {
 	out->message = message;
@@ -198,6 +208,7 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 		return true;
 	guard_look_into(s->visit, message);
 	s->transaction->content = message;
+	look_at_files(s, message);
 	if (s->config->trust.verify) {
 		if (!check(s, message))
 			return false;
