@@ -13,6 +13,7 @@
 #include "mailbox/note.h"
 #include "mailbox/sent.h"
 #include "message/recode.h"
+enum { OFFLOAD_BYTES = 64 << 10 }; /* more is taken apart by another thread */
 
 /* --- the commit ---------------------------------------------------------------------- */
 
@@ -203,7 +204,7 @@ static int recode_all(struct append *a)
 	return rc;
 }
 
-/* On the thread pool: takes the messages apart. */
+/* Takes the messages apart: here if they are small, else on the thread pool. */
 static void prepare(void *arg)
 {
 	struct prepare_job *job = arg;
@@ -235,7 +236,10 @@ static void spool_and_append(struct append *a)
 	/* Quoted-printable at its worst is three times as long. */
 	spool_create(&a->recoded, config->dir, (size_t)config->smtp.memory_bytes, max * 4, 0);
 	if (append_read(a)) {
-		fiber_offload(prepare, &job);
+		if (a->spool.size_bytes > OFFLOAD_BYTES)
+			fiber_offload(prepare, &job);
+		else
+			prepare(&job);
 		if (job.rc < 0)
 			imap_failed(c, job.rc);
 		else

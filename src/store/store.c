@@ -180,7 +180,6 @@ int store_open(const struct store_config *config, struct store **out)
 	s->checkpoint_due = STORE_CHECKPOINT_PAGES;
 	pthread_mutex_init(&s->queue_lock, NULL);
 	pthread_cond_init(&s->queue_filled, NULL);
-	pthread_mutex_init(&s->append_turn, NULL);
 	pthread_mutex_init(&s->commit_turn, NULL);
 	pthread_mutex_init(&s->done_lock, NULL);
 	pthread_cond_init(&s->done_some, NULL);
@@ -223,7 +222,6 @@ void store_close(struct store *s)
 	pthread_cond_destroy(&s->done_some);
 	pthread_mutex_destroy(&s->done_lock);
 	pthread_mutex_destroy(&s->commit_turn);
-	pthread_mutex_destroy(&s->append_turn);
 	pthread_cond_destroy(&s->queue_filled);
 	pthread_mutex_destroy(&s->queue_lock);
 	free(s->database);

@@ -1,9 +1,9 @@
 /* The writers: how commits become durable, many at a time.
  *
  * Two threads do the same. Each takes all commits that wait (a group), appends their blobs to the
- * segment and syncs it, then runs the closures in one transaction and commits that. The two steps
- * have a turn each, so while one group's rows are committed the blobs of the next are synced, and
- * a group that comes alone goes through without changing threads.
+ * segment and syncs it, then runs the closures in one transaction and commits that. While one
+ * group's rows are committed the other thread writes and syncs the blobs of the next; a group that
+ * comes alone goes through without changing or waking threads.
  *
  * A group is taken no sooner than the closures of the one before have run: what comes until then
  * would wait anyway, and two groups of fifty take fewer syncs than one of ten and one of ninety.
@@ -49,7 +49,7 @@ static void summarize_blob(struct store_blob *blob, bool moves)
 static void enqueue(struct store *s, struct commit *c)
 {
 	pthread_mutex_lock(&s->queue_lock);
-	bool ring = !s->queue && !s->running;
+	bool ring = !s->queue && !s->busy;
 	*s->queue_end = c;
 	s->queue_end = &c->next;
 	pthread_mutex_unlock(&s->queue_lock);
@@ -126,12 +126,14 @@ static uint64_t commit_bytes(const struct commit *c)
 	return bytes;
 }
 
-/* Waits for commits and takes them, in the order in which they came; NULL: the store closes. */
+/* Waits for commits and takes them, in the order in which they came; NULL: the store closes. The
+ * other writer stays asleep until let_next_group(). */
 static struct commit *take_group(struct store *s)
 {
 	pthread_mutex_lock(&s->queue_lock);
-	while (s->running || (!s->queue && !s->stopping))
+	while (s->busy || (!s->queue && !s->stopping))
 		pthread_cond_wait(&s->queue_filled, &s->queue_lock);
+	s->busy = s->queue != NULL;
 	struct commit *group = s->queue;
 	struct commit **end = &s->queue;
 	uint64_t bytes = 0;
@@ -319,18 +321,11 @@ static int run_group(struct store *s, struct commit *group, size_t *kept_out)
 static void let_next_group(struct store *s)
 {
 	pthread_mutex_lock(&s->queue_lock);
-	s->running = false;
+	s->busy = false;
 	bool ring = s->queue || s->stopping;
 	pthread_mutex_unlock(&s->queue_lock);
 	if (ring)
 		pthread_cond_signal(&s->queue_filled);
-}
-
-static void hold_next_group(struct store *s)
-{
-	pthread_mutex_lock(&s->queue_lock);
-	s->running = true;
-	pthread_mutex_unlock(&s->queue_lock);
 }
 
 static int transact(struct store *s, struct commit *group)
@@ -434,20 +429,15 @@ static void *run_writer(void *arg)
 	struct store_writer *w = arg;
 	struct store *s = w->store;
 	for (;;) {
-		pthread_mutex_lock(&s->append_turn);
 		struct commit *group = take_group(s);
 		if (!group)
-			break;
+			return NULL;
 		append_group(s, group);
 		pthread_mutex_lock(&s->commit_turn);
-		hold_next_group(s);
-		pthread_mutex_unlock(&s->append_turn);
 		commit_group(s, group);
 		pthread_mutex_unlock(&s->commit_turn);
 		wake_group(w, group);
 	}
-	pthread_mutex_unlock(&s->append_turn);
-	return NULL;
 }
 
 int store_start_writers(struct store *s)

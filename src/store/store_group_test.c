@@ -94,11 +94,11 @@ static void commit_together(struct store *s, struct member *members, size_t coun
 	pthread_t keeper;
 	uint64_t before = store_counts(s).groups;
 	assert_int_equal(pthread_create(&keeper, NULL, commit_gate, &gate), 0);
-	/* Its closure must be running before the first member comes. */
-	bool running = false;
-	while (!running) {
+	/* It must have been taken before the first member comes. */
+	bool busy = false;
+	while (!busy) {
 		pthread_mutex_lock(&s->queue_lock);
-		running = s->running;
+		busy = s->busy;
 		pthread_mutex_unlock(&s->queue_lock);
 	}
 	for (size_t i = 0; i < count; i++) {

@@ -68,18 +68,18 @@ struct store {
 	pthread_cond_t queue_filled;
 	struct commit *queue;
 	struct commit **queue_end;
-	bool running; /* the closures of a group: until they have, more commits may come */
+	bool busy; /* with a group whose closures have not run: until they have, more may come */
 	bool stopping;
 
-	/* A group holds the turn to append, then the turn to commit; a writer takes the second
-	 * before it gives the first back, so groups commit in the order of their blobs. */
-	pthread_mutex_t append_turn, commit_turn;
-	struct segment_log *log; /* append turn */
-	uint64_t next_blob_id;   /* append turn */
-	struct db *writer;       /* commit turn */
-	int careful;             /* commit turn: groups to be run in savepoints */
-	int wal_pages;           /* commit turn */
-	bool full;               /* commit turn: told that the disk is */
+	/* Who makes the store busy has the segments to itself. It takes the turn to commit before
+	 * another can, so groups commit in the order of their blobs. */
+	struct segment_log *log;
+	uint64_t next_blob_id;
+	pthread_mutex_t commit_turn;
+	struct db *writer; /* commit turn */
+	int careful;       /* commit turn: groups to be run in savepoints */
+	int wal_pages;     /* commit turn */
+	bool full;         /* commit turn: told that the disk is */
 	struct store_writer writers[STORE_WRITERS];
 
 	/* Threads that wait for a commit. */
