@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from conftest import PASSWORD
+from conftest import PASSWORD, wait_for
 from test_import import ALICE, counts, listing, make_maildir, message, run, running
 
 BOB = "bob@example.test"
@@ -16,9 +16,10 @@ BOB = "bob@example.test"
 def damage(directory, uid):
     """A byte of a message, however its record keeps it."""
     with sqlite3.connect(f"file:{directory}/veredus.db?mode=ro", uri=True) as db:
-        segment, position = db.execute(
+        # What is small is in a segment a little later.
+        segment, position = wait_for(lambda: db.execute(
             "SELECT segment, position FROM blob JOIN message ON blob_id = blob.id"
-            " WHERE message.id % 4294967296 = ? LIMIT 1", (uid,)).fetchone()
+            " WHERE message.id % 4294967296 = ? AND segment > 0 LIMIT 1", (uid,)).fetchone())
     with open(pathlib.Path(directory, "segments", f"{segment:08}.seg"), "r+b") as f:
         f.seek(position + 48 + 8)   # behind the record's header
         byte = f.read(1)

@@ -193,7 +193,8 @@ static int check_database(struct work *w, uint64_t *count_out)
 	if (rc == 0)
 		rc = sqlite_errno(sqlite3_prepare_v2(
 			db,
-			"SELECT segment, max(position) FROM blob GROUP BY segment ORDER BY segment",
+			"SELECT segment, max(position) FROM blob WHERE segment > 0"
+			" GROUP BY segment ORDER BY segment",
 			-1, &rows, NULL));
 	if (rc == 0)
 		rc = check_rows(w, rows, list, count_out);

@@ -734,6 +734,16 @@ static const char *const schema_url_key[] = {
 	NULL,
 };
 
+/* Blobs whose row names segment 0. */
+static const char *const schema_fresh[] = {
+	"CREATE TABLE fresh_blob ("
+	"  blob_id INTEGER PRIMARY KEY,"
+	"  note    BLOB NOT NULL," /* as in a record of a segment */
+	"  bytes   BLOB NOT NULL"
+	")",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -773,5 +783,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 36, .statements = schema_pop3_terms },
 	{ .version = 37, .statements = schema_quarantine },
 	{ .version = 38, .statements = schema_url_key },
+	{ .version = 39, .statements = schema_fresh },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -155,6 +155,15 @@ void blob_close(struct blob_view *v)
 	*v = (struct blob_view){ .bytes = SLICE_EMPTY };
 }
 
+struct blob_view blob_view_copy(struct slice bytes)
+{
+	struct view *view = mem_alloc(sizeof(*view) + bytes.len);
+	view->map = NULL;
+	if (bytes.len > 0)
+		memcpy(view->record, bytes.data, bytes.len);
+	return (struct blob_view){ .bytes = slice_of(view->record, bytes.len), .owner = view };
+}
+
 struct reading {
 	int fd;
 	uint64_t position;

@@ -22,4 +22,7 @@ void segment_files_forget(struct segment_files *files, uint32_t number);
 int segment_files_read(struct segment_files *files, struct segment_place place, uint64_t blob_id,
                        uint64_t length, struct blob_view *out);
 
+/* A view of a copy. */
+struct blob_view blob_view_copy(struct slice bytes);
+
 #endif

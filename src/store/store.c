@@ -159,7 +159,11 @@ static int open_all(struct store *s, const struct store_config *config, struct a
 		return rc;
 	s->files = segment_files_new(s->segments_fd, s->squeezer);
 	rc = store_start_keepers(s);
-	return rc == 0 ? store_start_writers(s) : rc;
+	if (rc == 0)
+		rc = store_start_writers(s);
+	if (rc == 0)
+		keeper_ask(&s->settler);
+	return rc;
 }
 
 int store_open(const struct store_config *config, struct store **out)
@@ -175,6 +179,7 @@ int store_open(const struct store_config *config, struct store **out)
 	s->read_only = config->read_only;
 	s->queue_end = &s->queue;
 	s->squeezer = squeezer_new();
+	s->fresh_bytes = config->fresh_bytes ? config->fresh_bytes : STORE_FRESH_BYTES;
 	s->compress = config->compress;
 	s->compress_after_ms = config->compress_after_ms;
 	s->checkpoint_due = STORE_CHECKPOINT_PAGES;
@@ -206,6 +211,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	store_stop_settler(s);
 	store_stop_writers(s);
 	store_stop_keepers(s);
 	close_readers(s);

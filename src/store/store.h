@@ -5,7 +5,8 @@
  * through db_* calls (db.h), does not wait, and does not know which engine is below.
  *
  * On SQLite a writer thread takes every commit that is waiting, appends their blobs to the
- * segment and syncs it once, runs the closures one after another, and commits them together. A
+ * segment and syncs it once (a few small ones lie beside the rows for a second instead), runs the
+ * closures one after another, and commits them together. A
  * closure that fails is rolled back alone: then all of the group are run once more. The calling
  * fiber is parked meanwhile; outside a fiber (command line) the calling thread blocks. Reads run
  * on the calling thread.
@@ -31,6 +32,10 @@ struct store_config {
 	bool read_only;            /* a backup: nothing is changed, locked or migrated */
 	uint64_t segment_bytes;    /* 0: the default (64 MiB) */
 	const struct store_io *io; /* NULL: the system's own calls */
+	/* A group of commits with as many bytes of blobs or fewer keeps them beside its rows for a
+	 * second or two: then one sync makes both durable. 0: the default (32 KiB); 1: all blobs
+	 * go into segments at once. */
+	uint64_t fresh_bytes;
 	/* Blobs are compressed when their segment is full and that old; store_collect() does it. */
 	bool compress;
 	int64_t compress_after_ms;

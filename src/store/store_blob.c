@@ -49,6 +49,9 @@ static int write_row(struct db *db, const struct store_blob *b)
 {
 	if (b->own.refs == 0)
 		return 0;
+	int rc = b->own.segment == 0 ? fresh_write(db, b) : 0;
+	if (rc != 0)
+		return rc;
 	return db_run(db,
 	              "INSERT INTO blob (id, segment, position, length, refs)"
 	              " VALUES ($1, $2, $3, $4, $5)",
@@ -105,8 +108,9 @@ int blob_adopt(struct db *db, const struct segment_record *record, bool *known_o
 
 struct wanted_blob {
 	int64_t id;
-	struct segment_place place;
+	struct segment_place place; /* segment 0: it is fresh */
 	uint64_t length;
+	struct blob_view *fresh;
 };
 
 static int find_blob(struct db *db, void *arg)
@@ -123,6 +127,8 @@ static int find_blob(struct db *db, void *arg)
 		w->length = (uint64_t)db_int(&rows, 2);
 	}
 	db_end(&rows);
+	if (rc == 0 && w->place.segment == 0)
+		rc = fresh_read(db, w->id, w->fresh);
 	return rc == -ENODATA ? -ENOENT : rc;
 }
 
@@ -136,7 +142,7 @@ static int find_and_read(struct store *s, int64_t blob_id, struct wanted_blob *w
 	do {
 		tried = wanted->place.segment;
 		rc = store_read(s, find_blob, wanted);
-		if (rc != 0)
+		if (rc != 0 || wanted->place.segment == 0)
 			return rc;
 		if (wanted->place.segment == tried)
 			return -EBADMSG;
@@ -148,7 +154,7 @@ static int find_and_read(struct store *s, int64_t blob_id, struct wanted_blob *w
 
 int blob_open(struct store *s, int64_t blob_id, struct blob_view *out)
 {
-	struct wanted_blob wanted = { .id = blob_id };
+	struct wanted_blob wanted = { .id = blob_id, .fresh = out };
 	int rc = find_and_read(s, blob_id, &wanted, out);
 	if (rc != 0 && rc != -ENOENT)
 		log_error("store.blob", kv_error(rc), kv_int("blob", blob_id),
@@ -162,7 +168,8 @@ int blob_open_at(struct store *s, int64_t blob_id, const struct blob_place *plac
 {
 	const struct segment_place at = { .segment = place->segment, .position = place->position };
 	/* Anything but success may come of a blob that was moved meanwhile. */
-	if (segment_files_read(s->files, at, (uint64_t)blob_id, place->length, out) == 0)
+	if (at.segment > 0 &&
+	    segment_files_read(s->files, at, (uint64_t)blob_id, place->length, out) == 0)
 		return 0;
 	return blob_open(s, blob_id, out);
 }

@@ -43,7 +43,8 @@ static int forget_garbage(struct db *db, void *arg)
 {
 	return db_change(db, arg,
 	                 "DELETE FROM blob WHERE id IN"
-	                 " (SELECT id FROM blob WHERE refs = 0 ORDER BY id LIMIT 5000)",
+	                 " (SELECT id FROM blob WHERE refs = 0 AND segment > 0"
+	                 "  ORDER BY id LIMIT 5000)",
 	                 "");
 }
 

@@ -196,12 +196,37 @@ static int append_commit(struct store *s, struct commit *c)
 	return rc;
 }
 
-/* Makes the group's blobs durable. A commit that there was no room for has its rc set. */
+static bool is_small(const struct store *s, const struct commit *group)
+{
+	uint64_t bytes = 0;
+	for (const struct commit *c = group; c; c = c->next) {
+		bytes += commit_bytes(c);
+		if (c->moves || bytes > s->fresh_bytes)
+			return false;
+	}
+	return true;
+}
+
+static void number_blobs(struct store *s, struct commit *group)
+{
+	for (struct commit *c = group; c; c = c->next) {
+		for (size_t i = 0; i < c->blob_count; i++)
+			c->blobs[i].id = (int64_t)s->next_blob_id++;
+		atomic_fetch_add(&s->blob_bytes, commit_bytes(c));
+	}
+}
+
+/* Makes the group's blobs durable, but for those that its rows will hold (store_fresh.c). A commit
+ * that there was no room for has its rc set. */
 static void append_group(struct store *s, struct commit *group)
 {
 	uint64_t bytes = 0;
 	bool any = false;
 	int rc = 0;
+	if (is_small(s, group)) {
+		number_blobs(s, group);
+		return;
+	}
 	segment_log_begin(s->log);
 	for (struct commit *c = group; c && (rc == 0 || rc == -ENOSPC); c = c->next) {
 		if (c->blob_count == 0)
@@ -369,7 +394,7 @@ static void disown_records(struct store *s, const struct commit *c)
 static void commit_group(struct store *s, struct commit *group)
 {
 	int rc = transact(s, group);
-	bool full = false, kept = false;
+	bool full = false, kept = false, fresh = false;
 	if (rc == -EIO)
 		store_fail(s, "database", rc);
 	for (struct commit *c = group; c; c = c->next) {
@@ -382,12 +407,15 @@ static void commit_group(struct store *s, struct commit *group)
 			disown_records(s, c);
 		full |= c->rc == -ENOSPC;
 		kept |= c->rc == 0 && c->blob_count > 0;
+		fresh |= c->rc == 0 && c->blob_count > 0 && c->blobs[0].own.segment == 0;
 	}
 	if (full || kept)
 		note_space(s, full);
 	atomic_fetch_add(&s->groups, 1);
 	if (rc == 0)
 		store_after_commit(s);
+	if (fresh)
+		keeper_ask(&s->settler);
 	if (rc == -ENOSPC) /* the log takes no more, but can start over */
 		keeper_ask(&s->checkpointer);
 }

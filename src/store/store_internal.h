@@ -18,6 +18,7 @@ enum {
 	STORE_NODE_LEN = 16,
 	STORE_WRITERS = 2,              /* while one syncs a group's blobs, one commits its rows */
 	STORE_CHECKPOINT_PAGES = 16000, /* of the write-ahead log */
+	STORE_FRESH_BYTES = 32 << 10,   /* two syncs cost more than writing these twice */
 };
 
 /* A commit that waits; lies on the stack of who called. */
@@ -91,11 +92,12 @@ struct store {
 	struct db *readers; /* idle connections */
 	struct segment_files *files;
 	struct squeezer *squeezer;
+	uint64_t fresh_bytes;
 	bool compress;
 	int64_t compress_after_ms;
 
 	atomic_bool collecting;
-	struct keeper filler, checkpointer;
+	struct keeper filler, checkpointer, settler;
 	struct db *checkpoint_db;
 	_Atomic int checkpoint_due; /* pages in the log that call the checkpointer */
 	atomic_bool checkpoint_rest;
@@ -121,8 +123,19 @@ void store_give_reader(struct store *s, struct db *db);
 /* store_blob.c: inside a commit, after its closure. */
 int store_write_blob_rows(struct db *db, const struct store_blob *blobs, size_t count, bool moves);
 
+/* store_fresh.c: the first two inside a closure. */
+int fresh_write(struct db *db, const struct store_blob *blob);
+/* -EBADMSG: it is not there. */
+int fresh_read(struct db *db, int64_t blob_id, struct blob_view *out);
+/* Carries all that is fresh over into the segments. */
+int store_settle(struct store *s, uint64_t *settled_out);
+int64_t store_settle_some(struct store *s); /* what the settler does */
+
 /* store_keep.c */
 int store_start_keepers(struct store *s);
+/* Settles what is fresh; before the writers stop. */
+void store_stop_settler(struct store *s);
+/* After them, as they may ask a keeper until they have. */
 void store_stop_keepers(struct store *s);
 void keeper_ask(struct keeper *k);
 /* With the turn to commit, after a commit. */

@@ -93,8 +93,15 @@ static void stop_keeper(struct keeper *k)
 	pthread_cond_signal(&k->wake);
 	pthread_mutex_unlock(&k->lock);
 	pthread_join(k->thread, NULL);
-	pthread_cond_destroy(&k->wake);
-	pthread_mutex_destroy(&k->lock);
+	k->started = false;
+}
+
+void store_stop_settler(struct store *s)
+{
+	uint64_t settled;
+	stop_keeper(&s->settler);
+	if (s->writers[0].started && !store_failed(s))
+		store_settle(s, &settled);
 }
 
 /* --- files filled ahead -------------------------------------------------------------- */
@@ -166,7 +173,9 @@ int store_start_keepers(struct store *s)
 {
 	sqlite3_wal_hook(s->writer->sqlite, count_pages, s);
 	int rc = start_keeper(&s->filler, s, "store-fill", fill);
-	return rc == 0 ? start_keeper(&s->checkpointer, s, "store-carry", carry_over) : rc;
+	if (rc == 0)
+		rc = start_keeper(&s->checkpointer, s, "store-carry", carry_over);
+	return rc == 0 ? start_keeper(&s->settler, s, "store-settle", store_settle_some) : rc;
 }
 
 void store_stop_keepers(struct store *s)

@@ -24,6 +24,7 @@ static struct store *open_with(const char *dir, bool compress, int64_t after_ms)
 	const struct store_config config = { .dir = dir,
 		                             .create = true,
 		                             .segment_bytes = 64 << 10,
+		                             .fresh_bytes = 1,
 		                             .compress = compress,
 		                             .compress_after_ms = after_ms };
 	assert_int_equal(store_open(&config, &s), 0);

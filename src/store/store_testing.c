@@ -31,7 +31,9 @@ int testing_remove_dir(void **state)
 struct store *testing_open(const char *dir)
 {
 	struct store *s = NULL;
-	struct store_config config = { .dir = dir, .create = true, .segment_bytes = 64 << 10 };
+	struct store_config config = {
+		.dir = dir, .create = true, .segment_bytes = 64 << 10, .fresh_bytes = 1
+	};
 	assert_int_equal(store_open(&config, &s), 0);
 	return s;
 }

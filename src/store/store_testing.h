@@ -17,6 +17,7 @@ int testing_make_dir(void **state);
 int testing_remove_dir(void **state);
 void testing_remove_tree(const char *path);
 
+/* Blobs go into segments at once. */
 struct store *testing_open(const char *dir);
 /* Commits one blob with a message row that holds it; returns what store_commit
  * does. */

@@ -249,7 +249,9 @@ static ssize_t pread_around(int fd, void *into, size_t len, off_t offset)
 static struct store *open_on_bad_disk(const char *dir, struct store_io *io)
 {
 	struct store *s;
-	struct store_config config = { .dir = dir, .segment_bytes = 64 << 10, .io = io };
+	struct store_config config = {
+		.dir = dir, .segment_bytes = 64 << 10, .fresh_bytes = 1, .io = io
+	};
 	*io = store_io_system;
 	io->pread = pread_around;
 	assert_int_equal(store_open(&config, &s), 0);
