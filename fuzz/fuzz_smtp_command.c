@@ -47,7 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct smtp_atrn_command atrn;
 	smtp_parse_atrn(arena, line.argument, &atrn);
 	struct smtp_bdat_command bdat;
+	struct smtp_burl_command burl;
 	smtp_parse_bdat(line.argument, &bdat);
+	smtp_parse_burl(line.argument, &burl);
 	struct smtp_attributes attributes;
 	if (smtp_parse_attributes(arena, line.argument, SMTP_XCLIENT_ATTRIBUTES, &attributes) &&
 	    attributes.given & ~SMTP_XCLIENT_ATTRIBUTES)

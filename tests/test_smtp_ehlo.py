@@ -10,6 +10,7 @@ ALWAYS = ["8BITMIME", "BINARYMIME", "CHUNKING", "DELIVERBY", "DSN", "ENHANCEDSTA
           "SMTPUTF8"]
 HOLD = "FUTURERELEASE 2592000 DATE"
 CLEAR = "AUTH SCRAM-SHA-256 SCRAM-SHA-1"
+BURL = "BURL imap imap://mx.example.test"
 SECRET = "AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"
 
 # listener, state, what there is beside ALWAYS
@@ -17,11 +18,11 @@ TABLE = [
     ("smtp", "clear", [CLEAR, "STARTTLS"]),
     ("smtp", "tls", [SECRET, "REQUIRETLS"]),
     ("smtp", "login", ["ETRN", "REQUIRETLS"]),
-    ("submission", "clear", [CLEAR, "STARTTLS", HOLD]),
-    ("submission", "tls", [SECRET, "REQUIRETLS", HOLD]),
-    ("submission", "login", ["ETRN", "REQUIRETLS", HOLD]),
-    ("submissions", "tls", [SECRET, "REQUIRETLS", HOLD]),
-    ("submissions", "login", ["ETRN", "REQUIRETLS", HOLD]),
+    ("submission", "clear", [CLEAR, "STARTTLS", HOLD, "BURL"]),
+    ("submission", "tls", [SECRET, "REQUIRETLS", HOLD, "BURL"]),
+    ("submission", "login", ["ETRN", "REQUIRETLS", HOLD, BURL]),
+    ("submissions", "tls", [SECRET, "REQUIRETLS", HOLD, "BURL"]),
+    ("submissions", "login", ["ETRN", "REQUIRETLS", HOLD, BURL]),
 ]
 
 

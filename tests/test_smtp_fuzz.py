@@ -41,7 +41,7 @@ WORDS = {
         RCPT TO:<alice@example.test>|DATA|DATA|{bdat}|{bdat}|RSET|NOOP{junk}|QUIT|HELP {topic}|HELP|
         VRFY {asked}|EXPN {asked}|ETRN {node}|ATRN {nodes}|ATRN|TURN|SEND FROM:{path}|
         SOML FROM:{path}|SAML FROM:{path}|VERB|ONEX|XUSR|XCLIENT {attributes}|XFORWARD {attributes}|
-        AUTH {auth}|STARTTLS|BURL imap://x/y LAST|LHLO client.test|
+        AUTH {auth}|STARTTLS|BURL imap://x/y LAST|BURL imap://mx.example.test/INBOX/;UID=1 LAST|LHLO client.test|
         PROXY TCP4 192.0.2.1 192.0.2.2 1 25|{junk}|{verb}{junk}|{verb}""",
     "verb": """HELO|EHLO|LHLO|MAIL|RCPT|DATA|BDAT|RSET|NOOP|QUIT|HELP|VRFY|EXPN|ETRN|ATRN|TURN|SEND|
         SOML|SAML|AUTH|STARTTLS|XCLIENT|XFORWARD|MAIL FROM:|RCPT TO:|MAIL FROM:<>|

@@ -60,6 +60,8 @@ static const struct config_option options[] = {
 	{ "smtp", "fix-submissions", CONFIG_FLAG, "yes", AT(smtp.fix_submissions),
 	  "Complete and mend what comes in on submission listeners: Date, Message-ID, Sender, Bcc, "
 	  "8-bit headers, long lines (RFC 6409 section 8)." },
+	{ "smtp", "burl", CONFIG_FLAG, "yes", AT(smtp.burl),
+	  "Let users submit what is in their mailboxes by its IMAP URL (BURL, RFC 4468)." },
 	{ "smtp", "terminals", CONFIG_CHOICE, "nobody", AT(smtp.terminals),
 	  "Who may have messages shown on the terminals of users who are logged in here, by SEND, SOML "
 	  "and SAML (RFC 821): nobody (502), trusted or everybody. The server must be in the group "

@@ -24,6 +24,7 @@ struct config_smtp {
 	unsigned max_received;       /* trace fields before it is a loop: 554 5.4.6 */
 	uint64_t memory_bytes;       /* of a message that is kept in memory while it
 	                                comes; what is larger goes to a file */
+	bool burl;                   /* submitted mail may be taken from mailboxes (RFC 4468) */
 	enum bare_newline bare_newline;
 	enum bad_helo bad_helo;
 	int64_t command_timeout_ms; /* RFC 5321 section 4.5.3.2.7 */

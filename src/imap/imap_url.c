@@ -72,7 +72,7 @@ bool imap_url_open(struct imap_command *c, struct slice text, struct url_part *o
 	if (imap_url_parse(text, c->arena, &url))
 		rc = url.access == URL_ACCESS_NONE ? open_own(c, &url, out)
 		                                   : open_authorized(c, &url, out);
-	if (rc == -ENOENT)
+	if (rc == -ENOENT || rc == -EACCES)
 		refuse(c, text);
 	else if (rc == -EBADMSG)
 		imap_no(c, "CORRUPTION", "That message can't be read.");

@@ -253,7 +253,7 @@ static int fetch_url(struct imap_command *c, struct arena *arena,
 		imap_write(c->s, SLICE(" NIL"));
 	}
 	imap_write(c->s, SLICE("\r\n"));
-	return rc == -ENOENT ? 0 : rc;
+	return rc == -ENOENT || rc == -EACCES ? 0 : rc;
 }
 
 /* urlfetch = "URLFETCH" 1*(SP url-fetch-arg) */

@@ -162,7 +162,9 @@ int url_auth_open(struct store *store, const struct message_limits *limits, stru
 	};
 	if (url->token.len == 0 || url->user.len == 0 ||
 	    !slice_equal_nocase(url->mechanism, SLICE(URL_MECHANISM)))
-		return -ENOENT;
+		return -EACCES;
 	int rc = store_read(store, check_step, &check);
+	if (rc == -ENOENT)
+		return -EACCES;
 	return rc < 0 ? rc : url_open(store, limits, arena, &check.as, 0, url, out);
 }

@@ -32,8 +32,9 @@ int url_auth_reset(struct db *db, int64_t account_id, int64_t mailbox_id);
 /* In a commit: those that anybody has made for it. */
 int url_auth_drop_mailbox(struct db *db, int64_t mailbox_id);
 
-/* What an authorized URL names, like url_open(). -ENOENT, whatever is wrong with it: a token that
- * is not right, a time that is over, a visitor for whom it is not, no such message. */
+/* What an authorized URL names, like url_open(). -EACCES, whatever is wrong with it: a token that
+ * is not right, a time that is over, a visitor for whom it is not. -ENOENT: the message that it was
+ * right for is not there. */
 int url_auth_open(struct store *store, const struct message_limits *limits, struct arena *arena,
                   const struct url_visitor *who, const struct imap_url *url, struct url_part *out);
 

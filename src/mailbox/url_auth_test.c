@@ -97,14 +97,17 @@ static void each_access_has_its_visitors(void **state)
 	const char *everybody = made(f, INBOX ";URLAUTH=authuser");
 	const char *anybody = made(f, INBOX "/;PARTIAL=8;URLAUTH=anonymous");
 	assert_int_equal(open_url(f, submit, bob, URL_SUBMISSION, "234"), 0);
-	assert_int_equal(open_url(f, submit, alice, URL_SUBMISSION, ""), -ENOENT);
-	assert_int_equal(open_url(f, submit, bob, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, submit, alice, URL_SUBMISSION, ""), -EACCES);
+	assert_int_equal(open_url(f, submit, bob, URL_READER, ""), -EACCES);
 	assert_int_equal(open_url(f, submit, alice, URL_SUBMITTER, "234"), 0);
 	assert_int_equal(open_url(f, user, bob, URL_READER, "0123456789"), 0);
-	assert_int_equal(open_url(f, user, alice, URL_READER, ""), -ENOENT);
-	assert_int_equal(open_url(f, user, alice, URL_SUBMITTER, ""), -ENOENT);
+	assert_int_equal(open_url(f, user, alice, URL_READER, ""), -EACCES);
+	assert_int_equal(open_url(f, user, alice, URL_SUBMITTER, ""), -EACCES);
 	assert_int_equal(open_url(f, everybody, bob, URL_READER, "0123456789"), 0);
 	assert_int_equal(open_url(f, anybody, bob, URL_READER, "89"), 0);
+	/* Right, and of nothing. */
+	const char *none = made(f, HOST "/INBOX/;UID=7;URLAUTH=anonymous");
+	assert_int_equal(open_url(f, none, bob, URL_READER, ""), -ENOENT);
 }
 
 static void nothing_of_it_may_be_other(void **state)
@@ -115,24 +118,24 @@ static void nothing_of_it_may_be_other(void **state)
 	assert_int_equal(open_url(f, url, f->account, URL_READER, "0123456789"), 0);
 	char *other = arena_str(f->arena, slice_from_str(url));
 	strstr(other, "UID=1")[4] = '2';
-	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -EACCES);
 	size_t last = strlen(url) - 1;
 	other = arena_str(f->arena, slice_from_str(url));
 	other[last] = other[last] == '0' ? '1' : '0';
-	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -EACCES);
 	other[last] = '\0';
-	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -EACCES);
 	/* Its letters are in any case; the mechanism is ours alone. */
 	other = arena_str(f->arena, slice_from_str(url));
 	for (char *at = strstr(other, ":internal:"); *at; at++)
 		*at = byte_upper(*at);
 	assert_int_equal(open_url(f, other, f->account, URL_READER, "0123456789"), 0);
 	memcpy(strstr(other, ":INTERNAL:"), ":XNTERNAL:", 10);
-	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, other, f->account, URL_READER, ""), -EACCES);
 	/* Without a token, or of nobody. */
 	assert_int_equal(open_url(f, INBOX ";URLAUTH=anonymous", f->account, URL_READER, ""),
-	                 -ENOENT);
-	assert_int_equal(open_url(f, INBOX, f->account, URL_READER, ""), -ENOENT);
+	                 -EACCES);
+	assert_int_equal(open_url(f, INBOX, f->account, URL_READER, ""), -EACCES);
 }
 
 static const char *expires_in(struct fixture *f, int64_t seconds)
@@ -153,7 +156,7 @@ static void a_url_ends(void **state)
 	const char *good = expires_in(f, 3600);
 	old = made(f, old);
 	good = made(f, good);
-	assert_int_equal(open_url(f, old, f->account, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, old, f->account, URL_READER, ""), -EACCES);
 	assert_int_equal(open_url(f, good, f->account, URL_READER, "0123456789"), 0);
 
 	/* By new keys: of another mailbox, of this one, of all. */
@@ -162,12 +165,12 @@ static void a_url_ends(void **state)
 	assert_int_equal(open_url(f, good, f->account, URL_READER, "0123456789"), 0);
 	s.mailbox = inbox.id;
 	assert_int_equal(store_commit(f->store, NULL, 0, do_reset, &s), 0);
-	assert_int_equal(open_url(f, good, f->account, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, good, f->account, URL_READER, ""), -EACCES);
 	good = made(f, INBOX ";URLAUTH=anonymous");
 	assert_int_equal(open_url(f, good, f->account, URL_READER, "0123456789"), 0);
 	s.mailbox = 0;
 	assert_int_equal(store_commit(f->store, NULL, 0, do_reset, &s), 0);
-	assert_int_equal(open_url(f, good, f->account, URL_READER, ""), -ENOENT);
+	assert_int_equal(open_url(f, good, f->account, URL_READER, ""), -EACCES);
 
 	/* Keys go with the account. */
 	(void)made(f, INBOX ";URLAUTH=anonymous");

@@ -7,7 +7,7 @@
  * Extensions: PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), STARTTLS (3207),
  * AUTH (4954), ENHANCEDSTATUSCODES (2034), DSN (3461), SMTPUTF8 (6531),
  * CHUNKING and BINARYMIME (3030), ETRN (1985), REQUIRETLS (8689), DELIVERBY (2852),
- * FUTURERELEASE (4865), MT-PRIORITY (6710), NO-SOLICITING (3865), LIMITS (9422).
+ * BURL (4468), FUTURERELEASE (4865), MT-PRIORITY (6710), NO-SOLICITING (3865), LIMITS (9422).
  *
  * What a session may do depends on the listener: on LISTENER_SUBMISSION and LISTENER_SUBMISSIONS
  * a client must log in before MAIL (RFC 6409 section 4.3). Nowhere does anybody reach other hosts
@@ -26,7 +26,7 @@
  *     smtp_terminal SEND, SOML and SAML; smtp_terminal_text: what is shown
  *     smtp_verbose  VERB, ONEX and XUSR
  *     smtp_data     DATA, up to the 250
- *     smtp_bdat     BDAT: the message in chunks
+ *     smtp_bdat     BDAT: the message in chunks; smtp_burl: BURL, from a mailbox
  *     smtp_fixup    what our users hand in, completed
  *     smtp_filter   what programs of others say to a message
  *     smtp_trust    who has sent a message, found out before the 250

@@ -6,8 +6,8 @@
  * ends are what they are with DATA. */
 #include <errno.h>
 
+#include "smtp/smtp_bdat.h"
 #include "smtp/smtp_parse.h"
-#include "smtp/smtp_session.h"
 #include "store/spool.h"
 
 struct smtp_chunks {
@@ -25,7 +25,7 @@ void smtp_chunks_free(struct smtp_chunks *chunks)
 		spool_destroy(&chunks->spool);
 }
 
-static struct smtp_chunks *chunks_of(struct smtp_session *s, uint64_t chunk_bytes)
+struct smtp_chunks *smtp_chunks_of(struct smtp_session *s, uint64_t expected_bytes)
 {
 	struct smtp_transaction *t = s->transaction;
 	const struct config *config = s->config;
@@ -36,7 +36,7 @@ static struct smtp_chunks *chunks_of(struct smtp_session *s, uint64_t chunk_byte
 	t->chunks->binary = t->body_binary;
 	t->chunks->normalise = config->smtp.bare_newline != BARE_NEWLINE_REFUSE;
 	spool_create(&t->chunks->spool, config->dir, (size_t)config->smtp.memory_bytes,
-	             config->smtp.max_message_bytes, chunk_bytes);
+	             config->smtp.max_message_bytes, expected_bytes);
 	return t->chunks;
 }
 
@@ -54,7 +54,7 @@ static void chunks_mend(struct smtp_chunks *c, struct slice *run, size_t *i, str
 	*i = 0;
 }
 
-static void chunks_add(struct smtp_chunks *c, struct slice run)
+void smtp_chunks_add(struct smtp_chunks *c, struct slice run)
 {
 	for (size_t i = 0; i < run.len && !c->binary; i++) {
 		char byte = run.data[i];
@@ -95,7 +95,7 @@ static int chunk_read(struct smtp_session *s, struct smtp_chunks *c, uint64_t si
 		if (run.len > left)
 			run.len = (size_t)left;
 		if (c)
-			chunks_add(c, run);
+			smtp_chunks_add(c, run);
 		conn_consume(conn, run.len);
 		left -= run.len;
 		smtp_data_take_turn(&turn_bytes, run.len);
@@ -120,8 +120,7 @@ static bool bdat_may_run(const struct smtp_session *s, enum smtp_answer *why)
 	return false;
 }
 
-/* The chunk is there. What fails, fails as a whole: the chunks that may follow get a 503. */
-static void bdat_taken(struct smtp_session *s, struct smtp_chunks *c, bool last)
+void smtp_chunk_taken(struct smtp_session *s, struct smtp_chunks *c, bool last)
 {
 	if (!last) {
 		bool is_over = spool_is_over(&c->spool);
@@ -145,7 +144,7 @@ void smtp_bdat(struct smtp_session *s, struct slice argument)
 		return;
 	}
 	if (bdat_may_run(s, &why))
-		c = chunks_of(s, bdat.size_bytes);
+		c = smtp_chunks_of(s, bdat.size_bytes);
 	/* Within reason a client gets to see its 552. */
 	if (bdat.size_bytes / 2 > s->config->smtp.max_message_bytes) {
 		smtp_say(s, SMTP_ANSWER_FAR_TOO_BIG);
@@ -155,7 +154,7 @@ void smtp_bdat(struct smtp_session *s, struct slice argument)
 	if (rc < 0)
 		smtp_data_fail(s, rc);
 	else if (c)
-		bdat_taken(s, c, bdat.last);
+		smtp_chunk_taken(s, c, bdat.last);
 	else
 		smtp_say(s, why);
 }

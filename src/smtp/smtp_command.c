@@ -1,6 +1,6 @@
 /* The table of commands, what it enforces, and the small ones. */
+#include "smtp/smtp_bdat.h"
 #include "smtp/smtp_parse.h"
-#include "smtp/smtp_session.h"
 
 enum smtp_command_flags {
 	AFTER_HELLO = 1,     /* 503 before HELO or EHLO */
@@ -16,7 +16,7 @@ enum smtp_command_flags {
 
 struct smtp_command {
 	struct slice verb;
-	smtp_handler run; /* NULL: never here */
+	smtp_handler run;
 	unsigned flags;
 	/* False: 502, or 500 (OWN_PROTOCOL). NULL: always. */
 	bool (*enabled)(const struct smtp_session *s);
@@ -130,6 +130,7 @@ static const struct smtp_command commands[] = {
 	{ VERB("DATA"), smtp_data, NO_ARGUMENT | IN_MAIL | NEEDS_LOGIN | ENDS_GROUP, smtp_takes_mail },
 	/* No flags: whatever is answered, the chunk must be read. */
 	{ VERB("BDAT"), smtp_bdat, 0, NULL },
+	{ VERB("BURL"), smtp_burl, NEEDS_ARGUMENT | IN_MAIL | NEEDS_LOGIN, smtp_has_burl },
 	{ VERB("RSET"), smtp_rset, NO_ARGUMENT | JUNK, NULL },
 	{ VERB("NOOP"), smtp_noop, JUNK, NULL },
 	{ VERB("VRFY"), smtp_vrfy, NEEDS_ARGUMENT | NEEDS_LOGIN | JUNK, NULL },
@@ -152,8 +153,6 @@ static const struct smtp_command commands[] = {
 	{ VERB("XCLIENT"), smtp_xclient, NEEDS_ARGUMENT | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("XFORWARD"), smtp_xforward, NEEDS_ARGUMENT | AFTER_HELLO | NOT_IN_MAIL, smtp_has_trust },
 	{ VERB("QUIT"), smtp_quit, NO_ARGUMENT, NULL },
-	/* Known, and not for this server: RFC 5321 section 4.2.4 tells 502 from 500. */
-	{ VERB("BURL"), NULL, 0, NULL },
 };
 /* clang-format on */
 
@@ -183,7 +182,7 @@ const char *smtp_command_name(size_t row, char out[static 16])
 
 static bool is_enabled(const struct smtp_session *s, const struct smtp_command *c)
 {
-	return c->run && (!c->enabled || c->enabled(s));
+	return !c->enabled || c->enabled(s);
 }
 
 bool smtp_command_is_enabled(const struct smtp_session *s, struct slice verb)

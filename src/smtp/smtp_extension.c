@@ -1,8 +1,8 @@
 /* What EHLO announces: one row an extension, offered exactly where a session may use it. */
 #include "base/buf.h"
 #include "smtp/smtp_attribute.h"
+#include "smtp/smtp_bdat.h"
 #include "smtp/smtp_options.h"
-#include "smtp/smtp_session.h"
 
 enum {
 	ARGUMENTS_MAX = ENVELOPE_SOLICIT_MAX
@@ -98,6 +98,7 @@ static const struct smtp_extension extensions[] = {
 	{ KEYWORD("SMTPUTF8"), smtp_takes_mail, NULL },
 	{ KEYWORD("CHUNKING"), smtp_takes_mail, NULL },
 	{ KEYWORD("BINARYMIME"), smtp_takes_mail, NULL },
+	{ KEYWORD("BURL"), smtp_has_burl, smtp_burl_arguments },
 	{ KEYWORD("XCLIENT"), smtp_offers_proxy, smtp_xclient_arguments },
 	{ KEYWORD("XFORWARD"), smtp_offers_proxy, smtp_xforward_arguments },
 	{ KEYWORD("HELP"), NULL, NULL },

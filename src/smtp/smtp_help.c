@@ -42,6 +42,11 @@ static const struct help_page pages[] = {
 	  "BDAT size [LAST]\n"
 	  "Sends a chunk of the message: RFC 3030. Exactly size bytes follow at once, with\n"
 	  "no dots doubled; the chunk with LAST ends the message. Not to be mixed with DATA." },
+	{ "BURL",
+	  "BURL url [LAST]\n"
+	  "Takes the message, or a piece of it, from a mailbox here: RFC 4468. The IMAP URL is\n"
+	  "of the sender's own, or authorized for them (URLAUTH). May be mixed with BDAT;\n"
+	  "the one with LAST ends the message. What fails, fails the transaction." },
 	{ "RSET", "RSET\n"
 	          "Forgets the transaction: sender, recipients and chunks (RFC 5321 section\n"
 	          "4.1.1.5). Greeting, TLS and login stay." },

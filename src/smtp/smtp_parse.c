@@ -347,6 +347,16 @@ bool smtp_parse_bdat(struct slice argument, struct smtp_bdat_command *out)
 	return slice_to_u64(size, &out->size_bytes) && (out->last || rest.len == 0);
 }
 
+/* burl = "BURL" SP absolute-URI [SP "LAST"] CRLF                     RFC 4468, section 3.5 */
+bool smtp_parse_burl(struct slice argument, struct smtp_burl_command *out)
+{
+	struct slice rest = argument;
+	out->url = slice_split(&rest, ' ');
+	rest = slice_trim(rest);
+	out->last = slice_equal_nocase(rest, SLICE("LAST"));
+	return out->url.len > 0 && (out->last || rest.len == 0);
+}
+
 bool smtp_parse_hello(struct slice argument, struct slice *host_out)
 {
 	if (argument.len == 0 || argument.len > ADDRESS_DOMAIN_MAX)

@@ -92,6 +92,13 @@ struct smtp_bdat_command {
 };
 bool smtp_parse_bdat(struct slice argument, struct smtp_bdat_command *out);
 
+/* The argument of BURL. What is in the URL is for message/imap_url.h. */
+struct smtp_burl_command {
+	struct slice url;
+	bool last;
+};
+bool smtp_parse_burl(struct slice argument, struct smtp_burl_command *out);
+
 /* The argument of HELO and EHLO. Should be a domain or an address literal, but what is sent is
  * all sorts of things; one word of visible ASCII passes. */
 bool smtp_parse_hello(struct slice argument, struct slice *host_out);

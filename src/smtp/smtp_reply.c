@@ -108,6 +108,10 @@ static const struct slice answers[SMTP_ANSWER_COUNT] = {
 	[SMTP_ANSWER_TURN_REFUSED] = LINE("450 4.7.1 ATRN request refused"),
 	[SMTP_ANSWER_CANNOT_TURN] = LINE("451 4.3.0 Unable to process that now"),
 	[SMTP_ANSWER_NO_MAIL] = LINE("453 4.0.0 You have no mail"),
+	[SMTP_ANSWER_BAD_URL] = LINE("501 5.5.4 Not the URL of a message"),
+	[SMTP_ANSWER_URL_ELSEWHERE] = LINE("554 5.7.14 URLs of other servers are not followed"),
+	[SMTP_ANSWER_URL_REFUSED] = LINE("554 5.7.0 IMAP URL authorization failed"),
+	[SMTP_ANSWER_URL_NOTHING] = LINE("554 5.6.6 IMAP URL resolution failed"),
 	[SMTP_ANSWER_MAIL_LOOP] = LINE("554 5.4.6 Mail loop"),
 };
 

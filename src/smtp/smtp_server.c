@@ -115,6 +115,14 @@ static enum session_verdict smtp_open(struct session *base)
 	return s->end ? SESSION_END : SESSION_CONTINUE;
 }
 
+/* Between chunks it may have been a BURL: then the message must not go on without it. */
+static void smtp_refuse_line(struct smtp_session *s, enum smtp_answer answer)
+{
+	smtp_say(s, answer);
+	if (s->transaction && s->transaction->chunks)
+		smtp_drop_transaction(s);
+}
+
 static void smtp_read_command(struct smtp_session *s)
 {
 	struct slice line;
@@ -122,15 +130,17 @@ static void smtp_read_command(struct smtp_session *s)
 	size_t max = s->config->smtp.max_command_bytes;
 	int rc = conn_read_line(s->base.conn, max > SMTP_AUTH_LINE_MAX ? max : SMTP_AUTH_LINE_MAX,
 	                        &line, &end, smtp_command_deadline(s));
-	/* AUTH with its initial response may be as long as a line of the exchange. */
-	if (rc > 0 && line.len > max && !slice_starts_with_nocase(line, SLICE("AUTH ")))
+	/* AUTH with its initial response may be as long as a line of the exchange, and URLs are
+	 * long. */
+	if (rc > 0 && line.len > max && !slice_starts_with_nocase(line, SLICE("AUTH ")) &&
+	    !slice_starts_with_nocase(line, SLICE("BURL ")))
 		rc = -EMSGSIZE;
 	if (rc == -EMSGSIZE)
-		smtp_say(s, SMTP_ANSWER_LINE_TOO_LONG);
+		smtp_refuse_line(s, SMTP_ANSWER_LINE_TOO_LONG);
 	else if (rc <= 0)
 		smtp_end_on_error(s, rc);
 	else if (end == LINE_LF && s->config->smtp.bare_newline == BARE_NEWLINE_REFUSE)
-		smtp_say(s, SMTP_ANSWER_BARE_NEWLINE);
+		smtp_refuse_line(s, SMTP_ANSWER_BARE_NEWLINE);
 	else
 		smtp_run_command(s, line);
 }
