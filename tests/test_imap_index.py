@@ -191,12 +191,20 @@ def test_kills_leave_one_that_goes_on(make_server):
     assert len(search(imap, "HEADER X-Odd", "value 45").split()) == 3
 
 
-def test_the_index_of_a_user_who_goes_goes_too(make_server):
-    server = make_server(config="imap { index-delay = 0s }")
-    fill(server.imap(), range(3))
+def test_the_index_of_who_goes_goes_too(make_server):
+    """That of a user at once, that of the public folders when none is left or kept."""
+    server = make_server(config="imap { index-delay = 0s }\nlocal { keep-expunged = 0s }")
+    server.cli("public", "add", "News")
+    server.cli("share", "set", "Public/News", f"alice@{server.domain}", "lrswi")
+    imap = server.imap()
+    fill(imap, range(3))
+    assert imap.append("Public/News", None, None, message(9))[0] == "OK"
+    imap.logout()
     wait_indexed(server)
-    assert len(index_files(server)) == 1
+    wait_for(lambda: len(index_files(server)) == 2, what="both")
     server.cli("user", "remove", f"alice@{server.domain}")
+    assert [p.name for p in index_files(server)] == ["-1.db"]
+    server.cli("public", "remove", "News")
     server.stop()
     server.start()
     wait_for(lambda: index_files(server) == [], what="its end")

@@ -11,6 +11,7 @@
 #include "directory/pop3_terms.h"
 #include "directory/send_as.h"
 #include "guard/bayes_rows.h"
+#include "imap/imap_index.h"
 #include "mailbox/mailbox.h"
 #include "route/quarantine.h"
 #include "sieve/sieve_rows.h"
@@ -22,6 +23,7 @@ struct change {
 	struct arena *arena;
 	const char *given;    /* as the operator wrote it */
 	struct slice address; /* canonical */
+	int64_t removed_id;
 	uint64_t quota_bytes;
 	unsigned quota_messages, quota_mailboxes;
 	bool enabled, app_only, sent_copy;
@@ -284,6 +286,7 @@ static int remove_in_commit(struct db *db, void *arg)
 	struct change *c = arg;
 	struct account account;
 	int rc = directory_find_account(db, c->arena, c->address, &account);
+	c->removed_id = rc == 0 ? account.id : 0;
 	if (rc == 0)
 		rc = mailbox_remove_account(db, account.id);
 	if (rc == 0)
@@ -301,6 +304,9 @@ static int user_remove(struct admin *admin, const json_t *request, struct admin_
 {
 	struct change c = { 0 };
 	int rc = commit(admin, request, reply, &c, remove_in_commit);
+	/* Before the purge, which would take each message out of it. */
+	if (rc == 0)
+		imap_index_remove(admin->config->dir, c.removed_id);
 	if (rc == 0 && admin->mailboxes)
 		mailboxes_purge(admin->mailboxes);
 	return rc;

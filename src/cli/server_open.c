@@ -279,8 +279,10 @@ int server_open(struct server *s)
 	int rc = open_store(s);
 	if (rc == 0 && (rc = mailboxes_open(s->store, &s->mailboxes)) < 0)
 		failed("mailboxes", rc, "");
-	if (rc == 0)
+	if (rc == 0) {
 		mailboxes_keep(s->mailboxes, s->config->local.keep_expunged_ms);
+		mailboxes_keep_at_most(s->mailboxes, s->config->local.keep_expunged_bytes);
+	}
 	if (rc == 0)
 		rc = open_auth(s);
 	if (rc == 0)

@@ -183,7 +183,9 @@ static void keep_up(void *arg)
 	while (fiber_sleep(deadline_in(UPKEEP_MS)) == 0) {
 		uint64_t freed = 0;
 		forget_journeys(s, &clock);
-		mailboxes_purge(s->mailboxes);
+		int rc = mailboxes_limit_kept(s->mailboxes);
+		if (rc < 0)
+			log_warn("server.kept", kv_error(rc));
 		if (store_collect(s->store, &freed) == 0 && freed > 0)
 			log_info("server.collected", kv_int("bytes", (int64_t)freed));
 	}

@@ -127,6 +127,7 @@ struct config {
 		unsigned max_alias_depth;
 		unsigned max_alias_targets; /* of one address, all levels together */
 		int64_t keep_expunged_ms;
+		uint64_t keep_expunged_bytes; /* of an account; 0: no limit */
 		bool compress;
 		int64_t compress_after_ms;
 	} local;

@@ -18,6 +18,9 @@ static const struct config_option options[] = {
 	{ "local", "keep-expunged", CONFIG_DURATION, "7d", AT(local.keep_expunged_ms),
 	  "How long messages that were expunged and mailboxes that were deleted can be brought back by "
 	  "veredus undelete. They count for no quota.", .min = 0, .max = DAYS(3650) },
+	{ "local", "keep-expunged-max", CONFIG_SIZE, "4G", AT(local.keep_expunged_bytes),
+	  "The most of that that is kept of an account, and of all public mailboxes together: of more the "
+	  "oldest goes. 0 is no limit." },
 	{ "local", "plus-separator", CONFIG_LETTER, "+", AT(local.plus_separator),
 	  "alice+anything@ goes to alice@; \"\" turns it off." },
 	{ "local", "max-alias-depth", CONFIG_NUMBER, "10", AT(local.max_alias_depth),

@@ -117,7 +117,13 @@ static int look_for_account(struct db *db, void *arg)
 {
 	struct owner *o = arg;
 	int64_t id;
-	int rc = db_get_int(db, &id, "SELECT id FROM account WHERE id = $1", "i", o->account_id);
+	/* Public mailboxes are of no account, and have an index as long as there is one of them. */
+	int rc = db_get_int(db, &id,
+	                    "SELECT id FROM account WHERE id = $1 UNION ALL"
+	                    " SELECT id FROM mailbox WHERE account_id = $1 AND $1 < 0 UNION ALL"
+	                    " SELECT id FROM mailbox WHERE account_id = 0 AND gone_account = $1"
+	                    " AND $1 < 0 LIMIT 1",
+	                    "i", o->account_id);
 	o->is_there = rc == 0;
 	return rc == -ENODATA ? 0 : rc;
 }
@@ -128,13 +134,15 @@ static void remove_indexes(struct imap_index *x, bool all)
 	DIR *dir = opendir(x->dir);
 	for (struct dirent *d; dir && (d = readdir(dir));) {
 		struct slice name = slice_from_str(d->d_name);
+		bool is_public = slice_starts_with(name, SLICE("-"));
 		uint64_t id;
 		if (!slice_ends_with(name, SLICE(".db")) ||
-		    !slice_to_u64(slice_sub(name, 0, name.len - 3), &id))
+		    !slice_to_u64(slice_sub(name, is_public, name.len - 3 - is_public), &id))
 			continue;
-		struct owner o = { .account_id = (int64_t)id, .is_there = true };
+		struct owner o = { .account_id = is_public ? -(int64_t)id : (int64_t)id,
+			           .is_there = true };
 		if (all || (store_read(x->config.store, look_for_account, &o) == 0 && !o.is_there))
-			text_index_remove(x->dir, (int64_t)id);
+			text_index_remove(x->dir, o.account_id);
 	}
 	if (dir)
 		closedir(dir);

@@ -45,6 +45,11 @@ void mailboxes_listen(struct mailboxes *m, void (*listener)(int64_t mailbox_id, 
 /* How long what was expunged, and mailboxes that were deleted, can be brought back
  * (mailbox_keep.h); 0 at first. */
 void mailboxes_keep(struct mailboxes *m, int64_t keep_ms);
+/* The most that is kept of an account; 0 (at first): there is no limit but the time. */
+void mailboxes_keep_at_most(struct mailboxes *m, uint64_t bytes);
+/* Finds what is more than that, the oldest of each account, and purges it. From time to time: it
+ * goes through all that is kept. */
+int mailboxes_limit_kept(struct mailboxes *m);
 /* Frees what is kept no longer, some messages at a time. 0, or why a commit failed (the rest is
  * then left for the next call). */
 int mailboxes_purge(struct mailboxes *m);

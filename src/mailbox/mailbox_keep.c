@@ -24,14 +24,17 @@ int keep_messages(struct db *db, int64_t mailbox_id, const struct flag_pack *p, 
 	              (int64_t)bytes, pack_encode(p, data));
 }
 
-/* How many messages there are, and of how many bytes, is for the sum of all of them alone. */
+/* The bytes of the mailbox are those of its records together; how they are spread is not known
+ * without a look at each message. */
 int keep_all(struct db *db, int64_t mailbox_id, int64_t at_ms)
 {
 	int64_t first = pack_key(mailbox_id, 0);
 	int64_t last = pack_key(mailbox_id, pack_number(UINT32_MAX));
 	int rc = db_run(db,
 	                "INSERT INTO expunged_chunk (mailbox_id, number, at_ms, count, bytes, data)"
-	                " SELECT $1, id - $2, $4, 0, 0, data FROM flag_chunk"
+	                " SELECT $1, id - $2, $4, 0,"
+	                " (SELECT size_bytes FROM mailbox WHERE id = $1) / (SELECT count(*)"
+	                " FROM flag_chunk WHERE id >= $2 AND id <= $3) + 1, data FROM flag_chunk"
 	                " WHERE id >= $2 AND id <= $3",
 	                "iiii", mailbox_id, first, last, at_ms);
 	if (rc == 0)

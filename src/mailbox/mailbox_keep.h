@@ -3,7 +3,8 @@
  *
  * An expunge takes UIDs out of the packed records of the mailbox and notes them with their flags in
  * expunged_chunk; the rows in message, and what they name, stay as they are. So it costs little,
- * and brings back all there was. What is kept counts for no quota. mailboxes_purge() ends it. */
+ * and brings back all there was. What is kept counts for no quota. mailboxes_purge() ends it, and
+ * mailboxes_limit_kept() what is too much. */
 #ifndef VEREDUS_MAILBOX_MAILBOX_KEEP_H
 #define VEREDUS_MAILBOX_MAILBOX_KEEP_H
 
@@ -52,5 +53,8 @@ struct mailbox_forget {
 };
 /* Ends what went before a time. */
 int mailbox_forget(const struct mailbox_forget *f, int64_t before_ms);
+/* Of each account (public mailboxes together) no more than that is kept: the oldest is to be
+ * forgotten by the next mailbox_forget(). */
+int mailbox_keep_limit(const struct mailbox_forget *f, uint64_t max_bytes);
 
 #endif

@@ -22,15 +22,15 @@ static void expunge(struct fixture *f, int64_t mailbox, uint32_t first, uint32_t
 }
 
 struct kept_list {
-	int64_t chunks[1000], account;
-	uint32_t uids[1000];
+	int64_t chunks[2000], account;
+	uint32_t uids[2000];
 	size_t count;
 };
 
 static int note_kept(const struct mailbox_kept *k, void *arg)
 {
 	struct kept_list *l = arg;
-	assert_true(l->count < 1000);
+	assert_true(l->count < 2000);
 	l->chunks[l->count] = k->chunk;
 	l->uids[l->count++] = k->message->uid;
 	assert_int_equal(k->message->size_bytes, 10);
@@ -185,6 +185,40 @@ static void what_is_forgotten_is_told(void **state)
 	testing_check(f);
 }
 
+static void of_too_much_the_oldest_goes(void **state)
+{
+	struct fixture *f = *state;
+	int64_t inbox = testing_find_mailbox(f, SLICE("INBOX")).id;
+	int64_t trash = testing_find_mailbox(f, SLICE("Trash")).id;
+	mailboxes_keep(f->m, 60000);
+	testing_append(f, trash, 0, 600); /* 10 bytes each */
+	testing_append(f, inbox, 0, 1000);
+	assert_int_equal(store_commit(f->store, NULL, 0, do_delete, f), 0);
+	expunge(f, inbox, 1, 512);
+	expunge(f, inbox, 513, 1000);
+	assert_int_equal(count_kept(f), 1600);
+	assert_int_equal(mailboxes_limit_kept(f->m), 0); /* no limit yet */
+	mailboxes_keep_at_most(f->m, 16010);
+	assert_int_equal(mailboxes_limit_kept(f->m), 0);
+	assert_int_equal(count_kept(f), 1600);
+	/* The folder went first; then what was expunged first. */
+	mailboxes_keep_at_most(f->m, 10000);
+	assert_int_equal(mailboxes_limit_kept(f->m), 0);
+	assert_int_equal(count_kept(f), 1000);
+	assert_int_equal(testing_rows(f, "SELECT count(*) FROM mailbox WHERE account_id = 0"), 0);
+	mailboxes_keep_at_most(f->m, 5000);
+	assert_int_equal(mailboxes_limit_kept(f->m), 0);
+	struct kept_list *l = kept_of(f);
+	assert_int_equal(l->count, 488);
+	assert_int_equal(l->uids[0], 513);
+	free(l);
+	mailboxes_keep_at_most(f->m, 1);
+	assert_int_equal(mailboxes_limit_kept(f->m), 0);
+	assert_int_equal(count_kept(f), 0);
+	assert_int_equal(testing_rows(f, "SELECT count(*) FROM message"), 0);
+	testing_check(f);
+}
+
 static int note_uid(const struct mailbox_message *m, void *arg)
 {
 	struct step *s = arg;
@@ -226,6 +260,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_deleted_mailbox_is_kept, mailbox_testing_setup,
 		                                mailbox_testing_teardown),
 		cmocka_unit_test_setup_teardown(what_is_forgotten_is_told, mailbox_testing_setup,
+		                                mailbox_testing_teardown),
+		cmocka_unit_test_setup_teardown(of_too_much_the_oldest_goes, mailbox_testing_setup,
 		                                mailbox_testing_teardown),
 		cmocka_unit_test_setup_teardown(rows_that_are_kept_are_not_read,
 		                                mailbox_testing_setup, mailbox_testing_teardown),

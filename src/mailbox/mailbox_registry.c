@@ -47,6 +47,7 @@ struct mailboxes {
 	void *listener_arg;
 	struct mailbox_forget forget;
 	int64_t keep_ms;
+	uint64_t keep_bytes; /* 0: no limit */
 	struct annotation_news *news;
 };
 
@@ -359,6 +360,14 @@ void mailboxes_listen(struct mailboxes *m, void (*listener)(int64_t mailbox_id, 
 }
 
 void mailboxes_keep(struct mailboxes *m, int64_t keep_ms) { m->keep_ms = keep_ms; }
+
+void mailboxes_keep_at_most(struct mailboxes *m, uint64_t bytes) { m->keep_bytes = bytes; }
+
+int mailboxes_limit_kept(struct mailboxes *m)
+{
+	int rc = m->keep_bytes > 0 ? mailbox_keep_limit(&m->forget, m->keep_bytes) : 0;
+	return rc == 0 ? mailboxes_purge(m) : rc;
+}
 
 void mailboxes_on_forget(struct mailboxes *m, mailbox_forget_hook hook, void *arg)
 {

@@ -744,6 +744,13 @@ static const char *const schema_fresh[] = {
 	NULL,
 };
 
+/* So that what is kept of each account is summed up without a look at the records. */
+static const char *const schema_keep_sum[] = {
+	"DROP INDEX expunged_chunk_mailbox",
+	"CREATE INDEX expunged_chunk_mailbox ON expunged_chunk (mailbox_id, at_ms, bytes)",
+	NULL,
+};
+
 const struct schema_migration schema_migrations[] = {
 	{ .version = 1, .statements = schema_1 },
 	{ .version = 2, .statements = schema_2 },
@@ -784,5 +791,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 37, .statements = schema_quarantine },
 	{ .version = 38, .statements = schema_url_key },
 	{ .version = 39, .statements = schema_fresh },
+	{ .version = 40, .statements = schema_keep_sum },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
