@@ -152,6 +152,8 @@ static int send_message(struct export *e, const struct page_message *m)
 	rc = admin_item(e->reply, message_item(e, m, view.bytes.len));
 	if (rc == 0)
 		rc = e->reply->bytes(e->reply->arg, view.bytes);
+	if (rc == 0 && !blob_is_whole(&view))
+		rc = -EIO; /* what went is not the message, and none comes behind it */
 	blob_close(&view);
 	return rc;
 }

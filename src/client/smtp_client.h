@@ -179,6 +179,10 @@ struct smtp_client_mail {
 	 * then dropped in the middle, so that no half message is ever taken for a whole one. */
 	int64_t (*read)(void *arg, void *into, size_t len);
 	void *read_arg;
+	/* Or NULL. Asked when the parts have been read, before the end of the message is sent;
+	 * false: they were not what they should be, and the connection is dropped. */
+	bool (*is_whole)(const void *arg);
+	const void *whole_arg;
 	/* The parts are dot-stuffed already and end in CRLF.CRLF: the load generator's. */
 	bool is_stuffed;
 };

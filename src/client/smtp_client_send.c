@@ -293,6 +293,21 @@ static int write_read(struct transaction *t, struct dot_stuffer *stuffer, struct
 	}
 }
 
+static int check_whole(const struct smtp_client_mail *m)
+{
+	return !m->is_whole || m->is_whole(m->whole_arg) ? 0 : -EIO;
+}
+
+/* The last byte is the end of the message. */
+static int write_last_part(struct sink *sink, const struct smtp_client_mail *m, struct slice part)
+{
+	size_t most = part.len > 0 ? part.len - 1 : 0;
+	int rc = write_run(sink, slice_sub(part, 0, most));
+	if (rc == 0)
+		rc = check_whole(m);
+	return rc == 0 ? write_run(sink, slice_from(part, most)) : rc;
+}
+
 /* bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CR LF            RFC 3030, section 2 */
 static int write_chunk(struct transaction *t)
 {
@@ -305,7 +320,8 @@ static int write_chunk(struct transaction *t)
 	int len = snprintf(line, sizeof(line), "BDAT %zu LAST", size);
 	int rc = smtp_client_put(t->c, slice_of(line, (size_t)len), SLICE_EMPTY);
 	for (size_t i = 0; rc == 0 && i < m->part_count; i++)
-		rc = write_run(&sink, m->parts[i]);
+		rc = i + 1 < m->part_count ? write_run(&sink, m->parts[i])
+		                           : write_last_part(&sink, m, m->parts[i]);
 	return rc;
 }
 
@@ -323,6 +339,8 @@ static int write_message(struct transaction *t)
 	}
 	if (rc == 0 && m->read)
 		rc = write_read(t, &stuffer, &sink);
+	if (rc == 0)
+		rc = check_whole(m);
 	if (rc == 0 && !m->is_stuffed)
 		rc = dot_stuff_end(&stuffer, write_run, &sink);
 	return rc;

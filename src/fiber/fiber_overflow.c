@@ -1,10 +1,12 @@
 #include "fiber/fiber_worker.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "fiber/mapping.h"
 
 #define SIGNAL_STACK_BYTES ((size_t)64 * 1024)
 
@@ -21,7 +23,12 @@ static void on_fault(int number, siginfo_t *info, void *context)
 {
 	struct fiber *f = worker_here ? worker_here->running : NULL;
 	const char *at = info->si_addr;
+	int error = errno;
 	(void)context;
+	if (number == SIGBUS && mapping_mend(at)) {
+		errno = error;
+		return;
+	}
 	if (f && at < f->stack->low && at >= f->stack->low - STACK_GUARD_BYTES) {
 		say("error fiber.stack_overflow name=");
 		say(f->name);
@@ -37,10 +44,12 @@ void overflow_watch_process(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGSEGV, &action, &previous_segv);
 	sigaction(SIGBUS, &action, &previous_bus);
+	mapping_watch(true);
 }
 
 void overflow_unwatch_process(void)
 {
+	mapping_watch(false);
 	sigaction(SIGSEGV, &previous_segv, NULL);
 	sigaction(SIGBUS, &previous_bus, NULL);
 }

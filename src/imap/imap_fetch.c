@@ -245,9 +245,19 @@ static void write_item(struct fetch *f, const struct imap_fetch_item *item,
 	}
 }
 
-static void write_items(struct fetch *f, struct fetch_entry *e, struct slice bytes)
+/* The disk lost the message under us, and what went out of it is not the message: the response does
+ * not come to its end. */
+static void break_off(const struct fetch *f, const struct fetch_entry *e)
+{
+	log_error("imap.message.unreadable", kv_str("account", f->s->address),
+	          kv_int("uid", e->item.uid), kv_error(-EIO));
+	f->s->write_error = -EIO;
+}
+
+static void write_items(struct fetch *f, struct fetch_entry *e, const struct blob_view *blob)
 {
 	struct imap_session *s = f->s;
+	struct slice bytes = blob->bytes;
 	bool becomes_seen = f->sets_seen && !(e->item.flags & FLAG_SEEN);
 	if (becomes_seen) {
 		e->item.flags |= FLAG_SEEN;
@@ -260,6 +270,10 @@ static void write_items(struct fetch *f, struct fetch_entry *e, struct slice byt
 		write_item(f, &f->request->items[i], e, bytes);
 		if (f->scratch)
 			arena_reset(f->scratch);
+	}
+	if (!blob_is_whole(blob)) {
+		break_off(f, e);
+		return;
 	}
 	/* With CONDSTORE the MODSEQ that it gets is told, too: after the commit. */
 	if (becomes_seen && !f->has_flags && !(s->enabled & ENABLED_CONDSTORE)) {
@@ -286,7 +300,7 @@ static void write_entry(struct fetch *f, struct fetch_entry *e)
 			return;
 		}
 	}
-	write_items(f, e, blob.bytes);
+	write_items(f, e, &blob);
 	if (f->needs_bytes)
 		blob_close(&blob);
 }
@@ -390,7 +404,7 @@ static void fetch_from_view(struct fetch *f)
 	struct mailbox_set_walk walk = { .uids = &f->uids };
 	struct fetch_entry e = { .found = true };
 	while (fetch_next(f, &walk, &e.item) && !f->s->write_error) {
-		write_items(f, &e, SLICE_EMPTY);
+		write_items(f, &e, &(struct blob_view){ .bytes = SLICE_EMPTY });
 		if (++f->told % IMAP_SLICE_MESSAGES == 0) {
 			imap_extend(f->s);
 			fiber_yield();

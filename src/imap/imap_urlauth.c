@@ -248,6 +248,9 @@ static int fetch_url(struct imap_command *c, struct arena *arena,
 	imap_write_string(c->s, item->url);
 	if (rc == 0) {
 		tell_part(c->s, arena, &url, &part, item->what);
+		/* The disk lost it under us: the response does not come to its end. */
+		if (!blob_is_whole(&part.blob))
+			c->s->write_error = -EIO;
 		url_close(&part);
 	} else {
 		imap_write(c->s, SLICE(" NIL"));

@@ -42,14 +42,20 @@ static int send_slices(struct sending *sending, struct slice bytes)
 	return rc;
 }
 
-/* made: what is sent in place of bytes; or NULL. */
-static void send_message(struct pop3_session *s, struct slice bytes, struct surrogate *made)
+/* made: what is sent in place of bytes, which are of the view; or NULL. One that the disk lost
+ * under us does not come to its end. */
+static void send_message(struct pop3_session *s, const struct blob_view *view, struct slice bytes,
+                         struct surrogate *made)
 {
 	int64_t longest_ms = (int64_t)(bytes.len / POP3_SEND_RATE_MIN) * 1000;
 	struct sending sending = { .session = s,
 		                   .stuffer = dot_stuffer_make(),
 		                   .end = deadline_in(2 * s->base.idle_ms + longest_ms) };
 	int rc = made ? surrogate_write(made, stuff_run, &sending) : send_slices(&sending, bytes);
+	if (rc == 0 && !blob_is_whole(view)) {
+		log_error("pop3.message", kv_str("account", s->account), kv_error(-EIO));
+		rc = -EIO;
+	}
 	if (rc == 0)
 		rc = dot_stuff_end(&sending.stuffer, send_run, &sending);
 	if (rc < 0)
@@ -100,7 +106,7 @@ void pop3_retr(struct pop3_session *s, struct slice argument)
 		pop3_say(s, POP3_OK);
 	else
 		pop3_printf(s, "+OK %llu octets\r\n", (unsigned long long)message->size_bytes);
-	send_message(s, view.bytes, made);
+	send_message(s, &view, view.bytes, made);
 	if (!s->end) {
 		message->retrieved = true;
 		s->retrieved++;
@@ -130,7 +136,7 @@ void pop3_top(struct pop3_session *s, struct slice argument)
 	pop3_say(s, POP3_OK);
 	struct arena *scratch = arena_new();
 	struct slice top = slice_sub(view.bytes, 0, pop3_top_length(view.bytes, lines));
-	send_message(s, top, surrogate_for(s, scratch, top));
+	send_message(s, &view, top, surrogate_for(s, scratch, top));
 	arena_free(scratch);
 	blob_close(&view);
 }

@@ -32,7 +32,9 @@ static struct slice sender_of(const struct queue_delivery *d, struct queue_job *
 	return post_forward_sender(d->queue->config.post, job->arena, job->reverse_path);
 }
 
-static int send_form(struct queue_delivery *d, struct queue_job *job,
+static bool is_whole(const void *view) { return blob_is_whole(view); }
+
+static int send_form(struct queue_delivery *d, struct queue_job *job, const struct blob_view *view,
                      const struct queue_message_form *form, struct smtp_outcome *outcome)
 {
 	struct slice parts[] = { job->prefix, form->bytes };
@@ -50,6 +52,8 @@ static int send_form(struct queue_delivery *d, struct queue_job *job,
 		.size_bytes = parts[0].len + parts[1].len,
 		.parts = parts,
 		.part_count = 2,
+		.is_whole = is_whole,
+		.whole_arg = view,
 	};
 	int rc = smtp_client_send(d->client, &mail, job->arena, outcome);
 	job->peer = arena_copy(job->arena, d->peer);
@@ -82,15 +86,15 @@ static int not_sendable(const struct queue_delivery *d, struct queue_job *job, i
 }
 
 /* In the form that the other side takes. */
-static int send_bytes(struct queue_delivery *d, struct queue_job *job, struct slice bytes,
+static int send_bytes(struct queue_delivery *d, struct queue_job *job, const struct blob_view *view,
                       struct smtp_outcome *outcome)
 {
 	struct queue_message_form form;
 	int rc = queue_message_form(d->queue->config.config, job, smtp_client_extensions(d->client),
-	                            slice_from(bytes, job->skip_bytes), &form);
+	                            slice_from(view->bytes, job->skip_bytes), &form);
 	if (rc < 0)
 		return not_sendable(d, job, rc, outcome);
-	rc = send_form(d, job, &form, outcome);
+	rc = send_form(d, job, view, &form, outcome);
 	queue_message_form_end(&form);
 	return rc;
 }
@@ -107,7 +111,7 @@ static int send_job(struct queue_delivery *d, struct queue_job *job, struct smtp
 		set_rest(job, outcome);
 		return rc;
 	}
-	rc = send_bytes(d, job, view.bytes, outcome);
+	rc = send_bytes(d, job, &view, outcome);
 	blob_close(&view);
 	return rc;
 }

@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/checksum.h"
 #include "base/list.h"
 #include "fiber/fiber.h"
+#include "fiber/mapping.h"
 
 enum {
 	OPEN_MAX = 64,              /* descriptors kept when nobody reads from them */
@@ -141,16 +141,15 @@ void segment_files_forget(struct segment_files *f, uint32_t number)
 
 /* Either the record lies behind this struct, or it is mapped. */
 struct view {
-	void *map;
-	size_t map_len;
+	struct mapping *mapping;
 	char record[];
 };
 
 void blob_close(struct blob_view *v)
 {
 	struct view *view = v->owner;
-	if (view && view->map)
-		munmap(view->map, view->map_len);
+	if (view)
+		mapping_free(view->mapping);
 	free(view);
 	*v = (struct blob_view){ .bytes = SLICE_EMPTY };
 }
@@ -158,10 +157,16 @@ void blob_close(struct blob_view *v)
 struct blob_view blob_view_copy(struct slice bytes)
 {
 	struct view *view = mem_alloc(sizeof(*view) + bytes.len);
-	view->map = NULL;
+	view->mapping = NULL;
 	if (bytes.len > 0)
 		memcpy(view->record, bytes.data, bytes.len);
 	return (struct blob_view){ .bytes = slice_of(view->record, bytes.len), .owner = view };
+}
+
+bool blob_is_whole(const struct blob_view *v)
+{
+	const struct view *view = v->owner;
+	return !view || !view->mapping || mapping_is_whole(view->mapping);
 }
 
 struct reading {
@@ -215,7 +220,7 @@ static int read_copy(int fd, uint64_t position, uint64_t blob_id, uint64_t lengt
 	size_t size = RECORD_HEADER_LEN + (size_t)length;
 	struct view *view = mem_alloc(sizeof(*view) + size);
 	struct record_header header;
-	view->map = NULL;
+	view->mapping = NULL;
 	int rc = read_at((struct reading){
 		.fd = fd, .position = position, .into = view->record, .want = size });
 	struct slice bytes = slice_of(view->record + RECORD_HEADER_LEN, (size_t)length);
@@ -238,7 +243,7 @@ struct verifying {
 	int rc;
 };
 
-/* Reads what will be mapped, so that a disk error is an error here and not a signal later. */
+/* Reads what will be mapped, so that a disk error is an error here and not a surprise later. */
 static void sum_up(void *arg)
 {
 	struct verifying *v = arg;
@@ -259,16 +264,13 @@ static void sum_up(void *arg)
 
 static int map_bytes(int fd, uint64_t position, uint64_t length, struct blob_view *out)
 {
-	uint64_t front = position % SEGMENT_PAGE;
-	size_t map_len = (size_t)(front + length);
-	void *map = mmap(NULL, map_len, PROT_READ, MAP_SHARED, fd, (off_t)(position - front));
-	if (map == MAP_FAILED)
-		return -errno;
+	struct mapping *mapping;
+	int rc = mapping_new(fd, position, (size_t)length, &mapping);
+	if (rc < 0)
+		return rc;
 	struct view *view = mem_alloc(sizeof(*view));
-	view->map = map;
-	view->map_len = map_len;
-	*out = (struct blob_view){ .bytes = slice_of((char *)map + front, (size_t)length),
-		                   .owner = view };
+	view->mapping = mapping;
+	*out = (struct blob_view){ .bytes = mapping_bytes(mapping), .owner = view };
 	return 0;
 }
 
@@ -314,12 +316,14 @@ static int unpack(struct segment_files *f, struct blob_view *view)
 	u.rc = squeeze_length(u.frame, &u.length);
 	if (u.rc == 0) {
 		u.into = mem_alloc(sizeof(*u.into) + u.length);
-		u.into->map = NULL;
+		u.into->mapping = NULL;
 		if (u.length < MAP_FROM_BYTES)
 			run_unpacking(&u);
 		else
 			fiber_offload(run_unpacking, &u);
 	}
+	if (u.rc == 0 && !blob_is_whole(view))
+		u.rc = -EIO;
 	blob_close(view);
 	if (u.rc != 0) {
 		free(u.into);
@@ -339,8 +343,11 @@ int segment_files_read(struct segment_files *f, struct segment_place place, uint
 	enum record_form form = RECORD_PLAIN;
 	struct blob_view view = { .bytes = SLICE_EMPTY };
 	rc = length < MAP_FROM_BYTES
-	             ? read_copy(file->fd, place.position, blob_id, length, &view, &form)
+	             ? -ENOTSUP
 	             : read_mapped(file->fd, place.position, blob_id, length, &view, &form);
+	/* The command line works without the runtime, and on one message at a time. */
+	if (rc == -ENOTSUP || rc == -EMFILE)
+		rc = read_copy(file->fd, place.position, blob_id, length, &view, &form);
 	give(f, file);
 	if (rc == 0 && form == RECORD_ZSTD)
 		rc = unpack(f, &view);

@@ -94,7 +94,9 @@ int store_read(struct store *s, store_fn fn, void *arg);
 int blob_retain(struct db *db, int64_t blob_id, int64_t count);
 int blob_release(struct db *db, int64_t blob_id, int64_t count);
 
-/* The bytes of a blob, for reading. Their checksum has been verified. */
+/* The bytes of a blob, for reading. Their checksum has been verified. Those of a large one are
+ * mapped: where the disk can't give them any more there are zeros, and blob_is_whole() is false
+ * from then on. Who hands them on asks that before he says that it was all. */
 struct blob_view {
 	struct slice bytes;
 	void *owner; /* the store's own */
@@ -103,6 +105,7 @@ struct blob_view {
  * if the blob is released or moved meanwhile. Not inside a closure. */
 int blob_open(struct store *s, int64_t blob_id, struct blob_view *out);
 void blob_close(struct blob_view *v);
+bool blob_is_whole(const struct blob_view *v);
 /* The same for who has read the blob's row already, which saves a look-up: the columns segment,
  * position and length of table blob. They may be out of date. */
 struct blob_place {
