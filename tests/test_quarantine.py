@@ -15,6 +15,7 @@ from test_guard import Client, guard_server, metric
 CONFIG = """
 rule "odd sender" {{ sender = {{ "odd@*" }} verdict = quarantine }}
 rule "stolen" {{ account = {{ "bob@*" }} verdict = quarantine }}
+rule "no proof" {{ sender = {{ "proven@*" }} found = {{ "!spf=pass*" }} verdict = reject }}
 score {{ quarantine = "5" weights = {{ "spf=fail*: 6" }} }}
 trust {{ dmarc-quarantine = quarantine }}
 filter "virus" {{ kind = clamd address = "{clamd}" on-found = quarantine mail = all }}
@@ -163,6 +164,41 @@ def test_what_is_shown_does_not_speak_to_the_terminal(held):
         subprocess.run([VEREDUS, "-d", held.dir, "quarantine", "show", "--raw", str(row["id"])],
                        stdout=out, check=True)
     assert b"\x1b]0;title\x07" in raw.read_bytes() and b"Return-Path" not in raw.read_bytes()
+
+
+def stages(server, sender, message, *options):
+    (server.dir / "letter.eml").write_bytes(message.encode())
+    text = server.cli("policy", "test", "--json", "--client", "192.0.2.1", "--helo", "client.test",
+                      "--from", sender, *options, server.dir / "letter.eml").stdout
+    return {s["stage"]: s for s in json.loads(text)}
+
+
+def test_what_would_become_of_a_message(held):
+    letter = "From: a@wants.test\r\nSubject: y\r\n\r\ny\r\n"
+    to = "--to", "alice@example.test"
+    before = rows(held)
+    found = stages(held, "x@bad.test", letter.replace("wants", "far"), *to)
+    assert list(found) == ["connect", "helo", "mail", "rcpt", "message", "score", "then"]
+    assert (found["score"]["verdict"], found["score"]["why"]) == ("quarantine", "6.00")
+    assert [(x["name"], x["weight"]) for x in found["score"]["lines"]] == [("spf=fail", "6.00")]
+    found = stages(held, "x@remote.test", letter, *to)
+    assert (found["dmarc"]["verdict"], found["dmarc"]["why"]) == ("quarantine", "wants.test")
+    assert found["then"]["verdict"] == "quarantine" and found["score"]["verdict"] == "deliver"
+    found = stages(held, "odd@remote.test", letter.replace("wants", "far"), *to)
+    assert found["mail"]["quarantine"] == "odd sender" and "dmarc" not in found
+    assert found["then"]["verdict"] == "quarantine"
+    # A rule about what checks found.
+    found = stages(held, "proven@remote.test", letter.replace("wants", "far"), *to)
+    assert found["message"]["verdict"] == "reject" and found["message"]["rule"] == "no proof"
+    assert list(found)[-1] == "message"
+    # Users are not checked.
+    found = stages(held, "alice@example.test", letter, "--user", "alice@example.test",
+                   "--to", "y@far.test")
+    assert list(found)[-2:] == ["message", "then"] and found["then"]["verdict"] == "deliver"
+    text = held.cli("policy", "test", "--client", "192.0.2.1", "--from", "x@bad.test",
+                    held.dir / "letter.eml").stdout
+    assert "score     quarantine  6.00\n" in text and text.endswith("then      quarantine\n"), text
+    assert rows(held) == before
 
 
 def test_one_recipient_fills_only_its_own(held):

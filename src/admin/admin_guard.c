@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "admin/admin_commands.h"
+#include "admin/policy_message.h"
 #include "base/clock.h"
 #include "guard/guard.h"
 #include "store/store.h"
@@ -101,8 +102,11 @@ struct test {
 	struct arena *arena;
 	struct net_address client;
 	struct guard_question question;
-	const char *to; /* at stage rcpt */
-	json_t *held;   /* rules that held at this stage, in order */
+	const char *to;                 /* at stage rcpt */
+	unsigned accepted;              /* recipients */
+	const char *held_by;            /* the first rule that wants it in quarantine */
+	struct policy_message *message; /* NULL: there is none */
+	json_t *held;                   /* rules that held at this stage, in order */
 };
 
 static void note_rule(void *arg, const struct config_rule *rule, const char *why)
@@ -135,6 +139,10 @@ static int ask_stage(struct test *t, enum rule_stage stage, bool *refused_out)
 		"why", d.rule ? json_string_value(json_object_get(last, "why")) : NULL, "to", t->to,
 		"delay_ms", (json_int_t)d.delay_ms, "tags", tags_of(t->guard, d.tags));
 	*refused_out = d.verdict != RULE_ALLOW;
+	if (d.held_by) {
+		t->held_by = t->held_by ? t->held_by : d.held_by->name;
+		json_object_set_new(item, "quarantine", json_string(d.held_by->name));
+	}
 	if (*refused_out)
 		json_object_set_new(
 			item, "reply",
@@ -188,8 +196,23 @@ static int ask_recipients(struct test *t, const json_t *recipients)
 		rc = ask_stage(t, RULE_RCPT, &refused);
 		if (rc < 0)
 			break;
+		t->accepted += !refused;
+		if (t->message && !refused)
+			policy_message_for(t->message, &recipient);
 	}
 	return rc;
+}
+
+/* As the session does when the last byte is there. */
+static int ask_message(struct test *t)
+{
+	bool refused;
+	int rc = policy_message_check(t->message, &t->question);
+	t->to = NULL;
+	t->question.speaker.recipient = NULL;
+	if (rc == 0)
+		rc = ask_stage(t, RULE_MESSAGE, &refused);
+	return rc == 0 && !refused ? policy_message_tell(t->message, t->reply, t->held_by) : rc;
 }
 
 static int ask_all(struct test *t, const json_t *request)
@@ -217,6 +240,9 @@ static int ask_all(struct test *t, const json_t *request)
 	}
 	if (rc == 0 && !refused && from)
 		rc = ask_recipients(t, json_object_get(request, "to"));
+	if (rc == 0 && !refused && t->message &&
+	    (t->accepted > 0 || json_array_size(json_object_get(request, "to")) == 0))
+		rc = ask_message(t);
 	return rc;
 }
 
@@ -253,6 +279,7 @@ static int ask(struct admin *admin, struct guard *guard, const json_t *request,
 	const char *client = admin_need(request, "client", reply);
 	const char *listener = admin_text(request, "listener");
 	struct test t = { .guard = guard, .reply = reply };
+	struct policy_message message = { .admin = admin, .guard = guard };
 	if (!client)
 		return -EINVAL;
 	if (net_address_parse(slice_from_str(client), 0, &t.client) < 0 ||
@@ -264,7 +291,16 @@ static int ask(struct admin *admin, struct guard *guard, const json_t *request,
 	t.question = (struct guard_question){ .client = &t.client,
 		                              .listener = listener ? listener : "smtp" };
 	set_rdns(&t.question, admin_text(request, "rdns"));
-	int rc = ask_all(&t, request);
+	int rc = 0;
+	message.arena = t.arena;
+	if (reply->body_left > 0) {
+		t.message = &message;
+		rc = policy_message_begin(&message, request, reply);
+	}
+	if (rc == 0)
+		rc = ask_all(&t, request);
+	if (t.message)
+		policy_message_end(t.message);
 	arena_free(t.arena);
 	return rc;
 }

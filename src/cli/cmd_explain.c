@@ -218,6 +218,7 @@ static void print_fate(const struct explaining *e)
 	printf("        then    %s", guard_fate_name(e->fate));
 	print_threshold("tag", c->tag, &between);
 	print_threshold("junk", c->junk, &between);
+	print_threshold("quarantine", c->quarantine, &between);
 	print_threshold("reject", c->reject, &between);
 	putchar('\n');
 }

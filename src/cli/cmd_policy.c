@@ -1,6 +1,9 @@
 /* veredus policy */
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_file.h"
+#include "cli/cli_link.h"
+#include "message/shown.h"
 
 static json_t *recipients(const struct cli *cli)
 {
@@ -26,6 +29,33 @@ static void print_held(const json_t *item, const char *decided)
 	}
 }
 
+static const char *clean_of(struct arena *arena, const json_t *item, const char *key)
+{
+	return shown_text(arena, slice_from_str(cli_item_text(item, key)), false).data;
+}
+
+/* dmarc     junk  example.org */
+static void print_message_why(const json_t *item)
+{
+	struct slice stage = slice_from_str(cli_item_text(item, "stage"));
+	struct arena *arena = arena_new();
+	if (slice_equal(stage, SLICE("dmarc")) || slice_equal(stage, SLICE("score")))
+		printf("  %s", clean_of(arena, item, "why"));
+	arena_free(arena);
+}
+
+/*             4.00  list.zen  192.0.2.1: 127.0.0.2 */
+static void print_lines(const json_t *item)
+{
+	struct arena *arena = arena_new();
+	size_t i;
+	const json_t *line;
+	json_array_foreach(json_object_get(item, "lines"), i, line)
+		printf("%10s%6s  %s  %s\n", "", cli_item_text(line, "weight"),
+	               clean_of(arena, line, "name"), clean_of(arena, line, "evidence"));
+	arena_free(arena);
+}
+
 /* connect   reject   554 5.7.1 Not from there
  *           by rule "bad network": client 192.0.2.0/24 */
 static void print_stage(const json_t *item, void *unused)
@@ -40,12 +70,45 @@ static void print_stage(const json_t *item, void *unused)
 		printf("  after %lld ms", cli_item_number(item, "delay_ms"));
 	json_array_foreach(json_object_get(item, "tags"), index, tag)
 		printf("%s%s", index ? ", " : "  tagged ", json_string_value(tag));
+	if (cli_item_text(item, "quarantine")[0])
+		printf("  into quarantine");
 	if (cli_item_text(item, "reply")[0])
 		printf("  %s", cli_item_text(item, "reply"));
+	print_message_why(item);
 	putchar('\n');
+	print_lines(item);
 	print_held(item, cli_item_text(item, "rule"));
 	if (slice_equal(slice_from_str(cli_item_text(item, "verdict")), SLICE("banned")))
 		printf("%10s%s\n", "", cli_item_text(item, "why"));
+}
+
+static void add_json(const json_t *item, void *items)
+{
+	json_array_append_new(items, json_deep_copy(item));
+}
+
+/* With the bytes of the message behind it. request is freed. */
+static int test_message(struct cli *cli, json_t *request)
+{
+	bool as_json = cli_has(cli, "json");
+	json_t *items = json_array();
+	const struct cli_answer answer = { .item = as_json ? add_json : print_stage, .arg = items };
+	struct cli_link *link = NULL;
+	struct slice message;
+	int status = cli_read_message(cli->arena, cli->words[0], &message);
+	if (status == CLI_OK)
+		status = cli_link_open(cli, &link);
+	if (status == CLI_OK)
+		status = cli_link_call(link, "policy.test", request, &message, 1, &answer);
+	else
+		json_decref(request);
+	cli_link_close(link);
+	if (status == CLI_OK && as_json) {
+		json_dumpf(items, stdout, JSON_INDENT(1));
+		putchar('\n');
+	}
+	json_decref(items);
+	return status;
 }
 
 static int policy_test(struct cli *cli)
@@ -60,6 +123,8 @@ static int policy_test(struct cli *cli)
 			json_object_set_new(request, texts[i],
 			                    json_string(cli_text(cli, texts[i])));
 	}
+	if (cli->word_count > 0)
+		return test_message(cli, request);
 	return cli_list(cli, "policy.test", request, print_stage, NULL);
 }
 
@@ -78,8 +143,9 @@ static const struct cli_option options[] = {
 };
 
 static const struct cli_verb verbs[] = {
-	{ "test", "", "What the rules would say to a client, stage by stage, and which of them.", 0,
-	  0, policy_test },
+	{ "test", "[FILE]",
+	  "What the rules would say to a client, stage by stage, and what would become of FILE.", 0,
+	  1, policy_test },
 	{ 0 },
 };
 
@@ -87,9 +153,9 @@ const struct cli_command cmd_policy = {
 	.name = "policy",
 	.summary = "Who may speak: what the rules would say.",
 	.text = "Nothing is counted, and no token of a rate is taken. A server that runs is asked, "
-		"with "
-		"\nthe rules that it was started with; otherwise nothing is looked up in the "
-		"DNS.\n",
+		"with\nthe rules that it was started with; otherwise nothing is looked up in the "
+		"DNS. FILE\nis a message: it is checked and scored as one that comes, for which "
+		"the server must run.\nFilters are not asked.\n",
 	.options = options,
 	.verbs = verbs,
 };

@@ -163,6 +163,7 @@ struct guard_question {
 	struct guard_speaker speaker;
 	enum guard_rdns rdns; /* GUARD_RDNS_UNASKED: to be looked up, if that is possible */
 	const char *rdns_name;
+	struct slice message; /* at stage message, for the links in it; else empty */
 };
 void guard_ask(struct guard *g, const struct guard_question *question, enum rule_stage stage,
                guard_explain explain, void *explain_arg, struct guard_decision *out);

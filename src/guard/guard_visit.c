@@ -442,6 +442,8 @@ static struct guard_listed *ask_lists_now(struct guard *g, const struct guard_qu
 		if (s == RULE_HELO ? q->speaker.helo != NULL : q->speaker.sender != NULL)
 			ask_lists(&v, s, &q->speaker);
 	}
+	if (stage == RULE_MESSAGE && q->message.len > 0)
+		guard_listed_links(v.listed, q->message);
 	return v.listed;
 }
 

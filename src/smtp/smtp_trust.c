@@ -130,12 +130,7 @@ static bool check(struct smtp_session *s, struct slice message)
 
 static enum dmarc_policy policy_of(const struct smtp_session *s)
 {
-	const struct trust_results *r = s->transaction->trust;
-	enum config_dmarc limit = s->config->trust.dmarc_policy;
-	if (!r || limit == CONFIG_DMARC_REPORT)
-		return DMARC_NONE;
-	return r->policy == DMARC_REJECT && limit == CONFIG_DMARC_QUARANTINE ? DMARC_QUARANTINE
-	                                                                     : r->policy;
+	return trust_policy(s->transaction->trust, s->config->trust.dmarc_policy);
 }
 
 bool smtp_trust_is_junk(const struct smtp_session *s)

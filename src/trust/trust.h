@@ -110,6 +110,10 @@ struct slice trust_text(const struct trust_results *r, struct arena *arena);
  */
 size_t trust_found(const struct trust_results *r, struct arena *arena, struct slice **out);
 
+/* What is done about DMARC, by what the author's domain wants and dmarc-policy lets it. r may be
+ * NULL. */
+enum dmarc_policy trust_policy(const struct trust_results *r, enum config_dmarc limit);
+
 /* Does a field speak in our name? */
 bool trust_is_forged_field(struct arena *scratch, struct slice name, struct slice value,
                            struct slice our_id);

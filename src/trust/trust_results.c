@@ -113,3 +113,11 @@ bool trust_is_forged_field(struct arena *scratch, struct slice name, struct slic
 	return slice_equal_nocase(name, SLICE("Authentication-Results")) &&
 	       authres_is_ours(scratch, value, our_id);
 }
+
+enum dmarc_policy trust_policy(const struct trust_results *r, enum config_dmarc limit)
+{
+	if (!r || limit == CONFIG_DMARC_REPORT)
+		return DMARC_NONE;
+	return r->policy == DMARC_REJECT && limit == CONFIG_DMARC_QUARANTINE ? DMARC_QUARANTINE
+	                                                                     : r->policy;
+}

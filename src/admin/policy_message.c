@@ -1,0 +1,150 @@
+#include "admin/policy_message.h"
+
+#include <errno.h>
+
+#include "dns/dns.h"
+#include "fiber/fiber.h"
+
+enum { MEMORY_BYTES = 1 << 20, BYTES_MAX = 128 << 20 };
+
+int policy_message_begin(struct policy_message *m, const json_t *request, struct admin_reply *reply)
+{
+	const struct admin *admin = m->admin;
+	if (!admin->trust || !admin->dns)
+		return admin_fail(reply, -ENOTSUP,
+		                  "a message is only looked at while the server runs");
+	if (!admin_text(request, "from"))
+		return admin_fail(reply, -EINVAL, "a message has a sender: say --from ADDRESS");
+	spool_create(&m->spool, admin->config->dir, MEMORY_BYTES, BYTES_MAX, reply->body_left);
+	m->begun = true;
+	int rc = admin_body(reply, reply->body_left, spool_add, &m->spool);
+	return rc == 0 ? spool_view(&m->spool, &m->bytes) : rc;
+}
+
+void policy_message_end(struct policy_message *m)
+{
+	if (m->begun)
+		spool_destroy(&m->spool);
+}
+
+void policy_message_for(struct policy_message *m, const struct address *recipient)
+{
+	struct address canonical;
+	if (++m->recipients == 1 && address_canonical(m->arena, recipient, &canonical))
+		m->recipient = address_text(m->arena, &canonical);
+}
+
+/* --- who has sent it ---------------------------------------------------------------------- */
+
+/* Who has logged in is not checked, and has no score. */
+static bool is_stranger(const struct policy_message *m) { return !m->question->speaker.account; }
+
+static const struct guard_opinion *opinion(void *arg)
+{
+	struct policy_message *m = arg;
+	return &m->opinion;
+}
+
+static void add_iprev(struct policy_message *m)
+{
+	const struct guard_question *q = m->question;
+	const struct config_guard *c = &m->admin->config->guard;
+	enum guard_rdns found = q->rdns;
+	const char *name = q->rdns_name;
+	if (found == GUARD_RDNS_UNASKED && c->rdns)
+		found = guard_lookup_now(m->admin->dns, m->arena, q->client,
+		                         deadline_in(c->rdns_timeout_ms), &name);
+	guard_add_iprev(&m->results, m->arena, q->client, found, name);
+}
+
+int policy_message_check(struct policy_message *m, struct guard_question *q)
+{
+	const struct trust_question question = { .client = q->client,
+		                                 .helo = q->speaker.helo,
+		                                 .sender = q->speaker.sender,
+		                                 .message = m->bytes };
+	m->question = q;
+	q->message = m->bytes;
+	if (!is_stranger(m))
+		return 0;
+	if (m->admin->config->trust.verify) {
+		int rc = trust_check(m->admin->trust, m->arena, &question, &m->results);
+		if (rc < 0)
+			return rc;
+		add_iprev(m);
+	}
+	m->found_count = trust_found(&m->results, m->arena, &m->found);
+	m->opinion = guard_opinion_of(m->guard, m->arena, m->bytes,
+	                              m->recipients == 1 ? m->recipient : SLICE_EMPTY);
+	q->speaker.found = m->found;
+	q->speaker.found_count = m->found_count;
+	q->speaker.opinion = opinion;
+	q->speaker.opinion_arg = m;
+	return 0;
+}
+
+/* --- what becomes of it ------------------------------------------------------------------- */
+
+static enum guard_fate fate_of_dmarc(const struct policy_message *m)
+{
+	const struct config_trust *c = &m->admin->config->trust;
+	switch (trust_policy(&m->results, c->dmarc_policy)) {
+	case DMARC_REJECT:
+		return GUARD_REJECT;
+	case DMARC_QUARANTINE:
+		return c->dmarc_hold ? GUARD_QUARANTINE : GUARD_JUNK;
+	default:
+		return GUARD_DELIVER;
+	}
+}
+
+static json_t *stage(const char *name, enum guard_fate fate, const char *why)
+{
+	return json_pack("{s:s, s:s, s:o}", "stage", name, "verdict", guard_fate_name(fate), "why",
+	                 admin_json_text(slice_from_str(why)));
+}
+
+static json_t *score_stage(enum guard_fate fate, const struct guard_score *score)
+{
+	char number[GUARD_WEIGHT_TEXT_MAX];
+	json_t *lines = json_array();
+	json_t *item = stage("score", fate, guard_weight_text(score->total, number));
+	for (size_t i = 0; i < score->count; i++) {
+		const struct guard_score_line *l = &score->lines[i];
+		json_array_append_new(lines,
+		                      json_pack("{s:o, s:s, s:o}", "name",
+		                                admin_json_text(slice_from_str(l->name)), "weight",
+		                                guard_weight_text(l->weight, number), "evidence",
+		                                admin_json_text(slice_from_str(l->evidence))));
+	}
+	json_object_set_new(item, "lines", lines);
+	return item;
+}
+
+/* Its score, if DMARC lets it come so far. */
+static int tell_score(struct policy_message *m, struct admin_reply *reply, enum guard_fate *fate)
+{
+	struct guard_score *score = ARENA_NEW(m->arena, struct guard_score);
+	guard_score_opinion(score, &m->opinion);
+	enum guard_fate by_score = guard_ask_score(m->guard, m->question, m->arena, m->bytes,
+	                                           m->found, m->found_count, score);
+	*fate = by_score > *fate ? by_score : *fate;
+	return admin_item(reply, score_stage(by_score, score));
+}
+
+int policy_message_tell(struct policy_message *m, struct admin_reply *reply, const char *held_by)
+{
+	enum guard_fate fate = GUARD_DELIVER;
+	const char *domain = arena_str(m->arena, m->results.policy_domain);
+	int rc = 0;
+	if (is_stranger(m)) {
+		fate = fate_of_dmarc(m);
+		if (fate != GUARD_DELIVER)
+			rc = admin_item(reply, stage("dmarc", fate, domain));
+		if (rc == 0 && fate != GUARD_REJECT)
+			rc = tell_score(m, reply, &fate);
+	}
+	if (held_by && fate < GUARD_QUARANTINE)
+		fate = GUARD_QUARANTINE;
+	return rc == 0 ? admin_item(reply, stage("then", fate, "")) : rc;
+}
