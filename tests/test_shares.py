@@ -517,3 +517,39 @@ def test_two_users_of_one_folder(served, pair, box):
                 assert b"\\Seen" not in flags
     for c in fresh:
         c.close()
+
+
+def test_mail_is_posted_to_folders(served, pair):
+    """bob+box@ is bob's folder box for those whom its list lets post; for others it is INBOX."""
+    bob, alice = pair
+    bob.ok("CREATE Lists/Box")
+    said = iter(range(100))
+
+    def posted(by, to="bob+lists/box@example.test"):
+        """Where it went."""
+        subject = f"posted {next(said)}"
+        text = f"From: alice@example.test\r\nSubject: {subject}\r\n\r\nx\r\n"
+        if by:
+            with served.submission(by) as smtp:
+                smtp.sendmail(f"{by}@example.test", [to], text)
+        else:
+            with served.smtp() as smtp:
+                smtp.sendmail("alice@example.test", [to], text)
+        return [box for box in ("INBOX", "Lists/Box", "Junk")
+                if any(subject.encode() in m for m in served.messages("bob", box))]
+
+    assert posted("alice") == ["INBOX"] and posted(None) == ["INBOX"]
+    grant(bob, ["Lists/Box"], "lrp")
+    assert posted("alice") == ["Lists/Box"]
+    assert posted("alice", "Bob+LISTS/Box@Example.Test") == ["Lists/Box"]
+    assert posted("alice", "bob+lists@example.test") == ["INBOX"]
+    # Who has not logged in is nobody, whatever it says in MAIL FROM.
+    assert posted("carol") == ["INBOX"] and posted(None) == ["INBOX"]
+    # An address of its own, and for everybody. No script of bob's sorts it.
+    served.cli("alias", "add", "box@example.test", "bob+Lists/Box@example.test")
+    grant(bob, ["Lists/Box"], "p", "anyone")
+    assert posted(None, "box@example.test") == ["Lists/Box"]
+    assert posted("carol") == ["Lists/Box"]
+    grant(bob, ["Lists/Box"], "p", "-carol@example.test")
+    assert posted("carol") == ["INBOX"]
+    assert posted("alice", "bob@example.test") == ["INBOX"]

@@ -100,6 +100,15 @@ int acl_rights(struct db *db, int64_t owner_id, int64_t mailbox_id, int64_t acco
 	return 0;
 }
 
+int acl_has_posting(struct db *db, int64_t owner_id)
+{
+	int64_t count;
+	int rc = db_get_int(db, &count,
+	                    "SELECT count(*) FROM acl WHERE account_id = $1 AND rights & $2 <> 0",
+	                    "ii", owner_id, (int64_t)ACL_POST);
+	return rc < 0 ? rc : count > 0;
+}
+
 struct entry {
 	struct slice identifier;
 	unsigned rights;

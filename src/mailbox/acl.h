@@ -52,6 +52,8 @@ int acl_identifier(struct db *db, struct arena *arena, struct slice text, struct
  * do with each of them. */
 int acl_rights(struct db *db, int64_t owner_id, int64_t mailbox_id, int64_t account_id,
                struct slice address, unsigned *rights_out);
+/* 1: some entry in the lists of the owner grants ACL_POST; 0, or an error. */
+int acl_has_posting(struct db *db, int64_t owner_id);
 /* The entries of the mailbox and of its owner, those for one identifier together; mailbox_id 0:
  * of the owner alone. By identifier; slices are valid during the visit. */
 int acl_each(struct db *db, int64_t owner_id, int64_t mailbox_id,

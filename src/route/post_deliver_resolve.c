@@ -26,6 +26,13 @@ static int delivery_find_inbox(struct db *db, struct delivery *d, struct drop *d
 {
 	int64_t account = drop->target->account_id;
 	drop->script_name = SLICE_EMPTY;
+	/* What is posted to a folder is not the owner's own mail: no script of his sorts it. */
+	if (drop->target->detail.len > 0 && !d->envelope->junk && !d->envelope->hold) {
+		int rc = post_find_posting(db, d->arena, account, drop->target->detail, d->client,
+		                           &drop->folder, &drop->inbox_id);
+		if (rc < 0 || drop->inbox_id != 0)
+			return rc;
+	}
 	int rc = post_find_folder(db, d->arena, account, d->envelope->junk || d->envelope->hold,
 	                          &drop->folder, &drop->inbox_id);
 	if (rc == 0 && d->post->sieve)

@@ -19,7 +19,8 @@ struct resolver {
 	struct arena *arena;
 	const struct route_limits *limits;
 	uint64_t size_bytes;
-	unsigned expanded; /* targets looked at */
+	unsigned expanded;   /* targets looked at */
+	struct slice detail; /* of the address that is looked at */
 	struct route_target **tail;
 	struct route_resolution *result;
 	struct slice text; /* what is looked at, for who watches */
@@ -98,6 +99,7 @@ static void resolve_add_account(struct resolver *r, const struct account *accoun
 		.account_id = account->id,
 		.address = address,
 		.domain = domain,
+		.detail = r->detail,
 		.limited = quota > 0 || messages > 0,
 		.full = (quota > 0 && (account->used_bytes >= quota ||
 		                       r->size_bytes > quota - account->used_bytes)) ||
@@ -283,7 +285,9 @@ static int resolve_local(struct resolver *r, struct slice local, struct slice do
 	ptrdiff_t plus = separator ? slice_find_byte(local, separator) : -1;
 	if (rc == -ENOENT && plus > 0) {
 		struct slice base = slice_sub(local, 0, (size_t)plus);
+		r->detail = slice_from(local, (size_t)plus + 1);
 		rc = resolve_account(r, base, domain, from);
+		r->detail = SLICE_EMPTY;
 		if (rc == -ENOENT)
 			rc = resolve_alias(r, base, domain, from);
 	}

@@ -17,6 +17,7 @@ struct route_target {
 	int64_t account_id;   /* 0: elsewhere */
 	struct slice address; /* of the account; elsewhere local@domain, spelt for the wire */
 	struct slice domain;  /* canonical */
+	struct slice detail;  /* behind the plus separator; empty: there is none */
 	struct slice alias;   /* the address of ours that sent it elsewhere; empty if none did */
 	bool limited;         /* the account has a quota that counts here */
 	bool full;            /* which has no room for the message */
