@@ -1,4 +1,5 @@
 """Quotas: what an account may hold, over IMAP, at delivery, and for the operator."""
+import email
 import json
 import re
 import smtplib
@@ -21,7 +22,7 @@ class User(Raw):
 @pytest.fixture(scope="module")
 def limited(make_server_module):
     return make_server_module(accounts=("alice", "bob", "carol", "dora"),
-                              config="quota { check-every = 1s\n full = refuse }")
+                              config="quota { check-every = 1s\n full = refuse\n warn-mail = no }")
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,35 @@ def test_the_log_warns(limited):
     client.ok("EXPUNGE")
     wait_for(lambda: told("mailbox.quota.below") == 1, what="the all-clear")
     client.close()
+
+
+def test_a_letter_warns(make_server):
+    """One for each mark that is come past, none where there is no room, and none twice."""
+    server = make_server(accounts=("alice", "bob"),
+                         config="quota { check-every = 1s\n warn-at = 50\n warn-again-at = 75 }")
+    server.cli("quota", "set", "alice@example.test", "--messages", "8")
+    alice = User(server, "alice")
+    alice.ok("SELECT INBOX")
+    for _ in range(4):
+        alice.append(MESSAGE, "Sent")
+    letter, = server.wait_messages(1)
+    assert alice.ok("NOOP")[-2:] == [b"* 1 EXISTS", b"* 1 RECENT"]
+    mail = email.message_from_bytes(letter)
+    assert mail["Subject"] == "Your mailbox is 50 % full" and mail["Return-Path"] == "<>"
+    assert mail["From"] == "postmaster@example.test" and mail["To"] == "alice@example.test"
+    assert mail["Auto-Submitted"] == "auto-generated" and mail["Message-ID"] and mail["Date"]
+    assert "4 messages, of 8" in mail.get_payload()
+    alice.append(MESSAGE, "Sent")    # 6 of 8, with the letter
+    assert b"75 %" in server.wait_messages(2)[1]
+    alice.append(MESSAGE, "Sent")    # full: nothing more fits in
+    wait_for(lambda: "percent=100 mark=100" in server.log_text(), what="the last warning")
+    assert len(server.messages()) == 2
+    alice.ok("SELECT Sent")
+    alice.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)")
+    alice.ok("EXPUNGE")
+    wait_for(lambda: "mailbox.quota.below" in server.log_text(), what="the all-clear")
+    assert len(server.messages()) == 2 and server.messages("bob") == []
+    alice.close()
 
 
 def test_exact_with_many_at_once(make_server):

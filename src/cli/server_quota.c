@@ -1,6 +1,7 @@
-/* Accounts that are nearly full are told in the log: once past a mark, once below it again. */
+/* Accounts that are nearly full are told so by a letter, and the log tells, too: once past a mark,
+ * once below it again. */
 #include "base/log.h"
-#include "cli/server.h"
+#include "cli/server_quota_mail.h"
 #include "fiber/fiber.h"
 #include "mailbox/quota.h"
 #include "store/store.h"
@@ -11,6 +12,9 @@ struct look {
 	int64_t after;
 	struct arena *arena;
 	struct quota_crossing *found;
+	struct quota_mail *mails; /* of those that have come past a mark */
+	struct store_blob *blobs;
+	size_t mail_count;
 };
 
 static int look_step(struct db *db, void *arg)
@@ -26,6 +30,36 @@ static int note_step(struct db *db, void *arg)
 	int rc = 0;
 	for (size_t i = 0; i < look->count && rc == 0; i++)
 		rc = quota_note_told(db, look->found[i].account_id, look->found[i].mark);
+	for (size_t i = 0; i < look->mail_count && rc == 0; i++)
+		rc = quota_mail_commit(db, &look->mails[i], look->blobs[i].id);
+	return rc;
+}
+
+static void write_mails(const struct server *s, struct look *look)
+{
+	look->mails = ARENA_ARRAY(look->arena, look->count, struct quota_mail);
+	look->blobs = ARENA_ARRAY(look->arena, look->count, struct store_blob);
+	for (size_t i = 0; i < look->count && s->config->quota.warn_mail; i++) {
+		const struct quota_crossing *c = &look->found[i];
+		size_t n = look->mail_count;
+		if (c->mark <= c->told)
+			continue;
+		if (quota_mail_write(s, look->arena, c, &look->mails[n], &look->blobs[n]) == 0)
+			look->mail_count++;
+		else
+			quota_mail_free(&look->mails[n]);
+	}
+}
+
+static int commit_page(struct server *s, struct look *look)
+{
+	write_mails(s, look);
+	int rc = store_commit(s->store, look->blobs, look->mail_count, note_step, look);
+	for (size_t i = 0; i < look->mail_count; i++) {
+		if (rc == 0 && look->mails[i].mailbox_id != 0)
+			mailboxes_changed(s->mailboxes, look->mails[i].mailbox_id);
+		quota_mail_free(&look->mails[i]);
+	}
 	return rc;
 }
 
@@ -51,10 +85,10 @@ static int look_page(struct server *s, struct look *look)
 {
 	look->arena = arena_new();
 	look->found = ARENA_ARRAY(look->arena, QUOTA_LOOK, struct quota_crossing);
-	look->count = 0;
+	look->count = look->mail_count = 0;
 	int more = store_read(s->store, look_step, look), rc = more;
 	if (rc >= 0 && look->count > 0)
-		rc = store_commit(s->store, NULL, 0, note_step, look);
+		rc = commit_page(s, look);
 	for (size_t i = 0; i < look->count && rc >= 0; i++)
 		tell(&look->found[i]);
 	arena_free(look->arena);

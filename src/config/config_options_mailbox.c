@@ -43,6 +43,9 @@ static const struct config_option options[] = {
 	  "below again; 0 is never.", .min = 0, .max = 100 },
 	{ "quota", "warn-again-at", CONFIG_NUMBER, "95", AT(quota.warn_again_percent),
 	  "The same once more; 0 is never.", .min = 0, .max = 100 },
+	{ "quota", "warn-mail", CONFIG_FLAG, "yes", AT(quota.warn_mail),
+	  "Tell the account, too, by a letter into its INBOX when it comes past such a mark, if there "
+	  "is room for it." },
 	{ "quota", "check-every", CONFIG_DURATION, "1m", AT(quota.check_ms),
 	  "How often accounts are looked through for that.", .min = SECONDS(1), .max = DAYS(1) },
 

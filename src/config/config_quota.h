@@ -2,6 +2,7 @@
 #ifndef VEREDUS_CONFIG_CONFIG_QUOTA_H
 #define VEREDUS_CONFIG_CONFIG_QUOTA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum config_quota_full {
@@ -13,6 +14,7 @@ struct config_quota {
 	unsigned default_messages, default_mailboxes; /* of new accounts; 0: none */
 	int full;                                     /* enum config_quota_full */
 	unsigned warn_percent, warn_again_percent;    /* 0: no warning */
+	bool warn_mail;                               /* a letter, too */
 	int64_t check_ms;                             /* between two looks for such accounts */
 };
 
