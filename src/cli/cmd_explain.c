@@ -27,6 +27,9 @@ struct explaining {
 	struct attachment_facts files;
 	struct guard_score score;
 	enum guard_fate fate; /* by the score */
+	/* Open until no fiber is left: one may still ask the DNS, for a message that is done. */
+	struct dns *dns;
+	struct trust *trust;
 	int rc;
 };
 
@@ -96,19 +99,16 @@ static void ask(void *arg)
 		                                 .client = e->has_client ? &e->client : NULL,
 		                                 .helo = cli_text(e->cli, "helo"),
 		                                 .sender = e->has_sender ? &e->sender : NULL };
-	struct trust_config trust_config = { .config = c };
-	struct trust *trust = NULL;
-	e->rc = dns_open(&dns_config, &trust_config.dns);
+	e->rc = dns_open(&dns_config, &e->dns);
+	const struct trust_config trust_config = { .config = c, .dns = e->dns };
 	if (e->rc == 0)
-		e->rc = trust_open(&trust_config, &trust);
+		e->rc = trust_open(&trust_config, &e->trust);
 	if (e->rc == 0)
-		e->rc = trust_check(trust, e->cli->arena, &question, &e->results);
+		e->rc = trust_check(e->trust, e->cli->arena, &question, &e->results);
 	if (e->rc == 0) {
-		add_iprev(e, trust_config.dns);
-		weigh(e, trust_config.dns);
+		add_iprev(e, e->dns);
+		weigh(e, e->dns);
 	}
-	trust_close(trust);
-	dns_close(trust_config.dns);
 	runtime_stop(0);
 }
 
@@ -309,6 +309,8 @@ static int explain(struct cli *cli)
 		return status;
 	}
 	int rc = runtime_run(&runtime, ask, &e);
+	trust_close(e.trust);
+	dns_close(e.dns);
 	if (rc == 0)
 		rc = e.rc;
 	if (rc == 0)

@@ -8,6 +8,7 @@
 struct spf_run {
 	struct arena *arena;
 	const struct spf_question *q;
+	int64_t deadline;          /* that of the question, or sooner */
 	struct net_address client; /* without a port; never IPv4 as IPv6 */
 	bool v6;
 	struct spf_answer *answer;
