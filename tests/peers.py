@@ -20,21 +20,21 @@ UNPACKED = ROOT / "build-peers"
 USERS = {"Debian-exim": 65500, "opensmtpd": 65501, "opensmtpq": 65502}
 
 
-def unpack():
+def unpack(packages=PACKAGES, name="root"):
     """Downloads and unpacks the packages once; the directory where they are."""
     UNPACKED.mkdir(exist_ok=True)
     with open(UNPACKED / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        root = UNPACKED / "root"
+        root = UNPACKED / name
         if root.exists():
             return root
-        got = UNPACKED / "packages"
+        got = UNPACKED / f"{name}-packages"
         got.mkdir(exist_ok=True)
         got.chmod(0o777)
-        fetched = subprocess.run(["apt-get", "download", "-q", *PACKAGES], cwd=got, text=True,
+        fetched = subprocess.run(["apt-get", "download", "-q", *packages], cwd=got, text=True,
                                  capture_output=True, timeout=300)
         assert fetched.returncode == 0, fetched.stdout + fetched.stderr
-        part = UNPACKED / "part"
+        part = UNPACKED / f"{name}-part"
         for package in got.glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", package, part], check=True)
         part.rename(root)
@@ -93,7 +93,7 @@ class Peer:
 class Exim(Peer):
     """Sends everything to the given port, with CHUNKING, STARTTLS and DSN where offered."""
 
-    def __init__(self, relay_port):
+    def __init__(self, relay_port, options="", transport=""):
         super().__init__()
         self.program = self.root / "usr/sbin/exim4"
         for name in ("spool", "log"):
@@ -108,6 +108,7 @@ keep_environment =
 dsn_advertise_hosts = *
 chunking_advertise_hosts = *
 acl_smtp_rcpt = take
+{options}
 begin acl
 take:
   accept
@@ -122,6 +123,7 @@ out:
   driver = smtp
   port = {relay_port}
   allow_localhost
+{transport}
 begin retry
 * * F,1h,1m
 """)

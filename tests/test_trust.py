@@ -7,7 +7,6 @@ import pathlib
 import re
 import smtplib
 import socket
-import struct
 import subprocess
 import tempfile
 
@@ -16,8 +15,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from conftest import _factory, free_port, wait_for
+from conftest import _factory
 from dns_zone import DnsZone
+from trust_peers import OpenDkim
 
 MESSAGE = (b"From: Ann <ann@signed.test>\r\nTo: alice@example.test\r\nSubject: Hello  there\r\n"
            b"Date: Sun, 1 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@signed.test>\r\n\r\n"
@@ -138,59 +138,11 @@ def test_ed25519_and_two_at_once(receiver):
     assert results(receiver, both.replace(b"Hello, Alice", b"Hello, Malice")) == ["fail", "fail"]
 
 
-def milter_headers(port, message):
-    """The fields that a milter puts on top of a message, as it is told of it by a mail server."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection, \
-            connection.makefile("rb") as stream:
-        def send(command, data=b""):
-            connection.sendall(struct.pack("!I", len(data) + 1) + command + data)
-            return receive_one()
-
-        def receive_one():
-            length, = struct.unpack("!I", stream.read(4))
-            data = stream.read(length)
-            return data[:1], data[1:]
-
-        send(b"O", struct.pack("!III", 6, 0x1FF, 0))
-        send(b"C", b"localhost\0" + b"4" + struct.pack("!H", 4711) + b"127.0.0.1\0")
-        send(b"H", b"client.test\0")
-        send(b"M", b"<ann@signed.test>\0")
-        send(b"R", b"<alice@example.test>\0")
-        header, body = message.split(b"\r\n\r\n", 1)
-        for field in header.split(b"\r\n"):
-            name, value = field.split(b": ", 1)
-            send(b"L", name + b"\0" + value + b"\0")
-        send(b"N")
-        send(b"B", body)
-        fields = b""
-        kind, data = send(b"E")
-        while kind in (b"i", b"h"):
-            name, value, _ = (data[4:] if kind == b"i" else data).split(b"\0")
-            fields += name + b": " + value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n"
-            kind, data = receive_one()
-        return fields
-
-
 @pytest.mark.parametrize("canon", ["simple/simple", "relaxed/relaxed", "simple/relaxed"])
-def test_signed_by_opendkim(receiver, tmp_path, canon):
-    port = free_port()
-    (tmp_path / "key").write_bytes(KEYS.rsa)
-    (tmp_path / "key").chmod(0o600)
-    (tmp_path / "conf").write_text(f"Mode s\nDomain signed.test\nSelector rsa\n"
-                                   f"KeyFile {tmp_path}/key\nCanonicalization {canon}\n"
-                                   "OversignHeaders From\nRequireSafeKeys no\n")
-    process = subprocess.Popen(["opendkim", "-f", "-x", tmp_path / "conf", "-p",
-                                f"inet:{port}@127.0.0.1"])
-    try:
-        def fields():
-            try:
-                return milter_headers(port, MESSAGE)
-            except ConnectionRefusedError:
-                return None
-        signature = wait_for(fields, 20, "opendkim")
-    finally:
-        process.terminate()
-        process.wait(20)
+def test_signed_by_opendkim(receiver, canon):
+    options = f"Mode s\nDomain signed.test\nSelector rsa\nCanonicalization {canon}\nOversignHeaders From"
+    with OpenDkim(options, key=KEYS.rsa) as opendkim, opendkim.client(client="127.0.0.1") as client:
+        signature = client.fields(MESSAGE)
     assert b"a=rsa-sha256" in signature
     assert results(receiver, signature + MESSAGE) == ["pass"]
 
