@@ -193,7 +193,8 @@ def test_spamd(make_server):
         server.start()
         trace = server.cli("trace", send(server, Hammy="yes").split()[-1]).stdout
         assert "sa: accepted: ham, -3.80 of 5.00" in trace
-        assert re.search(r"-3.80: sa.SAYS_HAM -4.50 \(.*\), sa.SEES_CLIENT 0.70", trace)
+        assert "-3.80: sa." in trace
+        assert " sa.SAYS_HAM -4.50 " in trace and " sa.SEES_CLIENT 0.70 " in trace
         assert send(server, Spammy="yes", Hammy="yes").startswith("250")
         assert b"; 3.70: " in server.messages()[-1]
         assert send(server, Spammy="yes").startswith("550 5.7.1 This message looks")

@@ -105,6 +105,7 @@ void guard_filter_ask(struct guard *g, const struct config_filter *filter,
 struct line {
 	struct slice name, whole;
 	bool added; /* by a filter: it is none of those that the filter has counted */
+	bool ours;  /* shown only: it will be put on top */
 };
 struct lines {
 	struct line *items;
@@ -120,7 +121,7 @@ static void put_at(struct lines *l, size_t at, const struct filter_change *c)
 {
 	at = at < l->count ? at : l->count;
 	memmove(&l->items[at + 1], &l->items[at], (l->count - at) * sizeof(*l->items));
-	l->items[at] = (struct line){ c->name, c->field, true };
+	l->items[at] = (struct line){ c->name, c->field, true, false };
 	l->count++;
 }
 
@@ -162,23 +163,32 @@ static size_t count_fields(struct slice message)
 	return count;
 }
 
+static struct slice add_lines(struct lines *l, struct header_walk *walk, bool ours)
+{
+	struct header_field f;
+	while (header_next(walk, &f))
+		l->items[l->count++] = (struct line){ f.name, f.whole, false, ours };
+	return walk->rest;
+}
+
 int filter_apply(const struct filter_answer *a, struct slice message, struct spool *out)
 {
-	struct header_walk walk = { .rest = message };
-	struct header_field f;
+	struct header_walk walk = { .rest = message }, shown = { .rest = a->shown };
 	struct lines lines = { .count = 0 };
-	lines.items = mem_zero(count_fields(message) + a->change_count + 1, sizeof(*lines.items));
-	while (header_next(&walk, &f))
-		lines.items[lines.count++] = (struct line){ f.name, f.whole, false };
+	lines.items = mem_zero(count_fields(a->shown) + count_fields(message) + a->change_count + 1,
+	                       sizeof(*lines.items));
+	add_lines(&lines, &shown, true);
+	struct slice body = add_lines(&lines, &walk, false);
 	change_all(&lines, a);
 	for (size_t i = 0; i < lines.count; i++) {
 		struct slice whole = lines.items[i].whole;
+		if (lines.items[i].ours)
+			continue;
 		(void)spool_add(out, whole);
 		if (whole.len > 0 && whole.data[whole.len - 1] != '\n')
 			(void)spool_add(out, SLICE("\r\n"));
 	}
 	free(lines.items);
-	struct slice body = walk.rest;
 	int rc = a->has_body ? spool_view((struct spool *)&a->body, &body) : 0;
 	if (walk.ended || body.len > 0)
 		(void)spool_add(out, SLICE("\r\n"));

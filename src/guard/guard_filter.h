@@ -27,7 +27,8 @@ struct filter_question {
 	const struct slice *recipients;
 	size_t recipient_count;
 	struct slice message;
-	struct slice received; /* the field that will stand on top of it */
+	struct slice results;  /* Authentication-Results of ours, which will stand on top of it */
+	struct slice received; /* the field that will stand below that */
 	const char *dir;       /* for spools */
 	size_t memory_bytes;
 	uint64_t max_bytes;
@@ -69,6 +70,9 @@ struct filter_answer {
 	const char *opinion;       /* "add header, 7.00 of 15.00"; NULL: only a fate */
 	struct filter_line *lines;
 	size_t line_count;
+	/* Fields that it was shown above the message: its changes count them, but can't reach them.
+	 */
+	struct slice shown;
 	struct filter_change *changes;
 	size_t change_count;
 	size_t change_bytes;

@@ -284,10 +284,9 @@ static int show_envelope(struct milter *m)
 	return simple(m, 'T', NULL, MILTER_NO_DATA, MILTER_QUIET_DATA);
 }
 
-/* The body begins at *body_out. */
-static int show_header(struct milter *m, struct slice *body_out)
+static int show_fields(struct milter *m, struct slice header, struct slice *rest_out)
 {
-	struct header_walk walk = { .rest = m->question->message };
+	struct header_walk walk = { .rest = header };
 	struct header_field f;
 	int rc = 0;
 	while (header_next(&walk, &f)) {
@@ -301,7 +300,16 @@ static int show_header(struct milter *m, struct slice *body_out)
 		milter_put_end(&m->out, at);
 		rc = exchange(m, m->protocol & MILTER_QUIET_HEADER);
 	}
-	*body_out = walk.rest;
+	*rest_out = walk.rest;
+	return rc;
+}
+
+/* The body begins at *body_out. */
+static int show_header(struct milter *m, struct slice *body_out)
+{
+	int rc = show_fields(m, m->question->results, body_out);
+	if (rc == 0)
+		rc = show_fields(m, m->question->message, body_out);
 	return rc == 0 ? simple(m, 'N', NULL, MILTER_NO_EOH, MILTER_QUIET_EOH) : rc;
 }
 
@@ -375,6 +383,7 @@ int milter_ask(const struct config_filter *filter, const struct filter_question 
 		.out = buf_make(4 * (size_t)MILTER_CHUNK_MAX),
 		.deadline = deadline,
 	};
+	out->shown = question->results;
 	int rc = conn_connect(&filter->address, NULL,
 	                      filter_sooner(filter->connect_timeout_ms, deadline), &m.conn);
 	if (rc == 0) {

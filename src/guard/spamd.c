@@ -108,16 +108,18 @@ int spamd_parse(const struct config_filter *filter, const struct scanner_reply *
 int spamd_ask(const struct config_filter *filter, const struct filter_question *question,
               int64_t deadline, struct filter_answer *out)
 {
+	const struct slice fields[] = { question->results, question->received };
+	struct slice top = arena_concat(out->arena, fields, 2);
 	struct buf head = buf_make(HEAD_MAX), in = buf_make(SCANNER_ANSWER_MAX);
 	struct scanner_reply reply;
-	/* It finds the client in the field Received. */
+	/* It finds the client in the field Received, and what we have checked above it. */
 	buf_printf(&head, "REPORT SPAMC/1.5\r\nContent-length: %zu\r\n",
-	           question->received.len + question->message.len);
+	           top.len + question->message.len);
 	if (filter->user)
 		scanner_put_field(&head, "User", slice_from_str(filter->user));
 	buf_append(&head, SLICE("\r\n"));
-	int rc = scanner_exchange(filter, buf_slice(&head), question->received, question->message,
-	                          deadline, &in, &reply);
+	int rc = scanner_exchange(filter, buf_slice(&head), top, question->message, deadline, &in,
+	                          &reply);
 	if (rc == 0)
 		rc = spamd_parse(filter, &reply, out);
 	buf_free(&head);

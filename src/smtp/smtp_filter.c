@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "guard/guard_filter.h"
 #include "smtp/smtp_score.h"
+#include "smtp/smtp_trust.h"
 
 struct smtp_filtering {
 	char queue_id[17];  /* "" once it was used */
@@ -54,6 +55,7 @@ static struct filter_question question_of(struct smtp_session *s, struct slice m
 		.recipients = recipients,
 		.recipient_count = t->recipient_count,
 		.message = message,
+		.results = smtp_trust_field(s),
 		.received = smtp_data_received(s, &s->client, t->filtering->queue_id),
 		.dir = s->config->dir,
 		.memory_bytes = (size_t)s->config->smtp.memory_bytes,
