@@ -301,6 +301,10 @@ static void archives_that_hide(void **state)
 	struct slice whole = pack(a, "zip", NULL, NULL, &text, 1);
 	assert_string_equal(look(a, "a.zip", "", slice_sub(whole, 0, 35)),
 	                    "archive a.zip: ZIP archive\nunchecked a.zip: damaged\n");
+	const struct slice no_tar[] = { slice_of(arena_zero(a, 1, 257), 257),
+		                        SLICE("ustar is none") };
+	assert_string_equal(look(a, "a.tar", "", arena_concat(a, no_tar, 2)),
+	                    "archive a.tar: tar archive\nunchecked a.tar: damaged\n");
 	/* It grows. */
 	char *zeros = arena_zero(a, 2, 1048576);
 	const struct member large = { "a.txt", slice_of(zeros, (size_t)2 * 1048576) };

@@ -91,6 +91,7 @@ void unpack_each(struct slice bytes, enum sniff_kind kind, struct unpack_budget 
 	*out = (struct unpack_result){ .bytes = 0 };
 	support(a, kind);
 	int rc = archive_read_open_memory(a, bytes.data, bytes.len);
+	bool is_open = rc == ARCHIVE_OK;
 	while (rc == ARCHIVE_OK) {
 		rc = archive_read_next_header(a, &entry);
 		/* A warning is a name in letters that we can't write. */
@@ -106,7 +107,8 @@ void unpack_each(struct slice bytes, enum sniff_kind kind, struct unpack_budget 
 		if (!look_at(a, entry, budget, visit, arg, out))
 			break;
 	}
-	out->encrypted |= archive_read_has_encrypted_entries(a) > 0;
+	/* Of what it has not recognized the library must not be asked (3.6.2 crashes then). */
+	out->encrypted |= is_open && archive_read_has_encrypted_entries(a) > 0;
 	out->damaged |= rc != ARCHIVE_OK && rc != ARCHIVE_EOF && !out->encrypted;
 	archive_read_free(a);
 }
