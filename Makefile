@@ -8,7 +8,7 @@ PREFIX    ?= /usr/local
 PYTHON    := /usr/bin/python3
 NINJA     := ninja
 
-.PHONY: help run check build lint format fuzz soak bench install clean packages test-packages
+.PHONY: help run check build lint format fuzz soak bench thunderbird install clean packages test-packages
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -47,6 +47,11 @@ soak: test-packages
 ## make bench    idle sessions, round trips, the store against its yardstick, signatures
 bench: packages build
 	@scripts/bench $(BUILD)
+
+## make thunderbird   a session of Thunderbird itself (300 MB of packages, so it is not in make check)
+thunderbird: test-packages build
+	@command -v thunderbird >/dev/null || apt-get install -y --no-install-recommends thunderbird
+	@VEREDUS=$(BUILD)/veredus $(PYTHON) -m pytest -q tests/test_thunderbird.py
 
 ## make install  into $(DESTDIR)$(PREFIX): the program, its man pages, a systemd unit
 install: $(BUILD)/build.ninja

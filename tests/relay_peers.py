@@ -78,7 +78,7 @@ match from any for any action "out"
 
 class Haraka:
     def __init__(self, relay_port, certificate, tls_out=False):
-        self.root = unpack_haraka()
+        self.root = unpack("haraka", HARAKA, HARAKA_BEFORE)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="veredus-peer-", dir="/tmp"))
         self.port = free_port()
         self.process = None
@@ -128,20 +128,21 @@ exports.hook_get_mx = function (next, hmail, domain) {
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def unpack_haraka():
+def unpack(name, package, before):
+    """A package of npm's with what it needs, by now unpacked in a directory beside the build."""
     UNPACKED.mkdir(exist_ok=True)
-    with open(UNPACKED / "haraka.lock", "w") as lock:
+    with open(UNPACKED / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        root = UNPACKED / "haraka"
+        root = UNPACKED / name
         if root.exists():
             return root
-        part = UNPACKED / "haraka.part"
+        part = UNPACKED / f"{name}.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         (part / "package.json").write_text('{"private": true}\n')
         fetched = subprocess.run(
             ["npm", "install", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts",
-             f"--before={HARAKA_BEFORE}", HARAKA], cwd=part, text=True, capture_output=True,
+             f"--before={before}", package], cwd=part, text=True, capture_output=True,
             timeout=600)
         assert fetched.returncode == 0, fetched.stdout + fetched.stderr
         part.rename(root)

@@ -1,4 +1,4 @@
-"""IMAP with the clients that people have: curl, mutt, fetchmail; and what an idle session costs."""
+"""IMAP with the clients that people have: curl, mutt, neomutt, fetchmail; and what an idle session costs."""
 import os
 import pathlib
 import shutil
@@ -50,8 +50,9 @@ def test_curl(mail, tmp_path):
     assert plain == PLAIN
 
 
-@needs("mutt")
-def test_mutt(mail, tmp_path):
+@pytest.mark.parametrize("program", [pytest.param("mutt", marks=needs("mutt")),
+                                     pytest.param("neomutt", marks=needs("neomutt"))])
+def test_mutt(mail, tmp_path, program):
     """Saves a message into another folder, deletes it here, and writes one into Drafts."""
     rc = tmp_path / "muttrc"
     rc.write_text(f"""
@@ -64,7 +65,7 @@ push "<limit>~s parts<enter><save-message>=Archive<enter><limit>all<enter><first
 """)
     pem = (mail.dir / "certificate.pem").read_text()
     (tmp_path / "certificates").write_text(pem)
-    run("script", "-qec", f"mutt -n -F {rc}", "/dev/null", stdin=subprocess.DEVNULL,
+    run("script", "-qec", f"{program} -n -F {rc}", "/dev/null", stdin=subprocess.DEVNULL,
         env={**os.environ, "TERM": "xterm", "HOME": str(tmp_path)})
     assert mail.messages("alice", "Archive") == [MULTIPART]
     client = Raw(mail)
