@@ -50,6 +50,8 @@ static void kinds(void **state)
 	assert_int_equal(sniff(SLICE("<head><HTA:Application id=x>")), SNIFF_HTA);
 	assert_int_equal(sniff(SLICE("<p>Hello")), SNIFF_UNKNOWN);
 	assert_int_equal(sniff(SLICE("#!/bin/sh\n")), SNIFF_SCRIPT);
+	assert_int_equal(sniff(SLICE("FWS\x0A\x10\x20\0\0\x70")), SNIFF_SWF);
+	assert_int_equal(sniff(SLICE("FWS is an abbreviation")), SNIFF_UNKNOWN);
 	assert_int_equal(sniff(SLICE("")), SNIFF_UNKNOWN);
 	assert_int_equal(sniff(SLICE("MZ")), SNIFF_UNKNOWN);
 	for (int kind = 0; kind < SNIFF_KINDS; kind++)
@@ -349,6 +351,28 @@ static void polyglots(void **state)
 	arena_free(a);
 }
 
+/* Also in a message inside; what people read in it is none. */
+static void messages(void **state)
+{
+	(void)state;
+	struct arena *a = arena_new();
+	const struct config config = { .attachments = limits, .message = MESSAGE_LIMITS_DEFAULT };
+	struct attachment_facts facts;
+	attachment_look(a,
+	                SLICE("Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+	                      "--b\r\nContent-Type: text/html\r\n\r\n<html><script>\r\n"
+	                      "--b\r\nContent-Type: message/rfc822\r\n\r\n"
+	                      "Content-Type: image/png; name=\"=?utf-8?q?a=2Epng?=\"\r\n"
+	                      "Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQ=\r\n"
+	                      "--b--\r\n"),
+	                &config, &facts);
+	assert_int_equal(facts.count, 1);
+	assert_true(slice_equal(facts.items[0], SLICE("attachment=mismatch a.png: PDF")));
+	attachment_look(a, SLICE("Subject: x\r\n\r\n#!/bin/sh\r\n"), &config, &facts);
+	assert_int_equal(facts.count, 0);
+	arena_free(a);
+}
+
 static void who_wants_to_know(void **state)
 {
 	(void)state;
@@ -379,6 +403,7 @@ int main(void)
 		cmocka_unit_test(documents),
 		cmocka_unit_test(archives_that_hide),
 		cmocka_unit_test(polyglots),
+		cmocka_unit_test(messages),
 		cmocka_unit_test(who_wants_to_know),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

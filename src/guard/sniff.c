@@ -27,9 +27,6 @@ static const struct magic {
 	MAGIC(0, "\xCE\xFA\xED\xFE", SNIFF_MACHO),
 	MAGIC(0, "\xCF\xFA\xED\xFE", SNIFF_MACHO),
 	MAGIC(0, "dex\n03", SNIFF_DEX),
-	MAGIC(0, "FWS", SNIFF_SWF),
-	MAGIC(0, "CWS", SNIFF_SWF),
-	MAGIC(0, "ZWS", SNIFF_SWF),
 	MAGIC(0, "#!", SNIFF_SCRIPT),
 	MAGIC(0, "L\0\0\0\x01\x14\x02\0\0\0\0\0\xC0\0\0\0\0\0\0\x46", SNIFF_LINK),
 	MAGIC(0, "ITSF", SNIFF_HELP),
@@ -136,6 +133,15 @@ static enum sniff_kind sniff_cafebabe(struct slice bytes)
 	return (unsigned char)count.data[3] < 45 ? SNIFF_MACHO : SNIFF_JAVA;
 }
 
+/* "FWS", "CWS" or "ZWS", a version and a length, whose last byte is 0: three letters may be words.
+ */
+static bool is_flash(struct slice bytes)
+{
+	return bytes.len > 8 && slice_equal(slice_sub(bytes, 1, 2), SLICE("WS")) &&
+	       (bytes.data[0] == 'F' || bytes.data[0] == 'C' || bytes.data[0] == 'Z') &&
+	       (unsigned char)bytes.data[3] < 64 && bytes.data[7] == '\0';
+}
+
 static bool has_tag(struct slice text, struct slice tag)
 {
 	return slice_find_nocase(text, tag) >= 0;
@@ -169,6 +175,8 @@ enum sniff_kind sniff(struct slice bytes)
 		return sniff_mz(bytes);
 	if (slice_starts_with(bytes, SLICE("\xCA\xFE\xBA\xBE")))
 		return sniff_cafebabe(bytes);
+	if (is_flash(bytes))
+		return SNIFF_SWF;
 	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
 		if (slice_starts_with(slice_from(bytes, magics[i].offset), magics[i].bytes))
 			return magics[i].kind;

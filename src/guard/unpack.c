@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-enum { STEP = 16 * 1024 };
+enum { STEP = 4 * 1024 };
 
 /* Only what the beginning of the file says it is: the library tries all that it was told of. */
 static void support(struct archive *a, enum sniff_kind kind)
