@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "admin/admin_import.h"
+#include "fiber/fiber.h"
 #include "mailbox/import_rows.h"
 #include "mailbox/mailbox.h"
 
@@ -119,8 +120,11 @@ static int read_source(struct gone *g, int64_t source_id, int (*read)(struct db 
 	int rc = 0;
 	g->source_id = source_id;
 	g->after = INT64_MIN;
-	while (rc == 0)
+	while (rc == 0) {
 		rc = store_read(g->admin->store, read, g);
+		if (fiber_self() != 0)
+			fiber_yield();
+	}
 	return rc == -ENODATA ? 0 : rc;
 }
 
