@@ -81,6 +81,7 @@ class ImapDialogue(Dialogue):
     SAME = [(r"\b(UIDVALIDITY|APPENDUID|COPYUID) \d{9,}", r"\1 N"),
             (r'"(?!01-Jan-2026)[ \d]\d-\w{3}-20\d\d [\d:]+ [+-]\d{4}"', "DATE"),
             (r"\bQRESYNC \(\d{9,}", "QRESYNC (N"),
+            (r"\b(X-GM-(?:MSGID|THRID)) \d{6,}", r"\1 1"),
             (r":INTERNAL:[0-9a-f]{32,}", ":INTERNAL:TOKEN"), (r"user\d+%40", "alice%40"),
             (r"\b(MAILBOXID|EMAILID|THREADID) \([\w-]+\)", r"\1 (ID)")]
 

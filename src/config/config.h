@@ -74,6 +74,7 @@ struct config {
 		bool compress;     /* COMPRESS is offered */
 		unsigned contexts; /* results of a session that are kept up to date (RFC 5267) */
 		bool big_literals; /* LITERAL+ is offered, not LITERAL- */
+		bool gmail_extensions;      /* X-GM-EXT-1 is announced */
 		unsigned catenate_parts;    /* of one message (RFC 4469) */
 		unsigned max_urls;          /* of one GENURLAUTH or URLFETCH (RFC 4467) */
 		const char *url_submitters; /* accounts of other submission servers, or NULL */

@@ -80,6 +80,10 @@ static const struct config_option options[] = {
 	{ "imap", "url-hosts", CONFIG_TEXT, NULL, AT(imap.url_hosts),
 	  "Names by which this server is called in IMAP URLs besides hostname, with spaces between: "
 	  "those that clients are given to connect to. URLs of other servers are not followed." },
+	{ "imap", "gmail-extensions", CONFIG_FLAG, "no", AT(imap.gmail_extensions),
+	  "Announce X-GM-EXT-1. X-GM-MSGID, X-GM-THRID and X-GM-LABELS are answered in any case; "
+	  "clients that see the announcement take the server for Gmail, and may use what only that "
+	  "has (X-GM-RAW, labels that are folders)." },
 	{ "imap", "message-limit", CONFIG_NUMBER, "0", AT(imap.message_limit),
 	  "Messages that one FETCH, STORE, SEARCH, MOVE, COPY, UID EXPUNGE or APPEND may be about "
 	  "(MESSAGELIMIT); RFC 9738 wants 1000 at least. Clients that do not know it see only the "

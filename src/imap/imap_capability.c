@@ -67,6 +67,11 @@ static bool takes_big_literals(const struct imap_session *s)
 	return imap_context(s)->config->imap.big_literals;
 }
 
+static bool plays_gmail(const struct imap_session *s)
+{
+	return imap_context(s)->config->imap.gmail_extensions;
+}
+
 static bool takes_small_literals(const struct imap_session *s) { return !takes_big_literals(s); }
 
 #define KEYWORD(text)                                                                              \
@@ -139,6 +144,7 @@ static const struct capability capabilities[] = {
 	{ KEYWORD("OBJECTID"), USER, NULL, NULL },
 	{ KEYWORD("UTF8=ACCEPT"), USER, NULL, NULL },
 	{ KEYWORD("XLIST"), USER, NULL, NULL },
+	{ KEYWORD("X-GM-EXT-1"), USER, plays_gmail, NULL },
 	{ KEYWORD("UNAUTHENTICATE"), USER, NULL, NULL },
 	{ KEYWORD("COMPRESS=DEFLATE"), USER, imap_may_compress, NULL },
 	{ KEYWORD("CONDSTORE"), USER, NULL, NULL },

@@ -50,6 +50,7 @@ static void fetch_plan(struct fetch *f)
 			continue;
 		case FETCH_UID:
 		case FETCH_MODSEQ:
+		case FETCH_GM_LABELS:
 			continue;
 		case FETCH_ENVELOPE:
 			f->what |= READ_ENVELOPE;
@@ -62,6 +63,7 @@ static void fetch_plan(struct fetch *f)
 			f->what |= READ_KEYS;
 			break;
 		case FETCH_THREADID:
+		case FETCH_GM_THRID:
 			f->what |= READ_KEYS | READ_ENVELOPE;
 			break;
 		case FETCH_SECTION:
@@ -76,6 +78,7 @@ static void fetch_plan(struct fetch *f)
 		case FETCH_INTERNALDATE:
 		case FETCH_SIZE:
 		case FETCH_EMAILID:
+		case FETCH_GM_MSGID:
 			break;
 		}
 		f->needs_rows = true;
@@ -221,6 +224,15 @@ static void write_item(struct fetch *f, const struct imap_fetch_item *item,
 		break;
 	case FETCH_THREADID:
 		write_thread_id(f, &e->row);
+		break;
+	case FETCH_GM_MSGID:
+		imap_write_number(s, SLICE("X-GM-MSGID "), imap_gmail_message(f->scratch, &e->row));
+		break;
+	case FETCH_GM_THRID:
+		imap_write_number(s, SLICE("X-GM-THRID "), imap_gmail_thread(f->scratch, &e->row));
+		break;
+	case FETCH_GM_LABELS:
+		imap_write_labels(s, &e->item);
 		break;
 	case FETCH_SIZE:
 		imap_write_number(s, SLICE("RFC822.SIZE "), e->row.size_bytes);

@@ -124,6 +124,10 @@ static enum imap_verdict match_row(const struct imap_search_key *key, const stru
 		return verdict(slice_equal(imap_thread_id(m->scratch, m->row), key->text));
 	case SEARCH_EMAILID:
 		return verdict(slice_equal(imap_email_id(m->scratch, m->row), key->text));
+	case SEARCH_GM_MSGID:
+		return verdict(imap_gmail_message(m->scratch, m->row) == key->id);
+	case SEARCH_GM_THRID:
+		return verdict(imap_gmail_thread(m->scratch, m->row) == key->id);
 	case SEARCH_FROM:
 		return match_envelope(key, m, ENVELOPE_FROM);
 	case SEARCH_TO:

@@ -16,6 +16,10 @@ enum {
 	IMAP_LIST_PATTERNS_MAX = 100,
 };
 
+/* What Gmail calls \Flagged and \Draft. */
+#define IMAP_LABEL_STARRED "\\Starred"
+#define IMAP_LABEL_DRAFT   "\\Draft"
+
 /* --- FETCH --------------------------------------------------------------------------- */
 
 enum imap_fetch_kind {
@@ -33,7 +37,10 @@ enum imap_fetch_kind {
 	FETCH_SAVEDATE, /* RFC 8514 */
 	FETCH_EMAILID,  /* RFC 8474 */
 	FETCH_THREADID,
-	FETCH_PREVIEW, /* RFC 8970 */
+	FETCH_PREVIEW,  /* RFC 8970 */
+	FETCH_GM_MSGID, /* Gmail's */
+	FETCH_GM_THRID,
+	FETCH_GM_LABELS,
 };
 
 struct imap_fetch_item {

@@ -57,6 +57,8 @@ enum search_argument {
 	ARGUMENT_MODSEQ,
 	ARGUMENT_PERIOD, /* seconds, not 0 */
 	ARGUMENT_ATOM,
+	ARGUMENT_ID,    /* a number of 64 bits */
+	ARGUMENT_LABEL, /* of Gmail: a keyword, or a flag by another name */
 };
 
 struct search_word {
@@ -101,6 +103,9 @@ static const struct search_word search_words[] = {
 	KEY("SAVEDATESUPPORTED", SEARCH_AND, ARGUMENT_NONE),
 	KEY("EMAILID", SEARCH_EMAILID, ARGUMENT_ATOM),
 	KEY("THREADID", SEARCH_THREADID, ARGUMENT_ATOM),
+	KEY("X-GM-MSGID", SEARCH_GM_MSGID, ARGUMENT_ID),
+	KEY("X-GM-THRID", SEARCH_GM_THRID, ARGUMENT_ID),
+	KEY("X-GM-LABELS", SEARCH_KEYWORD, ARGUMENT_LABEL),
 	KEY("ON", SEARCH_ON, ARGUMENT_DAY),
 	KEY("OR", SEARCH_OR, ARGUMENT_TWO_KEYS),
 	KEY("RECENT", SEARCH_RECENT, ARGUMENT_NONE),
@@ -157,6 +162,27 @@ static bool is_one(const struct imap_set *set)
 	                  : set->count == 1 && set->ranges[0].first == set->ranges[0].last;
 }
 
+/* SP (astring / "\" atom) */
+static bool take_label(struct cursor *c, struct search_parser *p, struct imap_search_key *key)
+{
+	struct cursor at = *c;
+	struct slice name;
+	if (!imap_take_space(&at))
+		return false;
+	const char *start = at.at;
+	if (take_byte(&at, '\\') && imap_take_atom(&at, &name))
+		key->text = slice_of(start, (size_t)(at.at - start));
+	else if (!imap_take_astring(&at, p->arena, &key->text))
+		return false;
+	*c = at;
+	key->flag = slice_equal_nocase(key->text, SLICE(IMAP_LABEL_STARRED)) ? FLAG_FLAGGED
+	            : slice_equal_nocase(key->text, SLICE(IMAP_LABEL_DRAFT)) ? FLAG_DRAFT
+	                                                                     : 0;
+	if (key->flag)
+		key->kind = SEARCH_FLAG;
+	return true;
+}
+
 static bool take_argument(struct cursor *c, struct search_parser *p, enum search_argument what,
                           struct imap_search_key *key)
 {
@@ -177,6 +203,10 @@ static bool take_argument(struct cursor *c, struct search_parser *p, enum search
 	case ARGUMENT_KEYWORD:
 	case ARGUMENT_ATOM:
 		return imap_take_space(c) && imap_take_atom(c, &key->text);
+	case ARGUMENT_ID:
+		return imap_take_space(c) && take_number(c, UINT64_MAX, &key->id);
+	case ARGUMENT_LABEL:
+		return take_label(c, p, key);
 	case ARGUMENT_SET:
 		return imap_take_space(c) && imap_take_set(c, p->arena, &key->set);
 	case ARGUMENT_ONE:

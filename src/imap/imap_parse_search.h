@@ -40,6 +40,8 @@ enum imap_search_kind {
 	SEARCH_SAVEDSINCE,
 	SEARCH_EMAILID, /* text (RFC 8474) */
 	SEARCH_THREADID,
+	SEARCH_GM_MSGID, /* id: Gmail's */
+	SEARCH_GM_THRID,
 	SEARCH_FILTER, /* text: a named search (RFC 5466), which becomes the child */
 };
 
@@ -49,7 +51,7 @@ struct imap_search_key {
 	bool fuzzy; /* text may be nearly there (RFC 6203) */
 	uint64_t flag;
 	uint32_t number;
-	uint64_t mod_seq;
+	uint64_t mod_seq, id;
 	int64_t at_ms; /* filled in before the search is run */
 	int64_t day;   /* days since 1970-01-01 */
 	struct imap_set set;

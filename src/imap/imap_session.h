@@ -214,4 +214,10 @@ struct slice imap_email_id(struct arena *arena, const struct mailbox_message *ro
 /* Of the message that the thread began with; empty if the row does not know it yet. */
 struct slice imap_thread_id(struct arena *arena, const struct mailbox_message *row);
 
+/* The same two as numbers of 63 bits, for X-GM-MSGID and X-GM-THRID; never 0. */
+uint64_t imap_gmail_message(struct arena *arena, const struct mailbox_message *row);
+uint64_t imap_gmail_thread(struct arena *arena, const struct mailbox_message *row);
+/* "X-GM-LABELS (...)": keywords, and what Gmail calls \Flagged and \Draft. */
+void imap_write_labels(struct imap_session *s, const struct mailbox_item *item);
+
 #endif

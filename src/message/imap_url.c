@@ -43,8 +43,11 @@ static bool decode(struct arena *arena, struct slice text, struct slice *out)
 			return false;
 		bytes[len++] = c;
 	}
-	*out = slice_of(bytes, len);
-	return slice_is_utf8(*out);
+	struct slice decoded = slice_of(bytes, len);
+	if (!slice_is_utf8(decoded))
+		return false;
+	*out = decoded;
+	return true;
 }
 
 static bool take_decoded(struct cursor *c, struct arena *arena, bool (*is_member)(char),
@@ -90,8 +93,9 @@ static bool take_host(struct cursor *c, struct imap_url *url)
 static bool take_server(struct cursor *c, struct arena *arena, struct imap_url *url)
 {
 	struct cursor at = *c;
-	struct slice user = SLICE_EMPTY, mechanism;
-	(void)take_decoded(&at, arena, is_achar, &user);
+	struct slice text, user = SLICE_EMPTY, mechanism;
+	if (take_while(&at, is_achar, IMAP_URL_MAX, &text) && !decode(arena, text, &user))
+		return false;
 	if (take_text_nocase(&at, SLICE(";AUTH=")) &&
 	    !take_decoded(&at, arena, is_achar, &mechanism))
 		return false;

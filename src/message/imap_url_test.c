@@ -139,6 +139,8 @@ static void test_bad(void **state)
 		"imap://",
 		"imap:///INBOX/;UID=1",
 		"imap://@h/INBOX/;UID=1",
+		"imap://a%88@h/INBOX/;UID=1",
+		"imap://a%@h/INBOX/;UID=1",
 		"imap://h",
 		"imap://h:/INBOX/;UID=1",
 		"imap://h:65536/INBOX/;UID=1",
