@@ -15,6 +15,7 @@ from test_guard import Client, guard_server, metric
 CONFIG = """
 rule "odd sender" {{ sender = {{ "odd@*" }} verdict = quarantine }}
 rule "stolen" {{ account = {{ "bob@*" }} verdict = quarantine }}
+rule "programs" {{ found = {{ "attachment=executable*" }} verdict = reject }}
 rule "no proof" {{ sender = {{ "proven@*" }} found = {{ "!spf=pass*" }} verdict = reject }}
 score {{ quarantine = "5" weights = {{ "spf=fail*: 6" }} }}
 trust {{ dmarc-quarantine = quarantine }}
@@ -191,10 +192,13 @@ def test_what_would_become_of_a_message(held):
     found = stages(held, "proven@remote.test", letter.replace("wants", "far"), *to)
     assert found["message"]["verdict"] == "reject" and found["message"]["rule"] == "no proof"
     assert list(found)[-1] == "message"
-    # Users are not checked.
+    # Files are looked at as soon as a rule asks for them; users are not checked.
+    found = stages(held, "x@remote.test", "Subject: x\r\nContent-Type: application/zip; name=a.exe\r\n"
+                   "\r\nMZ\r\n", *to)
+    assert found["message"]["rule"] == "programs"
     found = stages(held, "alice@example.test", letter, "--user", "alice@example.test",
                    "--to", "y@far.test")
-    assert list(found)[-2:] == ["message", "then"] and found["then"]["verdict"] == "deliver"
+    assert list(found)[-2:] == ["rcpt", "then"] and found["then"]["verdict"] == "deliver"
     text = held.cli("policy", "test", "--client", "192.0.2.1", "--from", "x@bad.test",
                     held.dir / "letter.eml").stdout
     assert "score     quarantine  6.00\n" in text and text.endswith("then      quarantine\n"), text

@@ -206,11 +206,11 @@ static int ask_recipients(struct test *t, const json_t *recipients)
 /* As the session does when the last byte is there. */
 static int ask_message(struct test *t)
 {
-	bool refused;
+	bool refused = false;
 	int rc = policy_message_check(t->message, &t->question);
 	t->to = NULL;
 	t->question.speaker.recipient = NULL;
-	if (rc == 0)
+	if (rc > 0)
 		rc = ask_stage(t, RULE_MESSAGE, &refused);
 	return rc == 0 && !refused ? policy_message_tell(t->message, t->reply, t->held_by) : rc;
 }

@@ -36,8 +36,22 @@ void policy_message_for(struct policy_message *m, const struct address *recipien
 
 /* --- who has sent it ---------------------------------------------------------------------- */
 
-/* Who has logged in is not checked, and has no score. */
-static bool is_stranger(const struct policy_message *m) { return !m->question->speaker.account; }
+/* As smtp/smtp_trust.c has it. */
+static bool is_stranger(const struct policy_message *m)
+{
+	const struct config *c = m->admin->config;
+	const struct guard_question *q = m->question;
+	bool takes_from_strangers = true;
+	for (size_t i = 0; i < c->listener_count; i++) {
+		const struct config_listener *l = &c->listeners[i];
+		if (slice_equal(slice_from_str(l->name), slice_from_str(q->listener)))
+			takes_from_strangers = l->kind == LISTENER_SMTP;
+	}
+	bool may_relay = q->speaker.account != NULL;
+	for (size_t i = 0; i < c->relay_network_count && !may_relay; i++)
+		may_relay = net_network_contains(&c->relay_networks[i], q->client);
+	return takes_from_strangers && !may_relay;
+}
 
 static const struct guard_opinion *opinion(void *arg)
 {
@@ -63,24 +77,29 @@ int policy_message_check(struct policy_message *m, struct guard_question *q)
 		                                 .helo = q->speaker.helo,
 		                                 .sender = q->speaker.sender,
 		                                 .message = m->bytes };
+	const struct config *c = m->admin->config;
 	m->question = q;
+	m->is_stranger = is_stranger(m);
 	q->message = m->bytes;
-	if (!is_stranger(m))
+	if (!m->is_stranger)
 		return 0;
-	if (m->admin->config->trust.verify) {
+	if (attachment_is_wanted(c))
+		attachment_look(m->arena, m->bytes, c, &m->files);
+	if (c->trust.verify) {
 		int rc = trust_check(m->admin->trust, m->arena, &question, &m->results);
 		if (rc < 0)
 			return rc;
 		add_iprev(m);
 	}
 	m->found_count = trust_found(&m->results, m->arena, &m->found);
+	m->found_count = attachment_join(m->arena, m->found, m->found_count, &m->files, &m->found);
 	m->opinion = guard_opinion_of(m->guard, m->arena, m->bytes,
 	                              m->recipients == 1 ? m->recipient : SLICE_EMPTY);
 	q->speaker.found = m->found;
 	q->speaker.found_count = m->found_count;
 	q->speaker.opinion = opinion;
 	q->speaker.opinion_arg = m;
-	return 0;
+	return c->trust.verify;
 }
 
 /* --- what becomes of it ------------------------------------------------------------------- */
@@ -137,7 +156,7 @@ int policy_message_tell(struct policy_message *m, struct admin_reply *reply, con
 	enum guard_fate fate = GUARD_DELIVER;
 	const char *domain = arena_str(m->arena, m->results.policy_domain);
 	int rc = 0;
-	if (is_stranger(m)) {
+	if (m->is_stranger) {
 		fate = fate_of_dmarc(m);
 		if (fate != GUARD_DELIVER)
 			rc = admin_item(reply, stage("dmarc", fate, domain));

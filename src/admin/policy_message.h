@@ -11,6 +11,7 @@
 #define VEREDUS_ADMIN_POLICY_MESSAGE_H
 
 #include "admin/admin.h"
+#include "guard/attachment.h"
 #include "guard/guard.h"
 #include "guard/guard_classify.h"
 #include "store/spool.h"
@@ -26,17 +27,19 @@ struct policy_message {
 	struct slice recipient; /* canonical; of the only one */
 	unsigned recipients;
 	struct trust_results results;
+	struct attachment_facts files;
 	struct slice *found;
 	size_t found_count;
 	struct guard_opinion opinion;
 	const struct guard_question *question;
+	bool is_stranger; /* only mail of strangers is checked, and scored */
 };
 
 /* -ENOTSUP without a server: there is no DNS then. End it in any case. */
 int policy_message_begin(struct policy_message *m, const json_t *request,
                          struct admin_reply *reply);
 void policy_message_for(struct policy_message *m, const struct address *recipient);
-/* Completes the question; parks the fiber. */
+/* Completes the question; parks the fiber. 1: the rules are asked; 0: not about this one. */
 int policy_message_check(struct policy_message *m, struct guard_question *question);
 /* held_by: a rule that wants it in quarantine, or NULL. */
 int policy_message_tell(struct policy_message *m, struct admin_reply *reply, const char *held_by);

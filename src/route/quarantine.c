@@ -248,7 +248,7 @@ static int find_oldest(struct db *db, struct dropping *d, const struct config_qu
 static int make_room(struct db *db, const struct config_quarantine *config,
                      const struct quarantine_row *row, int64_t *dropped_out)
 {
-	int64_t messages, bytes;
+	int64_t messages = 0, bytes = 0;
 	int rc = count_of(db, row->address, &messages, &bytes);
 	if (rc < 0 || !is_too_much(config, messages, bytes, row->size_bytes))
 		return rc;
