@@ -77,8 +77,10 @@ def test_the_client(listed):
                               "Ask https://bl.test/why?ip=192.0.2.7")
     assert talk(listed, "2001:db8:1:2:3:4:567:89ab").startswith("550 5.7.1 2001:db8:1:2:3:4:")
     assert talk(listed, "198.51.100.1").startswith("250")
-    # In a list of the good besides.
+    # In a list of the good besides, which is told as RFC 8904 wants.
     assert talk(listed, "192.0.2.9").startswith("250")
+    got = listed.messages()[-1].decode()
+    assert "dnswl=pass dns.zone=good.test policy.ip=127.0.10.1" in " ".join(got.split())
     wait_for(lambda: metric(listed, 'guard_list_total{list="bl",result="listed"}') >= 3)
     assert metric(listed, 'guard_list_total{list="good",result="listed"}') >= 1
 

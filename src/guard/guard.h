@@ -155,6 +155,13 @@ enum guard_rdns guard_lookup_now(struct dns *dns, struct arena *arena,
 struct trust_results;
 void guard_add_iprev(struct trust_results *results, struct arena *arena,
                      const struct net_address *client, enum guard_rdns found, const char *name);
+/* What lists in the DNS have said (guard_rule.h); waits for what was asked. Valid until more is. */
+struct guard_listing;
+const struct guard_listing *guard_visit_listings(struct guard_visit *v, size_t *count_out);
+/* A verdict of "dnswl" (RFC 8904) for each list of the good, one whose weight is negative, that has
+ * the client's address. Waits for what was asked of lists. */
+void guard_add_dnswl(struct trust_results *results, struct arena *arena, struct guard_visit *v,
+                     const struct net_address *client);
 
 /* What the rules would say, without taking a token or counting. */
 struct guard_question {

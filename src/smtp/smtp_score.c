@@ -10,6 +10,7 @@ void smtp_score_iprev(struct smtp_session *s, struct trust_results *results)
 	const char *name;
 	enum guard_rdns found = guard_visit_rdns(s->visit, &name);
 	guard_add_iprev(results, s->transaction->arena, &s->client.address, found, name);
+	guard_add_dnswl(results, s->transaction->arena, s->visit, &s->client.address);
 }
 
 /* The address of the only recipient; empty if there are several. */
