@@ -8,6 +8,9 @@
  * Each method gives verdicts, and each verdict the evidence that it was made from, which `veredus
  * explain` prints. Nothing is refused here: that is for who asks.
  *
+ * A new method is a file that judges and one that adds its verdicts, called from trust_check(): for
+ * DKIM2 see docs/architecture.md.
+ *
  * All that is asked of the DNS has one deadline (trust.timeout); what is not answered by then is a
  * temperror. Names that are known beforehand are asked for at once. A method that must ask one name
  * after another runs on a fiber of its own, which must not look at the message: the caller may be
