@@ -7,14 +7,11 @@
 
 static bool skip_quoted(struct cursor *c)
 {
-	char byte;
-	while (take_any(c, &byte)) {
-		if (byte == '"')
-			return true;
-		if (byte == '\\' && !take_any(c, &byte))
-			return false;
-	}
-	return false;
+	struct slice rest = cursor_rest(c), skipped;
+	size_t i = 0;
+	while (i < rest.len && rest.data[i] != '"')
+		i += rest.data[i] == '\\' ? 2 : 1;
+	return i < rest.len && take_bytes(c, i + 1, &skipped);
 }
 
 /* The rest of a literal, behind its brace. */
@@ -99,19 +96,13 @@ static bool take_addresses(struct cursor *c, struct arena *arena, struct buf *ou
 	return take_byte(c, ')');
 }
 
-static bool take_envelope_field(struct cursor *c, struct arena *arena,
-                                enum imap_envelope_field field, struct buf *out)
+static struct slice addresses_text(struct cursor c, struct arena *arena)
 {
-	struct slice text;
-	bool is_nil;
-	if (is_address_field(field))
-		return take_addresses(c, arena, out);
-	if (!imap_take_nstring(c, arena, &text, &is_nil))
-		return false;
-	buf_append(out, field == ENVELOPE_SUBJECT
-	                        ? header_decode(arena, text, IMAP_ENVELOPE_TEXT_MAX)
-	                        : text);
-	return true;
+	struct buf text = buf_make(IMAP_ENVELOPE_TEXT_MAX);
+	bool ok = take_addresses(&c, arena, &text);
+	struct slice out = ok ? arena_copy(arena, buf_slice(&text)) : SLICE_EMPTY;
+	buf_free(&text);
+	return out;
 }
 
 /* Goes to a field without looking into those before it. */
@@ -131,12 +122,18 @@ static bool find_field(struct slice envelope, enum imap_envelope_field field, st
 struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
                                  enum imap_envelope_field field)
 {
-	struct buf text = buf_make(IMAP_ENVELOPE_TEXT_MAX);
+	struct slice text;
 	struct cursor c;
-	bool ok = find_field(envelope, field, &c) && take_envelope_field(&c, arena, field, &text);
-	struct slice out = ok ? arena_copy(arena, buf_slice(&text)) : SLICE_EMPTY;
-	buf_free(&text);
-	return out;
+	bool is_nil;
+	if (!find_field(envelope, field, &c))
+		return SLICE_EMPTY;
+	if (is_address_field(field))
+		return addresses_text(c, arena);
+	if (!imap_take_nstring(&c, arena, &text, &is_nil))
+		return SLICE_EMPTY;
+	if (field == ENVELOPE_SUBJECT)
+		text = header_decode(arena, text, IMAP_ENVELOPE_TEXT_MAX);
+	return text.len <= IMAP_ENVELOPE_TEXT_MAX ? arena_copy(arena, text) : SLICE_EMPTY;
 }
 
 struct slice imap_envelope_address(struct arena *arena, struct slice envelope,
