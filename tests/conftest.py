@@ -162,25 +162,18 @@ class Server:
         return run_cli(self.dir, *args, input=input, check=check)
 
     def start(self, env=None):
+        """Returns when all its ports take connections."""
         self.log = open(self.log_path, "ab")
+        before = self.log_path.stat().st_size
         self.process = subprocess.Popen([VEREDUS, "-d", self.dir, "serve"], stdout=self.log,
                                         stderr=self.log, stdin=subprocess.DEVNULL,
                                         env={**os.environ, **(env or {})})
         end = time.monotonic() + START_SECONDS
-        while not self.answers():
+        while b" server.ready " not in self.log_path.read_bytes()[before:]:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError("the server does not start:\n" + self.log_text())
             time.sleep(0.02)
         return self
-
-    def answers(self):
-        """True once every port takes connections."""
-        for port in self.port.values():
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            except OSError:
-                return False
-        return True
 
     def log_text(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

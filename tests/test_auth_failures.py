@@ -111,7 +111,7 @@ def test_a_typo_is_forgiven(behind_proxy):
 
 def test_only_so_many_wait(behind_proxy):
     """Nothing is checked for those beyond, so nothing can be learnt from the answer."""
-    server = behind_proxy("auth { refusal-pause = 0 failure-wait-max = 4s }\nsmtp { max-login-failures = 100 }")
+    server = behind_proxy("auth { refusal-pause = 0 failure-wait-max = 8s }\nsmtp { max-login-failures = 100 }")
     for number in range(FREE + 4):
         login(server, "192.0.2.1", f"name{number}@example.test", "x")
     answers, lock = [], threading.Lock()

@@ -81,10 +81,6 @@ class Client:
         return self.say(text + ".")
 
 
-def ready(server):
-    return server.log_text().count("server.ready")
-
-
 def guard_server(make, config="", guard="", dns=None, start=True):
     server = make(start=False)
     server.guarded = {kind: free_port() for kind in KINDS}
@@ -96,14 +92,6 @@ def guard_server(make, config="", guard="", dns=None, start=True):
     if dns:
         server.configure(f'dns {{ forwarder = "{dns.forwarder}" trust-anchor = "{dns.anchor}" }}')
     server.configure(config if "guard {" in config else config + FAST % guard)
-    begin = server.start
-
-    def start_all():
-        before = ready(server)
-        begin()
-        wait_for(lambda: ready(server) > before, what="all listeners")
-        return server
-    server.start = start_all
     return server.start() if start else server
 
 

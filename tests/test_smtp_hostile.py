@@ -195,7 +195,7 @@ def test_clients_that_never_read(server):
                 while time.monotonic() < end:
                     wire.sock.sendall(b"HELP\r\n" * 1000)
         assert resident(server) - before < 64 << 20
-        wait_for(lambda: open_files(server) <= files + 2, 20, "the server to leave")
+        wait_for(lambda: open_files(server) <= files + 2, 60, "the server to leave")
 
 
 @pytest.mark.parametrize("half_closed", [False, True], ids=["closed", "half-closed"])
