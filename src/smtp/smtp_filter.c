@@ -162,8 +162,9 @@ static bool refuse(struct smtp_session *s, const struct config_filter *filter,
 static bool is_too_early(struct smtp_session *s, const struct config_filter *filter)
 {
 	const struct config_reply reply = { 451, "4.7.1", "Come again in a few minutes" };
-	if (guard_greylist_wait(s->context->guard, &s->client.address, &s->transaction->sender) ==
-	    0)
+	if ((s->config->greylist.skip_spf && smtp_guard_is_proven(s)) ||
+	    guard_greylist_wait(s->context->guard, &s->client.address, &s->transaction->sender) ==
+	            0)
 		return false;
 	return !refuse(s, filter, &reply);
 }

@@ -62,10 +62,9 @@ static int smtp_weigh(struct smtp_session *s, enum guard_offence offence)
 	return smtp_pause(s, guard_note(guard_of(s), &s->client.address, offence));
 }
 
-/* SPF is known before the message is. */
-static bool is_proven(void *arg)
+bool smtp_guard_is_proven(void *session)
 {
-	struct smtp_session *s = arg;
+	struct smtp_session *s = session;
 	smtp_trust_prepare(s);
 	const struct spf_answer *a = trust_spf_wait(s->transaction->spf, SPF_MAIL_FROM);
 	return a && a->result == TRUST_PASS;
@@ -111,7 +110,7 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 	if (!s->visit)
 		return true;
 	if (s->transaction) {
-		speaker.is_proven = is_proven;
+		speaker.is_proven = smtp_guard_is_proven;
 		speaker.is_proven_arg = s;
 	}
 	if (stage == RULE_MESSAGE) {

@@ -19,6 +19,9 @@ bool smtp_guard_again(struct smtp_session *s);
  * has had its answer. The tags of a transaction are noted there. */
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient);
+/* Is the sender proven by SPF, which is known before the message is? As struct guard_speaker wants
+ * it: session is a struct smtp_session with a transaction. May park the fiber. */
+bool smtp_guard_is_proven(void *session);
 /* Refuses the message for what others than rules found, with a code that `veredus trace` finds. by:
  * what did, "dmarc". */
 void smtp_refuse(struct smtp_session *s, const char *by, int code, const char *enhanced,
