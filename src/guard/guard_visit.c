@@ -86,7 +86,7 @@ static const struct guard_listing *ask_listed(void *arg, size_t *count_out)
 const struct guard_listing *guard_visit_listings(struct guard_visit *v, size_t *count_out)
 {
 	*count_out = 0;
-	return v->listed ? guard_listed_all(v->listed, count_out) : NULL;
+	return v && v->listed ? guard_listed_all(v->listed, count_out) : NULL;
 }
 
 static void add_lists(struct guard_score *s, struct arena *arena, struct guard_listed *listed)
