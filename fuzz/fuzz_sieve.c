@@ -28,9 +28,11 @@ static int get_script(void *arg, enum sieve_location where, struct slice name, s
 	return 1;
 }
 
-static int in_list(void *arg, struct slice list, struct slice value)
+/* The script as a list. */
+static int get_list(void *arg, struct slice list, struct arena *arena, struct slice *out)
 {
-	(void)value;
+	(void)arena;
+	*out = *(const struct slice *)arg;
 	return ask(arg, list);
 }
 
@@ -54,7 +56,7 @@ static void run(const struct sieve_program *program, struct slice script, struct
 		             .mailbox = has_mailbox,
 		             .seen = ask,
 		             .script = get_script,
-		             .list = in_list,
+		             .list = get_list,
 		             .trace = count_step },
 		.message = message,
 		.trace = SLICE("Received: from x by y; Tue, 1 Apr 1997 09:06:31 -0800\r\n"),

@@ -227,19 +227,23 @@ def test_scripts_for_everybody(make_server):
     (server.dir / "scripts" / "bad.sieve").write_text(
         'require ["include", "variables"]; global "folder"; set "folder" "Junk";')
     (server.dir / "scripts" / "enemies.list").write_text("# nobody likes them\nevil@far.test\n")
+    (server.dir / "scripts" / "team.list").write_text("# the team\nbob@example.test\n")
     (server.dir / "before.sieve").write_text('''
 require ["fileinto", "include", "variables", "extlists", "envelope"];
 if envelope :list "from" "enemies" {
     global "folder"; include :global "bad"; fileinto "${folder}"; stop;
-}''')
+}
+if header "subject" "for all" { redirect :list "team"; }''')
     (server.dir / "after.sieve").write_text(
         'require "fileinto"; if header "subject" "old" { fileinto "Archive"; }')
     put_script(server, "alice", 'require "fileinto"; if header "subject" "mine" '
                                 '{ fileinto "Drafts"; }')
     server.start()
     for subject, sender in (("old", "carol@far.test"), ("mine", "carol@far.test"),
-                            ("x", "evil@far.test"), ("y", "carol@far.test")):
+                            ("x", "evil@far.test"), ("y", "carol@far.test"),
+                            ("for all", "carol@far.test")):
         send(server, subject, sender=sender)
+    wait_for(lambda: subjects(server, user="bob") == ["for all"], what="what bob is sent")
     assert subjects(server) == ["y"]
     assert subjects(server, "Archive") == ["old"]
     assert subjects(server, "Drafts") == ["mine"]

@@ -148,14 +148,15 @@ static int get_personal(struct db *db, void *arg)
 }
 
 /* A file of the global folder; 0: there is none. */
-static int get_global(struct sorting *s, struct slice name, const char *ending, struct slice *out)
+static int get_global(struct sorting *s, struct arena *arena, struct slice name, const char *ending,
+                      struct slice *out)
 {
 	const struct post *p = s->d->post;
 	const char *folder = p->config.config->sieve.global;
 	if (!folder || !sieve_name_is_valid(name) || name.data[0] == '.')
 		return 0;
-	const char *path = arena_printf(s->arena, "%s/%.*s.%s", folder, SLICE_ARG(name), ending);
-	int rc = read_whole(s->arena, path, p->sieve->limits.script_bytes, out);
+	const char *path = arena_printf(arena, "%s/%.*s.%s", folder, SLICE_ARG(name), ending);
+	int rc = read_whole(arena, path, p->sieve->limits.script_bytes, out);
 	if (rc < 0 && rc != -ENOENT)
 		log_warn("sieve.global.unreadable", kv_str("file", path), kv_error(rc));
 	return rc == 0;
@@ -166,7 +167,7 @@ static int get_script(void *arg, enum sieve_location where, struct slice name, s
 {
 	struct getting g = { .s = arg, .arena = arena, .name = name };
 	if (where == SIEVE_GLOBAL)
-		return get_global(arg, name, "sieve", out);
+		return get_global(arg, arena, name, "sieve", out);
 	int rc = store_read(g.s->d->post->config.store, get_personal, &g);
 	if (rc < 0)
 		g.s->rc = rc;
@@ -174,17 +175,9 @@ static int get_script(void *arg, enum sieve_location where, struct slice name, s
 	return rc < 0 ? rc : g.found;
 }
 
-static int in_list(void *arg, struct slice list, struct slice value)
+static int get_list(void *arg, struct slice list, struct arena *arena, struct slice *out)
 {
-	struct slice text = SLICE_EMPTY;
-	if (get_global(arg, list, "list", &text) == 0)
-		return 0;
-	while (value.len > 0 && text.len > 0) {
-		struct slice line = slice_trim(slice_split(&text, '\n'));
-		if (slice_equal_nocase(line, value) && !slice_starts_with(line, SLICE("#")))
-			return 1;
-	}
-	return value.len == 0;
+	return get_global(arg, arena, list, "list", out);
 }
 
 static void rest(void *arg)
@@ -221,7 +214,7 @@ static struct sieve_job job_of(struct sorting *s)
 		             .mailbox = has_mailbox,
 		             .seen = was_seen,
 		             .script = get_script,
-		             .list = in_list,
+		             .list = get_list,
 		             .rest = rest },
 		.message = d->message,
 		.trace = d->parts[1],

@@ -176,9 +176,9 @@ struct sieve_outside {
 	/* The script to include, in the arena; 1, or 0 if there is none. */
 	int (*script)(void *arg, enum sieve_location where, struct slice name, struct arena *arena,
 	              struct slice *out);
-	/* 1: the list (a URI, or a name; RFC 6134) holds the value, in any case of letters; 0: not.
-	 * With an empty value: 1 if there is such a list. */
-	int (*list)(void *arg, struct slice list, struct slice value);
+	/* What is in the list (a URI, or a name; RFC 6134), in the arena: a value a line, and
+	 * comments that begin with #. 1, or 0 if there is none. */
+	int (*list)(void *arg, struct slice list, struct arena *arena, struct slice *out);
 	/* Called now and then in a long run: others wait. */
 	void (*rest)(void *arg);
 	/* A step, in the order of the run. */

@@ -249,9 +249,23 @@ static int redirect_to(struct machine *m, const struct sieve_call *call, struct 
 	return 0;
 }
 
+/* To all that are in it (RFC 6134 section 2.4); if nobody is, the message stays where it was. */
+static int redirect_to_list(struct machine *m, const struct sieve_call *call, struct slice name)
+{
+	struct slice rest, one;
+	int rc = machine_list(m, name, &rest);
+	if (rc == 0)
+		return machine_fail(m, "there is no list \"%.*s\"", SLICE_ARG(name));
+	while (rc >= 0 && machine_list_next(&rest, &one))
+		rc = redirect_to(m, call, one);
+	return rc < 0 ? rc : 0;
+}
+
 int sieve_do_redirect(struct machine *m, const struct sieve_call *call)
 {
-	return redirect_to(m, call, machine_text(m, call, SLOT_POSITION));
+	struct slice to = machine_text(m, call, SLOT_POSITION);
+	return sieve_arg(call, SLOT_LIST) ? redirect_to_list(m, call, to)
+	                                  : redirect_to(m, call, to);
 }
 
 static int reject(struct machine *m, const struct sieve_call *call, bool early)

@@ -174,7 +174,8 @@ static bool check_dsn(struct sieve_binding *b, const struct sieve_call *call)
 
 bool sieve_check_redirect(struct sieve_binding *b, struct sieve_call *call)
 {
-	return check_address(b, constant_of(call, SLOT_POSITION)) && check_dsn(b, call);
+	return (sieve_arg(call, SLOT_LIST) || check_address(b, constant_of(call, SLOT_POSITION))) &&
+	       check_dsn(b, call);
 }
 
 static bool check_fcc(struct sieve_binding *b, const struct sieve_call *call)

@@ -150,6 +150,10 @@ bool machine_each_header(struct machine *m, const struct sieve_call *call,
                          machine_header_visit visit, void *arg);
 /* For people: UTF-8 on one line. */
 struct slice machine_decode(struct machine *m, struct slice value);
+/* What is in an external list (RFC 6134), in the scratch; 1, or 0 if there is none. */
+int machine_list(struct machine *m, struct slice name, struct slice *out);
+/* The next value of it; false: no more. */
+bool machine_list_next(struct slice *rest, struct slice *out);
 /* local@domain of "Name <local@domain>" or of the bare address; false if it is not just one. */
 bool machine_address(struct arena *arena, struct slice text, struct slice *out);
 /* False if the address has no such part (:detail). */

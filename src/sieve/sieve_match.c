@@ -214,13 +214,15 @@ static bool match_wild(struct matcher *t, struct slice key, struct slice value,
 
 static bool match_list(struct matcher *t, struct slice list, struct slice value)
 {
-	const struct sieve_outside *outside = &t->m->job->outside;
-	if (!outside->list || value.len == 0)
-		return false;
-	int rc = outside->list(outside->arg, list, value);
+	struct slice rest, one;
+	int rc = machine_list(t->m, list, &rest);
 	if (rc < 0)
-		t->error = machine_fail(t->m, "the list \"%.*s\" can't be read", SLICE_ARG(list));
-	return rc > 0;
+		t->error = rc;
+	while (rc > 0 && machine_list_next(&rest, &one)) {
+		if (slice_equal_nocase(one, value))
+			return true;
+	}
+	return false;
 }
 
 static bool match_key(struct matcher *t, struct slice key, struct slice value,

@@ -144,19 +144,36 @@ int sieve_test_virustest(struct machine *m, const struct sieve_call *call, bool 
 
 /* --- extlists (RFC 6134) ----------------------------------------------------------------- */
 
+int machine_list(struct machine *m, struct slice name, struct slice *out)
+{
+	const struct sieve_outside *outside = &m->job->outside;
+	*out = SLICE_EMPTY;
+	int rc = outside->list ? outside->list(outside->arg, name, m->scratch, out) : 0;
+	if (rc < 0)
+		return machine_fail(m, "the list \"%.*s\" can't be read", SLICE_ARG(name));
+	int spent = machine_spend(m, out->len);
+	return spent < 0 ? spent : rc;
+}
+
+bool machine_list_next(struct slice *rest, struct slice *out)
+{
+	do {
+		if (rest->len == 0)
+			return false;
+		*out = slice_trim(slice_split(rest, '\n'));
+	} while (out->len == 0 || out->data[0] == '#');
+	return true;
+}
+
 int sieve_test_valid_list(struct machine *m, const struct sieve_call *call, bool *out)
 {
 	const struct sieve_arg *lists = sieve_arg(call, SLOT_POSITION);
-	const struct sieve_outside *outside = &m->job->outside;
-	*out = true;
-	for (size_t i = 0; i < lists->count && *out; i++) {
-		struct slice name = machine_string(m, &lists->items[i]);
-		int rc = outside->list ? outside->list(outside->arg, name, SLICE_EMPTY) : 0;
-		if (rc < 0)
-			return machine_fail(m, "the list \"%.*s\" can't be read", SLICE_ARG(name));
-		*out = rc > 0;
-	}
-	return machine_spend(m, 0);
+	struct slice text;
+	int rc = 1;
+	for (size_t i = 0; i < lists->count && rc > 0; i++)
+		rc = machine_list(m, machine_string(m, &lists->items[i]), &text);
+	*out = rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* --- duplicate (RFC 7352) ---------------------------------------------------------------- */

@@ -72,6 +72,7 @@ static const struct sieve_tag folder_tags[] = {
 	{ .name = NULL },
 };
 static const struct sieve_tag redirect_tags[] = {
+	{ "list", SLOT_LIST, 0, ARG_ALONE, EXT_EXTLISTS, false },
 	{ "notify", SLOT_DSN_NOTIFY, 0, ARG_STRING, EXT_REDIRECT_DSN, false },
 	{ "ret", SLOT_DSN_RET, 0, ARG_STRING, EXT_REDIRECT_DSN, false },
 	{ .name = NULL },

@@ -68,12 +68,14 @@ static int get_script(void *arg, enum sieve_location where, struct slice name, s
 	return 1;
 }
 
-static int in_list(void *arg, struct slice list, struct slice value)
+static int get_list(void *arg, struct slice list, struct arena *arena, struct slice *out)
 {
 	(void)arg;
-	if (!slice_equal(list, SLICE(":addrbook:default")))
-		return 0;
-	return value.len == 0 || slice_equal_nocase(value, SLICE("coyote@desert.example.org"));
+	(void)arena;
+	*out = SLICE("# friends\r\n\r\ncoyote@desert.example.org\r\nb@example.test");
+	if (slice_equal(list, SLICE("empty")))
+		*out = SLICE("#\n");
+	return slice_equal(list, SLICE(":addrbook:default")) || slice_equal(list, SLICE("empty"));
 }
 
 static void note_step(void *arg, const struct sieve_step *step)
@@ -111,7 +113,7 @@ static const char *run_on(struct world *w, const char *script, const char *messa
 		             .mailbox = has_mailbox,
 		             .seen = was_seen,
 		             .script = get_script,
-		             .list = in_list,
+		             .list = get_list,
 		             .trace = note_step },
 		.message = slice_from_str(message),
 		.envelope = { .from = SLICE("coyote@desert.example.org"),
@@ -177,6 +179,13 @@ static void base_commands(void **state)
 		{ "require \"fileinto\"; fileinto \"A\"; fileinto \"A\"; fileinto \"B\";",
 		  "fileinto \"A\"; fileinto \"B\"" },
 		{ "redirect \"bart@example.edu\";", "redirect \"bart@example.edu\"" },
+		{ "require \"extlists\"; redirect :list \":addrbook:default\";",
+		  "redirect \"coyote@desert.example.org\"; redirect \"b@example.test\"" },
+		{ "require \"extlists\"; redirect :list \"empty\";", "keep" },
+		{ "require \"extlists\"; redirect :list \"none\";",
+		  "failed in line 1: there is no list \"none\"; keep" },
+		{ "redirect :list \":addrbook:default\";",
+		  "1:10: \":list\" needs require \"extlists\"" },
 		{ "redirect \"Bart <bart@example.edu>\"; keep;",
 		  "redirect \"bart@example.edu\"; keep" },
 		{ "if true { discard; } else { keep; }", "discard" },
@@ -276,6 +285,8 @@ static void header_tests(void **state)
 		YES("require \"extlists\";", "address :list \"from\" \":addrbook:default\""),
 		NO("require \"extlists\";", "address :list \"to\" \":addrbook:default\""),
 		YES("require \"extlists\";", "valid_ext_list \":addrbook:default\""),
+		NO("require \"extlists\";", "valid_ext_list [\"empty\", \"none\"]"),
+		NO("require \"extlists\";", "header :list \"subject\" \"none\""),
 		YES("require [\"index\", \"date\"];",
 		    "date :index 1 :originalzone \"received\" \"hour\" \"09\""),
 		YES("require \"date\";", "date :zone \"+0000\" \"date\" \"date\" \"1997-04-01\""),
