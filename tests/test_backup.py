@@ -132,7 +132,8 @@ def test_settings_come_back(filled, tmp_path):
     s.cli("sieve", "activate", ALICE, "sort")
     s.cli("alias", "add", "--hidden", "sales@example.test", ALICE, bob)
     s.cli("quota", "set", ALICE, "--storage", "1G", "--messages", "500")
-    s.cli("user", "set", ALICE, "--sent-copy", "yes", "--send-as", "boss@remote.test")
+    s.cli("user", "set", ALICE, "--sent-copy", "yes", "--send-as", "boss@remote.test",
+          "--pop3-expire", "30")
     s.cli("share", "set", f"{ALICE}/Work/2026", bob, "lr")
     s.cli("share", "set", bob, ALICE, "lrs")
     app = json.loads(s.cli("user", "app-password", "add", ALICE, "--name", "phone", "--scope",
@@ -154,6 +155,9 @@ def test_settings_come_back(filled, tmp_path):
     quota = json.loads(s.cli("quota", "show", ALICE, "--json").stdout)
     assert "1073741824" in str(quota) and "500" in str(quota)
     assert "boss@remote.test" in s.cli("user", "send-as", ALICE).stdout
+    pop = s.pop3()
+    assert pop.capa()["EXPIRE"] == ["30"] and "LOGIN-DELAY" not in pop.capa()
+    pop.quit()
     assert bob in s.cli("share", "list", f"{ALICE}/Work/2026").stdout
     assert "lrs" in s.cli("share", "list", bob).stdout
     imap = imaplib.IMAP4_SSL("127.0.0.1", s.port["imaps"], ssl_context=s.tls_context(), timeout=60)

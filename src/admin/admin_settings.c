@@ -11,6 +11,7 @@
  *     {"kind":"certificate", "name":FINGERPRINT, "note":...}
  *     {"kind":"send-as", "name":"@example.test"}
  *     {"kind":"fetch", "name":"remote.test"}
+ *     {"kind":"pop3", "name":"", "expire_days":30, "delay_ms":60000}
  *
  * No "folder": all of the user's, or the server. An owner who is "" is the public. setting.put
  * (admin_settings_put.c) takes them. */
@@ -19,6 +20,7 @@
 #include "admin/admin_commands.h"
 #include "admin/admin_import.h"
 #include "directory/fetch.h"
+#include "directory/pop3_terms.h"
 #include "directory/send_as.h"
 #include "directory/settings.h"
 #include "mailbox/acl.h"
@@ -154,6 +156,20 @@ static int visit_fetch(struct slice domain, struct slice address, void *arg)
 	return add_named(arg, "fetch", domain);
 }
 
+static int read_pop3_terms(struct db *db, struct settings *s)
+{
+	struct pop3_terms_change own;
+	int rc = pop3_terms_own(db, s->place.account_id, &own);
+	if (rc < 0 || (!own.has_expire && !own.has_delay))
+		return rc;
+	json_t *item = json_pack("{s:s, s:s}", "kind", "pop3", "name", "");
+	if (own.has_expire)
+		json_object_set_new(item, "expire_days", json_integer(own.terms.expire_days));
+	if (own.has_delay)
+		json_object_set_new(item, "delay_ms", json_integer(own.terms.delay_ms));
+	return add(s, item);
+}
+
 static int read_account(struct db *db, void *arg)
 {
 	struct settings *s = arg;
@@ -165,7 +181,9 @@ static int read_account(struct db *db, void *arg)
 		rc = settings_each_certificate(db, id, visit_certificate, s);
 	if (rc == 0)
 		rc = directory_each_send_as(db, s->place.address, visit_send_as, s);
-	return rc == 0 ? directory_each_fetch_of(db, id, visit_fetch, s) : rc;
+	if (rc == 0)
+		rc = directory_each_fetch_of(db, id, visit_fetch, s);
+	return rc == 0 ? read_pop3_terms(db, s) : rc;
 }
 
 static int visit_script(const struct sieve_script_row *row, void *arg)

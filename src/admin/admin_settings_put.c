@@ -13,6 +13,7 @@
 #include "directory/app_password.h"
 #include "directory/certificate.h"
 #include "directory/fetch.h"
+#include "directory/pop3_terms.h"
 #include "directory/send_as.h"
 #include "mailbox/acl.h"
 #include "mailbox/annotation.h"
@@ -215,6 +216,20 @@ static int put_fetch(struct db *db, struct put *p)
 	return directory_add_fetch(db, p->name, p->address);
 }
 
+static int put_pop3_terms(struct db *db, struct put *p)
+{
+	struct pop3_terms_change own, wanted = {
+		.has_expire = json_object_get(p->item, "expire_days") != NULL,
+		.has_delay = json_object_get(p->item, "delay_ms") != NULL,
+		.terms.expire_days = (int)admin_number(p->item, "expire_days", CONFIG_NEVER),
+		.terms.delay_ms = admin_number(p->item, "delay_ms", 0),
+	};
+	int rc = pop3_terms_own(db, p->account_id, &own);
+	if (rc == 0 && (own.has_expire || own.has_delay))
+		return -EEXIST;
+	return rc == 0 ? pop3_terms_set(db, p->address, &wanted) : rc;
+}
+
 /* It becomes the active one if none is. */
 static int put_sieve(struct db *db, struct put *p)
 {
@@ -248,6 +263,7 @@ static const struct {
 	{ "certificate", put_certificate },
 	{ "send-as", put_send_as },
 	{ "fetch", put_fetch },
+	{ "pop3", put_pop3_terms },
 	{ "sieve", put_sieve },
 };
 

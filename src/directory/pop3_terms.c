@@ -6,20 +6,31 @@
 
 enum { DELAY_MAX_MS = 86400000 };
 
-int pop3_terms_get(struct db *db, int64_t account_id, struct pop3_terms *terms)
+int pop3_terms_own(struct db *db, int64_t account_id, struct pop3_terms_change *out)
 {
 	struct db_rows rows = { 0 };
+	*out = (struct pop3_terms_change){ .has_expire = false };
 	int rc = db_query(db, &rows,
 	                  "SELECT expire_days, delay_ms FROM pop3_terms WHERE account_id = $1", "i",
 	                  account_id);
 	if (rc == 0 && (rc = db_next(&rows)) == 0) {
-		if (!db_is_null(&rows, 0))
-			terms->expire_days = (int)db_int(&rows, 0);
-		if (!db_is_null(&rows, 1))
-			terms->delay_ms = db_int(&rows, 1);
+		out->has_expire = !db_is_null(&rows, 0);
+		out->has_delay = !db_is_null(&rows, 1);
+		out->terms = (struct pop3_terms){ (int)db_int(&rows, 0), db_int(&rows, 1) };
 	}
 	db_end(&rows);
 	return rc == -ENODATA ? 0 : rc;
+}
+
+int pop3_terms_get(struct db *db, int64_t account_id, struct pop3_terms *terms)
+{
+	struct pop3_terms_change own;
+	int rc = pop3_terms_own(db, account_id, &own);
+	if (rc == 0 && own.has_expire)
+		terms->expire_days = own.terms.expire_days;
+	if (rc == 0 && own.has_delay)
+		terms->delay_ms = own.terms.delay_ms;
+	return rc;
 }
 
 static bool is_stricter(int days, int than)

@@ -14,6 +14,14 @@ struct pop3_terms {
 	int64_t delay_ms;
 };
 
+/* Terms of an account's own. */
+struct pop3_terms_change {
+	bool has_expire, has_delay;               /* are to be set */
+	bool expire_is_default, delay_is_default; /* to what the configuration says */
+	struct pop3_terms terms;
+};
+/* Reading: those that the account has; the others are not set. */
+int pop3_terms_own(struct db *db, int64_t account_id, struct pop3_terms_change *out);
 /* Reading: *terms has what the configuration says, and gets what the account has of its own. */
 int pop3_terms_get(struct db *db, int64_t account_id, struct pop3_terms *terms);
 /* Reading: *terms likewise, and gets the strictest that any account has: what may be told to who
@@ -21,12 +29,6 @@ int pop3_terms_get(struct db *db, int64_t account_id, struct pop3_terms *terms);
 int pop3_terms_strictest(struct db *db, struct pop3_terms *terms, bool *expire_varies_out,
                          bool *delay_varies_out);
 
-/* Terms of an account's own. */
-struct pop3_terms_change {
-	bool has_expire, has_delay;               /* are to be set */
-	bool expire_is_default, delay_is_default; /* to what the configuration says */
-	struct pop3_terms terms;
-};
 /* "30", "never" or "default"; "10m" or "default"; NULL: it stays. False: one of them is none. Pure.
  */
 bool pop3_terms_parse(const char *expire, const char *delay, struct pop3_terms_change *out);
