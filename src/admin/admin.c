@@ -16,10 +16,10 @@ static const struct admin_command *const tables[] = {
 	admin_server_commands,        admin_queue_commands,        admin_queue_act_commands,
 	admin_queue_summary_commands, admin_bounce_commands,       admin_suppression_commands,
 	admin_report_commands,        admin_quarantine_commands,   admin_quota_commands,
-	admin_share_commands,         admin_sieve_commands,        admin_trace_commands,
-	admin_import_commands,        admin_export_commands,       admin_restore_commands,
-	admin_index_commands,         admin_undelete_commands,     admin_store_commands,
-	admin_learn_commands,         admin_settings_commands,
+	admin_limits_commands,        admin_share_commands,        admin_sieve_commands,
+	admin_trace_commands,         admin_import_commands,       admin_export_commands,
+	admin_restore_commands,       admin_index_commands,        admin_undelete_commands,
+	admin_store_commands,         admin_learn_commands,        admin_settings_commands,
 };
 
 static const struct admin_command *find_command(const char *name)
@@ -131,7 +131,7 @@ int admin_items(struct admin_reply *reply, json_t *array)
 int admin_pages(struct admin *admin, struct admin_reply *reply,
                 int (*read)(struct db *db, void *page))
 {
-	struct admin_page page = { .arena = arena_new(), .after = SLICE_EMPTY };
+	struct admin_page page = { .admin = admin, .arena = arena_new(), .after = SLICE_EMPTY };
 	int rc = 1;
 	while (rc > 0) {
 		page.items = json_array();

@@ -122,6 +122,7 @@ int admin_items(struct admin_reply *reply, json_t *array);
  * takes them. */
 enum { ADMIN_PAGE_ITEMS = 200 };
 struct admin_page {
+	const struct admin *admin;
 	struct arena *arena;
 	struct slice after; /* the key of the last item, in the arena; empty at first */
 	json_t *items;

@@ -235,6 +235,10 @@ static void print_guard(struct guard *guard, struct buf *out)
 	        c.turned_away);
 	counter(out, "guard_over_rate_total", "Times that a rate was used up.", c.over_rate);
 	counter(out, "guard_slowed_total", "Answers that were made to wait.", c.slowed);
+	counter(out, "guard_accounts_limited_total", "Accounts that were slowed or held.",
+	        c.accounts_limited);
+	counter(out, "guard_account_refused_total", "Recipients that they were refused.",
+	        c.account_refused);
 	gauge(out, "guard_bans", "Networks that are shut out now.", (double)c.banned);
 	gauge(out, "guard_scores", "Networks that did something wrong lately.", (double)c.tracked);
 	gauge(out, "guard_buckets", "Buckets of rates that are not full.", (double)c.buckets);

@@ -11,6 +11,7 @@
 #include "directory/pop3_terms.h"
 #include "directory/send_as.h"
 #include "guard/bayes_rows.h"
+#include "guard/guard_account.h"
 #include "imap/imap_index.h"
 #include "mailbox/mailbox.h"
 #include "route/quarantine.h"
@@ -291,6 +292,8 @@ static int remove_in_commit(struct db *db, void *arg)
 		rc = mailbox_remove_account(db, account.id);
 	if (rc == 0)
 		rc = bayes_forget(db, account.id);
+	if (rc == 0)
+		rc = account_forget(db, account.id);
 	if (rc == 0)
 		rc = sieve_remove_account(db, account.id);
 	if (rc == 0)

@@ -6,6 +6,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_init,
 	&cmd_serve,
 	&cmd_user,
+	&cmd_account,
 	&cmd_quota,
 	&cmd_share,
 	&cmd_public,

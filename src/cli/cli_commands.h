@@ -19,6 +19,7 @@ extern const struct cli_command cmd_explain;
 extern const struct cli_command cmd_export;
 extern const struct cli_command cmd_fetch;
 extern const struct cli_command cmd_fsck;
+extern const struct cli_command cmd_account;
 extern const struct cli_command cmd_greylist;
 extern const struct cli_command cmd_guard;
 extern const struct cli_command cmd_help;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "config/config_account.h"
 #include "config/config_attachments.h"
 #include "config/config_classifier.h"
 #include "config/config_feedback.h"
@@ -101,6 +102,7 @@ struct config {
 	struct config_score score;
 	struct config_filters filters;
 	struct config_attachments attachments;
+	struct config_account account;
 	struct config_classifier classifier;
 	struct config_sieve sieve;
 	struct config_greylist greylist;

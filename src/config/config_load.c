@@ -411,6 +411,17 @@ static void store_guard(struct load *l, cfg_t *cfg)
 	config_set_exempt_networks(&place, &exempt);
 }
 
+static void store_account_limits(struct load *l, cfg_t *cfg)
+{
+	struct config_list exempt = get_list(l, cfg_getsec(cfg, "account-limits"),
+	                                     "exempt-accounts");
+	struct config_account *a = &l->config->account;
+	a->exempt = ARENA_ARRAY(l->arena, exempt.count + 1, const char *);
+	for (size_t i = 0; i < exempt.count; i++)
+		a->exempt[a->exempt_count++] = arena_str(
+			l->arena, arena_lower(l->arena, slice_from_str(exempt.items[i])));
+}
+
 static void store_dns_lists(struct load *l, cfg_t *cfg)
 {
 	struct config *c = l->config;
@@ -482,6 +493,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_filters(l, cfg);
 	store_rules(l, cfg);
 	store_guard(l, cfg);
+	store_account_limits(l, cfg);
 	store_trust(l, cfg);
 	store_passdbs(l, cfg);
 	struct config_place forward = place_of(l, "forward", NULL);

@@ -233,6 +233,8 @@ struct guard_counts guard_counts(struct guard *g)
 		.turned_away = atomic_load(&g->turned_away),
 		.over_rate = atomic_load(&g->over_rate),
 		.slowed = atomic_load(&g->slowed),
+		.accounts_limited = atomic_load(&g->accounts_limited),
+		.account_refused = atomic_load(&g->account_refused),
 		.banned = guard_bans_count(g->bans, clock_monotonic_ms()),
 		.tracked = guard_bans_tracked(g->bans),
 		.buckets = guard_buckets_count(g->buckets),

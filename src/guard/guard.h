@@ -189,6 +189,8 @@ struct guard_counts {
 	uint64_t turned_away; /* connections of banned clients */
 	uint64_t over_rate;   /* times that a rate was found used up */
 	uint64_t slowed;
+	uint64_t accounts_limited;       /* that were slowed or held */
+	uint64_t account_refused;        /* recipients of those */
 	size_t banned, tracked, buckets; /* now */
 };
 /* [any thread] */

@@ -27,6 +27,7 @@ struct guard {
 	atomic_uint_fast64_t verdicts[RULE_VERDICTS];
 	atomic_uint_fast64_t offences[GUARD_OFFENCES];
 	atomic_uint_fast64_t banned, turned_away, over_rate, slowed;
+	atomic_uint_fast64_t accounts_limited, account_refused;
 	atomic_uint_fast64_t *rule_counts; /* one a rule */
 };
 

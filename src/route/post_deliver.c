@@ -284,7 +284,7 @@ void delivery_tell(struct delivery *d)
 	if (queued && delivery_is_held(d)) {
 		if (c->queued_until)
 			c->queued_until(c->queued_arg, d->envelope->options.hold_until_ms);
-	} else if (queued && c->queued) {
+	} else if (queued && !d->on_hold && c->queued) {
 		c->queued(c->queued_arg);
 	}
 	delivery_sorted_end(d, true);

@@ -1,6 +1,7 @@
 /* The rows of a message: all in one commit, on the writer's thread. */
 #include <errno.h>
 
+#include "guard/guard_account.h"
 #include "mailbox/mailbox.h"
 #include "message/date.h"
 #include "route/journey.h"
@@ -109,6 +110,8 @@ static struct slice delivery_queued_text(struct delivery *d, const struct drop *
 {
 	if (held)
 		return delivery_hold_text(d);
+	if (d->on_hold)
+		return SLICE("held, as its account sends too much");
 	if (drop->target->alias.len == 0 || slice_equal_nocase(drop->asked, drop->target->address))
 		return drop->target->domain;
 	return arena_concat(d->arena,
@@ -116,10 +119,22 @@ static struct slice delivery_queued_text(struct delivery *d, const struct drop *
 	                    3);
 }
 
+/* Of one that sends like a program nothing goes out before somebody has looked. */
+static int check_hold(struct db *db, struct delivery *d)
+{
+	enum account_standing standing = ACCOUNT_FREE;
+	int rc = 0;
+	if (d->client->account && d->client->account_id != 0)
+		rc = account_find_standing(db, d->client->account_id, &standing);
+	d->on_hold = standing == ACCOUNT_HELD;
+	return rc;
+}
+
 static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int64_t blob_id)
 {
+	int rc = check_hold(db, d);
 	bool held = delivery_is_held(d);
-	bool leased = d->post->config.queued != NULL && !held;
+	bool leased = d->post->config.queued != NULL && !held && !d->on_hold;
 	int64_t hold_ms = held ? d->envelope->options.hold_until_ms : d->now_ms;
 	const struct queue_new_message message = {
 		.queue_id = slice_of(b->queue_id, QUEUE_ID_LEN),
@@ -132,6 +147,7 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.now_ms = d->now_ms,
 		.due_ms = hold_ms,
 		.held = held,
+		.on_hold = d->on_hold,
 		.lease_owner = leased ? d->post->owner : NULL,
 		.expires_ms = hold_ms + d->post->config.config->queue.times.expire_ms,
 		.smtputf8 = delivery_needs_smtputf8(d),
@@ -142,7 +158,8 @@ static int commit_remote(struct db *db, struct delivery *d, struct batch *b, int
 		.recipients = b->remote,
 		.recipient_count = b->remote_count,
 	};
-	int rc = queue_add_message(db, &message);
+	if (rc == 0)
+		rc = queue_add_message(db, &message);
 	for (size_t i = 0; i < b->drop_count && rc == 0; i++) {
 		const struct drop *drop = &b->drops[i];
 		if (drop->target->account_id == 0)
@@ -261,6 +278,17 @@ static int delivery_commit_sent(struct db *db, struct delivery *d)
 	                      d->sent->name);
 }
 
+/* What users send is counted (guard/guard_account.h). */
+static int delivery_note_account(struct db *db, const struct delivery *d)
+{
+	const struct post_client *c = d->client;
+	const struct config_account *limits = &d->post->config.config->account;
+	if (!c->account || c->account_id == 0 || d->envelope->continues || !limits->enabled)
+		return 0;
+	return account_note_sent(db, limits, c->account_id, &c->address,
+	                         d->envelope->recipient_count, d->now_ms);
+}
+
 int delivery_check_and_commit(struct db *db, void *arg)
 {
 	struct delivery *d = arg;
@@ -269,6 +297,8 @@ int delivery_check_and_commit(struct db *db, void *arg)
 		rc = delivery_commit(db, d);
 	if (rc == 0)
 		rc = delivery_commit_sent(db, d);
+	if (rc == 0)
+		rc = delivery_note_account(db, d);
 	if (rc == 0)
 		rc = post_bounce_commit(db, d->bounce, slice_of(d->batches->queue_id, QUEUE_ID_LEN),
 		                        d->now_ms);

@@ -86,6 +86,7 @@ struct delivery {
 	struct store_blob *blobs;
 	size_t blob_count;
 	bool loop, lost;
+	bool on_hold; /* for the operator to look at: its account sends too much */
 };
 
 static inline bool delivery_is_held(const struct delivery *d)

@@ -43,5 +43,14 @@ int queue_add_message(struct db *db, const struct queue_new_message *m)
 		if (rc < 0)
 			return rc;
 	}
+	/* As `veredus queue hold` does it. */
+	if (m->on_hold) {
+		rc = db_run(db,
+		            "UPDATE queue_recipient SET held = 1, due_ms = $2"
+		            " WHERE queue_message_id = $1",
+		            "ii", id, INT64_MAX);
+		if (rc < 0)
+			return rc;
+	}
 	return blob_retain(db, m->blob_id, 1);
 }

@@ -29,6 +29,7 @@ struct queue_new_message {
 	int64_t now_ms;          /* wall clock */
 	int64_t due_ms;          /* first attempt */
 	bool held;               /* until due_ms, as the sender wanted it */
+	bool on_hold;            /* until the operator releases it */
 	const char *lease_owner; /* who has it from the start; NULL: nobody */
 	int64_t expires_ms;
 	bool smtputf8;

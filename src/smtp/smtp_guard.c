@@ -95,6 +95,11 @@ void smtp_refuse(struct smtp_session *s, const char *by, int code, const char *e
 	smtp_say_refused(s, &reply);
 }
 
+bool smtp_guard_wait(struct smtp_session *s, int64_t ms)
+{
+	return smtp_guard_ok(s, smtp_pause(s, ms));
+}
+
 bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const struct address *sender,
                        const struct address *recipient)
 {
@@ -122,7 +127,7 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 	guard_judge(s->visit, stage, &speaker, &d);
 	s->tags = d.tags;
 	s->held_by = d.held_by ? d.held_by->name : NULL;
-	if (!smtp_guard_ok(s, smtp_pause(s, d.delay_ms)))
+	if (!smtp_guard_wait(s, d.delay_ms))
 		return false;
 	if (d.verdict == RULE_ALLOW)
 		return true;

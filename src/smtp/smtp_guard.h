@@ -22,6 +22,8 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 /* Is the sender proven by SPF, which is known before the message is? As struct guard_speaker wants
  * it: session is a struct smtp_session with a transaction. May park the fiber. */
 bool smtp_guard_is_proven(void *session);
+/* Makes the answer wait. False if the session is to end. */
+bool smtp_guard_wait(struct smtp_session *s, int64_t ms);
 /* Refuses the message for what others than rules found, with a code that `veredus trace` finds. by:
  * what did, "dmarc". */
 void smtp_refuse(struct smtp_session *s, const char *by, int code, const char *enhanced,

@@ -1,4 +1,5 @@
 /* MAIL and RCPT. */
+#include "smtp/smtp_account.h"
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
@@ -58,6 +59,9 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	enum smtp_answer answer = smtp_judge_sender(s, &mail);
 	if (answer != SMTP_ANSWER_SENDER_OK)
 		return answer;
+	struct account_answer *account = ARENA_NEW(arena, struct account_answer);
+	if (!smtp_account_may_send(s, account))
+		return SMTP_ANSWER_SAID;
 	struct envelope_options options;
 	answer = smtp_options_judge(s, arena, &mail, &options);
 	if (answer != SMTP_ANSWER_SENDER_OK)
@@ -72,6 +76,7 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->ret = mail.ret;
 	t->envid = arena_copy(arena, mail.envid);
 	t->options = options;
+	t->account = account;
 	s->transaction = t;
 	smtp_guard_keep(s);
 	s->transactions++;
@@ -209,6 +214,8 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	if (answer == SMTP_ANSWER_RECIPIENT_OK && t->terminal == SMTP_SEND &&
 	    !smtp_terminal_is_there(s, &rcpt.recipient))
 		answer = SMTP_ANSWER_NOT_LOGGED_IN;
+	if (answer == SMTP_ANSWER_RECIPIENT_OK && !smtp_account_has_room(s))
+		return SMTP_ANSWER_SAID;
 	if (answer == SMTP_ANSWER_RECIPIENT_OK) {
 		smtp_add_recipient(t, &rcpt, verdict);
 		smtp_trust_prepare(s);

@@ -3,6 +3,7 @@
 #ifndef VEREDUS_SMTP_SMTP_SESSION_H
 #define VEREDUS_SMTP_SMTP_SESSION_H
 
+#include "guard/guard_account.h"
 #include "message/address.h"
 #include "message/envelope.h"
 #include "smtp/smtp.h"
@@ -27,9 +28,10 @@ struct smtp_transaction {
 	char ret;           /* RFC 3461: 'F', 'H' or 0 */
 	struct slice envid; /* xtext, or empty */
 	struct envelope_options options;
-	uint64_t tags;             /* of the guard's rules */
-	const char *held_by;       /* the rule that wants it in quarantine; NULL: none */
-	struct post_note *refused; /* recipients, by rules; NULL: none. smtp_guard.c */
+	struct account_answer *account; /* how much the sender's account may send */
+	uint64_t tags;                  /* of the guard's rules */
+	const char *held_by;            /* the rule that wants it in quarantine; NULL: none */
+	struct post_note *refused;      /* recipients, by rules; NULL: none. smtp_guard.c */
 	size_t refused_count;
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;

@@ -603,33 +603,6 @@ static const char *const schema_shares[] = {
 	NULL,
 };
 
-/* guard/guard_grey.h, guard/guard_refusal.h */
-static const char *const schema_greylist[] = {
-	"CREATE TABLE greylist ("
-	"  key      TEXT NOT NULL PRIMARY KEY,"
-	"  kind     INTEGER NOT NULL,"
-	"  first_ms INTEGER NOT NULL,"
-	"  last_ms  INTEGER NOT NULL,"
-	"  until_ms INTEGER NOT NULL,"
-	"  count    INTEGER NOT NULL"
-	") WITHOUT ROWID",
-	"CREATE INDEX greylist_until ON greylist (until_ms)",
-	"CREATE TABLE guard_refusal ("
-	"  code      TEXT NOT NULL PRIMARY KEY,"
-	"  at_ms     INTEGER NOT NULL,"
-	"  stage     TEXT,"
-	"  by_what   TEXT,"
-	"  client    TEXT,"
-	"  helo      TEXT,"
-	"  account   TEXT,"
-	"  sender    TEXT,"
-	"  recipient TEXT,"
-	"  reply     TEXT"
-	") WITHOUT ROWID",
-	"CREATE INDEX guard_refusal_at ON guard_refusal (at_ms)",
-	NULL,
-};
-
 static const char *const schema_keep[] = {
 	/* mailbox/mailbox_keep.h: what was expunged lately, as it lay in flag_chunk. The rows in
 	 * message are still there. */
@@ -660,48 +633,6 @@ static const char *const schema_keep[] = {
  * read; NULL: nobody has tried to compress them yet. */
 static const char *const schema_squeeze[] = {
 	"ALTER TABLE blob ADD COLUMN plain_length INTEGER",
-	NULL,
-};
-
-/* guard/bayes_rows.h; account 0 is everybody's */
-static const char *const schema_bayes[] = {
-	"CREATE TABLE bayes_corpus ("
-	"  account_id INTEGER PRIMARY KEY,"
-	"  spam       INTEGER NOT NULL," /* messages learned */
-	"  ham        INTEGER NOT NULL,"
-	"  tokens     INTEGER NOT NULL,"
-	"  clock      INTEGER NOT NULL" /* messages learned ever */
-	")",
-	"CREATE TABLE bayes_token ("
-	"  account_id INTEGER NOT NULL,"
-	"  hash       INTEGER NOT NULL,"
-	"  spam       INTEGER NOT NULL,"
-	"  ham        INTEGER NOT NULL,"
-	"  touched    INTEGER NOT NULL," /* the clock when it was learned last */
-	"  PRIMARY KEY (account_id, hash)"
-	") WITHOUT ROWID",
-	"CREATE TABLE bayes_message ("
-	"  account_id INTEGER NOT NULL,"
-	"  digest     BLOB NOT NULL,"
-	"  spam       INTEGER NOT NULL,"
-	"  learned    INTEGER NOT NULL," /* the clock */
-	"  PRIMARY KEY (account_id, digest)"
-	") WITHOUT ROWID",
-	"CREATE INDEX bayes_message_learned ON bayes_message (account_id, learned)",
-	NULL,
-};
-
-/* mailbox/lesson.h */
-static const char *const schema_lesson[] = {
-	"CREATE TABLE lesson ("
-	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"  account_id INTEGER NOT NULL,"
-	"  mailbox_id INTEGER NOT NULL,"
-	"  uids       TEXT NOT NULL,"    /* "1:3,7" */
-	"  count      INTEGER NOT NULL," /* of them */
-	"  spam       INTEGER NOT NULL"
-	")",
-	"CREATE INDEX lesson_account ON lesson (account_id, count)",
 	NULL,
 };
 
@@ -792,5 +723,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 38, .statements = schema_url_key },
 	{ .version = 39, .statements = schema_fresh },
 	{ .version = 40, .statements = schema_keep_sum },
+	{ .version = 41, .statements = schema_account },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -17,6 +17,10 @@ struct schema_migration {
 
 /* What has a file of its own. */
 extern const char *const schema_quarantine[];
+extern const char *const schema_greylist[];
+extern const char *const schema_bayes[];
+extern const char *const schema_lesson[];
+extern const char *const schema_account[];
 
 /* Ascending by version. */
 extern const struct schema_migration schema_migrations[];
