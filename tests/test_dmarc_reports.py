@@ -91,6 +91,18 @@ def counts(server):
         return db.execute("SELECT count(*) FROM report_count WHERE kind = 1").fetchone()[0]
 
 
+def test_a_day_has_so_many_rows(dns, remote, make_server):
+    server = make_server(domain="a.test", config=by_mx(dns, remote.port)
+                         + "dmarc-report { enabled = yes max-rows-a-day = 2 }\n")
+    for i in range(4):
+        hand_in(server, "trying.test", sender=f"x@s{i}.silent.test")
+    hand_in(server, "trying.test", sender="x@s0.silent.test")
+    server.cli("dmarc", "send")
+    report, = reports(server)
+    assert report["successes"] + report["failures"] in (2, 3)   # s0 may be one of the two
+    assert server.log_text().count("report.counts.full") == 1
+
+
 def test_sent(server, remote):
     hand_in(server, "good.test", signer="good.test")
     hand_in(server, "good.test", signer="good.test")

@@ -14,6 +14,31 @@ int report_count_add(struct db *db, const struct report_count *c)
 	              c->count);
 }
 
+int report_count_raise(struct db *db, const struct report_count *c)
+{
+	int64_t changed = 0;
+	int rc = db_change(db, &changed,
+	                   "UPDATE report_count SET count = count + $6 WHERE kind = $1"
+	                   " AND day = $2 AND domain = $3 AND policy = $4 AND detail = $5",
+	                   "iittti", (int64_t)c->kind, c->day, c->domain, c->policy, c->detail,
+	                   c->count);
+	return rc < 0 ? rc : changed > 0;
+}
+
+int report_count_rows(struct db *db, enum report_kind kind, int64_t day, struct slice domain,
+                      int64_t limit, int64_t *count_out)
+{
+	if (domain.len == 0)
+		return db_get_int(db, count_out,
+		                  "SELECT count(*) FROM (SELECT 1 FROM report_count"
+		                  " WHERE kind = $1 AND day = $2 LIMIT $3)",
+		                  "iii", (int64_t)kind, day, limit);
+	return db_get_int(db, count_out,
+	                  "SELECT count(*) FROM (SELECT 1 FROM report_count"
+	                  " WHERE kind = $1 AND day = $2 AND domain = $3 LIMIT $4)",
+	                  "iiti", (int64_t)kind, day, domain, limit);
+}
+
 int report_count_remove(struct db *db, enum report_kind kind, int64_t day, struct slice domain)
 {
 	return db_run(db, "DELETE FROM report_count WHERE kind = $1 AND day = $2 AND domain = $3",

@@ -38,6 +38,11 @@ struct report_row {
 
 /* Inside commits. */
 int report_count_add(struct db *db, const struct report_count *c);
+/* The same if there is such a row: 1, else 0. */
+int report_count_raise(struct db *db, const struct report_count *c);
+/* How many rows a day has, of one domain or, if that is empty, of all; at most limit. */
+int report_count_rows(struct db *db, enum report_kind kind, int64_t day, struct slice domain,
+                      int64_t limit, int64_t *count_out);
 int report_count_remove(struct db *db, enum report_kind kind, int64_t day, struct slice domain);
 int report_row_put(struct db *db, const struct report_row *row);
 int report_row_update(struct db *db, const struct report_row *row);

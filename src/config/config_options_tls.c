@@ -41,6 +41,10 @@ static const struct config_option options[] = {
 	{ "tls-report", "ca", CONFIG_PATH, NULL, AT(tls_report.ca),
 	  "A PEM file of the roots that the certificates of web servers that take reports must "
 	  "lead to. Default: the system's." },
+	{ "tls-report", "max-rows-a-day", CONFIG_NUMBER, "50000", AT(tls_report.max_rows),
+	  "How many different things are counted in a day, over all domains (and 2,000 of each), so that strangers "
+	  "can't fill the store with made-up ones; what is beyond is left out of the reports.",
+	  .min = 1, .max = 10000000 },
 	{ "tls-report", "address", CONFIG_TEXT, NULL, AT(tls_report.address),
 	  "The address of ours that other servers send their reports to: they are read, besides "
 	  "being delivered as any mail." },

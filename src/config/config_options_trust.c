@@ -77,6 +77,10 @@ static const struct config_option options[] = {
 	{ "dmarc-report", "redact", CONFIG_FLAG, "yes", AT(dmarc_failure.redact),
 	  "These reports show only the fields of a header that say which way the message took, with "
 	  "\"redacted\" in the place of each local part. Without it they have the whole header." },
+	{ "dmarc-report", "max-rows-a-day", CONFIG_NUMBER, "50000", AT(dmarc_report.max_rows),
+	  "How many different things are counted in a day, over all domains (and 2,000 of each), so that strangers "
+	  "can't fill the store with made-up ones; what is beyond is left out of the reports.",
+	  .min = 1, .max = 10000000 },
 	{ "dmarc-report", "address", CONFIG_TEXT, NULL, AT(dmarc_report.address),
 	  "The address of ours that other servers send their reports to: they are read, besides "
 	  "being delivered as any mail." },

@@ -17,6 +17,7 @@ struct counts {
 
 struct queue_feedback {
 	struct queue *queue;
+	int64_t told_day[REPORT_KINDS]; /* when it was last told that there are too many */
 	pthread_mutex_t lock;
 	struct counts counts;
 };
@@ -96,19 +97,16 @@ void feedback_count(struct queue *q, const struct feedback_kind *kind, struct sl
 	arena_free(arena);
 }
 
-/* --- into the store ------------------------------------------------------------------- */
-
-static int put_counts(struct db *db, void *arg)
+bool feedback_tells_full(struct queue_feedback *f, enum report_kind kind, int64_t day)
 {
-	const struct counts *c = arg;
-	struct slice key;
-	void *value;
-	size_t position = 0;
-	int rc = 0;
-	while (rc == 0 && hash_next(c->by_key, &position, &key, &value))
-		rc = report_count_add(db, value);
-	return rc;
+	pthread_mutex_lock(&f->lock);
+	bool first = f->told_day[kind] != day;
+	f->told_day[kind] = day;
+	pthread_mutex_unlock(&f->lock);
+	return first;
 }
+
+/* --- into the store ------------------------------------------------------------------- */
 
 static int flush(struct queue_feedback *f)
 {
@@ -120,7 +118,7 @@ static int flush(struct queue_feedback *f)
 	pthread_mutex_unlock(&f->lock);
 	if (!any)
 		return 0;
-	int rc = store_commit(f->queue->config.store, NULL, 0, put_counts, &taken);
+	int rc = feedback_put_counts(f->queue, taken.by_key);
 	if (rc < 0)
 		log_error("report.counts.lost", kv_error(rc));
 	free_counts(&taken);

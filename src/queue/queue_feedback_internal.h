@@ -60,6 +60,13 @@ enum report_kind feedback_kind_number(const struct feedback_kind *kind);
 void feedback_count(struct queue *q, const struct feedback_kind *kind, struct slice domain,
                     struct slice policy, struct slice detail);
 
+/* queue_feedback_counts.c: writes counts (struct report_count by any key), of those that are new
+ * only as many as a day and a domain may have. */
+struct hash;
+int feedback_put_counts(struct queue *q, struct hash *counts);
+/* Has it been told today that there were more? If not, it is told now. */
+bool feedback_tells_full(struct queue_feedback *f, enum report_kind kind, int64_t day);
+
 /* queue_feedback_make.c: makes reports of the counts of days before before_day, to be sent from
  * due_ms on, by up to spread_ms later. */
 int feedback_make(struct queue *q, const struct feedback_kind *kind, int64_t before_day,
