@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct srs_keys keys = { .keys = { { .secret = "fuzz" } }, .count = 1 };
+	static const struct sender_keys keys = { .keys = { { .secret = "fuzz" } }, .count = 1 };
 	struct slice input = fuzz_input(data, size);
 	struct arena *arena = arena_new();
 	struct address given, made, found;

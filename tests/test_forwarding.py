@@ -91,10 +91,10 @@ def test_keys_of_other_processes(make_server):
         def rows(statement, *values):
             with sqlite3.connect(server.dir / "veredus.db", timeout=30) as db:
                 return db.execute(statement, values).fetchall()
-        [key] = rows("SELECT made_ms, secret FROM srs_key")
-        rows("DELETE FROM srs_key")
+        [key] = rows("SELECT made_ms, secret FROM sender_key")
+        rows("DELETE FROM sender_key")
         server.start()
-        rows("INSERT INTO srs_key (made_ms, secret) VALUES (?, ?)", *key)
+        rows("INSERT INTO sender_key (purpose, made_ms, secret) VALUES (0, ?, ?)", *key)
         send(server, one.sender, sender="", data=message("back", "mailer@b.test"))
         assert taken(remote, 2)[1].recipients == [STRANGER]
 

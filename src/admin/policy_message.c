@@ -53,10 +53,10 @@ static bool is_stranger(const struct policy_message *m)
 	return takes_from_strangers && !may_relay;
 }
 
-static const struct guard_opinion *opinion(void *arg)
+static void add_opinion(void *arg, struct guard_score *score)
 {
-	struct policy_message *m = arg;
-	return &m->opinion;
+	const struct policy_message *m = arg;
+	guard_score_opinion(score, &m->opinion);
 }
 
 static void add_iprev(struct policy_message *m)
@@ -97,8 +97,8 @@ int policy_message_check(struct policy_message *m, struct guard_question *q)
 	                              m->recipients == 1 ? m->recipient : SLICE_EMPTY);
 	q->speaker.found = m->found;
 	q->speaker.found_count = m->found_count;
-	q->speaker.opinion = opinion;
-	q->speaker.opinion_arg = m;
+	q->speaker.add_score = add_opinion;
+	q->speaker.add_score_arg = m;
 	return c->trust.verify;
 }
 

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "config/config_account.h"
 #include "config/config_attachments.h"
+#include "config/config_bounces.h"
 #include "config/config_classifier.h"
 #include "config/config_feedback.h"
 #include "config/config_filter.h"
@@ -103,6 +104,7 @@ struct config {
 	struct config_filters filters;
 	struct config_attachments attachments;
 	struct config_account account;
+	struct config_bounces bounces;
 	struct config_classifier classifier;
 	struct config_sieve sieve;
 	struct config_greylist greylist;

@@ -11,7 +11,7 @@ struct config_feedback {
 	const char *from, *organization, *ca; /* NULL: postmaster of the first domain, our name,
 	                                         the system's */
 	int64_t spread_ms, keep_ms;
-	unsigned max_rows; /* that are counted in a day */
+	unsigned max_rows;   /* that are counted in a day */
 	const char *address; /* where reports of others come in; or NULL */
 };
 

@@ -17,6 +17,8 @@ struct config_dns_list_text {
 void config_add_dns_list(const struct config_place *place, const struct config_dns_list_text *text);
 /* The rest of section score. */
 void config_set_score(const struct config_place *place, const struct config_list *weights);
+/* The rest of section bounces. */
+void config_set_bounces(const struct config_place *p);
 /* The rest of section classifier. */
 void config_set_classifier(const struct config_place *place);
 

@@ -411,6 +411,28 @@ static void store_guard(struct load *l, cfg_t *cfg)
 	config_set_exempt_networks(&place, &exempt);
 }
 
+static struct config_texts get_texts(struct load *l, cfg_t *cfg, const char *section,
+                                     const char *name)
+{
+	struct config_list list = get_list(l, cfg_getsec(cfg, section), name);
+	struct config_texts texts = { .items = ARENA_ARRAY(l->arena, list.count + 1,
+		                                           const char *) };
+	for (size_t i = 0; i < list.count; i++)
+		texts.items[texts.count++] = arena_str(
+			l->arena, arena_lower(l->arena, slice_from_str(list.items[i])));
+	return texts;
+}
+
+static void store_bounces(struct load *l, cfg_t *cfg)
+{
+	struct config_place place = place_of(l, "bounces", NULL);
+	struct config_bounces *b = &l->config->bounces;
+	b->sign = get_texts(l, cfg, "bounces", "sign");
+	b->except = get_texts(l, cfg, "bounces", "except");
+	b->plain_for = get_texts(l, cfg, "bounces", "plain-for");
+	config_set_bounces(&place);
+}
+
 static void store_account_limits(struct load *l, cfg_t *cfg)
 {
 	struct config_list exempt = get_list(l, cfg_getsec(cfg, "account-limits"),
@@ -494,6 +516,7 @@ static void store_all(struct load *l, cfg_t *cfg)
 	store_rules(l, cfg);
 	store_guard(l, cfg);
 	store_account_limits(l, cfg);
+	store_bounces(l, cfg);
 	store_trust(l, cfg);
 	store_passdbs(l, cfg);
 	struct config_place forward = place_of(l, "forward", NULL);

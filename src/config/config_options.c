@@ -65,6 +65,8 @@ const struct config_section config_sections[] = {
 	  "asked in the order of the file, each about what the one before has made of the "
 	  "message." },
 	{ "attachments", false, NULL, "Looking into files that come with mail (docs/guard.md)." },
+	{ "bounces", false, NULL,
+	  "Reports that come back: which are about mail of ours (docs/relay.md)." },
 	{ "account-limits", false, NULL,
 	  "Accounts that begin to send like a program that stole their password (docs/guard.md)." },
 	{ "classifier", false, NULL,
@@ -84,11 +86,12 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof(config_sections) / sizeof(config_sections[0]);
 
 static const struct config_option_table *const tables[] = {
-	&config_options_server, &config_options_login,      &config_options_smtp,
-	&config_options_trust,  &config_options_account,    &config_options_score,
-	&config_options_filter, &config_options_quarantine, &config_options_queue,
-	&config_options_tls,    &config_options_relay,      &config_options_mailbox,
-	&config_options_sieve,  &config_options_classifier, &config_options_attachments,
+	&config_options_server,      &config_options_login,   &config_options_smtp,
+	&config_options_trust,       &config_options_account, &config_options_bounces,
+	&config_options_score,       &config_options_filter,  &config_options_quarantine,
+	&config_options_queue,       &config_options_tls,     &config_options_relay,
+	&config_options_mailbox,     &config_options_sieve,   &config_options_classifier,
+	&config_options_attachments,
 };
 
 const struct config_option *config_option_at(size_t i)

@@ -33,6 +33,7 @@ extern const struct config_option_table config_options_smtp;
 extern const struct config_option_table config_options_tls;
 extern const struct config_option_table config_options_trust;
 extern const struct config_option_table config_options_account;
+extern const struct config_option_table config_options_bounces;
 extern const struct config_option_table config_options_score;
 extern const struct config_option_table config_options_filter;
 extern const struct config_option_table config_options_attachments;

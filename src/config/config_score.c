@@ -191,6 +191,16 @@ void config_set_score(const struct config_place *p, const struct config_list *we
 	}
 }
 
+/* --- bounces ------------------------------------------------------------------------------ */
+
+void config_set_bounces(const struct config_place *p)
+{
+	struct config_bounces *b = &p->config->bounces;
+	if (!config_parse_weight(slice_from_str(b->weight_text), &b->weight))
+		config_wrong(p, "weight: '%s' is no weight: write a number such as 4",
+		             b->weight_text);
+}
+
 /* --- classifier --------------------------------------------------------------------------- */
 
 void config_set_classifier(const struct config_place *p)

@@ -25,7 +25,6 @@
 
 struct guard;
 struct guard_visit;
-struct guard_opinion;
 struct store;
 struct dns;
 struct db;
@@ -108,10 +107,10 @@ struct guard_speaker {
 	 * rule wants to know; may park the fiber. NULL: not known. */
 	bool (*is_proven)(void *arg);
 	void *is_proven_arg;
-	/* What the classifier says, once the message is there. Asked when a rule wants to know the
-	 * score; may park the fiber. NULL: it has no say. */
-	const struct guard_opinion *(*opinion)(void *arg);
-	void *opinion_arg;
+	/* Adds what else the score table has of the message, once that is there: the classifier.
+	 * Asked when a rule wants to know the score; may park the fiber. NULL: nothing. */
+	void (*add_score)(void *arg, struct guard_score *score);
+	void *add_score_arg;
 };
 /* Walks the rules. A refusal is logged, counted, and noted as an offence of who has not logged in;
  * the caller waits delay_ms, and then says the reply. May park the fiber. */

@@ -1,7 +1,6 @@
 /* A session as the rules see it. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "guard/guard_classify.h"
 #include "guard/guard_internal.h"
 #include "guard/guard_listed.h"
 #include "guard/guard_score.h"
@@ -103,8 +102,8 @@ static int ask_score(void *arg)
 {
 	struct judgement *j = arg;
 	struct guard_score *s = ARENA_NEW(j->arena, struct guard_score);
-	if (j->speaker->opinion)
-		guard_score_opinion(s, j->speaker->opinion(j->speaker->opinion_arg));
+	if (j->speaker->add_score)
+		j->speaker->add_score(j->speaker->add_score_arg, s);
 	add_lists(s, j->arena, j->listed);
 	guard_score_facts(s, j->arena, &j->guard->config->score, j->facts.found,
 	                  j->facts.found_count);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "queue/queue_convert.h"
 #include "queue/queue_delivery.h"
+#include "route/post_batv.h"
 
 /* All that have not been in a transaction, this one included. */
 static void set_rest(struct queue_job *job, const struct smtp_outcome *o)
@@ -27,9 +28,15 @@ static bool needs_smtputf8(const struct queue_job *job)
 /* What an alias put its Delivered-To before goes on in our name, if that is wanted. */
 static struct slice sender_of(const struct queue_delivery *d, struct queue_job *job)
 {
-	if (job->prefix.len == 0)
-		return job->reverse_path;
-	return post_forward_sender(d->queue->config.post, job->arena, job->reverse_path);
+	struct post *post = d->queue->config.post;
+	struct slice path = job->reverse_path;
+	if (job->prefix.len > 0)
+		path = post_forward_sender(post, job->arena, path);
+	for (size_t i = 0; i < job->part_count; i++) {
+		if (post_wants_plain_sender(post, job->wire[job->part_from + i].path))
+			return path;
+	}
+	return post_tag_sender(post, job->arena, path);
 }
 
 static bool is_whole(const void *view) { return blob_is_whole(view); }

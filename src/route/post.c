@@ -20,11 +20,14 @@ int post_open(const struct post_config *config, struct post **out)
 	queue_id_source_create(&p->ids);
 	snprintf(p->owner, sizeof(p->owner), "%016llx", (unsigned long long)random_u64());
 	int rc = srs_open(config->store, config->config, &p->srs);
+	if (rc == 0)
+		rc = batv_open(config->store, config->config, &p->batv);
 	if (rc < 0) {
 		post_close(p);
 		return rc;
 	}
 	p->limits.srs = p->srs;
+	p->limits.batv = p->batv;
 	if (config->config->sieve.enabled)
 		p->sieve = post_sieve_open(config->config);
 	*out = p;
@@ -34,6 +37,7 @@ int post_open(const struct post_config *config, struct post **out)
 void post_close(struct post *p)
 {
 	srs_close(p->srs);
+	batv_close(p->batv);
 	post_sieve_close(p->sieve);
 	free(p);
 }

@@ -49,16 +49,22 @@ static bool is_queue_id(struct slice id)
 	return good;
 }
 
-/* To whom the report was sent; a rewritten sender (SRS) stands for who it was. */
+/* To whom the report was sent; a rewritten sender (SRS) stands for who it was, a
+ * tag (BATV) for nothing. */
 static void note_to(struct db *db, struct finder *f)
 {
 	if (f->envelope->recipient_count != 1)
 		return;
 	const struct post_recipient *r = &f->envelope->recipients[0];
 	struct address to = { .local = r->local, .domain = r->domain };
+	struct address canonical;
+	struct slice local;
 	struct srs *srs = f->post->srs;
 	if (srs && srs_is_form(r->local))
 		srs_find(srs, db, f->arena, r->local, &to);
+	if (f->post->batv && address_canonical(f->arena, &to, &canonical) &&
+	    batv_find(f->post->batv, db, f->arena, &canonical, &local) == BATV_GOOD)
+		to.local = local;
 	f->to = address_text(f->arena, &to);
 	struct slice decoded;
 	char separator = f->post->limits.plus_separator;

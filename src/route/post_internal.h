@@ -2,6 +2,7 @@
 #ifndef VEREDUS_ROUTE_POST_INTERNAL_H
 #define VEREDUS_ROUTE_POST_INTERNAL_H
 
+#include "route/batv.h"
 #include "route/post.h"
 #include "route/queue_id.h"
 #include "route/resolve.h"
@@ -12,6 +13,7 @@ struct post {
 	struct post_config config;
 	struct route_limits limits;
 	struct srs *srs;          /* NULL: senders are not rewritten */
+	struct batv *batv;        /* NULL: they get no tags */
 	struct post_sieve *sieve; /* NULL: scripts are not run */
 	struct queue_id_source ids;
 	char owner[POST_OWNER_LEN + 1];

@@ -413,6 +413,17 @@ static int resolve_address(struct resolver *r, const struct address *given, cons
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/* A report comes back to the address with its tag. One that is forged or old is nobody's. */
+static void resolve_tag(struct resolver *r, struct address *given)
+{
+	struct address canonical;
+	struct slice local;
+	if (!r->limits->batv || !address_canonical(r->arena, given, &canonical) ||
+	    batv_find(r->limits->batv, r->db, r->arena, &canonical, &local) != BATV_GOOD)
+		return;
+	given->local = local;
+}
+
 struct copy_domain {
 	struct arena *arena;
 	struct slice domain;
@@ -455,6 +466,7 @@ int route_resolve(struct db *db, struct arena *arena, const struct route_limits 
 		if (rc < 0)
 			return rc;
 	}
+	resolve_tag(&r, &given);
 	if (limits->watch)
 		r.text = address_text(arena, &given);
 	return resolve_address(&r, &given, NULL);

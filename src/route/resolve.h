@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "message/address.h"
+#include "route/batv.h"
 #include "route/srs.h"
 #include "store/db.h"
 
@@ -67,6 +68,7 @@ struct route_limits {
 	const struct config *config; /* for its transports */
 	const char *hostname;        /* postmaster at this host is ours too */
 	struct srs *srs;             /* rewritten senders are recipients; or NULL */
+	struct batv *batv;           /* tags are taken off; or NULL */
 	char plus_separator;         /* 0: none */
 	unsigned max_depth;          /* of aliases in aliases */
 	unsigned max_targets;        /* of one address, all levels together */

@@ -32,7 +32,7 @@ static struct slice day_text(struct arena *arena, unsigned day)
 }
 
 /* Of the text in lower case, as the case of an address gets lost on some ways. */
-static struct slice hash_of(struct arena *arena, const struct srs_key *key, struct slice text)
+static struct slice hash_of(struct arena *arena, const struct sender_key *key, struct slice text)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
@@ -40,8 +40,8 @@ static struct slice hash_of(struct arena *arena, const struct srs_key *key, stru
 	char *out = arena_alloc(arena, HASH_LEN);
 	for (size_t i = 0; i < text.len; i++)
 		lower[i] = byte_lower(text.data[i]);
-	if (!HMAC(EVP_sha256(), key->secret, SRS_KEY_BYTES, (const unsigned char *)lower, text.len,
-	          mac, &len))
+	if (!HMAC(EVP_sha256(), key->secret, SENDER_KEY_BYTES, (const unsigned char *)lower,
+	          text.len, mac, &len))
 		abort();
 	uint64_t bits = 0;
 	for (size_t i = 0; i < 5; i++)
@@ -51,7 +51,7 @@ static struct slice hash_of(struct arena *arena, const struct srs_key *key, stru
 	return slice_of(out, HASH_LEN);
 }
 
-static bool hash_is_good(struct arena *arena, const struct srs_keys *keys, struct slice hash,
+static bool hash_is_good(struct arena *arena, const struct sender_keys *keys, struct slice hash,
                          struct slice text)
 {
 	bool good = false;
@@ -93,7 +93,7 @@ static bool second_of(struct arena *arena, const struct address *sender, struct 
 	return true;
 }
 
-bool srs_rewrite(struct arena *arena, const struct srs_keys *keys, const struct address *sender,
+bool srs_rewrite(struct arena *arena, const struct sender_keys *keys, const struct address *sender,
                  struct slice domain, int64_t now_ms, struct address *out)
 {
 	struct slice text, tag = SLICE("SRS0");
@@ -143,7 +143,7 @@ static bool is_address(struct arena *arena, struct address *a)
 	return address_parse(arena, text, ADDRESS_ALLOW_UTF8, a);
 }
 
-enum srs_result srs_reverse(struct arena *arena, const struct srs_keys *keys, struct slice local,
+enum srs_result srs_reverse(struct arena *arena, const struct sender_keys *keys, struct slice local,
                             int64_t now_ms, int64_t max_age_ms, struct address *out)
 {
 	struct slice hash, day;

@@ -10,28 +10,16 @@
  *
  * The hash keeps strangers from relaying through us; the day keeps an address that got known from
  * being of use for ever. Hosts on the way may change the case of letters: hash and day are base32.
- *
- * Keys are rows of the store. The first is made when it is needed, a new one from time to time; an
- * old one is good as long as an address of its time may come back. */
+ * Keys: sender_keys.h. */
 #ifndef VEREDUS_ROUTE_SRS_H
 #define VEREDUS_ROUTE_SRS_H
 
 #include "config/config.h"
 #include "message/address.h"
+#include "route/sender_keys.h"
 
 struct db;
 struct store;
-
-enum { SRS_KEY_BYTES = 32, SRS_KEYS_MAX = 16 };
-
-struct srs_key {
-	int64_t made_ms; /* wall clock */
-	unsigned char secret[SRS_KEY_BYTES];
-};
-struct srs_keys {
-	struct srs_key keys[SRS_KEYS_MAX]; /* the newest first, which signs */
-	size_t count;
-};
 
 enum srs_result {
 	SRS_NONE, /* the local part has not the form */
@@ -44,10 +32,10 @@ enum srs_result {
 bool srs_is_form(struct slice local);
 /* The sender's address in our domain, in the arena; false if it would get too long, or comes from
  * an address literal with "=" in it. */
-bool srs_rewrite(struct arena *arena, const struct srs_keys *keys, const struct address *sender,
+bool srs_rewrite(struct arena *arena, const struct sender_keys *keys, const struct address *sender,
                  struct slice domain, int64_t now_ms, struct address *out);
 /* Whom a local part of ours stands for. */
-enum srs_result srs_reverse(struct arena *arena, const struct srs_keys *keys, struct slice local,
+enum srs_result srs_reverse(struct arena *arena, const struct sender_keys *keys, struct slice local,
                             int64_t now_ms, int64_t max_age_ms, struct address *out);
 
 /* --- with its keys, by the configuration ------------------------------------------------ */

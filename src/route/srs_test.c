@@ -10,13 +10,13 @@
 #define NOW_MS (20000 * DAY_MS + 5000)
 #define MONTH  (21 * DAY_MS)
 
-static const struct srs_keys ours = { .keys = { { .secret = "ours" }, { .secret = "older" } },
-	                              .count = 2 };
-static const struct srs_keys others = { .keys = { { .secret = "others" } }, .count = 1 };
+static const struct sender_keys ours = { .keys = { { .secret = "ours" }, { .secret = "older" } },
+	                                 .count = 2 };
+static const struct sender_keys others = { .keys = { { .secret = "others" } }, .count = 1 };
 
 static struct arena *arena;
 
-static const char *forth(const struct srs_keys *keys, const char *sender, const char *domain)
+static const char *forth(const struct sender_keys *keys, const char *sender, const char *domain)
 {
 	struct address given, out;
 	assert_true(address_parse(arena, slice_from_str(sender), 0, &given));
@@ -24,7 +24,7 @@ static const char *forth(const struct srs_keys *keys, const char *sender, const 
 	return arena_str(arena, address_text(arena, &out));
 }
 
-static enum srs_result back_at(const struct srs_keys *keys, const char *text, int64_t now_ms,
+static enum srs_result back_at(const struct sender_keys *keys, const char *text, int64_t now_ms,
                                const char **out)
 {
 	struct address given, sender = { 0 };
@@ -34,7 +34,7 @@ static enum srs_result back_at(const struct srs_keys *keys, const char *text, in
 	return result;
 }
 
-static const char *back(const struct srs_keys *keys, const char *text)
+static const char *back(const struct sender_keys *keys, const char *text)
 {
 	const char *out;
 	return back_at(keys, text, NOW_MS, &out) == SRS_GOOD ? out : NULL;
@@ -83,7 +83,7 @@ static void test_chain(void **state)
 static void test_case_and_keys(void **state)
 {
 	(void)state;
-	const struct srs_keys older = { .keys = { { .secret = "older" } }, .count = 1 };
+	const struct sender_keys older = { .keys = { { .secret = "older" } }, .count = 1 };
 	const char *made = forth(&older, "Alice@sender.example", "ours.example");
 	assert_string_equal(back(&ours, made), "Alice@sender.example");
 	char *lower = arena_str(arena, slice_from_str(made));

@@ -120,8 +120,8 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 	}
 	if (stage == RULE_MESSAGE) {
 		speaker.found_count = smtp_score_found(s, &found);
-		speaker.opinion = smtp_score_opinion;
-		speaker.opinion_arg = s;
+		speaker.add_score = smtp_score_tell;
+		speaker.add_score_arg = s;
 	}
 	speaker.found = found;
 	guard_judge(s->visit, stage, &speaker, &d);

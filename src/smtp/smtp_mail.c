@@ -1,5 +1,6 @@
 /* MAIL and RCPT. */
 #include "smtp/smtp_account.h"
+#include "smtp/smtp_bounce.h"
 #include "smtp/smtp_options.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_session.h"
@@ -214,7 +215,8 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	if (answer == SMTP_ANSWER_RECIPIENT_OK && t->terminal == SMTP_SEND &&
 	    !smtp_terminal_is_there(s, &rcpt.recipient))
 		answer = SMTP_ANSWER_NOT_LOGGED_IN;
-	if (answer == SMTP_ANSWER_RECIPIENT_OK && !smtp_account_has_room(s))
+	if (answer == SMTP_ANSWER_RECIPIENT_OK &&
+	    (!smtp_account_has_room(s) || !smtp_bounce_allows(s, &rcpt.recipient)))
 		return SMTP_ANSWER_SAID;
 	if (answer == SMTP_ANSWER_RECIPIENT_OK) {
 		smtp_add_recipient(t, &rcpt, verdict);

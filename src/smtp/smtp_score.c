@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "guard/attachment.h"
 #include "guard/guard_classify.h"
+#include "smtp/smtp_bounce.h"
 #include "trust/trust.h"
 
 void smtp_score_iprev(struct smtp_session *s, struct trust_results *results)
@@ -25,9 +26,9 @@ static struct slice only_recipient(const struct smtp_transaction *t)
 	                                                       : SLICE_EMPTY;
 }
 
-const struct guard_opinion *smtp_score_opinion(void *session)
+/* The classifier is asked once. */
+static const struct guard_opinion *opinion_of(struct smtp_session *s)
 {
-	struct smtp_session *s = session;
 	struct smtp_transaction *t = s->transaction;
 	if (!t->opinion) {
 		t->opinion = ARENA_NEW(t->arena, struct guard_opinion);
@@ -45,6 +46,13 @@ size_t smtp_score_found(const struct smtp_session *s, struct slice **out)
 	return attachment_join(t->arena, found, count, t->files, out);
 }
 
+void smtp_score_tell(void *session, struct guard_score *score)
+{
+	struct smtp_session *s = session;
+	smtp_bounce_score(s, score);
+	guard_score_opinion(score, opinion_of(s));
+}
+
 bool smtp_score(struct smtp_session *s)
 {
 	struct smtp_transaction *t = s->transaction;
@@ -53,7 +61,7 @@ bool smtp_score(struct smtp_session *s)
 	if (!s->context->guard)
 		return true;
 	t->score = ARENA_NEW(t->arena, struct guard_score);
-	guard_score_opinion(t->score, smtp_score_opinion(s));
+	smtp_score_tell(s, t->score);
 	guard_weigh_message(s->context->guard, s->visit, t->arena, found, count, t->score);
 	return smtp_score_decide(s);
 }

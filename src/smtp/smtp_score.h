@@ -13,9 +13,9 @@ size_t smtp_score_found(const struct smtp_session *s, struct slice **out);
 /* When all checks are done: the transaction's score and fate. False if the message is refused for
  * it, and the client was told so. May park the fiber. */
 bool smtp_score(struct smtp_session *s);
-/* What the classifier says about the message; asked once. As struct guard_speaker wants it: arg is
- * the session. */
-const struct guard_opinion *smtp_score_opinion(void *session);
+/* Adds what the session knows of the message, and what the classifier says; as struct guard_speaker
+ * wants it. */
+void smtp_score_tell(void *session, struct guard_score *score);
 /* A filter has something to add to it, or nobody has until now. */
 void smtp_score_add(struct smtp_session *s, const struct filter_line *lines, size_t count);
 /* Decides anew; as smtp_score(). */

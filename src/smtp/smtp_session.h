@@ -35,7 +35,8 @@ struct smtp_transaction {
 	size_t refused_count;
 	struct post_recipient *recipients;
 	size_t recipient_count, recipient_capacity;
-	bool rcpt_refused; /* one at least */
+	bool rcpt_refused;                    /* one at least */
+	bool bounce_untagged, bounce_several; /* smtp_bounce.h */
 	/* What checks came to; NULL: there were none. */
 	struct trust_results *trust;
 	struct slice content;           /* the message, while it is judged */

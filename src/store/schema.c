@@ -724,5 +724,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 39, .statements = schema_fresh },
 	{ .version = 40, .statements = schema_keep_sum },
 	{ .version = 41, .statements = schema_account },
+	{ .version = 42, .statements = schema_sender_key },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -97,3 +97,16 @@ const char *const schema_account[] = {
 	"CREATE INDEX bounce_account ON bounce (account, at_ms)",
 	NULL,
 };
+
+/* route/sender_keys.h; in the place of srs_key */
+const char *const schema_sender_key[] = {
+	"CREATE TABLE sender_key ("
+	"  purpose INTEGER NOT NULL," /* enum sender_key_purpose */
+	"  made_ms INTEGER NOT NULL,"
+	"  secret  BLOB NOT NULL,"
+	"  PRIMARY KEY (purpose, made_ms)"
+	")",
+	"INSERT INTO sender_key (purpose, made_ms, secret) SELECT 0, made_ms, secret FROM srs_key",
+	"DROP TABLE srs_key",
+	NULL,
+};
