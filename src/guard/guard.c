@@ -89,11 +89,15 @@ int guard_open(const struct guard_config *config, struct guard **out)
 static void keep_saving(void *arg)
 {
 	struct guard *g = arg;
-	while (fiber_sleep(deadline_in(g->config->guard.save_interval_ms)) == 0)
+	while (fiber_park("guard.save", deadline_in(g->config->guard.save_interval_ms)) !=
+	       -ECANCELED)
 		(void)guard_store_save(g);
 }
 
-void guard_start(struct guard *g) { fiber_start(-1, "guard.save", keep_saving, g); }
+void guard_start(struct guard *g)
+{
+	atomic_store(&g->saver, fiber_start(-1, "guard.save", keep_saving, g));
+}
 
 void guard_close(struct guard *g)
 {
@@ -271,5 +275,7 @@ void guard_refuse(struct guard *g, const struct guard_refusal *refusal,
                   char code_out[static GUARD_CODE_LEN + 1])
 {
 	guard_code_make(code_out);
-	guard_refusals_note(g->refusals, code_out, refusal);
+	/* In a flood they would be forgotten before the next save. */
+	if (guard_refusals_note(g->refusals, code_out, refusal))
+		fiber_wake(atomic_load(&g->saver));
 }

@@ -144,6 +144,22 @@ size_t guard_buckets_count(struct guard_buckets *b)
 	return count;
 }
 
+void guard_buckets_unsaved(struct guard_buckets *b)
+{
+	for (size_t i = 0; i < SHARDS; i++) {
+		struct shard *s = &b->shards[i];
+		struct slice key;
+		void *value;
+		size_t position = 0;
+		pthread_mutex_lock(&s->lock);
+		while (hash_next(s->buckets, &position, &key, &value)) {
+			struct bucket *bucket = value;
+			bucket->changed = true;
+		}
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
 void guard_buckets_changed(struct guard_buckets *b, int64_t now_us, guard_bucket_visit visit,
                            void *arg)
 {

@@ -27,6 +27,8 @@ size_t guard_buckets_count(struct guard_buckets *b);
 typedef void (*guard_bucket_visit)(void *arg, struct slice key, int64_t full_us);
 void guard_buckets_changed(struct guard_buckets *b, int64_t now_us, guard_bucket_visit visit,
                            void *arg);
+/* They could not be saved: all count as changed. */
+void guard_buckets_unsaved(struct guard_buckets *b);
 /* One that was saved. */
 void guard_buckets_put(struct guard_buckets *b, struct slice key, int64_t full_us);
 

@@ -80,6 +80,10 @@ static void what_changed_is_saved_once(void **state)
 	guard_buckets_put(again, SLICE("a"), saved.full_us);
 	assert_false(guard_buckets_take(again, SLICE("a"), 2, 2, 10 * SECOND, SECOND));
 	assert_true(guard_buckets_take(again, SLICE("a"), 2, 2, 10 * SECOND, 6 * SECOND));
+	/* What could not be written is written once more. */
+	guard_buckets_unsaved(b);
+	guard_buckets_changed(b, SECOND, see, &saved);
+	assert_int_equal(saved.count, 2);
 	/* Full ones are forgotten. */
 	guard_buckets_changed(b, 20 * SECOND, see, &saved);
 	assert_int_equal(guard_buckets_count(b), 0);

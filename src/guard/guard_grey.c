@@ -282,6 +282,20 @@ void guard_grey_changed(struct guard_grey *g, int64_t now_ms, guard_grey_visit v
 	pthread_mutex_unlock(&g->lock);
 }
 
+static void mark_table(struct table *t)
+{
+	LIST_EACH (&t->used, link, following)
+		LIST_ENTRY(link, struct entry, link)->changed = true;
+}
+
+void guard_grey_unsaved(struct guard_grey *g)
+{
+	pthread_mutex_lock(&g->lock);
+	mark_table(&g->waiting);
+	mark_table(&g->known);
+	pthread_mutex_unlock(&g->lock);
+}
+
 void guard_grey_put(struct guard_grey *g, const struct guard_grey_entry *entry)
 {
 	pthread_mutex_lock(&g->lock);

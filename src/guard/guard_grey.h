@@ -45,6 +45,8 @@ bool guard_grey_means(const struct guard_grey_entry *entry, struct slice text);
 
 /* For saving: what changed since the last call; and one that was saved. */
 void guard_grey_changed(struct guard_grey *g, int64_t now_ms, guard_grey_visit visit, void *arg);
+/* They could not be saved: all count as changed. */
+void guard_grey_unsaved(struct guard_grey *g);
 void guard_grey_put(struct guard_grey *g, const struct guard_grey_entry *entry);
 
 struct guard_grey_counts {

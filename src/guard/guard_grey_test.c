@@ -133,6 +133,11 @@ static void what_is_saved_comes_back(void **state)
 	guard_grey_changed(g, HOUR, move, copy);
 	guard_grey_changed(g, HOUR, move, none);
 	assert_int_equal(guard_grey_count(none).waiting + guard_grey_count(none).known, 0);
+	/* What could not be written is written once more. */
+	guard_grey_unsaved(g);
+	guard_grey_changed(g, HOUR, move, none);
+	assert_int_equal(guard_grey_count(none).waiting, 1);
+	assert_int_equal(guard_grey_count(none).known, 2);
 	assert_int_equal(guard_grey_count(copy).waiting, 1);
 	assert_int_equal(guard_grey_count(copy).known, 2);
 	assert_int_equal(ask(copy, "192.0.2.1", "a@x.test", "b@y.test", HOUR), 0);

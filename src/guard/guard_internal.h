@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "fiber/fiber.h"
 #include "guard/guard.h"
 #include "guard/guard_bucket.h"
 #include "guard/guard_grey.h"
@@ -19,6 +20,7 @@ struct guard {
 	struct guard_bans *bans;
 	struct guard_grey *grey;
 	struct guard_refusals *refusals;
+	_Atomic(fiber_id) saver;              /* the fiber that saves; 0: not yet */
 	atomic_uint slowed_now;               /* sessions that wait at this moment */
 	atomic_uint lookups_now;              /* of names of clients */
 	atomic_uint lists_asked_now;          /* fibers that ask them */

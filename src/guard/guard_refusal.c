@@ -86,7 +86,7 @@ static void copy_all(struct arena *arena, const struct guard_refusal *from,
 		                      .reply = copy(arena, from->reply) };
 }
 
-void guard_refusals_note(struct guard_refusals *r, const char code[static GUARD_CODE_LEN + 1],
+bool guard_refusals_note(struct guard_refusals *r, const char code[static GUARD_CODE_LEN + 1],
                          const struct guard_refusal *refusal)
 {
 	struct arena *arena = arena_new();
@@ -100,7 +100,9 @@ void guard_refusals_note(struct guard_refusals *r, const char code[static GUARD_
 	/* What is being written is still looked at. */
 	if (++r->count > GUARD_REFUSALS_MAX && oldest && !oldest->writing)
 		drop(r, oldest);
+	bool many = r->count == GUARD_REFUSALS_MAX / 2;
 	pthread_mutex_unlock(&r->lock);
+	return many;
 }
 
 bool guard_refusals_find(struct guard_refusals *r, struct arena *arena, struct slice code,

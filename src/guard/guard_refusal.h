@@ -25,8 +25,9 @@ struct guard_refusal {
 
 struct guard_refusals *guard_refusals_new(void);
 void guard_refusals_free(struct guard_refusals *r);
-/* Copies; the oldest that is not saved is forgotten beyond GUARD_REFUSALS_MAX. */
-void guard_refusals_note(struct guard_refusals *r, const char code[static GUARD_CODE_LEN + 1],
+/* Copies; the oldest that is not saved is forgotten beyond GUARD_REFUSALS_MAX. True when half as
+ * many are there: they should be saved now. */
+bool guard_refusals_note(struct guard_refusals *r, const char code[static GUARD_CODE_LEN + 1],
                          const struct guard_refusal *refusal);
 void guard_code_make(char out[static GUARD_CODE_LEN + 1]);
 /* Could the text be one? Case does not matter. */

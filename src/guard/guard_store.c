@@ -263,7 +263,15 @@ static int save_refusals(struct db *db, void *arg)
 	                            c->max_refusals);
 }
 
-/* A commit that fails is made up for by the next change of the bucket. */
+/* Which of them a commit has not written nobody knows: the next save writes all. */
+static int not_saved(struct guard *g, int rc)
+{
+	guard_buckets_unsaved(g->buckets);
+	guard_grey_unsaved(g->grey);
+	log_warn("guard.save.failed", kv_error(rc));
+	return rc;
+}
+
 int guard_store_save(struct guard *g)
 {
 	struct saving s = { .arena = arena_new(),
@@ -282,7 +290,5 @@ int guard_store_save(struct guard *g)
 		rc = store_commit(g->store, NULL, 0, save_refusals, g);
 		guard_refusals_saved(g->refusals, rc == 0);
 	}
-	if (rc < 0)
-		log_warn("guard.save.failed", kv_error(rc));
-	return rc;
+	return rc < 0 ? not_saved(g, rc) : 0;
 }
