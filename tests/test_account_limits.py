@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from conftest import PASSWORD, _factory, wait_for
+from mmdb import write_countries
 from remote import Remote
 from test_guard import guard_server, metric
 from test_relay import smarthost
@@ -19,6 +20,8 @@ account-limits {
     delay = 10ms
     hold-after = 3
     networks = 2
+    country-database = "DATABASE"
+    countries = 1
     bounce-share = 50
     bounce-min = 2
 }
@@ -36,10 +39,13 @@ def limited(tmp_path_factory):
     make, dispose = _factory(tmp_path_factory.mktemp("limits"))
 
     def with_more(**options):
-        return make(accounts=("alice", "bob", "carol", "news", "postmaster"), **options)
+        return make(accounts=("alice", "bob", "carol", "dora", "news", "postmaster"), **options)
     try:
+        path = tmp_path_factory.mktemp("countries") / "countries.mmdb"
+        write_countries(path, {"10.1": "DE", "10.2": "FR", "10.3": "nl"})
         with Remote(answer) as remote:
-            yield guard_server(with_more, CONFIG + smarthost(remote))
+            yield guard_server(with_more, CONFIG.replace("DATABASE", str(path))
+                               + smarthost(remote))
     finally:
         dispose()
 
@@ -119,6 +125,17 @@ def test_many_networks(limited):
     via(s, "bob", "203.0.113.5")   # it is slowed, which is not refused
     state = limits(s, "bob")
     assert state["standing"] == "slowed" and re.match("3 networks within 60 m", state["why"])
+
+
+def test_two_countries(limited):
+    s = limited
+    via(s, "dora", "10.1.2.3")
+    via(s, "dora", "10.1.77.1")
+    assert limits(s, "dora")["standing"] == "free" and limits(s, "dora")["countries"] == 1
+    via(s, "dora", "10.3.0.9")
+    state = limits(s, "dora")
+    assert state["standing"] == "slowed" and state["countries"] == 2
+    assert state["why"] == "2 countries within 6 hours"
 
 
 def via(server, user, network):

@@ -20,14 +20,16 @@ struct limits_step {
 static json_t *use_json(const struct config_account *c, struct slice address,
                         const struct account_use *u)
 {
-	return json_pack("{s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "address",
-	                 admin_json_text(address), "standing", account_standing_name(u->standing),
-	                 "since_ms", (json_int_t)u->since_ms, "why",
-	                 admin_json_text(slice_from_str(u->why)), "hour", (json_int_t)u->hour,
-	                 "hour_limit", (json_int_t)c->hour_recipients, "day", (json_int_t)u->day,
-	                 "day_limit", (json_int_t)c->day_recipients, "networks",
+	return json_pack("{s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	                 "address", admin_json_text(address), "standing",
+	                 account_standing_name(u->standing), "since_ms", (json_int_t)u->since_ms,
+	                 "why", admin_json_text(slice_from_str(u->why)), "hour",
+	                 (json_int_t)u->hour, "hour_limit", (json_int_t)c->hour_recipients, "day",
+	                 (json_int_t)u->day, "day_limit", (json_int_t)c->day_recipients, "networks",
 	                 (json_int_t)u->networks, "networks_limit", (json_int_t)c->networks,
-	                 "bounces", (json_int_t)u->bounces, "refused", (json_int_t)u->refused);
+	                 "countries", (json_int_t)u->countries, "countries_limit",
+	                 (json_int_t)(c->country_database ? c->countries : 0), "bounces",
+	                 (json_int_t)u->bounces, "refused", (json_int_t)u->refused);
 }
 
 static int show_one(struct db *db, void *arg)

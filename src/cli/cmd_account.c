@@ -36,6 +36,8 @@ static void print_limits(const json_t *item, void *unused)
 	       cli_item_number(item, "bounces"));
 	if (cli_item_number(item, "refused") > 0)
 		printf("; refused %lld", cli_item_number(item, "refused"));
+	if (cli_item_number(item, "countries_limit") > 0)
+		printf("; countries %s", share(item, "countries", "countries_limit", hour));
 	putchar('\n');
 }
 

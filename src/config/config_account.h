@@ -14,6 +14,9 @@ struct config_account {
 	unsigned networks; /* from which it sent within networks_ms */
 	int64_t networks_ms;
 	unsigned network_bits_v4, network_bits_v6;
+	const char *country_database; /* NULL: none */
+	unsigned countries;           /* within countries_ms */
+	int64_t countries_ms;
 	unsigned bounce_percent, bounce_min; /* hard bounces of a day */
 	int64_t delay_ms;                    /* of each MAIL of one that is slowed */
 	unsigned slow_recipients;            /* that it may send to in an hour */

@@ -23,6 +23,14 @@ static const struct config_option options[] = {
 	  "within those of their company.", .min = 1, .max = 32 },
 	{ "account-limits", "network-ipv6", CONFIG_NUMBER, "32", AT(account.network_bits_v6),
 	  "The same of an IPv6 address.", .min = 1, .max = 128 },
+	{ "account-limits", "country-database", CONFIG_PATH, NULL, AT(account.country_database),
+	  "A file that tells which country an address is in, in MaxMind's format (GeoLite2-Country.mmdb "
+	  "and others). It is read at the start; without one countries are not looked at." },
+	{ "account-limits", "countries", CONFIG_NUMBER, "2", AT(account.countries),
+	  "Countries that it sends from within countries-window: nobody is in three within hours; 0: no "
+	  "limit.", .max = 250 },
+	{ "account-limits", "countries-window", CONFIG_DURATION, "6h", AT(account.countries_ms),
+	  "In what time countries are counted.", .min = SECONDS(60), .max = DAYS(1) },
 	{ "account-limits", "bounce-share", CONFIG_NUMBER, "30", AT(account.bounce_percent),
 	  "Percent of its recipients of two days that turned out not to exist: who sends to people "
 	  "knows them, lists of spammers are old; 0: no limit.", .max = 100 },

@@ -47,9 +47,20 @@ static void free_all(struct guard *g)
 	guard_bans_free(g->bans);
 	guard_grey_free(g->grey);
 	guard_refusals_free(g->refusals);
+	geoip_close(g->geoip);
 	free((void *)g->rule_counts);
 	free(g->list_states);
 	free(g);
+}
+
+static int open_countries(struct guard *g)
+{
+	const char *path = g->config->account.country_database;
+	int rc = path && g->store ? geoip_open(path, &g->geoip) : 0;
+	if (rc < 0)
+		log_error("guard.countries", kv_str("file", path), kv_error(rc),
+		          kv_str("remedy", "see country-database of section account-limits"));
+	return rc;
 }
 
 int guard_open(const struct guard_config *config, struct guard **out)
@@ -77,7 +88,9 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	g->filter_places = mem_zero(c->filters.count + 1, sizeof(struct semaphore *));
 	for (size_t i = 0; i < c->filters.count; i++)
 		g->filter_places[i] = semaphore_new(c->filters.items[i].max_connections);
-	int rc = g->store ? guard_store_load(g) : 0;
+	int rc = open_countries(g);
+	if (rc == 0 && g->store)
+		rc = guard_store_load(g);
 	if (rc == 0) {
 		*out = g;
 		return 0;

@@ -17,7 +17,7 @@ struct question {
 	const struct config_account *config;
 	int64_t account_id, now_ms;
 	struct slice address;
-	const struct net_address *client;
+	const struct account_place *place;
 	struct account_use use;
 	enum account_standing standing; /* the new one */
 	bool tell;
@@ -35,7 +35,7 @@ static bool is_exempt(const struct config_account *c, struct slice address)
 static int read_use(struct db *db, void *arg)
 {
 	struct question *q = arg;
-	return account_read_use(db, q->config, q->account_id, q->address, q->client, q->now_ms,
+	return account_read_use(db, q->config, q->account_id, q->address, q->place, q->now_ms,
 	                        &q->use);
 }
 
@@ -44,7 +44,7 @@ static int set_standing(struct db *db, void *arg)
 {
 	struct question *q = arg;
 	struct account_use now;
-	int rc = account_read_use(db, q->config, q->account_id, q->address, q->client, q->now_ms,
+	int rc = account_read_use(db, q->config, q->account_id, q->address, q->place, q->now_ms,
 	                          &now);
 	q->tell = false;
 	if (rc < 0 || now.standing == q->standing)
@@ -119,13 +119,13 @@ static void answer_from(const struct question *q, struct account_answer *out)
 }
 
 static struct question question_of(const struct guard *g, int64_t account_id, const char *address,
-                                   const struct net_address *client)
+                                   const struct account_place *place)
 {
 	return (struct question){ .config = &g->config->account,
 		                  .account_id = account_id,
 		                  .now_ms = clock_wall_ms(),
 		                  .address = slice_from_str(address),
-		                  .client = client };
+		                  .place = place };
 }
 
 void guard_account_ask(struct guard *g, int64_t account_id, const char *address,
@@ -135,7 +135,9 @@ void guard_account_ask(struct guard *g, int64_t account_id, const char *address,
 	if (!g || !g->store || !g->config->account.enabled || account_id == 0 ||
 	    is_exempt(&g->config->account, slice_from_str(address)))
 		return;
-	struct question q = question_of(g, account_id, address, client);
+	geoip_country(g->geoip, client, out->country);
+	const struct account_place place = { client, out->country };
+	struct question q = question_of(g, account_id, address, &place);
 	if (!store_step(g, read_use, &q, false))
 		return;
 	out->watched = true;

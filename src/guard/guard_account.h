@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "config/config_account.h"
+#include "guard/geoip.h"
 #include "net/address.h"
 
 struct guard;
@@ -38,6 +39,7 @@ struct account_use {
 	int64_t two_days;  /* likewise */
 	int64_t slow_hour; /* of those of the hour: while it was not free */
 	int64_t networks;  /* of the window; that which asks included */
+	int64_t countries; /* of their window, likewise */
 	int64_t bounces;   /* hard ones of a day */
 };
 
@@ -51,12 +53,17 @@ int64_t account_room(const struct config_account *c, const struct account_use *u
 
 /* --- rows: inside closures ----------------------------------------------------------------- */
 
-/* client: NULL for who only looks. */
+/* Where a client is. */
+struct account_place {
+	const struct net_address *client;
+	const char *country; /* of geoip_country(); "" if it is not known */
+};
+/* place: NULL for who only looks. */
 int account_read_use(struct db *db, const struct config_account *c, int64_t account_id,
-                     struct slice address, const struct net_address *client, int64_t now_ms,
+                     struct slice address, const struct account_place *place, int64_t now_ms,
                      struct account_use *out);
 int account_note_sent(struct db *db, const struct config_account *c, int64_t account_id,
-                      const struct net_address *client, size_t recipients, int64_t now_ms);
+                      const struct account_place *place, size_t recipients, int64_t now_ms);
 int account_find_standing(struct db *db, int64_t account_id, enum account_standing *out);
 /* Free again, and counted anew. -ENOENT: it is free. */
 int account_release(struct db *db, int64_t account_id, int64_t now_ms);
@@ -67,9 +74,10 @@ int account_forget(struct db *db, int64_t account_id);
 struct account_answer {
 	bool watched; /* false: nobody limits it */
 	struct account_use use;
-	int64_t room;     /* recipients */
-	int64_t delay_ms; /* before the answer to MAIL */
-	bool tell;        /* postmaster is to be told: it has just been slowed, or held */
+	char country[GEOIP_COUNTRY_MAX]; /* of the client, or "" */
+	int64_t room;                    /* recipients */
+	int64_t delay_ms;                /* before the answer to MAIL */
+	bool tell; /* postmaster is to be told: it has just been slowed, or held */
 };
 /* Fails open: a store that can't be read is no limit. Parks the fiber. */
 void guard_account_ask(struct guard *g, int64_t account_id, const char *address,

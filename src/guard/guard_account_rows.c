@@ -34,6 +34,9 @@ const char *account_beyond(const struct config_account *c, const struct account_
 	else if (c->networks > 0 && u->networks > c->networks)
 		snprintf(why, ACCOUNT_WHY_MAX, "%lld networks within %lld minutes",
 		         (long long)u->networks, (long long)(c->networks_ms / 60000));
+	else if (c->countries > 0 && u->countries > c->countries)
+		snprintf(why, ACCOUNT_WHY_MAX, "%lld countries within %lld hours",
+		         (long long)u->countries, (long long)(c->countries_ms / 3600000));
 	else if (c->bounce_percent > 0 && u->bounces >= c->bounce_min &&
 	         percent >= c->bounce_percent)
 		snprintf(why, ACCOUNT_WHY_MAX, "%lld recipients that do not exist, of %lld",
@@ -110,20 +113,34 @@ static const char *network_text(const struct config_account *c, const struct net
 }
 
 static int read_networks(struct db *db, const struct config_account *c, int64_t account_id,
-                         const struct net_address *client, int64_t now_ms, int64_t *count_out)
+                         const struct account_place *place, int64_t now_ms, int64_t *count_out)
 {
 	char text[NET_ADDRESS_TEXT_MAX];
 	int rc = db_get_int(db, count_out,
 	                    "SELECT count(*) FROM account_network WHERE account_id = $1"
 	                    " AND last_ms > $2 AND network <> $3",
 	                    "iis", account_id, now_ms - c->networks_ms,
-	                    client ? network_text(c, client, text) : "");
-	*count_out += client != NULL;
+	                    place ? network_text(c, place->client, text) : "");
+	*count_out += place != NULL;
+	return rc;
+}
+
+static int read_countries(struct db *db, const struct config_account *c, int64_t account_id,
+                          const struct account_place *place, int64_t now_ms, int64_t *count_out)
+{
+	bool known = place && place->country[0];
+	int rc = db_get_int(db, count_out,
+	                    "SELECT count(DISTINCT country) FROM account_network"
+	                    " WHERE account_id = $1 AND last_ms > $2 AND country <> ''"
+	                    " AND country <> $3",
+	                    "iis", account_id, now_ms - c->countries_ms,
+	                    known ? place->country : "");
+	*count_out += known;
 	return rc;
 }
 
 int account_read_use(struct db *db, const struct config_account *c, int64_t account_id,
-                     struct slice address, const struct net_address *client, int64_t now_ms,
+                     struct slice address, const struct account_place *place, int64_t now_ms,
                      struct account_use *out)
 {
 	*out = (struct account_use){ .standing = ACCOUNT_FREE };
@@ -131,7 +148,9 @@ int account_read_use(struct db *db, const struct config_account *c, int64_t acco
 	if (rc == 0)
 		rc = read_sent(db, account_id, now_ms, out);
 	if (rc == 0)
-		rc = read_networks(db, c, account_id, client, now_ms, &out->networks);
+		rc = read_networks(db, c, account_id, place, now_ms, &out->networks);
+	if (rc == 0)
+		rc = read_countries(db, c, account_id, place, now_ms, &out->countries);
 	if (rc < 0)
 		return rc;
 	int64_t since_ms = now_ms - DAY_MS;
@@ -166,7 +185,7 @@ static int forget_old(struct db *db, int64_t account_id, int64_t now_ms)
 }
 
 int account_note_sent(struct db *db, const struct config_account *c, int64_t account_id,
-                      const struct net_address *client, size_t recipients, int64_t now_ms)
+                      const struct account_place *place, size_t recipients, int64_t now_ms)
 {
 	char text[NET_ADDRESS_TEXT_MAX];
 	enum account_standing standing;
@@ -182,11 +201,13 @@ int account_note_sent(struct db *db, const struct config_account *c, int64_t acc
 		            "iiii", account_id, slot_of(now_ms), (int64_t)recipients,
 		            standing == ACCOUNT_FREE ? 0 : (int64_t)recipients);
 	if (rc == 0)
-		rc = db_run(db,
-		            "INSERT INTO account_network (account_id, network, last_ms)"
-		            " VALUES ($1, $2, $3) ON CONFLICT (account_id, network) DO UPDATE SET"
-		            " last_ms = excluded.last_ms",
-		            "isi", account_id, network_text(c, client, text), now_ms);
+		rc = db_run(
+			db,
+			"INSERT INTO account_network (account_id, network, last_ms, country)"
+			" VALUES ($1, $2, $3, $4) ON CONFLICT (account_id, network) DO UPDATE SET"
+			" last_ms = excluded.last_ms, country = excluded.country",
+			"isis", account_id, network_text(c, place->client, text), now_ms,
+			place->country);
 	return rc;
 }
 

@@ -20,13 +20,15 @@ static const struct config_account limits = {
 	.networks_ms = HOUR_MS,
 	.network_bits_v4 = 16,
 	.network_bits_v6 = 32,
+	.countries = 2,
+	.countries_ms = 6 * HOUR_MS,
 	.bounce_percent = 50,
 	.bounce_min = 3,
 	.slow_recipients = 10,
 };
 
 struct event {
-	const char *ip;
+	const char *ip, *country;
 	size_t recipients;
 	int64_t now_ms;
 	struct account_use use;
@@ -37,7 +39,8 @@ static int do_send(struct db *db, void *arg)
 	const struct event *e = arg;
 	struct net_address client;
 	assert_int_equal(net_address_parse(slice_from_str(e->ip), 0, &client), 0);
-	return account_note_sent(db, &limits, ACCOUNT, &client, e->recipients, e->now_ms);
+	const struct account_place place = { &client, e->country ? e->country : "" };
+	return account_note_sent(db, &limits, ACCOUNT, &place, e->recipients, e->now_ms);
 }
 
 static int do_read(struct db *db, void *arg)
@@ -113,6 +116,34 @@ static void networks(void **state)
 	testing_remove_dir(&dir);
 }
 
+static void countries(void **state)
+{
+	static const char *const codes[] = { "DE", "", "DE", "FR", "NL" };
+	void *dir;
+	char why[ACCOUNT_WHY_MAX];
+	testing_make_dir(&dir);
+	struct store *store = testing_open(dir);
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		char ip[32];
+		snprintf(ip, sizeof(ip), "10.%d.0.1", i);
+		struct event e = { .ip = ip,
+			           .country = codes[i],
+			           .recipients = 1,
+			           .now_ms = BEGIN_MS + i * HOUR_MS };
+		assert_int_equal(store_commit(store, NULL, 0, do_send, &e), 0);
+		assert_int_equal(store_read(store, do_read, &e), 0);
+		assert_int_equal(e.use.countries, i < 3 ? 1 : i - 1);
+		if (i < 4)
+			assert_null(account_beyond(&limits, &e.use, why));
+		else
+			assert_string_equal(account_beyond(&limits, &e.use, why),
+			                    "3 countries within 6 hours");
+	}
+	store_close(store);
+	testing_remove_dir(&dir);
+}
+
 static void what_is_beyond(void **state)
 {
 	char why[ACCOUNT_WHY_MAX];
@@ -171,9 +202,8 @@ static void released(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(windows),
-		cmocka_unit_test(networks),
-		cmocka_unit_test(what_is_beyond),
+		cmocka_unit_test(windows),   cmocka_unit_test(networks),
+		cmocka_unit_test(countries), cmocka_unit_test(what_is_beyond),
 		cmocka_unit_test(released),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

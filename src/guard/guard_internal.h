@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "fiber/fiber.h"
+#include "guard/geoip.h"
 #include "guard/guard.h"
 #include "guard/guard_bucket.h"
 #include "guard/guard_grey.h"
@@ -20,6 +21,7 @@ struct guard {
 	struct guard_bans *bans;
 	struct guard_grey *grey;
 	struct guard_refusals *refusals;
+	struct geoip *geoip;                  /* NULL: there is no database */
 	_Atomic(fiber_id) saver;              /* the fiber that saves; 0: not yet */
 	atomic_uint slowed_now;               /* sessions that wait at this moment */
 	atomic_uint lookups_now;              /* of names of clients */

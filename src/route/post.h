@@ -79,6 +79,7 @@ struct post_client {
 	const char *helo;    /* as given, or "" */
 	const char *account; /* canonical address of who logged in, or NULL */
 	int64_t account_id;
+	char country[4];          /* where it is, by ISO 3166; "" if that is not known */
 	unsigned failed_logins;   /* of the session, before that one */
 	bool waits;               /* for answers that other hosts have to give */
 	bool may_relay;           /* logged in, or from a relay network */

@@ -285,8 +285,9 @@ static int delivery_note_account(struct db *db, const struct delivery *d)
 	const struct config_account *limits = &d->post->config.config->account;
 	if (!c->account || c->account_id == 0 || d->envelope->continues || !limits->enabled)
 		return 0;
-	return account_note_sent(db, limits, c->account_id, &c->address,
-	                         d->envelope->recipient_count, d->now_ms);
+	const struct account_place place = { &c->address, c->country };
+	return account_note_sent(db, limits, c->account_id, &place, d->envelope->recipient_count,
+	                         d->now_ms);
 }
 
 int delivery_check_and_commit(struct db *db, void *arg)

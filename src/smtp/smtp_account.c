@@ -114,6 +114,7 @@ bool smtp_account_may_send(struct smtp_session *s, struct account_answer *accoun
 		return true;
 	guard_account_ask(s->context->guard, s->client.account_id, s->client.account,
 	                  &s->client.address, account);
+	memcpy(s->client.country, account->country, sizeof(s->client.country));
 	if (account->tell)
 		tell_postmaster(s, &account->use);
 	if (!smtp_guard_wait(s, account->delay_ms))

@@ -725,5 +725,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 40, .statements = schema_keep_sum },
 	{ .version = 41, .statements = schema_account },
 	{ .version = 42, .statements = schema_sender_key },
+	{ .version = 43, .statements = schema_country },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

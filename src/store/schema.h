@@ -22,6 +22,7 @@ extern const char *const schema_bayes[];
 extern const char *const schema_lesson[];
 extern const char *const schema_account[];
 extern const char *const schema_sender_key[];
+extern const char *const schema_country[];
 
 /* Ascending by version. */
 extern const struct schema_migration schema_migrations[];

@@ -110,3 +110,8 @@ const char *const schema_sender_key[] = {
 	"DROP TABLE srs_key",
 	NULL,
 };
+
+const char *const schema_country[] = {
+	"ALTER TABLE account_network ADD COLUMN country TEXT NOT NULL DEFAULT ''",
+	NULL,
+};
