@@ -221,8 +221,8 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	if (answer == SMTP_ANSWER_RECIPIENT_OK) {
 		smtp_add_recipient(t, &rcpt, verdict);
 		smtp_trust_prepare(s);
+		smtp_guard_keep(s);
 	}
-	smtp_guard_keep(s);
 	return answer;
 }
 
