@@ -22,13 +22,15 @@ struct remote {
 	uint16_t port;
 	int64_t reply_after_ms; /* each RCPT */
 	int64_t read_every_ms;  /* a block of the message; 0: at once */
+	bool chunking;
 	size_t message_bytes;
+	bool ended; /* the message came to its end */
 };
 
 struct trial {
 	struct remote remote;
 	struct smtp_timeouts timeouts;
-	bool no_pipelining;
+	bool no_pipelining, is_broken;
 	size_t body_bytes;
 	/* out */
 	int rc;
@@ -51,6 +53,20 @@ static void read_message(struct remote *r, struct conn *c)
 		at_end = slice_find(bytes, SLICE("\r\n.\r\n")) >= 0;
 		conn_consume(c, bytes.len);
 	}
+	r->ended = true;
+}
+
+/* "BDAT 1000 LAST": as many bytes. */
+static void read_chunk(struct remote *r, struct conn *c, struct slice line)
+{
+	uint64_t size;
+	assert_true(slice_to_u64(slice_sub(line, 5, line.len - 10), &size));
+	do { /* some may have come with the line */
+		size_t len = conn_buffered(c).len;
+		r->message_bytes += len;
+		conn_consume(c, len);
+	} while (r->message_bytes < size && conn_fill(c, deadline_in(WAIT_MS)) > 0);
+	r->ended = r->message_bytes == size;
 }
 
 static bool answer(struct remote *r, struct conn *c, struct slice line)
@@ -59,9 +75,12 @@ static bool answer(struct remote *r, struct conn *c, struct slice line)
 	if (slice_starts_with(line, SLICE("RCPT")))
 		fiber_sleep(deadline_in(r->reply_after_ms));
 	else if (slice_starts_with(line, SLICE("EHLO")))
-		reply = "250-remote.test\r\n250 PIPELINING";
+		reply = r->chunking ? "250-remote.test\r\n250-8BITMIME\r\n250 CHUNKING"
+		                    : "250-remote.test\r\n250 PIPELINING";
 	else if (slice_starts_with(line, SLICE("DATA")))
 		reply = "354 go on";
+	else if (slice_starts_with(line, SLICE("BDAT")))
+		read_chunk(r, c, line);
 	bool is_data = reply[0] == '3';
 	if (conn_printf(c, deadline_in(WAIT_MS), "%s\r\n", reply) < 0 ||
 	    conn_flush(c, deadline_in(WAIT_MS)) < 0)
@@ -105,6 +124,8 @@ static void remote_open(struct remote *r)
 
 /* --- us --------------------------------------------------------------------------------- */
 
+static bool is_whole(const void *arg) { return !((const struct trial *)arg)->is_broken; }
+
 static int send_one(struct trial *t, struct arena *arena, struct smtp_client *client)
 {
 	struct smtp_client_recipient *recipients = ARENA_ARRAY(arena, RECIPIENTS,
@@ -117,6 +138,9 @@ static int send_one(struct trial *t, struct arena *arena, struct smtp_client *cl
 	for (size_t i = 0; i < RECIPIENTS; i++)
 		recipients[i].path = SLICE("bob@far.test");
 	struct smtp_client_mail mail = {
+		.by_chunks = t->remote.chunking,
+		.is_whole = is_whole,
+		.whole_arg = t,
 		.reverse_path = SLICE("alice@example.test"),
 		.recipients = recipients,
 		.recipient_count = RECIPIENTS,
@@ -206,12 +230,28 @@ static void a_large_message_has_its_time(void **state)
 	assert_true(t.remote.message_bytes > BODY_BYTES);
 }
 
+/* What was lost while it was sent does not come to its end, whichever way it goes. */
+static void a_broken_message_is_not_ended(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct trial t = { .remote.chunking = i / 2,
+			           .is_broken = i % 2,
+			           .body_bytes = 8000 };
+		try(&t);
+		assert_int_equal(t.rc, t.is_broken ? -EIO : 0);
+		assert_int_equal(t.outcome.verdict, t.is_broken ? SMTP_TEMPORARY : SMTP_OK);
+		assert_int_equal(t.remote.ended, !t.is_broken);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recipients_one_by_one),
 		cmocka_unit_test(a_block_at_a_time),
 		cmocka_unit_test(a_large_message_has_its_time),
+		cmocka_unit_test(a_broken_message_is_not_ended),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
