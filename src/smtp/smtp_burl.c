@@ -56,6 +56,12 @@ void smtp_burl(struct smtp_session *s, struct slice argument)
 		return;
 	}
 	smtp_chunks_add(chunks, part.bytes);
+	bool whole = blob_is_whole(&part.blob);
 	url_close(&part);
+	if (!whole) { /* the disk lost it under us */
+		smtp_say(s, answer_of(POST_URL_TROUBLE));
+		smtp_drop_transaction(s);
+		return;
+	}
 	smtp_chunk_taken(s, chunks, burl.last);
 }
