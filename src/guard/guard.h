@@ -154,7 +154,8 @@ enum guard_rdns guard_lookup_now(struct dns *dns, struct arena *arena,
 struct trust_results;
 void guard_add_iprev(struct trust_results *results, struct arena *arena,
                      const struct net_address *client, enum guard_rdns found, const char *name);
-/* What lists in the DNS have said (guard_rule.h); waits for what was asked. Valid until more is. */
+/* What lists in the DNS have said (guard_rule.h); waits for what was asked. Valid until more is. v
+ * may be NULL: nothing was asked. */
 struct guard_listing;
 const struct guard_listing *guard_visit_listings(struct guard_visit *v, size_t *count_out);
 /* A verdict of "dnswl" (RFC 8904) for each list of the good, one whose weight is negative, that has
