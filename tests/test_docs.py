@@ -274,7 +274,7 @@ def test_the_defaults_of_limits_are_true():
             default = re.search(r"^Default: (.*)\.$", text, re.M)
             defaults[name, option] = default[1] if default else None
     guide = (ROOT / "docs" / "operating.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` `([\w-]+)` \| ([^|]*) \|", guide, re.M)
+    rows = re.findall(r"^\| `([\w-]+)` `([\w-]+)` \| ([^|]*) \|", guide, re.M)
     limits = {key for key in defaults if key[1].startswith(("max-", "min-"))}
     assert limits <= {(section, option) for section, option, _ in rows}
     for section, option, shown in rows:
