@@ -325,7 +325,7 @@ def test_create_rename_delete(raw):
     assert b"[ALREADYEXISTS]" in raw.no("CREATE a/b/c")
     assert b"[ALREADYEXISTS]" in raw.no("CREATE inbox")
     assert b"[NONEXISTENT]" in raw.no("SELECT a")
-    assert b"[NONEXISTENT]" in raw.no("DELETE a")
+    assert b"[HASCHILDREN]" in raw.no("DELETE a")
     raw.no("DELETE INBOX")
     raw.ok("CREATE a/")
     raw.ok("RENAME a z")
