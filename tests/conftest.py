@@ -69,6 +69,11 @@ class PortOffset:
         self.lock.close()
 
 
+def is_sanitized():
+    """Whether figures of memory are those of a build for tests."""
+    return b"__asan_init" in VEREDUS.read_bytes()
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

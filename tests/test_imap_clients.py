@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import PASSWORD, wait_for
+from conftest import PASSWORD, is_sanitized, wait_for
 from test_imap import PLAIN, MULTIPART, Raw
 
 
@@ -107,7 +107,7 @@ def test_an_idle_session_with_a_mailbox_costs_little(make_server):
     count = 100
     sessions += [idling(server) for _ in range(count)]
     print("KiB a session:", (memory(server) - before) / count)
-    if "asan" not in os.environ.get("VEREDUS", ""):
+    if not is_sanitized():
         assert (memory(server) - before) / count < 16, "KiB for a session"
     client.append(PLAIN)
     for session in sessions:
