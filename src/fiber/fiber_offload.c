@@ -1,5 +1,6 @@
 #include "fiber/fiber_worker.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 /* Lies on the stack of the fiber that waits: nothing but the end of the work ends its wait. */
@@ -10,9 +11,20 @@ struct offload {
 	void *arg;
 };
 
+/* libuv's threads block all signals, and one that is blocked can't be mended (mapping.h). */
+static void unblock_faults(void)
+{
+	sigset_t faults;
+	sigemptyset(&faults);
+	sigaddset(&faults, SIGBUS);
+	sigaddset(&faults, SIGSEGV);
+	pthread_sigmask(SIG_UNBLOCK, &faults, NULL);
+}
+
 static void on_pool_thread(uv_work_t *request)
 {
 	struct offload *o = request->data;
+	unblock_faults();
 	o->fn(o->arg);
 }
 

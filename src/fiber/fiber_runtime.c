@@ -60,6 +60,9 @@ static int worker_spawn(struct worker *w)
 {
 	sigset_t all, before;
 	sigfillset(&all);
+	/* What a thread does itself is its own: blocked, these would end the process unseen. */
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGSEGV);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int status = pthread_create(&w->thread, NULL, worker_thread, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -86,7 +86,8 @@ static bool mend_slot(struct slot *s, const char *at)
 {
 	char *start = atomic_load(&s->start);
 	size_t len = atomic_load(&s->len);
-	if (!start || at < start || at >= start + len)
+	/* Another thread may have given it up meanwhile: then it is not the one. */
+	if (!start || at < start || at >= start + len || atomic_load(&s->start) != start)
 		return false;
 	size_t offset = (size_t)(at - start) / PAGE_BYTES * PAGE_BYTES;
 	void *zeros = mmap(start + offset, len - offset, PROT_READ,
