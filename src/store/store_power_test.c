@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,7 +92,7 @@ static struct shadowed {
 	const sqlite3_io_methods *system;
 	const char *path; /* SQLite's, as long as the file is open */
 } shadowed[FILES];
-static int shadowed_count;
+static atomic_int shadowed_count;
 
 static void keep_database(const char *path)
 {
@@ -121,8 +122,9 @@ static int open_shadowed(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
 	int rc = system_vfs->xOpen(system_vfs, name, file, flags, flags_out);
 	if (rc != SQLITE_OK || !name)
 		return rc;
-	assert_true(shadowed_count < FILES);
-	struct shadowed *s = &shadowed[shadowed_count++];
+	int number = shadowed_count++;
+	assert_true(number < FILES);
+	struct shadowed *s = &shadowed[number];
 	s->methods = *file->pMethods;
 	s->methods.xSync = sync_shadowed;
 	s->system = file->pMethods;
