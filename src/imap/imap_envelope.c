@@ -5,13 +5,22 @@
 
 /* --- values -------------------------------------------------------------------------- */
 
+/* The rest of a quoted string. */
 static bool skip_quoted(struct cursor *c)
 {
-	struct slice rest = cursor_rest(c), skipped;
-	size_t i = 0;
-	while (i < rest.len && rest.data[i] != '"')
-		i += rest.data[i] == '\\' ? 2 : 1;
-	return i < rest.len && take_bytes(c, i + 1, &skipped);
+	struct slice rest = cursor_rest(c);
+	ptrdiff_t quote = slice_find_byte(rest, '"');
+	if (quote < 0)
+		return false;
+	size_t i = (size_t)quote;
+	if (slice_find_byte(slice_sub(rest, 0, i), '\\') >= 0) {
+		for (i = 0; i < rest.len && rest.data[i] != '"';)
+			i += rest.data[i] == '\\' ? 2 : 1;
+		if (i >= rest.len)
+			return false;
+	}
+	c->at += i + 1;
+	return true;
 }
 
 /* The rest of a literal, behind its brace. */
@@ -27,10 +36,10 @@ static bool skip_literal(struct cursor *c)
 static bool skip_value(struct cursor *c)
 {
 	unsigned depth = 0;
-	char byte;
 	do {
-		if (!take_any(c, &byte))
+		if (cursor_at_end(c))
 			return false;
+		char byte = *c->at++;
 		if ((byte == '"' && !skip_quoted(c)) || (byte == '{' && !skip_literal(c)))
 			return false;
 		if (byte == '(')
@@ -105,44 +114,60 @@ static struct slice addresses_text(struct cursor c, struct arena *arena)
 	return out;
 }
 
-/* Goes to a field without looking into those before it. */
-static bool find_field(struct slice envelope, enum imap_envelope_field field, struct cursor *out)
+/* --- fields -------------------------------------------------------------------------- */
+
+struct imap_envelope_walk imap_envelope_walk(struct slice envelope)
 {
-	struct cursor c = cursor_of(envelope);
-	if (!take_byte(&c, '('))
-		return false;
-	for (unsigned i = 0; i < (unsigned)field; i++) {
-		if (!skip_value(&c) || !imap_take_space(&c))
-			return false;
-	}
-	*out = c;
-	return true;
+	return (struct imap_envelope_walk){ .envelope = envelope };
 }
 
-struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
-                                 enum imap_envelope_field field)
+/* Goes to a field without looking into those before it. */
+static bool walk_to(struct imap_envelope_walk *w, enum imap_envelope_field field)
+{
+	bool ok = true;
+	if (!w->at.at || field < w->field) {
+		w->at = cursor_of(w->envelope);
+		w->field = ENVELOPE_DATE;
+		ok = take_byte(&w->at, '(');
+	}
+	for (; ok && w->field < field; w->field++)
+		ok = skip_value(&w->at) && imap_take_space(&w->at);
+	if (!ok)
+		w->at.at = NULL;
+	return ok;
+}
+
+struct slice imap_envelope_next(struct arena *arena, struct imap_envelope_walk *w,
+                                enum imap_envelope_field field)
 {
 	struct slice text;
-	struct cursor c;
 	bool is_nil;
-	if (!find_field(envelope, field, &c))
+	if (!walk_to(w, field))
 		return SLICE_EMPTY;
+	struct cursor c = w->at;
 	if (is_address_field(field))
 		return addresses_text(c, arena);
 	if (!imap_take_nstring(&c, arena, &text, &is_nil))
 		return SLICE_EMPTY;
 	if (field == ENVELOPE_SUBJECT)
 		text = header_decode(arena, text, IMAP_ENVELOPE_TEXT_MAX);
-	return text.len <= IMAP_ENVELOPE_TEXT_MAX ? arena_copy(arena, text) : SLICE_EMPTY;
+	return text.len <= IMAP_ENVELOPE_TEXT_MAX ? text : SLICE_EMPTY;
+}
+
+struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
+                                 enum imap_envelope_field field)
+{
+	struct imap_envelope_walk w = imap_envelope_walk(envelope);
+	return arena_copy(arena, imap_envelope_next(arena, &w, field));
 }
 
 struct slice imap_envelope_address(struct arena *arena, struct slice envelope,
                                    enum imap_envelope_field field, bool display)
 {
+	struct imap_envelope_walk w = imap_envelope_walk(envelope);
 	struct slice part[ADDRESS_PARTS];
-	struct cursor c;
-	if (!is_address_field(field) || !find_field(envelope, field, &c) || !take_byte(&c, '(') ||
-	    !take_address_parts(&c, arena, part))
+	if (!is_address_field(field) || !walk_to(&w, field) || !take_byte(&w.at, '(') ||
+	    !take_address_parts(&w.at, arena, part))
 		return SLICE_EMPTY;
 	if (!display)
 		return part[ADDRESS_LOCAL];

@@ -4,6 +4,7 @@
 #define VEREDUS_IMAP_IMAP_ENVELOPE_H
 
 #include "base/arena.h"
+#include "base/cursor.h"
 
 enum { IMAP_ENVELOPE_TEXT_MAX = 64 << 10 }; /* bytes of a field that are looked at */
 
@@ -23,6 +24,16 @@ enum imap_envelope_field {
 /* For people to search in, UTF-8: addresses as "Name <local@domain>", one behind the other. */
 struct slice imap_envelope_field(struct arena *arena, struct slice envelope,
                                  enum imap_envelope_field field);
+/* For several fields of one message: one way through it if they are asked for in their order, which
+ * any other also may be. What it returns points into the envelope where that says it literally. */
+struct imap_envelope_walk {
+	struct slice envelope;
+	struct cursor at; /* the value of field; no place: at its beginning */
+	enum imap_envelope_field field;
+};
+struct imap_envelope_walk imap_envelope_walk(struct slice envelope);
+struct slice imap_envelope_next(struct arena *arena, struct imap_envelope_walk *w,
+                                enum imap_envelope_field field);
 /* Of the first address of a field the local part (RFC 5256 section 3), or with display the name
  * that is shown, or the address if there is none (RFC 5957 section 2). Empty if there is no
  * address. */

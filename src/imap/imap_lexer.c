@@ -71,31 +71,36 @@ static struct slice unescape(struct arena *arena, struct slice s)
 	return slice_of(copy, len);
 }
 
+/* What no quoted string has as it is, and its end. */
+static bool is_quoted_special(char c)
+{
+	return c == '"' || c == '\\' || c == '\r' || c == '\n' || c == '\0';
+}
+
 /* quoted = DQUOTE *QUOTED-CHAR DQUOTE; a backslash stands before DQUOTE and backslash only. */
 static bool take_quoted(struct cursor *c, struct arena *arena, struct slice *out)
 {
-	struct cursor at = *c;
+	const char *at = c->at, *end = c->end;
 	bool escaped = false;
-	char byte;
-	if (!take_byte(&at, '"'))
+	if (at == end || *at++ != '"')
 		return false;
-	const char *start = at.at;
-	while (take_any(&at, &byte)) {
-		if (byte == '"') {
-			struct slice inside = slice_of(start, (size_t)(at.at - 1 - start));
-			*out = escaped ? unescape(arena, inside) : inside;
-			*c = at;
-			return true;
-		}
-		if (byte == '\r' || byte == '\n' || byte == '\0')
+	const char *start = at;
+	for (;; at++) {
+		while (at < end && !is_quoted_special(*at))
+			at++;
+		if (at == end)
 			return false;
-		if (byte != '\\')
-			continue;
+		if (*at == '"')
+			break;
+		if (*at != '\\' || ++at == end || (*at != '"' && *at != '\\'))
+			return false;
 		escaped = true;
-		if (!take_any(&at, &byte) || (byte != '"' && byte != '\\'))
-			return false;
 	}
-	return false;
+	*out = slice_of(start, (size_t)(at - start));
+	if (escaped)
+		*out = unescape(arena, *out);
+	c->at = at + 1;
+	return true;
 }
 
 bool imap_take_string(struct cursor *c, struct arena *arena, struct slice *out)

@@ -20,10 +20,10 @@ void imap_search_save(struct imap_session *s, const struct uid_set *uids);
  * [UIDREQUIRED] is set. */
 bool imap_search_may_run(struct imap_command *c, struct imap_search *request);
 
-/* Keys of SORT and THREAD: the date of sending in seconds, and the base subject, folded. */
-int64_t imap_sent_date(struct arena *scratch, const struct mailbox_message *row);
-struct slice imap_sort_subject(struct arena *scratch, const struct mailbox_message *row,
-                               bool *is_reply_out);
+/* Keys of SORT and THREAD, of what the envelope has: the date of sending in seconds, which is when
+ * the message came if that is no date (RFC 5256 section 2.2), and the base subject, folded. */
+int64_t imap_sent_date(struct slice date, const struct mailbox_message *row);
+struct slice imap_sort_subject(struct arena *scratch, struct slice subject, bool *is_reply_out);
 
 /* Calls visit for the row of each message of the selected mailbox that is in the set, ascending;
  * what is a set of enum mailbox_read. It runs inside a read of the store: slices of the row are

@@ -15,19 +15,22 @@ union imap_sort_value {
 
 /* --- keys ---------------------------------------------------------------------------- */
 
-/* RFC 5256 section 2.2: the Date field, or when it came if that is no date. */
-int64_t imap_sent_date(struct arena *scratch, const struct mailbox_message *row)
+int64_t imap_sent_date(struct slice date, const struct mailbox_message *row)
 {
-	struct date date;
-	struct slice text = imap_envelope_field(scratch, row->envelope, ENVELOPE_DATE);
-	return date_parse(text, &date) ? date.unix_s : row->internal_ms / 1000;
+	struct date parsed;
+	return date_parse(date, &parsed) ? parsed.unix_s : row->internal_ms / 1000;
 }
 
-struct slice imap_sort_subject(struct arena *scratch, const struct mailbox_message *row,
-                               bool *is_reply_out)
+struct slice imap_sort_subject(struct arena *scratch, struct slice subject, bool *is_reply_out)
 {
-	struct slice text = imap_envelope_field(scratch, row->envelope, ENVELOPE_SUBJECT);
-	return imap_fold(scratch, message_base_subject(scratch, text, is_reply_out));
+	return imap_fold(scratch, message_base_subject(scratch, subject, is_reply_out));
+}
+
+static struct slice field_of(const struct imap_sorter *s, const struct mailbox_message *row,
+                             enum imap_envelope_field field)
+{
+	struct imap_envelope_walk w = imap_envelope_walk(row->envelope);
+	return imap_envelope_next(s->scratch, &w, field);
 }
 
 static struct slice text_of(const struct imap_sorter *s, enum imap_sort_kind kind,
@@ -41,7 +44,7 @@ static struct slice text_of(const struct imap_sorter *s, enum imap_sort_kind kin
 	bool display = kind == SORT_DISPLAYFROM || kind == SORT_DISPLAYTO;
 	struct slice text;
 	if (kind == SORT_SUBJECT)
-		text = imap_sort_subject(s->scratch, row, NULL);
+		text = imap_sort_subject(s->scratch, field_of(s, row, ENVELOPE_SUBJECT), NULL);
 	else
 		text = imap_fold(s->scratch, imap_envelope_address(s->scratch, row->envelope,
 		                                                   fields[kind], display));
@@ -55,7 +58,8 @@ static union imap_sort_value value_of(const struct imap_sorter *s, enum imap_sor
 	case SORT_ARRIVAL:
 		return (union imap_sort_value){ .number = row->internal_ms };
 	case SORT_DATE:
-		return (union imap_sort_value){ .number = imap_sent_date(s->scratch, row) };
+		return (union imap_sort_value){ .number = imap_sent_date(
+							field_of(s, row, ENVELOPE_DATE), row) };
 	case SORT_SIZE:
 		return (union imap_sort_value){ .number = (int64_t)row->size_bytes };
 	case SORT_RELEVANCY:

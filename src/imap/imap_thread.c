@@ -32,11 +32,12 @@ struct thread {
 /* --- reading ------------------------------------------------------------------------- */
 
 /* RFC 5256 section 3: without References the first id of In-Reply-To. */
-static struct slice parents_of(struct thread *t, const struct mailbox_message *row)
+static struct slice parents_of(struct thread *t, const struct mailbox_message *row,
+                               struct imap_envelope_walk *envelope)
 {
 	if (imap_first_id(row->references).len > 0)
 		return row->references;
-	return imap_first_id(imap_envelope_field(t->scratch, row->envelope, ENVELOPE_IN_REPLY_TO));
+	return imap_first_id(imap_envelope_next(t->scratch, envelope, ENVELOPE_IN_REPLY_TO));
 }
 
 static int add_row(const struct mailbox_item *item, const struct mailbox_message *row, void *arg)
@@ -44,17 +45,18 @@ static int add_row(const struct mailbox_item *item, const struct mailbox_message
 	struct thread *t = arg;
 	struct arena *arena = t->c->arena;
 	struct thread_message *m = &t->messages[t->count];
-	bool is_reply;
-	struct slice subject = imap_sort_subject(t->scratch, row, &is_reply);
-	struct slice id = imap_envelope_field(t->scratch, row->envelope, ENVELOPE_MESSAGE_ID);
+	struct imap_envelope_walk envelope = imap_envelope_walk(row->envelope);
+	struct slice date = imap_envelope_next(t->scratch, &envelope, ENVELOPE_DATE);
+	struct slice subject = imap_envelope_next(t->scratch, &envelope, ENVELOPE_SUBJECT);
+	struct slice parents = parents_of(t, row, &envelope);
+	struct slice id = imap_envelope_next(t->scratch, &envelope, ENVELOPE_MESSAGE_ID);
 	*m = (struct thread_message){
 		.number = t->c->by_uid ? item->uid : item->seq,
-		.date = imap_sent_date(t->scratch, row),
+		.date = imap_sent_date(date, row),
 		.id = arena_copy(arena, imap_first_id(id)),
-		.references = arena_copy(arena, parents_of(t, row)),
-		.subject = arena_copy(arena, subject),
-		.is_reply = is_reply,
+		.references = arena_copy(arena, parents),
 	};
+	m->subject = arena_copy(arena, imap_sort_subject(t->scratch, subject, &m->is_reply));
 	arena_reset(t->scratch);
 	if (t->wants_references && !row->knows_references && t->unknown_count < UNKNOWN_BATCH)
 		t->unknown[t->unknown_count++] = (struct unknown){ t->count, item->uid,
