@@ -1,8 +1,7 @@
 """Response codes that take more than a dialogue (tests/imap/codes.txt), and the table of them all."""
-import pathlib
 import re
 
-from conftest import PASSWORD, ROOT
+from conftest import PASSWORD, ROOT, wait_for
 from test_imap import Raw
 
 
@@ -20,17 +19,23 @@ def test_contactadmin(server):
     client.close()
 
 
+def find_in_segments(server, text):
+    """Where it is, once it has been carried there from the database."""
+    for path in (server.dir / "segments").iterdir():
+        if (at := path.read_bytes().find(text)) >= 0:
+            return path, at
+    return None
+
+
 def test_corruption(server):
     server.cli("user", "add", "dave@example.test", input=PASSWORD + "\n")
     client, _ = login(server, "dave")
     text = "Subject: x\r\n\r\nthis will be damaged on the disk\r\n"
     client.ok(f"APPEND INBOX {{{len(text)}+}}\r\n{text}")
-    for path in pathlib.Path(server.dir).rglob("*"):
-        if path.is_file() and (at := path.read_bytes().find(b"this will be damaged")) >= 0 and \
-                b"SQLite" not in path.read_bytes()[:16] and not path.name.endswith(("-wal", "-shm")):
-            with open(path, "r+b") as f:
-                f.seek(at)
-                f.write(b"THIS")
+    path, at = wait_for(lambda: find_in_segments(server, b"this will be damaged"), what="a segment")
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(b"THIS")
     client.ok("SELECT INBOX")
     # What is kept beside the message is still right.
     assert b'"x"' in client.ok("FETCH 1 ENVELOPE")[0]
