@@ -888,3 +888,55 @@ def test_threads_of_messages_that_are_older_than_their_keys(make_server):
     with contextlib.closing(sqlite3.connect(server.dir / "veredus.db")) as db:
         assert [text for text, in db.execute("SELECT ref_ids FROM message")] == [b"", b"<0@x> <1@x>"]
     client.close()
+
+
+def test_orders_that_are_kept(raw, server):
+    """Asked again, SORT and THREAD say what they would without what is kept; for others, too, and after changes."""
+    count, shuffled = 600, random.Random(5)
+
+    def append(first, last):
+        messages = []
+        for i in range(first, last):
+            text = (f"Subject: {shuffled.randrange(50):02}\r\nMessage-ID: <{i}@x>\r\n"
+                    f"References: <{shuffled.randrange(max(1, i))}@x>\r\nDate: 1 Jan 2020 00:00:{i % 60:02} +0000\r\n\r\n")
+            messages.append(f" {{{len(text)}+}}\r\n{text}")
+        raw.ok("APPEND INBOX" + "".join(messages))
+
+    def numbers(client, command):
+        """What it answers, and the numbers in that."""
+        answer, = client.ok(command)
+        return answer, [int(n) for n in re.findall(rb"\d+", answer)]
+
+    def check(client, messages):
+        subject = {int(seq): text for line in client.ok("FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]")
+                   for seq, text in re.findall(rb"^\* (\d+) FETCH .*?Subject: (\d+)", line, re.S)}
+        assert len(subject) == messages
+        for _ in range(2):
+            assert numbers(client, "SORT (SUBJECT) UTF-8 ALL")[1] == sorted(subject, key=lambda n: (subject[n], n))
+            assert numbers(client, "SORT (REVERSE SUBJECT) UTF-8 ALL")[1] == \
+                sorted(subject, key=lambda n: (-int(subject[n]), n))
+            assert numbers(client, "SORT (SUBJECT) UTF-8 101:300")[1] == \
+                sorted(range(101, 301), key=lambda n: (subject[n], n))
+        first = client.ok("THREAD REFERENCES UTF-8 ALL"), client.ok("UID THREAD REFS UTF-8 ALL")
+        assert sorted(map(int, re.findall(rb"\d+", first[0][0]))) == sorted(subject)
+        assert (client.ok("THREAD REFERENCES UTF-8 ALL"), client.ok("UID THREAD REFS UTF-8 ALL")) == first
+        # A part: made of these alone, whatever is kept of all.
+        assert sorted(numbers(client, "THREAD REFS UTF-8 1:550")[1]) == list(range(1, 551))
+        return first
+
+    for first in range(0, count, 100):
+        append(first, first + 100)
+    raw.ok("SELECT INBOX")
+    threads = check(raw, count)
+    other = Raw(server)
+    other.ok("SELECT INBOX")
+    assert check(other, count) == threads
+    raw.ok("STORE 7,200:210 +FLAGS.SILENT (\\Deleted)")
+    raw.ok("EXPUNGE")
+    check(raw, count - 12)
+    append(count, count + 20)
+    raw.ok("NOOP")
+    check(raw, count + 8)
+    other.ok("NOOP")
+    check(other, count + 8)
+    other.close()

@@ -41,7 +41,8 @@ struct server {
 	struct managesieve_context managesieve;
 	struct imap_context imap;
 	struct imap_index *index; /* NULL: switched off */
-	struct learner *learner;  /* likewise */
+	struct imap_orders *orders;
+	struct learner *learner; /* likewise */
 	struct admin admin;
 	struct web web;
 	int control_dir_fd; /* see server_bind_control() */

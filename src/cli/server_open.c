@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/server.h"
 #include "imap/imap_index.h"
+#include "imap/imap_orders.h"
 #include "mailbox/learner.h"
 #include "queue/queue_feedback.h"
 
@@ -248,12 +249,14 @@ static void set_contexts(struct server *s)
 	s->managesieve = (struct managesieve_context){
 		.store = s->store, .auth = s->auth, .guard = s->guard, .config = s->config
 	};
+	s->orders = imap_orders_new(s->config->imap.sort_cache_bytes);
 	s->imap = (struct imap_context){
 		.store = s->store,
 		.mailboxes = s->mailboxes,
 		.auth = s->auth,
 		.guard = s->guard,
 		.index = s->index,
+		.orders = s->orders,
 		.learner = s->learner,
 		.config = s->config,
 	};
@@ -320,6 +323,7 @@ void server_close(struct server *s)
 	dns_close(s->dns);
 	auth_close(s->auth);
 	imap_index_close(s->index);
+	imap_orders_free(s->orders);
 	learner_free(s->learner);
 	if (s->mailboxes)
 		mailboxes_close(s->mailboxes);

@@ -88,6 +88,7 @@ struct config {
 		uint64_t index_max_message_bytes;
 		unsigned index_share; /* of a core, percent */
 		int64_t index_delay_ms;
+		uint64_t sort_cache_bytes; /* of orders and threads of all mailboxes */
 	} imap;
 	struct config_pop3 pop3;
 	struct {

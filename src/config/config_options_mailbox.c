@@ -104,6 +104,10 @@ static const struct config_option options[] = {
 	{ "imap", "index-delay", CONFIG_DURATION, "30s", AT(imap.index_delay_ms),
 	  "How long new mail waits for the index, so that it is taken in many messages at a time.",
 	  .min = 0, .max = DAYS(1) },
+	{ "imap", "sort-cache", CONFIG_SIZE, "4M", AT(imap.sort_cache_bytes),
+	  "Memory for what SORT and THREAD found, for all mailboxes together: asked again, they read "
+	  "no rows. A mailbox takes 4 to 12 bytes a message for each way of sorting, and a quarter of "
+	  "this at most. 0 keeps nothing.", .min = 0, .max = 1 << 30 },
 	{ "imap", "auth-without-tls", CONFIG_FLAG, "no", AT(imap.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
 

@@ -29,6 +29,7 @@ struct mailboxes;
 struct auth;
 struct guard;
 struct imap_index;
+struct imap_orders;
 struct learner;
 
 /* For all listeners; stays as long as the services. */
@@ -36,9 +37,10 @@ struct imap_context {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
-	struct guard *guard;      /* NULL: everybody may speak */
-	struct imap_index *index; /* NULL: there is none */
-	struct learner *learner;  /* NULL: nobody learns from moves */
+	struct guard *guard;        /* NULL: everybody may speak */
+	struct imap_index *index;   /* NULL: there is none */
+	struct imap_orders *orders; /* NULL: none are kept */
+	struct learner *learner;    /* NULL: nobody learns from moves */
 	const struct config *config;
 };
 

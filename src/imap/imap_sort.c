@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "imap/imap_orders.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_search.h"
 #include "imap/imap_seek.h"
@@ -125,10 +126,64 @@ static void answer_esort(const struct sort *s)
 
 /* --- the command --------------------------------------------------------------------- */
 
+/* No request: by scores, which are another search's the next time. */
+static struct imap_order_key order_key(const struct sort *s,
+                                       char text[static IMAP_ORDERS_REQUEST_MAX])
+{
+	const struct mailbox_view *view = s->c->s->selected->view;
+	struct imap_order_key key = { .mailbox_id = view->mailbox_id,
+		                      .uid_validity = view->uid_validity };
+	text[0] = 'S';
+	for (size_t i = 0; i < s->request.count; i++) {
+		if (s->request.keys[i].kind == SORT_RELEVANCY)
+			return key;
+		text[i + 1] = (char)(s->request.keys[i].kind * 2 + s->request.keys[i].reverse);
+	}
+	key.request = slice_of(text, s->request.count + 1);
+	return key;
+}
+
+static bool take_kept(struct sort *s, const struct imap_order_key *key, const struct uid_set *uids)
+{
+	struct imap_session *session = s->c->s;
+	struct mailbox_item item;
+	uint32_t *order;
+	size_t count;
+	if (!imap_orders_find(imap_context(session)->orders, key, uids, s->c->arena, &order,
+	                      &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (uid_set_has(uids, order[i]) &&
+		    mailbox_view_by_uid(session->selected->view, order[i], &item))
+			s->entries[s->count++] = (struct imap_sort_entry){ .seq = item.seq,
+				                                           .uid = item.uid };
+		if (i % IMAP_SLICE_MESSAGES == IMAP_SLICE_MESSAGES - 1)
+			fiber_yield();
+	}
+	return true;
+}
+
+/* Not without those that somebody has removed meanwhile. */
+static void keep(struct sort *s, const struct imap_order_key *key, const struct uid_set *uids)
+{
+	uint32_t *order;
+	if (s->count < IMAP_ORDERS_LEAST || s->count != uid_set_size(uids))
+		return;
+	order = mem_alloc(s->count * sizeof(*order));
+	for (size_t i = 0; i < s->count; i++)
+		order[i] = s->entries[i].uid;
+	imap_orders_keep(imap_context(s->c->s)->orders, key, uids, order, s->count);
+	free(order);
+}
+
 static int sort_found(struct sort *s, const struct uid_set *uids)
 {
 	struct imap_command *c = s->c;
+	char request[IMAP_ORDERS_REQUEST_MAX];
+	const struct imap_order_key key = order_key(s, request);
 	s->entries = ARENA_ARRAY(c->arena, c->s->selected->view->count + 1, struct imap_sort_entry);
+	if (take_kept(s, &key, uids))
+		return 0;
 	s->sorter = (struct imap_sorter){ &s->request, &s->seek, c->arena, arena_new() };
 	int rc = imap_each_row(c, uids, imap_sort_reads(&s->request), add_row, s);
 	arena_free(s->sorter.scratch);
@@ -138,6 +193,7 @@ static int sort_found(struct sort *s, const struct uid_set *uids)
 		fiber_offload(order, s);
 	else
 		order(s);
+	keep(s, &key, uids);
 	return 0;
 }
 

@@ -2,9 +2,11 @@
  * subjects and with threads in the order of their latest message. From the messages' rows; only a
  * row that was made before they had References costs a look into the message, once. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "imap/imap_envelope.h"
+#include "imap/imap_orders.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_search.h"
 #include "imap/imap_thread_tree.h"
@@ -51,7 +53,7 @@ static int add_row(const struct mailbox_item *item, const struct mailbox_message
 	struct slice parents = parents_of(t, row, &envelope);
 	struct slice id = imap_envelope_next(t->scratch, &envelope, ENVELOPE_MESSAGE_ID);
 	*m = (struct thread_message){
-		.number = t->c->by_uid ? item->uid : item->seq,
+		.uid = item->uid,
 		.date = imap_sent_date(date, row),
 		.id = arena_copy(arena, imap_first_id(id)),
 		.references = arena_copy(arena, parents),
@@ -130,30 +132,76 @@ static int read_rows(struct thread *t, const struct uid_set *uids)
 /* --- the command --------------------------------------------------------------------- */
 
 struct build_job {
-	struct thread_tree tree;
 	enum imap_thread_kind kind;
 	const struct thread *t;
+	uint32_t *list; /* of thread_tree_list() */
+	size_t count;
 	int rc;
 };
 
 static void build(void *arg)
 {
 	struct build_job *job = arg;
-	job->rc = thread_tree_build(&job->tree, job->kind, job->t->messages, job->t->count);
+	struct thread_tree tree;
+	job->rc = thread_tree_build(&tree, job->kind, job->t->messages, job->t->count);
+	if (job->rc == 0)
+		job->count = thread_tree_list(&tree, &job->list);
+	thread_tree_destroy(&tree);
 }
 
-static void write_piece(void *arg, struct slice piece) { imap_write(arg, piece); }
-
-static int answer(struct thread *t, enum imap_thread_kind kind)
+static uint32_t number_of(const struct imap_command *c, uint32_t uid)
 {
-	struct build_job job = { .kind = kind, .t = t };
-	fiber_offload(build, &job);
-	if (job.rc == 0) {
-		imap_write(t->c->s, job.tree.root_count ? SLICE("* THREAD ") : SLICE("* THREAD"));
-		thread_tree_write(&job.tree, write_piece, t->c->s);
-		imap_write(t->c->s, SLICE("\r\n"));
+	struct mailbox_item item = { 0 };
+	if (c->by_uid)
+		return uid;
+	(void)mailbox_view_by_uid(c->s->selected->view, uid, &item);
+	return item.seq;
+}
+
+/* A space follows a number unless the list ends with it. */
+static void answer(const struct imap_command *c, const uint32_t *list, size_t count)
+{
+	struct slice before = count ? SLICE(" ") : SLICE_EMPTY;
+	imap_write(c->s, SLICE("* THREAD"));
+	for (size_t i = 0; i < count && !c->s->write_error; i++) {
+		bool is_number = list[i] != THREAD_OPEN && list[i] != THREAD_CLOSE;
+		if (is_number) {
+			imap_write_number(c->s, before, number_of(c, list[i]));
+		} else if (list[i] == THREAD_CLOSE) {
+			imap_write(c->s, SLICE(")"));
+		} else {
+			imap_write(c->s, before);
+			imap_write(c->s, SLICE("("));
+		}
+		before = is_number ? SLICE(" ") : SLICE_EMPTY;
 	}
-	thread_tree_destroy(&job.tree);
+	imap_write(c->s, SLICE("\r\n"));
+}
+
+static int find_threads(struct thread *t, enum imap_thread_kind kind, const struct uid_set *uids)
+{
+	struct imap_orders *orders = imap_context(t->c->s)->orders;
+	const struct mailbox_view *view = t->c->s->selected->view;
+	const char request[] = { 'T', (char)kind };
+	const struct imap_order_key key = { .mailbox_id = view->mailbox_id,
+		                            .uid_validity = view->uid_validity,
+		                            .request = slice_of(request, sizeof(request)),
+		                            .exact = true };
+	struct build_job job = { .kind = kind, .t = t };
+	if (imap_orders_find(orders, &key, uids, t->c->arena, &job.list, &job.count)) {
+		answer(t->c, job.list, job.count);
+		return 0;
+	}
+	int rc = read_rows(t, uids);
+	if (rc < 0)
+		return rc;
+	fiber_offload(build, &job);
+	if (job.rc == 0)
+		answer(t->c, job.list, job.count);
+	/* Not without those that somebody has removed meanwhile. */
+	if (job.rc == 0 && t->count == uid_set_size(uids))
+		imap_orders_keep(orders, &key, uids, job.list, job.count);
+	free(job.list);
 	return job.rc;
 }
 
@@ -174,9 +222,7 @@ void imap_thread(struct imap_command *c)
 	t->wants_references = kind != THREAD_ORDEREDSUBJECT;
 	int rc = imap_search_run(c, &search, &uids, &unreadable);
 	if (rc == 0)
-		rc = read_rows(t, &uids);
-	if (rc == 0)
-		rc = answer(t, kind);
+		rc = find_threads(t, kind, &uids);
 	if (rc == -E2BIG)
 		imap_no(c, "LIMIT", "Too many messages for that.");
 	else if (rc < 0)

@@ -1,7 +1,6 @@
 #include "imap/imap_thread_tree.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -202,7 +201,7 @@ static int compare_messages(const struct thread_message *a, const struct thread_
 {
 	if (a->date != b->date)
 		return a->date < b->date ? -1 : 1;
-	return a->number < b->number ? -1 : a->number > b->number;
+	return a->uid < b->uid ? -1 : a->uid > b->uid;
 }
 
 /* The first of its children by date stands for one that is not there. */
@@ -424,77 +423,78 @@ void thread_tree_destroy(struct thread_tree *t)
 	free(t->roots);
 }
 
-/* --- writing ------------------------------------------------------------------------- */
+/* --- listing ------------------------------------------------------------------------- */
 
-struct thread_writer {
+struct thread_lister {
 	const struct thread_tree *t;
-	void (*write)(void *arg, struct slice piece);
-	void *arg;
+	uint32_t *list;
+	size_t count, list_capacity;
 	uint32_t *siblings; /* a stack: the next one at each fork above */
 	size_t depth, capacity;
 };
 
-static void write_node(struct thread_writer *w, uint32_t n)
+static void list(struct thread_lister *l, uint32_t what)
 {
-	char text[16];
-	if (is_dummy(w->t, n))
-		return;
-	int len = snprintf(text, sizeof(text), "%u", message_of(w->t, n)->number);
-	w->write(w->arg, slice_of(text, (size_t)len));
-	if (w->t->nodes[n].child != THREAD_NONE)
-		w->write(w->arg, SLICE(" "));
+	if (l->count == l->list_capacity) {
+		l->list_capacity *= 2;
+		l->list = mem_grow(l->list, l->list_capacity * sizeof(*l->list));
+	}
+	l->list[l->count++] = what;
 }
 
-static void push_sibling(struct thread_writer *w, uint32_t n)
+static void push_sibling(struct thread_lister *l, uint32_t n)
 {
-	if (w->depth == w->capacity) {
-		w->capacity = w->capacity ? w->capacity * 2 : 16;
-		w->siblings = mem_grow(w->siblings, w->capacity * sizeof(*w->siblings));
+	if (l->depth == l->capacity) {
+		l->capacity = l->capacity ? l->capacity * 2 : 16;
+		l->siblings = mem_grow(l->siblings, l->capacity * sizeof(*l->siblings));
 	}
-	w->siblings[w->depth++] = n;
+	l->siblings[l->depth++] = n;
 }
 
 /* Closes what has ended; the next to be opened, THREAD_NONE at the end of the thread. */
-static uint32_t close_lists(struct thread_writer *w)
+static uint32_t close_lists(struct thread_lister *l)
 {
-	w->write(w->arg, SLICE(")"));
-	while (w->depth > 0) {
-		uint32_t n = w->siblings[w->depth - 1];
+	list(l, THREAD_CLOSE);
+	while (l->depth > 0) {
+		uint32_t n = l->siblings[l->depth - 1];
 		if (n != THREAD_NONE) {
-			w->siblings[w->depth - 1] = w->t->nodes[n].next;
-			w->write(w->arg, SLICE("("));
+			l->siblings[l->depth - 1] = l->t->nodes[n].next;
+			list(l, THREAD_OPEN);
 			return n;
 		}
-		w->depth--;
-		w->write(w->arg, SLICE(")"));
+		l->depth--;
+		list(l, THREAD_CLOSE);
 	}
 	return THREAD_NONE;
 }
 
-static void write_thread(struct thread_writer *w, uint32_t root)
+static void list_thread(struct thread_lister *l, uint32_t root)
 {
-	const struct thread_node *nodes = w->t->nodes;
-	w->write(w->arg, SLICE("("));
+	const struct thread_node *nodes = l->t->nodes;
+	list(l, THREAD_OPEN);
 	for (uint32_t n = root; n != THREAD_NONE;) {
 		uint32_t child = nodes[n].child;
-		write_node(w, n);
+		if (!is_dummy(l->t, n))
+			list(l, message_of(l->t, n)->uid);
 		if (child == THREAD_NONE) {
-			n = close_lists(w);
+			n = close_lists(l);
 			continue;
 		}
 		if (nodes[child].next != THREAD_NONE) {
-			push_sibling(w, nodes[child].next);
-			w->write(w->arg, SLICE("("));
+			push_sibling(l, nodes[child].next);
+			list(l, THREAD_OPEN);
 		}
 		n = child;
 	}
 }
 
-void thread_tree_write(const struct thread_tree *t, void (*write)(void *arg, struct slice piece),
-                       void *arg)
+size_t thread_tree_list(const struct thread_tree *t, uint32_t **list_out)
 {
-	struct thread_writer w = { .t = t, .write = write, .arg = arg };
+	struct thread_lister l = { .t = t, .list_capacity = t->message_count * 2 + 16 };
+	l.list = mem_alloc(l.list_capacity * sizeof(*l.list));
 	for (size_t i = 0; i < t->root_count; i++)
-		write_thread(&w, t->roots[i]);
-	free(w.siblings);
+		list_thread(&l, t->roots[i]);
+	free(l.siblings);
+	*list_out = l.list;
+	return l.count;
 }

@@ -12,7 +12,7 @@ enum { THREAD_NODES_MAX = 3 * 1000 * 1000 };
 #define THREAD_NONE UINT32_MAX
 
 struct thread_message {
-	uint32_t number;         /* what is told: in the order of the mailbox */
+	uint32_t uid;
 	int64_t date;            /* of sending, in seconds */
 	struct slice id;         /* Message-ID, empty if there is none */
 	struct slice references; /* ids in angle brackets, the direct parent last */
@@ -41,8 +41,10 @@ int thread_tree_build(struct thread_tree *t, enum imap_thread_kind kind,
                       const struct thread_message *messages, size_t count);
 void thread_tree_destroy(struct thread_tree *t);
 
-/* "(3 6 (4 23)(44 7 96))" of one root after another, piece by piece. */
-void thread_tree_write(const struct thread_tree *t, void (*write)(void *arg, struct slice piece),
-                       void *arg);
+/* "(3 6 (4 23)(44 7 96))" of one root after another: UIDs and what stands between them, without
+ * spaces. By malloc(); how many. */
+enum { THREAD_OPEN = 0 };
+#define THREAD_CLOSE UINT32_MAX
+size_t thread_tree_list(const struct thread_tree *t, uint32_t **list_out);
 
 #endif
