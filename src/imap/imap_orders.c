@@ -112,22 +112,34 @@ static bool holds_for(const struct order *order, const struct imap_order_key *ke
 	return key->exact ? are_the_same(&order->uids, uids) : has_all(&order->uids, uids);
 }
 
+/* Is it of use for these? With those that it lacks. */
+static bool serves(const struct order *order, const struct imap_order_key *key,
+                   const struct uid_set *uids, struct arena *arena, struct uid_set *lacking_out)
+{
+	if (order->count / FEW_OF_MANY > uid_set_size(uids))
+		return false;
+	*lacking_out = (struct uid_set){ 0 };
+	if (holds_for(order, key, uids))
+		return true;
+	*lacking_out = uid_set_without(arena, uids, &order->uids);
+	return !key->exact && uid_set_size(lacking_out) <= order->count / IMAP_ORDERS_PLACE_ROWS;
+}
+
 bool imap_orders_find(struct imap_orders *o, const struct imap_order_key *key,
-                      const struct uid_set *uids, struct arena *arena, uint32_t **numbers_out,
-                      size_t *count_out)
+                      const struct uid_set *uids, struct arena *arena, struct imap_order *out)
 {
 	if (!o || key->request.len == 0)
 		return false;
-	uint64_t wanted = uid_set_size(uids);
 	pthread_mutex_lock(&o->lock);
 	struct order *order = find(o, key);
-	bool found = order && holds_for(order, key, uids) && order->count / FEW_OF_MANY <= wanted;
+	bool found = order && serves(order, key, uids, arena, &out->lacking);
 	if (found) {
 		take_out(o, order);
 		put_in(o, order);
-		*count_out = order->count;
-		*numbers_out = ARENA_ARRAY(arena, order->count, uint32_t);
-		memcpy(*numbers_out, order->numbers, order->count * sizeof(uint32_t));
+		out->count = order->count;
+		out->numbers = ARENA_ARRAY(arena, order->count + uid_set_size(&out->lacking),
+		                           uint32_t);
+		memcpy(out->numbers, order->numbers, order->count * sizeof(uint32_t));
 	}
 	pthread_mutex_unlock(&o->lock);
 	return found;

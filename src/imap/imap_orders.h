@@ -3,8 +3,9 @@
  *
  * What messages are sorted and threaded by is written once and never changes, and no UID is given
  * out twice. So the order of messages holds for each part of them, and is never false; threads hold
- * for exactly the messages that they are made of. An order that lacks a message that is asked for
- * is made anew, and takes the old one's place.
+ * for exactly the messages that they are made of. An order that lacks a few
+ * messages, which came later, is still of use: they can be put in. What lacks more is made anew,
+ * and takes the old one's place.
  *
  * Four bytes a message, or up to twelve for threads, up to a number of bytes for all mailboxes;
  * what was not asked for the longest goes first. One mutex, not held over a wait. */
@@ -14,8 +15,9 @@
 #include "mailbox/uid_set.h"
 
 enum {
-	IMAP_ORDERS_LEAST = 500,     /* messages: for fewer it is not worth while */
-	IMAP_ORDERS_REQUEST_MAX = 24 /* bytes of a request */
+	IMAP_ORDERS_PLACE_ROWS = 150, /* rows that are read in the time that puts one in */
+	IMAP_ORDERS_LEAST = 500,      /* messages: for fewer it is not worth while */
+	IMAP_ORDERS_REQUEST_MAX = 24  /* bytes of a request */
 };
 
 struct imap_orders;
@@ -29,12 +31,17 @@ struct imap_order_key {
 	bool exact;           /* it does not hold for a part of the messages */
 };
 
-/* Numbers as they were kept, into the arena: of all UIDs that it was made for, which may be more
- * than these. False if there is nothing for them, or so much more that reading a few rows costs
- * less. All may be called with NULL. [any thread] */
+struct imap_order {
+	uint32_t *numbers; /* as they were kept, with room for what is lacking */
+	size_t count;
+	struct uid_set lacking; /* UIDs that are asked for and are not among them */
+};
+
+/* What is kept, into the arena: of all UIDs that it was made for, which may be more than these.
+ * False if there is nothing for them, or so much more that reading a few rows costs less.
+ * All may be called with NULL. [any thread] */
 bool imap_orders_find(struct imap_orders *o, const struct imap_order_key *key,
-                      const struct uid_set *uids, struct arena *arena, uint32_t **numbers_out,
-                      size_t *count_out);
+                      const struct uid_set *uids, struct arena *arena, struct imap_order *out);
 /* Copies. Nothing if there are few, or more than a quarter of all that may be kept. */
 void imap_orders_keep(struct imap_orders *o, const struct imap_order_key *key,
                       const struct uid_set *uids, const uint32_t *numbers, size_t count);

@@ -8,7 +8,7 @@
 
 #include "imap/imap_orders.h"
 
-enum { COUNT = 1000, BYTES = COUNT * 4 + 200 };
+enum { COUNT = 1000, BYTES = COUNT * 4 + 200, LACKING_MAX = COUNT / IMAP_ORDERS_PLACE_ROWS };
 
 struct world {
 	struct arena *arena;
@@ -58,13 +58,12 @@ static void keep(struct world *w, struct imap_order_key key)
 
 static bool finds(struct world *w, struct imap_order_key key, struct uid_set uids)
 {
-	uint32_t *numbers;
-	size_t count;
-	if (!imap_orders_find(w->orders, &key, &uids, w->arena, &numbers, &count))
+	struct imap_order order;
+	if (!imap_orders_find(w->orders, &key, &uids, w->arena, &order))
 		return false;
-	assert_int_equal(count, COUNT);
-	assert_memory_equal(numbers, w->numbers, sizeof(w->numbers));
-	return true;
+	assert_int_equal(order.count, COUNT);
+	assert_memory_equal(order.numbers, w->numbers, sizeof(w->numbers));
+	return order.lacking.count == 0;
 }
 
 static void test_what_it_holds_for(void **state)
@@ -100,6 +99,26 @@ static void test_gaps(void **state)
 	assert_false(finds(w, key, range(w, 650, 900)));
 }
 
+static void test_lacking(void **state)
+{
+	struct world *w = *state;
+	struct imap_order_key key = key_of(7, "S1");
+	struct uid_set uids = range(w, 11, COUNT + LACKING_MAX);
+	struct imap_order order;
+	keep(w, key);
+	assert_true(imap_orders_find(w->orders, &key, &uids, w->arena, &order));
+	assert_int_equal(order.count, COUNT);
+	assert_int_equal(order.lacking.count, 1);
+	assert_int_equal(order.lacking.ranges[0].first, COUNT + 1);
+	assert_int_equal(order.lacking.ranges[0].last, COUNT + LACKING_MAX);
+	memset(&order.numbers[COUNT], 1, LACKING_MAX * sizeof(*order.numbers));
+	uids.ranges[0].last++;
+	assert_false(imap_orders_find(w->orders, &key, &uids, w->arena, &order));
+	uids = range(w, 1, COUNT + 1);
+	key.exact = true;
+	assert_false(imap_orders_find(w->orders, &key, &uids, w->arena, &order));
+}
+
 /* A part does not take the place of the whole; what goes beyond it does. */
 static void test_places(void **state)
 {
@@ -111,10 +130,9 @@ static void test_places(void **state)
 	imap_orders_keep(w->orders, &key, &part, w->numbers, COUNT / 2);
 	assert_true(finds(w, key, range(w, 1, COUNT)));
 	imap_orders_keep(w->orders, &key, &more, numbers, COUNT + 1);
-	uint32_t *found;
-	size_t count;
-	assert_true(imap_orders_find(w->orders, &key, &more, w->arena, &found, &count));
-	assert_int_equal(count, COUNT + 1);
+	struct imap_order order;
+	assert_true(imap_orders_find(w->orders, &key, &more, w->arena, &order));
+	assert_int_equal(order.count, COUNT + 1);
 }
 
 static void test_bounds(void **state)
@@ -139,7 +157,7 @@ static void test_bounds(void **state)
 	assert_true(finds(w, key_of(1, "S1"), all));
 	assert_false(finds(w, key_of(2, "S1"), all));
 	assert_true(finds(w, key_of(5, "S1"), all));
-	assert_false(imap_orders_find(NULL, &key, &all, w->arena, &numbers, &(size_t){ 0 }));
+	assert_false(imap_orders_find(NULL, &key, &all, w->arena, &(struct imap_order){ 0 }));
 	imap_orders_keep(NULL, &key, &all, w->numbers, COUNT);
 }
 
@@ -148,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_it_holds_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gaps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lacking, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_places, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
 	};

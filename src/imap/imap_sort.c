@@ -143,26 +143,6 @@ static struct imap_order_key order_key(const struct sort *s,
 	return key;
 }
 
-static bool take_kept(struct sort *s, const struct imap_order_key *key, const struct uid_set *uids)
-{
-	struct imap_session *session = s->c->s;
-	struct mailbox_item item;
-	uint32_t *order;
-	size_t count;
-	if (!imap_orders_find(imap_context(session)->orders, key, uids, s->c->arena, &order,
-	                      &count))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (uid_set_has(uids, order[i]) &&
-		    mailbox_view_by_uid(session->selected->view, order[i], &item))
-			s->entries[s->count++] = (struct imap_sort_entry){ .seq = item.seq,
-				                                           .uid = item.uid };
-		if (i % IMAP_SLICE_MESSAGES == IMAP_SLICE_MESSAGES - 1)
-			fiber_yield();
-	}
-	return true;
-}
-
 /* Not without those that somebody has removed meanwhile. */
 static void keep(struct sort *s, const struct imap_order_key *key, const struct uid_set *uids)
 {
@@ -174,6 +154,45 @@ static void keep(struct sort *s, const struct imap_order_key *key, const struct 
 		order[i] = s->entries[i].uid;
 	imap_orders_keep(imap_context(s->c->s)->orders, key, uids, order, s->count);
 	free(order);
+}
+
+/* New mail goes to its place in the order. */
+static int place_lacking(const struct sort *s, struct imap_order *order)
+{
+	struct mailbox_set_walk walk = { .uids = &order->lacking };
+	struct mailbox_item item;
+	size_t at;
+	while (mailbox_view_next_of(s->c->s->selected->view, &walk, &item)) {
+		int rc = imap_sort_place(s->c->s, &s->request, order->numbers, order->count,
+		                         item.uid, &at);
+		if (rc < 0)
+			return rc;
+		memmove(&order->numbers[at + 1], &order->numbers[at],
+		        (order->count++ - at) * sizeof(*order->numbers));
+		order->numbers[at] = item.uid;
+	}
+	return 0;
+}
+
+static bool take_kept(struct sort *s, const struct imap_order_key *key, const struct uid_set *uids)
+{
+	struct imap_session *session = s->c->s;
+	struct mailbox_item item;
+	struct imap_order order;
+	if (!imap_orders_find(imap_context(session)->orders, key, uids, s->c->arena, &order) ||
+	    place_lacking(s, &order) < 0)
+		return false;
+	for (size_t i = 0; i < order.count; i++) {
+		if (uid_set_has(uids, order.numbers[i]) &&
+		    mailbox_view_by_uid(session->selected->view, order.numbers[i], &item))
+			s->entries[s->count++] = (struct imap_sort_entry){ .seq = item.seq,
+				                                           .uid = item.uid };
+		if (i % IMAP_SLICE_MESSAGES == IMAP_SLICE_MESSAGES - 1)
+			fiber_yield();
+	}
+	if (order.lacking.count > 0)
+		keep(s, key, uids);
+	return true;
 }
 
 static int sort_found(struct sort *s, const struct uid_set *uids)

@@ -188,8 +188,9 @@ static int find_threads(struct thread *t, enum imap_thread_kind kind, const stru
 		                            .request = slice_of(request, sizeof(request)),
 		                            .exact = true };
 	struct build_job job = { .kind = kind, .t = t };
-	if (imap_orders_find(orders, &key, uids, t->c->arena, &job.list, &job.count)) {
-		answer(t->c, job.list, job.count);
+	struct imap_order kept;
+	if (imap_orders_find(orders, &key, uids, t->c->arena, &kept)) {
+		answer(t->c, kept.numbers, kept.count);
 		return 0;
 	}
 	int rc = read_rows(t, uids);
