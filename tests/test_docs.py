@@ -247,8 +247,8 @@ def test_the_changelog_has_what_is_offered(make_server):
     offered |= set(imap.capability()[1][0].decode().split())
     imap.logout()
     text = (ROOT / "CHANGELOG.md").read_text().upper()
-    names = {name.split("=")[0].upper() if name.startswith("APPENDLIMIT=") else name.upper()
-             for name in offered}
+    names = {name.split("=")[0].upper() if name.startswith(("APPENDLIMIT=", "IMAPSIEVE="))
+             else name.upper() for name in offered}
     assert [n for n in sorted(names) if not re.search(rf"(?<![\w-]){re.escape(n)}(?![\w-])", text)] \
         == []
 

@@ -42,7 +42,8 @@ struct server {
 	struct imap_context imap;
 	struct imap_index *index; /* NULL: switched off */
 	struct imap_orders *orders;
-	struct learner *learner; /* likewise */
+	struct learner *learner;    /* NULL: switched off */
+	struct post_events *events; /* likewise */
 	struct admin admin;
 	struct web web;
 	int control_dir_fd; /* see server_bind_control() */

@@ -11,6 +11,7 @@
 #include "imap/imap_orders.h"
 #include "mailbox/learner.h"
 #include "queue/queue_feedback.h"
+#include "route/post_event.h"
 
 enum { LOCK_WAIT_MS = 15000, LOCK_AGAIN_US = 20000 };
 
@@ -228,6 +229,7 @@ static void open_learner(struct server *s)
 	const struct config_classifier *c = &s->config->classifier;
 	if (c->enabled && c->learn_from_moves)
 		s->learner = learner_new(s->store, s->config);
+	s->events = post_events_new(s->post);
 }
 
 static void set_contexts(struct server *s)
@@ -258,6 +260,7 @@ static void set_contexts(struct server *s)
 		.index = s->index,
 		.orders = s->orders,
 		.learner = s->learner,
+		.events = s->events,
 		.config = s->config,
 	};
 	s->admin = (struct admin){ .config = s->config,
@@ -315,6 +318,7 @@ void server_close(struct server *s)
 	if (s->queue)
 		queue_close(s->queue);
 	final_stop(s->final);
+	post_events_free(s->events);
 	if (s->post)
 		post_close(s->post);
 	guard_buckets_free(s->web.buckets);

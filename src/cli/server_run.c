@@ -16,6 +16,7 @@
 #include "mailbox/learner.h"
 #include "route/bounce_rows.h"
 #include "route/journey_sketch.h"
+#include "route/post_event.h"
 #include "route/suppression.h"
 #include "store/store.h"
 #include "trust/trust_keys.h"
@@ -218,6 +219,7 @@ static void begin(void *arg)
 	if (s->index)
 		imap_index_start(s->index);
 	learner_start(s->learner);
+	post_events_start(s->events);
 	for (size_t i = 0; i < s->service_count; i++)
 		service_start(s->services[i]);
 	fiber_start(-1, "server.upkeep", keep_up, s);

@@ -37,6 +37,11 @@ static const struct config_option options[] = {
 	  "The least that a script may say.", .max = DAYS(365) },
 	{ "sieve", "vacation-max", CONFIG_DURATION, "60d", AT(sieve.vacation_max_ms),
 	  "The most.", .min = SECONDS(1), .max = DAYS(3650) },
+	{ "sieve", "imap-events", CONFIG_FLAG, "yes", AT(sieve.imap_events),
+	  "Run scripts for what users do with messages over IMAP, where a mailbox names one (IMAPSIEVE)." },
+	{ "sieve", "max-imap-events", CONFIG_NUMBER, "10000", AT(sieve.max_imap_events),
+	  "Messages of an account that may wait for such a script; for more than that none runs.",
+	  .min = 1, .max = 10000000 },
 	{ "sieve", "redirect-again", CONFIG_DURATION, "12h", AT(sieve.redirect_again_ms),
 	  "How long a message that comes again is not sent on to the same address again: else two "
 	  "scripts could send it round for ever.", .max = DAYS(30) },

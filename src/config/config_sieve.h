@@ -15,6 +15,8 @@ struct config_sieve {
 	uint64_t max_memory_bytes;
 	int64_t vacation_min_ms, vacation_max_ms, vacation_default_ms;
 	int64_t redirect_again_ms; /* the same message to the same address */
+	bool imap_events;          /* scripts run for what happens in mailboxes, too */
+	unsigned max_imap_events;  /* messages of an account that wait for that */
 };
 
 #endif

@@ -31,6 +31,7 @@ struct guard;
 struct imap_index;
 struct imap_orders;
 struct learner;
+struct post_events;
 
 /* For all listeners; stays as long as the services. */
 struct imap_context {
@@ -41,6 +42,7 @@ struct imap_context {
 	struct imap_index *index;   /* NULL: there is none */
 	struct imap_orders *orders; /* NULL: none are kept */
 	struct learner *learner;    /* NULL: nobody learns from moves */
+	struct post_events *events; /* NULL: no scripts run for what is done here */
 	const struct config *config;
 };
 

@@ -13,6 +13,8 @@
 #include "mailbox/note.h"
 #include "mailbox/sent.h"
 #include "message/recode.h"
+#include "route/post_event.h"
+
 enum { OFFLOAD_BYTES = 64 << 10 }; /* more is taken apart by another thread */
 
 /* --- the commit ---------------------------------------------------------------------- */
@@ -82,6 +84,20 @@ static int remove_replaced(struct db *db, struct append *a)
 	return rc == 0 && count == 0 ? -ESTALE : rc;
 }
 
+/* The scripts of the mailbox. */
+static int note_event(struct db *db, struct append *a)
+{
+	const struct imap_session *s = a->c->s;
+	struct mail_event event = { .actor_id = s->account_id,
+		                    .mailbox_id = a->to.id,
+		                    .cause = MAIL_EVENT_APPEND };
+	a->event = (struct mail_event_noted){ .noted = false };
+	for (size_t i = 0; i < a->count; i++)
+		uid_set_add(a->arena, &event.uids, a->items[i].uid, a->items[i].uid);
+	return mail_event_note(db, a->arena, &event, post_events_room(imap_context(s)->events),
+	                       &a->event);
+}
+
 static int append_step(struct db *db, void *arg)
 {
 	struct append *a = arg;
@@ -90,7 +106,7 @@ static int append_step(struct db *db, void *arg)
 		a->items[i].message.blob_id = a->blobs[i].id;
 		rc = append_item(db, a, &a->items[i]);
 	}
-	return rc;
+	return rc == 0 ? note_event(db, a) : rc;
 }
 
 static void answer(struct append *a)
@@ -136,6 +152,7 @@ static void commit(struct append *a)
 		imap_failed(c, rc);
 	} else {
 		mailboxes_changed(context->mailboxes, a->to.id);
+		post_events_tell(context->events, &a->event);
 		if (a->replaced_uid && a->replaced_in != a->to.id)
 			mailboxes_changed(context->mailboxes, a->replaced_in);
 		answer(a);

@@ -4,6 +4,7 @@
 #define VEREDUS_IMAP_IMAP_APPEND_H
 
 #include "imap/imap_session.h"
+#include "mailbox/mail_event.h"
 #include "mailbox/share.h"
 #include "store/spool.h"
 
@@ -37,6 +38,7 @@ struct append {
 	struct spool recoded; /* what came as binary, encoded */
 	uint64_t recoded_length;
 	int64_t now_ms;
+	struct mail_event_noted event;
 };
 
 /* Does the line so far, up to the literal that it may announce, lead on to a message? */

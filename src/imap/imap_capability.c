@@ -3,7 +3,7 @@
 #include "imap/imap_reply.h"
 #include "mailbox/share.h"
 
-enum { CAPABILITIES_BYTES_MAX = 4000 };
+enum { CAPABILITIES_BYTES_MAX = 4000, MANAGESIEVE_PORT = 4190 };
 
 /* --- who may log in how -------------------------------------------------------------- */
 
@@ -72,6 +72,30 @@ static bool plays_gmail(const struct imap_session *s)
 	return imap_context(s)->config->imap.gmail_extensions;
 }
 
+static const struct config_listener *script_listener(const struct imap_session *s)
+{
+	const struct config *config = imap_context(s)->config;
+	for (size_t i = 0; i < config->listener_count; i++) {
+		if (config->listeners[i].kind == LISTENER_MANAGESIEVE)
+			return &config->listeners[i];
+	}
+	return NULL;
+}
+
+/* Who has them must be able to keep them (RFC 6785 section 2.3.1). */
+static bool runs_scripts(const struct imap_session *s)
+{
+	return imap_context(s)->events && script_listener(s);
+}
+
+static void script_url(const struct imap_session *s, struct buf *out)
+{
+	unsigned port = net_address_port(&script_listener(s)->address);
+	buf_printf(out, "=sieve://%s", imap_context(s)->config->hostname);
+	if (port != MANAGESIEVE_PORT)
+		buf_printf(out, ":%u", port);
+}
+
 static bool takes_small_literals(const struct imap_session *s) { return !takes_big_literals(s); }
 
 #define KEYWORD(text)                                                                              \
@@ -107,6 +131,7 @@ static const struct capability capabilities[] = {
 	{ KEYWORD("LIST-MYRIGHTS"), USER, NULL, NULL },
 	{ KEYWORD("METADATA"), USER, NULL, NULL },
 	{ KEYWORD("LIST-METADATA"), USER, NULL, NULL },
+	{ KEYWORD("IMAPSIEVE"), USER, runs_scripts, script_url },
 	{ KEYWORD("QUOTA"), USER, NULL, NULL },
 	{ KEYWORD("QUOTA=RES-STORAGE"), USER, NULL, NULL },
 	{ KEYWORD("QUOTA=RES-MESSAGE"), USER, NULL, NULL },

@@ -7,6 +7,7 @@
 #include "mailbox/learner.h"
 #include "mailbox/lesson.h"
 #include "mailbox/mailbox_seen.h"
+#include "route/post_event.h"
 
 /* A longer COPYUID is left out: no client needs it, and the line would be too long for some. */
 enum { COPYUID_BYTES_MAX = 32 << 10 };
@@ -20,13 +21,31 @@ struct copy_step {
 	int64_t account_id; /* who does it */
 	uint64_t lesson_room;
 	struct lesson_noted lesson;
+	uint64_t event_room;
+	struct mail_event_noted event;
 };
+
+/* The scripts of the mailbox that has the copies. */
+static int note_event(struct db *db, struct copy_step *step)
+{
+	struct mail_event event = { .actor_id = step->account_id,
+		                    .mailbox_id = step->to_id,
+		                    .cause = MAIL_EVENT_COPY };
+	step->event = (struct mail_event_noted){ .noted = false };
+	if (step->event_room == 0 || step->copied.count == 0)
+		return 0;
+	uid_set_add(step->arena, &event.uids, step->copied.first_uid,
+	            step->copied.first_uid + (uint32_t)step->copied.count - 1);
+	return mail_event_note(db, step->arena, &event, step->event_room, &step->event);
+}
 
 static int copy_step(struct db *db, void *arg)
 {
 	struct copy_step *step = arg;
 	int rc = mailbox_copy_by(db, step->arena, &step->by, step->from_id, step->uids, step->to_id,
 	                         &step->copied);
+	if (rc == 0)
+		rc = note_event(db, step);
 	if (rc < 0 || step->lesson_room == 0)
 		return rc;
 	return lesson_of_copy(db, step->arena, step->account_id, step->from_id, step->to_id,
@@ -81,6 +100,7 @@ static void copy(struct imap_command *c, bool move)
 		                  .uids = &uids,
 		                  .account_id = c->s->account_id,
 		                  .lesson_room = learner_room(context->learner),
+		                  .event_room = post_events_room(context->events),
 		                  .by = { .from_viewer = c->s->selected->view->viewer,
 		                          .to_viewer = to.viewer,
 		                          .allowed = imap_flags_allowed(to.rights),
@@ -103,6 +123,7 @@ static void copy(struct imap_command *c, bool move)
 	}
 	mailboxes_changed(context->mailboxes, step.to_id);
 	learner_tell(context->learner, &step.lesson);
+	post_events_tell(context->events, &step.event);
 	if (step.copied.count > 0 && step.from_id == step.to_id)
 		uid_set_add(c->arena, &c->own, step.copied.first_uid,
 		            step.copied.first_uid + (uint32_t)step.copied.count - 1);

@@ -8,6 +8,7 @@
 #include "imap/imap_share.h"
 #include "mailbox/mailbox_seen.h"
 #include "message/preview.h"
+#include "route/post_event.h"
 
 /* A message with more bytes is taken apart on the thread pool. */
 enum { SECTION_OFFLOAD_BYTES = 256 << 10 };
@@ -426,26 +427,45 @@ static void fetch_from_view(struct fetch *f)
 
 /* --- \Seen --------------------------------------------------------------------------- */
 
-static int set_seen(struct db *db, void *arg) { return mailbox_request_flags(db, arg, NULL, NULL); }
+struct seen_step {
+	struct flag_request request;
+	struct mail_event_flags changed; /* for scripts */
+	struct mail_event_noted event;
+};
+
+static int set_seen(struct db *db, void *arg)
+{
+	struct seen_step *step = arg;
+	step->event = (struct mail_event_noted){ .noted = false };
+	int rc = mail_event_flags_before(db, &step->changed, step->request.uids);
+	if (rc == 0)
+		rc = mailbox_request_flags(db, &step->request, NULL, NULL);
+	return rc == 0 ? mail_event_flags_after(db, &step->changed, &step->event) : rc;
+}
 
 /* After the messages were sent, so that one which never arrived stays unseen. */
 static int keep_seen(struct fetch *f)
 {
 	const struct imap_context *context = imap_context(f->s);
 	const struct mailbox_view *view = f->s->selected->view;
-	struct flag_request step = { .mailbox_id = view->mailbox_id,
-		                     .viewer = view->viewer,
-		                     .uids = &f->seen,
-		                     .how = FLAGS_ADD,
-		                     .flags = FLAG_SEEN,
-		                     .mask = FLAG_SEEN };
+	struct seen_step step = { .request = { .mailbox_id = view->mailbox_id,
+		                               .viewer = view->viewer,
+		                               .uids = &f->seen,
+		                               .how = FLAGS_ADD,
+		                               .flags = FLAG_SEEN,
+		                               .mask = FLAG_SEEN },
+		                  .changed = { .arena = f->c->arena,
+		                               .actor_id = f->s->account_id,
+		                               .mailbox_id = view->mailbox_id,
+		                               .max_waiting = post_events_room(context->events) } };
 	struct imap_expected expected = { &f->seen, FLAGS_ADD, FLAG_SEEN, FLAG_SEEN };
 	if (f->seen.count == 0 || f->s->write_error)
 		return 0;
 	int rc = store_commit(context->store, NULL, 0, set_seen, &step);
 	if (rc < 0)
 		return rc;
-	mailboxes_changed(context->mailboxes, step.mailbox_id);
+	mailboxes_changed(context->mailboxes, view->mailbox_id);
+	post_events_tell(context->events, &step.event);
 	bool tell = f->s->enabled & ENABLED_CONDSTORE;
 	(void)imap_sync(f->s, f->c->hold_expunges, tell ? NULL : &expected);
 	return 0;

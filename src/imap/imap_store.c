@@ -7,6 +7,7 @@
 #include "mailbox/learner.h"
 #include "mailbox/lesson.h"
 #include "mailbox/mailbox_seen.h"
+#include "route/post_event.h"
 
 enum { MODIFIED_BYTES_MAX = 1 << 20 };
 
@@ -35,6 +36,8 @@ struct store_step {
 	int64_t account_id;   /* whose mailbox it is, if it is that of who does it; else 0 */
 	uint64_t lesson_room;
 	struct lesson_noted lesson;
+	struct mail_event_flags changed; /* for scripts */
+	struct mail_event_noted event;
 };
 
 /* $Junk and $NotJunk tell the classifier. */
@@ -69,7 +72,12 @@ static int store_step(struct db *db, void *arg)
 		.arena = r->has_unchanged_since ? step->arena : NULL,
 		.unchanged_since = r->unchanged_since,
 	};
-	rc = mailbox_request_flags(db, &request, &step->newer, NULL);
+	step->event = (struct mail_event_noted){ .noted = false };
+	rc = mail_event_flags_before(db, &step->changed, step->uids);
+	if (rc == 0)
+		rc = mailbox_request_flags(db, &request, &step->newer, NULL);
+	if (rc == 0)
+		rc = mail_event_flags_after(db, &step->changed, &step->event);
 	return rc == 0 ? note_lesson(db, step) : rc;
 }
 
@@ -171,7 +179,12 @@ void imap_store(struct imap_command *c)
 		                   .mask = allowed,
 		                   .uids = &uids,
 		                   .request = &request,
-		                   .lesson_room = learner_room(context->learner) };
+		                   .lesson_room = learner_room(context->learner),
+		                   .changed = {
+					   .arena = c->arena,
+					   .actor_id = c->s->account_id,
+					   .mailbox_id = c->s->selected->view->mailbox_id,
+					   .max_waiting = post_events_room(context->events) } };
 	if (c->s->selected->owner_id == c->s->account_id)
 		step.account_id = c->s->account_id;
 	int rc = store_commit(context->store, NULL, 0, store_step, &step);
@@ -181,6 +194,7 @@ void imap_store(struct imap_command *c)
 	}
 	mailboxes_changed(context->mailboxes, step.view->mailbox_id);
 	learner_tell(context->learner, &step.lesson);
+	post_events_tell(context->events, &step.event);
 	const char *code = modified_code(c, &step.newer);
 	uids = uid_set_without(c->arena, &uids, &step.newer);
 	struct imap_expected expected = { &uids, request.how, step.flags & allowed, allowed };

@@ -5,6 +5,7 @@
 #include "mailbox/annotation.h"
 #include "mailbox/import_rows.h"
 #include "mailbox/lesson.h"
+#include "mailbox/mail_event.h"
 #include "mailbox/mailbox_rows.h"
 #include "mailbox/mailbox_seen.h"
 #include "mailbox/quota.h"
@@ -316,6 +317,8 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 		rc = import_remove_account(db, account_id);
 	if (rc == 0)
 		rc = lesson_remove_account(db, account_id);
+	if (rc == 0)
+		rc = mail_event_remove_account(db, account_id);
 	return rc;
 }
 

@@ -201,7 +201,7 @@ static struct sieve_spam spam_of(const struct post_envelope *e)
 	return spam;
 }
 
-static struct sieve_job job_of(struct sorting *s)
+struct sieve_job sorting_job(struct sorting *s)
 {
 	struct delivery *d = s->d;
 	const struct config *c = d->post->config.config;
@@ -232,7 +232,11 @@ static struct sieve_job job_of(struct sorting *s)
 		                 .remote_host = slice_from_str(d->client->name),
 		                 .remote_ip = slice_from_str(d->peer),
 		                 .location = SLICE("MDA"),
-		                 .phase = SLICE("during") },
+		                 .phase = SLICE("during"),
+		                 /* RFC 6785 sections 4.2 and 4.5. */
+		                 .imap_user = SLICE_EMPTY,
+		                 .imap_email = SLICE_EMPTY,
+		                 .imap_changed_flags = SLICE_EMPTY },
 		.spam = spam_of(d->envelope),
 	};
 }
@@ -261,7 +265,7 @@ static int sorting_run(struct sorting *s, const struct sieve_program *own)
 	const struct post_sieve *all = s->d->post->sieve;
 	struct sieve_script scripts[3];
 	struct sieve_result result;
-	struct sieve_job job = job_of(s);
+	struct sieve_job job = sorting_job(s);
 	if (all->before)
 		scripts[job.script_count++] = (struct sieve_script){ "before", all->before };
 	if (own)

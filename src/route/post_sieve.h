@@ -92,6 +92,15 @@ void delivery_sorted_fill(const struct delivery *d, struct store_blob *out);
  * scripts what is done for others with their inbox. */
 int delivery_commit_sorted(struct db *db, struct delivery *d, const struct store_blob *blobs);
 int delivery_commit_filings(struct db *db, struct delivery *d, struct drop *drop, int64_t blob_id);
+/* Of these, for who files only some of them: where one goes (-ENOENT never: then to the inbox of
+ * the drop), the flags that the script gave it there, and all of it. */
+int delivery_filing_place(struct db *db, struct delivery *d, const struct drop *drop,
+                          const struct post_filing *f, struct mailbox_info *out);
+int delivery_filing_flags(struct db *db, const struct post_filing *f, int64_t mailbox_id,
+                          uint64_t *out);
+int delivery_commit_filing(struct db *db, struct delivery *d, struct drop *drop,
+                           struct post_filing *f, int64_t blob_id);
+int delivery_commit_memories(struct db *db, const struct delivery *d, const struct drop *drop);
 /* After it. */
 void delivery_sorted_end(struct delivery *d, bool committed);
 
@@ -103,7 +112,11 @@ struct sorting {
 	struct arena *arena;
 	struct slice header; /* with the trace */
 	int rc;              /* of the store */
+	bool of_event;       /* the message is in a mailbox already (post_event.h) */
 };
+
+/* What a machine is told of the message; its scripts are left to the caller. */
+struct sieve_job sorting_job(struct sorting *s);
 
 /* Does what a run came to. 0, or an error of the store. */
 int sorting_apply(struct sorting *s, const struct sieve_result *result);

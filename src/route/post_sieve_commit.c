@@ -134,8 +134,8 @@ static int create_folder(struct db *db, int64_t account_id, const struct post_fi
 }
 
 /* Where it goes: the mailbox of that id or use, that of that name, a new one, or the inbox. */
-static int filing_place(struct db *db, struct delivery *d, const struct drop *drop,
-                        const struct post_filing *f, struct mailbox_info *out)
+int delivery_filing_place(struct db *db, struct delivery *d, const struct drop *drop,
+                          const struct post_filing *f, struct mailbox_info *out)
 {
 	int64_t account = drop->target->account_id;
 	int rc = -ENOENT;
@@ -157,8 +157,8 @@ static int filing_place(struct db *db, struct delivery *d, const struct drop *dr
 }
 
 /* Those that the mailbox has no room for are left out. */
-static int filing_flags(struct db *db, const struct post_filing *f, int64_t mailbox_id,
-                        uint64_t *out)
+int delivery_filing_flags(struct db *db, const struct post_filing *f, int64_t mailbox_id,
+                          uint64_t *out)
 {
 	static const struct {
 		const char *name;
@@ -195,16 +195,16 @@ static int64_t edition_blob(const struct delivery *d, const struct post_edition 
 	return d->blobs[i].id;
 }
 
-static int commit_filing(struct db *db, struct delivery *d, struct drop *drop,
-                         struct post_filing *f, int64_t blob_id)
+int delivery_commit_filing(struct db *db, struct delivery *d, struct drop *drop,
+                           struct post_filing *f, int64_t blob_id)
 {
 	const struct message_summary *summary = f->edition ? &f->edition->summary : &d->summary;
 	struct mailbox_info place = { .id = 0 };
 	uint64_t flags = 0;
 	uint32_t uid;
-	int rc = filing_place(db, d, drop, f, &place);
+	int rc = delivery_filing_place(db, d, drop, f, &place);
 	if (rc == 0)
-		rc = filing_flags(db, f, place.id, &flags);
+		rc = delivery_filing_flags(db, f, place.id, &flags);
 	if (rc < 0)
 		return rc;
 	const struct mailbox_new_message message = {
@@ -222,13 +222,19 @@ static int commit_filing(struct db *db, struct delivery *d, struct drop *drop,
 	return rc;
 }
 
+int delivery_commit_memories(struct db *db, const struct delivery *d, const struct drop *drop)
+{
+	int rc = 0;
+	for (const struct post_memory *m = drop->sorted->memories; m && rc == 0; m = m->next)
+		rc = sieve_remember(db, drop->target->account_id, m->kind, m->key, d->now_ms,
+		                    m->until_ms);
+	return rc;
+}
+
 int delivery_commit_filings(struct db *db, struct delivery *d, struct drop *drop, int64_t blob_id)
 {
-	int64_t account = drop->target->account_id;
 	int rc = 0;
 	for (struct post_filing *f = drop->sorted->filings; f && rc == 0; f = f->next)
-		rc = commit_filing(db, d, drop, f, blob_id);
-	for (const struct post_memory *m = drop->sorted->memories; m && rc == 0; m = m->next)
-		rc = sieve_remember(db, account, m->kind, m->key, d->now_ms, m->until_ms);
-	return rc;
+		rc = delivery_commit_filing(db, d, drop, f, blob_id);
+	return rc < 0 ? rc : delivery_commit_memories(db, d, drop);
 }

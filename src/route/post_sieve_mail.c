@@ -207,11 +207,19 @@ struct slice post_sieve_complaint(struct sorting *s, const char *script, unsigne
 	struct buf out = buf_make(WRITTEN_MAX);
 	const char *body = arena_printf(
 		s->arena,
-		"Your script \"%s\" sorts your mail. For a message that has just come it failed"
-		"\r\nin line %u:\r\n\r\n    %s\r\n\r\n"
-		"The message is in your inbox, as all others will be for which the script "
-		"fails.\r\n"
-		"This error is told once a day.\r\n",
+		s->of_event
+			? "Your script \"%s\" is run for what is done with your mail over IMAP. It "
+			  "failed\r\nin line %u:\r\n\r\n    %s\r\n\r\n"
+			  "The message is as it was, as all others will be for which the script "
+			  "fails.\r\n"
+			  "This error is told once a day.\r\n"
+			: "Your script \"%s\" sorts your mail. For a message that has just come it "
+			  "failed"
+			  "\r\nin line %u:\r\n\r\n    %s\r\n\r\n"
+			  "The message is in your inbox, as all others will be for which the "
+			  "script "
+			  "fails.\r\n"
+			  "This error is told once a day.\r\n",
 		script, line, text);
 	put_begin(s, &out, postmaster(s), s->drop->target->address, "auto-generated");
 	header_put_text(&out, "Subject", SLICE("Your mail script has an error"));

@@ -191,6 +191,9 @@ struct sieve_job {
 	const struct sieve_limits *limits;
 	struct sieve_outside outside;
 
+	/* The message is in a mailbox already, and something was done with it (RFC 6785): scripts
+	 * with what is for delivery fail. */
+	bool is_event;
 	struct slice message; /* header, empty line, body */
 	struct slice trace;   /* fields that stand before it; or empty */
 	struct {
@@ -204,9 +207,12 @@ struct sieve_job {
 	struct slice owner; /* the account's address, for "From" where nobody says another */
 	struct {
 		struct slice host, domain, name, version, remote_host, remote_ip;
-		struct slice location; /* "MDA", "MTA" */
+		struct slice location; /* "MDA", "MTA", "MS" */
 		struct slice phase;    /* "during", "post" */
+		/* Of the event, RFC 6785 section 4; NULL: there is no such item. */
+		struct slice imap_user, imap_email, imap_cause, imap_mailbox, imap_changed_flags;
 	} environment;
+	struct sieve_text_list flags; /* that the message has; imap4flags begins with them */
 	struct sieve_spam {
 		bool known;
 		int score, full; /* full or more is surely spam, 0 or less surely none */

@@ -21,6 +21,7 @@ static const char *const names[EXT_COUNT] = {
 	[EXT_FOREVERYPART] = "foreverypart",
 	[EXT_IHAVE] = "ihave",
 	[EXT_IMAP4FLAGS] = "imap4flags",
+	[EXT_IMAPSIEVE] = "imapsieve",
 	[EXT_INCLUDE] = "include",
 	[EXT_INDEX] = "index",
 	[EXT_MAILBOX] = "mailbox",

@@ -162,6 +162,9 @@ static bool look_at_envelope(struct machine *m, struct look *look, struct slice 
 int sieve_test_envelope(struct machine *m, const struct sieve_call *call, bool *out)
 {
 	struct look look;
+	/* RFC 6785 section 4.6. */
+	if (m->job->is_event)
+		return machine_fail(m, "there is an envelope only when mail is delivered");
 	int rc = look_begin(&look, m, call, NULL);
 	if (rc < 0)
 		return rc;

@@ -125,6 +125,23 @@ struct sieve_text_list machine_keep_list(struct machine *m, const struct sieve_c
 
 /* --- the loop -------------------------------------------------------------------------- */
 
+/* RFC 6785 section 3.11. */
+static int check_event(struct machine *m, const struct sieve_program *program)
+{
+	static const enum sieve_extension forbidden[] = { EXT_EREJECT, EXT_REJECT, EXT_VACATION,
+		                                          EXT_VACATION_SECONDS };
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(*forbidden) && m->job->is_event; i++) {
+		if (!program->has[forbidden[i]])
+			continue;
+		int rc = machine_fail(m, "\"%s\" is for mail that is delivered",
+		                      sieve_extension_text(forbidden[i]));
+		/* Requirements stand at the beginning. */
+		m->result->error.line = m->call ? m->call->line : 1;
+		return rc;
+	}
+	return 0;
+}
+
 int machine_enter(struct machine *m, const struct sieve_program *program, const char *name,
                   enum sieve_location location)
 {
@@ -135,7 +152,7 @@ int machine_enter(struct machine *m, const struct sieve_program *program, const 
 	frame->location = location;
 	frame->depth = m->frame ? m->frame->depth + 1 : 0;
 	m->frame = frame;
-	return 0;
+	return check_event(m, program);
 }
 
 static int run_test(struct machine *m, const struct sieve_call *call)
@@ -259,7 +276,7 @@ static void run_failed(struct machine *m)
 	m->result->action_count = 0;
 	m->header = SLICE_EMPTY;
 	m->edited = false;
-	m->flags = (struct sieve_text_list){ .items = NULL };
+	m->flags = m->job->flags;
 	struct slice whole[] = { m->job->trace, m->job->message };
 	size_t length = header_length(m->job->message);
 	whole[1] = slice_sub(m->job->message, 0, length);
@@ -297,6 +314,7 @@ static void machine_load(struct machine *m)
 	const struct slice parts[] = { job->trace, slice_sub(job->message, 0, length) };
 	m->header = job->trace.len > 0 ? arena_concat(m->arena, parts, 2) : parts[1];
 	m->body = slice_from(job->message, length);
+	m->flags = job->flags;
 	m->arena_base = arena_used(m->arena);
 }
 

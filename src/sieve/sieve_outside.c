@@ -55,6 +55,11 @@ static const struct slice *environment_item(const struct sieve_job *job, struct 
 	} items[] = {
 		{ "domain", &job->environment.domain },
 		{ "host", &job->environment.host },
+		{ "imap.cause", &job->environment.imap_cause },
+		{ "imap.changedflags", &job->environment.imap_changed_flags },
+		{ "imap.email", &job->environment.imap_email },
+		{ "imap.mailbox", &job->environment.imap_mailbox },
+		{ "imap.user", &job->environment.imap_user },
 		{ "location", &job->environment.location },
 		{ "name", &job->environment.name },
 		{ "phase", &job->environment.phase },

@@ -60,6 +60,13 @@ int sieve_put_script(struct db *db, int64_t account_id, struct slice name, struc
 	              "itbi", account_id, name, content, now_ms);
 }
 
+int sieve_has_script(struct db *db, int64_t account_id, struct slice name)
+{
+	int64_t id;
+	int rc = find_script(db, account_id, name, &id);
+	return rc == -ENOENT ? 0 : rc < 0 ? rc : 1;
+}
+
 int sieve_get_script(struct db *db, struct arena *arena, int64_t account_id, struct slice name,
                      struct slice *content_out)
 {

@@ -28,6 +28,8 @@ int sieve_put_script(struct db *db, int64_t account_id, struct slice name, struc
 /* In the arena. -ENOENT. */
 int sieve_get_script(struct db *db, struct arena *arena, int64_t account_id, struct slice name,
                      struct slice *content_out);
+/* 1: there is one of that name, 0: not. */
+int sieve_has_script(struct db *db, int64_t account_id, struct slice name);
 /* In the order of their names. A visit that returns non-zero ends it and is handed on; slices are
  * valid during it. */
 int sieve_each_script(struct db *db, int64_t account_id,

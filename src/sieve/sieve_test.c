@@ -39,6 +39,7 @@ struct world {
 	struct buf trace;
 	const char *seen; /* what was, for duplicate */
 	const char *included;
+	bool is_event;
 };
 
 static int has_mailbox(void *arg, enum sieve_mailbox_test by, struct slice key, struct slice name)
@@ -123,7 +124,14 @@ static const char *run_on(struct world *w, const char *script, const char *messa
 		.owner = SLICE("second@example.test"),
 		.environment = { .name = SLICE("Veredus"), .location = SLICE("MDA") },
 		.spam = { .known = true, .score = 5, .full = 10 },
+		.is_event = w->is_event,
 	};
+	struct slice flags[] = { SLICE("\\Seen"), SLICE("old") };
+	if (w->is_event) {
+		job.flags = (struct sieve_text_list){ flags, 2 };
+		job.environment.imap_cause = SLICE("FLAG");
+		job.environment.imap_changed_flags = SLICE("\\Seen \\Flagged");
+	}
 	buf_clear(&w->trace);
 	if (sieve_run(&job, w->arena, &w->result) < 0)
 		return arena_printf(w->arena, "failed in line %u: %s; %s", w->result.error.line,
@@ -576,6 +584,43 @@ static void limits_hold(void **state)
 	arena_free(w.arena);
 }
 
+/* RFC 6785. */
+static void events(void **state)
+{
+	(void)state;
+	static const struct example list[] = {
+		{ "keep;", "keep :flags [\"\\\\Seen\", \"old\"]" },
+		{ "require [\"imapsieve\", \"imap4flags\"]; removeflag \"\\\\Seen\"; addflag "
+		  "\"new\";",
+		  "keep :flags [\"old\", \"new\"]" },
+		YES("require [\"imapsieve\", \"environment\"];",
+		    "environment \"imap.cause\" \"FLAG\""),
+		YES("require \"environment\";",
+		    "environment :contains \"imap.changedflags\" \"Flagged\""),
+		YES("require \"imap4flags\";", "hasflag \"\\\\Seen\""),
+		{ "require \"envelope\";", "keep" },
+		{ "require \"envelope\"; if envelope \"from\" \"\" { discard; }", "failed" },
+		{ "require \"vacation\";", "failed" },
+		{ "require \"reject\"; if false { reject \"no\"; }", "failed" },
+		{ "require \"ereject\";", "failed" },
+	};
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		struct world w = { .arena = arena_new(),
+			           .limits = SIEVE_LIMITS_DEFAULT,
+			           .trace = buf_make(1 << 20),
+			           .is_event = true };
+		const char *got = run_on(&w, list[i].script, MESSAGE);
+		if (strcmp(list[i].wants, "failed") == 0)
+			assert_true(w.result.failed);
+		else if (strcmp(list[i].wants, "keep") != 0)
+			assert_string_equal(got, list[i].wants);
+		else
+			assert_false(w.result.failed);
+		buf_free(&w.trace);
+		arena_free(w.arena);
+	}
+}
+
 static void extensions_are_sorted(void **state)
 {
 	(void)state;
@@ -598,6 +643,7 @@ int main(void)
 		cmocka_unit_test(parts_are_replaced),
 		cmocka_unit_test(scripts_are_included),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(events),
 		cmocka_unit_test(extensions_are_sorted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -726,5 +726,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 41, .statements = schema_account },
 	{ .version = 42, .statements = schema_sender_key },
 	{ .version = 43, .statements = schema_country },
+	{ .version = 44, .statements = schema_mail_event },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

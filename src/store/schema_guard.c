@@ -70,6 +70,22 @@ const char *const schema_lesson[] = {
 	NULL,
 };
 
+/* mailbox/mail_event.h */
+const char *const schema_mail_event[] = {
+	"CREATE TABLE mail_event ("
+	"  id         INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  account_id INTEGER NOT NULL," /* whose script runs */
+	"  actor_id   INTEGER NOT NULL," /* who did it */
+	"  mailbox_id INTEGER NOT NULL,"
+	"  cause      INTEGER NOT NULL,"
+	"  flags      TEXT NOT NULL,"   /* that were changed */
+	"  uids       TEXT NOT NULL,"   /* "1:3,7" */
+	"  count      INTEGER NOT NULL" /* of them */
+	")",
+	"CREATE INDEX mail_event_account ON mail_event (account_id, id, count)",
+	NULL,
+};
+
 /* guard/guard_account.h */
 const char *const schema_account[] = {
 	"CREATE TABLE account_sent ("
