@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli_link.h"
+#include "config/config_options.h"
 
 struct config *cli_load_config(const struct cli *cli)
 {
@@ -65,4 +66,25 @@ int cli_list(const struct cli *cli, const char *command, json_t *request, cli_it
 	else if (status == CLI_OK)
 		puts("[]");
 	return status;
+}
+
+bool cli_put_age(const struct cli *cli, const char *option, const char *key, json_t *request)
+{
+	const char *text = cli_text(cli, option);
+	int64_t ms;
+	if (!text)
+		return true;
+	if (!config_parse_duration(slice_from_str(text), &ms) || ms == 0) {
+		cli_usage(cli, "--%s: '%s' is no time such as 30m, 4h or 7d", option, text);
+		return false;
+	}
+	json_object_set_new(request, key, json_integer(ms));
+	return true;
+}
+
+void cli_put_text(const struct cli *cli, const char *option, json_t *request)
+{
+	const char *text = cli_text(cli, option);
+	if (text)
+		json_object_set_new(request, option, json_string(text));
 }

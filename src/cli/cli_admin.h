@@ -17,6 +17,10 @@ int cli_request(const struct cli *cli, const char *command, json_t *request, cli
                 void *arg);
 /* The same for a list: with --json the items go to standard output as one JSON array. */
 int cli_list(const struct cli *cli, const char *command, json_t *request, cli_item item, void *arg);
+/* Into a request: the option's text under its own name, and an age ("30m") in milliseconds under
+ * `key`. Nothing if it was not given. False after a message: it is no time. */
+void cli_put_text(const struct cli *cli, const char *option, json_t *request);
+bool cli_put_age(const struct cli *cli, const char *option, const char *key, json_t *request);
 /* As a cli_item: one line of JSON. */
 void cli_print_json(const json_t *item, void *unused);
 

@@ -4,24 +4,9 @@
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
 #include "cli/cli_link.h"
-#include "config/config_options.h"
 #include "message/shown.h"
 
 /* --- which -------------------------------------------------------------------------------- */
-
-static bool take_age(const struct cli *cli, const char *option, const char *key, json_t *request)
-{
-	const char *text = cli_text(cli, option);
-	int64_t ms;
-	if (!text)
-		return true;
-	if (!config_parse_duration(slice_from_str(text), &ms) || ms == 0) {
-		cli_usage(cli, "--%s: '%s' is no time such as 30m, 4h or 7d", option, text);
-		return false;
-	}
-	json_object_set_new(request, key, json_integer(ms));
-	return true;
-}
 
 static bool take_ids(const struct cli *cli, json_t *request)
 {
@@ -46,17 +31,14 @@ static bool take_ids(const struct cli *cli, json_t *request)
 /* NULL after a message. */
 static json_t *which(const struct cli *cli)
 {
-	static const char *const texts[] = { "user", "from", "reason" };
 	json_t *request = json_object();
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		const char *text = cli_text(cli, texts[i]);
-		if (text)
-			json_object_set_new(request, texts[i], json_string(text));
-	}
+	cli_put_text(cli, "user", request);
+	cli_put_text(cli, "from", request);
+	cli_put_text(cli, "reason", request);
 	if (cli_has(cli, "all"))
 		json_object_set_new(request, "all", json_true());
-	if (take_ids(cli, request) && take_age(cli, "older", "older_ms", request) &&
-	    take_age(cli, "newer", "newer_ms", request))
+	if (take_ids(cli, request) && cli_put_age(cli, "older", "older_ms", request) &&
+	    cli_put_age(cli, "newer", "newer_ms", request))
 		return request;
 	json_decref(request);
 	return NULL;

@@ -1,30 +1,8 @@
 /* veredus queue list, show, summary */
 #include "cli/cli_commands.h"
 #include "cli/queue_words.h"
-#include "config/config_options.h"
 
 /* --- which ------------------------------------------------------------------------------ */
-
-static bool take_age(const struct cli *cli, const char *option, const char *key, json_t *request)
-{
-	const char *text = cli_text(cli, option);
-	int64_t ms;
-	if (!text)
-		return true;
-	if (!config_parse_duration(slice_from_str(text), &ms) || ms == 0) {
-		cli_usage(cli, "--%s: '%s' is no time such as 30m, 4h or 7d", option, text);
-		return false;
-	}
-	json_object_set_new(request, key, json_integer(ms));
-	return true;
-}
-
-static void take_text(const struct cli *cli, const char *option, json_t *request)
-{
-	const char *text = cli_text(cli, option);
-	if (text)
-		json_object_set_new(request, option, json_string(text));
-}
 
 /* A word is a queue id, an address, "@domain" or "all". */
 json_t *queue_words(const struct cli *cli, size_t first)
@@ -39,12 +17,12 @@ json_t *queue_words(const struct cli *cli, size_t first)
 			json_array_append_new(which, json_string(cli->words[i]));
 	}
 	json_object_set_new(request, "which", which);
-	take_text(cli, "domain", request);
-	take_text(cli, "from", request);
-	take_text(cli, "reason", request);
-	take_text(cli, "state", request);
-	if (take_age(cli, "older", "older_ms", request) &&
-	    take_age(cli, "newer", "newer_ms", request))
+	cli_put_text(cli, "domain", request);
+	cli_put_text(cli, "from", request);
+	cli_put_text(cli, "reason", request);
+	cli_put_text(cli, "state", request);
+	if (cli_put_age(cli, "older", "older_ms", request) &&
+	    cli_put_age(cli, "newer", "newer_ms", request))
 		return request;
 	json_decref(request);
 	return NULL;
@@ -156,7 +134,7 @@ static int queue_summary(struct cli *cli)
 	if (!request)
 		return CLI_USAGE;
 	json_object_set_new(request, "limit", json_integer(limit));
-	take_text(cli, "by", request);
+	cli_put_text(cli, "by", request);
 	int status = cli_list(cli, "queue.summary", request, print_group, &count);
 	if (status == CLI_OK && count == 0 && !cli_has(cli, "json"))
 		printf("The queue is empty.\n");
