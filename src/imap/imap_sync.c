@@ -191,11 +191,13 @@ static int tell_exists(uint32_t count, void *arg)
 	return sync->s->write_error;
 }
 
+/* Whether the client takes the message for what it is. What it has just changed itself is not what
+ * it was told before: another session may have undone it meanwhile. */
 static bool is_expected(const struct imap_expected *e, const struct mailbox_item *item,
                         uint64_t old_flags)
 {
 	if (!e || !uid_set_has(e->uids, item->uid))
-		return false;
+		return item->flags == old_flags;
 	switch (e->how) {
 	case FLAGS_ADD:
 		return item->flags == (old_flags | e->flags);

@@ -451,8 +451,7 @@ static int renew(struct imap_session *s, struct imap_update *u, struct arena *ar
 
 static int add_changed(const struct mailbox_item *item, uint64_t old_flags, void *arg)
 {
-	(void)old_flags;
-	return add_uid(item, arg);
+	return item->flags == old_flags ? 0 : add_uid(item, arg);
 }
 
 /* Those whose flags have changed, and all that have come. */

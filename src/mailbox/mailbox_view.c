@@ -220,7 +220,8 @@ static int diff_flags(const struct mailbox_view *now, const struct chunk_pair *p
 	int rc = 0;
 	for (uint32_t k = 0; k < b->count && rc == 0; k++) {
 		if (!chunk_has(a, b->offsets[k], &index) ||
-		    chunk_flags(a, index) == chunk_flags(b, k))
+		    (chunk_flags(a, index) == chunk_flags(b, k) &&
+		     chunk_mod_seq(a, index) == chunk_mod_seq(b, k)))
 			continue;
 		item_fill(now, (size_t)(pair->now - now->chunks), k, &item);
 		rc = diff->flags(&item, chunk_flags(a, index), diff->arg);

@@ -97,8 +97,8 @@ struct uid_set mailbox_view_missing(const struct mailbox_view *v, struct arena *
 
 /* What changed between two views of one mailbox, in the order in which a client wants to hear
  * it: expunged messages from the last to the first with their numbers in old, then the number
- * of messages if it grew, then flags, numbered as in now. Callbacks may wait. A callback that
- * returns non-zero ends it with that result. */
+ * of messages if it grew, then flags, numbered as in now; also those that changed and are again
+ * what they were. Callbacks may wait. A callback that returns non-zero ends it with that result. */
 struct mailbox_diff {
 	int (*expunged)(const struct mailbox_item *item, void *arg);
 	int (*exists)(uint32_t count, void *arg);

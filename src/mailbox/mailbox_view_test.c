@@ -10,7 +10,7 @@ enum { UIDS = 1200 };
 #define GONE UINT64_MAX
 
 struct model {
-	uint64_t flags[UIDS + 1];
+	uint64_t flags[UIDS + 1], changes[UIDS + 1];
 	uint64_t mod_seqs[UIDS / PACK_UIDS + 1]; /* of each chunk */
 };
 
@@ -25,6 +25,7 @@ static void model_fill(struct model *m, uint32_t step)
 static void model_set(struct model *m, uint32_t uid, uint64_t flags)
 {
 	m->flags[uid] = flags;
+	m->changes[uid]++;
 	m->mod_seqs[pack_number(uid)]++;
 }
 
@@ -51,7 +52,7 @@ static struct mailbox_view *model_view(const struct model *m, const struct mailb
 				continue;
 			pack.offsets[pack.count] = (uint8_t)i;
 			pack.flags[pack.count] = m->flags[uid];
-			pack.mod_seqs[pack.count++] = 1;
+			pack.mod_seqs[pack.count++] = 1 + m->changes[uid];
 		}
 		if (pack.count == 0)
 			continue;
@@ -255,6 +256,25 @@ static void test_diff_of_the_same_says_nothing(void **state)
 	free(c);
 }
 
+/* Who has changed flags without being told of it would not know that they were changed back. */
+static void test_what_is_again_as_it_was_is_told(void **state)
+{
+	static struct model m;
+	(void)state;
+	model_fill(&m, 1);
+	struct mailbox_view *old = model_view(&m, NULL);
+	struct client *c = client_new(old);
+	uint64_t flags = m.flags[300];
+	model_set(&m, 300, flags | FLAG_FLAGGED);
+	model_set(&m, 300, flags);
+	struct mailbox_view *now = model_view(&m, old);
+	client_step(c, old, now);
+	assert_int_equal(c->changed, 1);
+	mailbox_view_release(old);
+	mailbox_view_release(now);
+	free(c);
+}
+
 static void test_arrival_and_expunge_at_once(void **state)
 {
 	static struct model m;
@@ -367,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_walk_over_a_set),
 		cmocka_unit_test(test_diff_tells_all_in_order),
 		cmocka_unit_test(test_diff_of_the_same_says_nothing),
+		cmocka_unit_test(test_what_is_again_as_it_was_is_told),
 		cmocka_unit_test(test_arrival_and_expunge_at_once),
 		cmocka_unit_test(test_keep_holds_expunges_back),
 		cmocka_unit_test(test_keep_of_nothing_expunged_is_the_view),
