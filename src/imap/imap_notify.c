@@ -67,8 +67,8 @@ static void unwatch_all(struct imap_session *s)
 	n->watched_count = 0;
 }
 
-/* New before old, so that no change is missed between the two. */
-static void watch_known(struct imap_session *s)
+/* New before old, so that no change is missed between the two. True if they are others now. */
+static bool watch_known(struct imap_session *s)
 {
 	struct imap_notify *n = s->notify;
 	int64_t *ids = mem_alloc((n->known.count + 1) * sizeof(*ids));
@@ -81,13 +81,14 @@ static void watch_known(struct imap_session *s)
 	if (count == n->watched_count &&
 	    (count == 0 || memcmp(ids, n->watched, count * sizeof(*ids)) == 0)) {
 		free(ids);
-		return;
+		return false;
 	}
 	for (size_t i = 0; i < count; i++)
 		mailboxes_watch(mailboxes_of(s), ids[i], session_name(&s->session));
 	unwatch_all(s);
 	n->watched = ids;
 	n->watched_count = count;
+	return true;
 }
 
 void imap_notify_selected(struct imap_session *s)
@@ -400,8 +401,9 @@ static int renew(struct imap_session *s, struct slice own_name)
 	arena_free(d.arena);
 	arena_free(n->known.arena);
 	n->known = now;
-	watch_known(s);
-	return rc;
+	/* What came before it was watched is in no counter yet. */
+	bool again = watch_known(s);
+	return again && rc == 0 ? renew(s, own_name) : rc;
 }
 
 static int renew_metadata(struct imap_session *s)
