@@ -70,18 +70,18 @@ static void emit_folded(struct mender *m, struct slice space, struct slice text)
 
 /* --- long lines ---------------------------------------------------------------------- */
 
-/* Where a line that is too long can be cut: in front of a space, or (there the new line needs one)
- * behind a byte that separates. 0: nowhere. */
-static size_t cut_of(struct slice line, enum field_type class, bool *needs_space)
+/* Where a line that is longer than max can be cut: in front of a space, or (there the new line
+ * needs one) behind a byte that separates. 0: nowhere. */
+static size_t cut_of(struct slice line, size_t max, enum field_type class, bool *needs_space)
 {
-	for (size_t i = CUT_MAX; i > 1; i--) {
+	for (size_t i = max; i > 1; i--) {
 		/* No line of nothing but space. */
 		if (byte_is_space(line.data[i]) && !byte_is_space(line.data[i - 1])) {
 			*needs_space = false;
 			return i;
 		}
 	}
-	for (size_t i = CUT_MAX; i > 1 && class != FIELD_TEXT; i--) {
+	for (size_t i = max; i > 1 && class != FIELD_TEXT; i--) {
 		char before = line.data[i - 1];
 		*needs_space = true;
 		if (before == ',' || before == ';' || (before == '>' && line.data[i] == '<'))
@@ -95,9 +95,10 @@ static void put_line(struct mender *m, struct slice line, enum field_type class)
 {
 	struct slice trimmed = slice_trim(line);
 	struct slice rest = slice_sub(line, 0, (size_t)(trimmed.data - line.data) + trimmed.len);
-	bool needs_space, ended = rest.len < line.len && line.data[line.len - 1] == '\n';
-	while (rest.len > CUT_MAX) {
-		size_t cut = cut_of(rest, class, &needs_space);
+	bool needs_space = false, ended = rest.len < line.len && line.data[line.len - 1] == '\n';
+	/* With its space no line is so long that it would be cut again. */
+	for (size_t max = CUT_MAX; rest.len > max; max = CUT_MAX - (needs_space ? 1 : 0)) {
+		size_t cut = cut_of(rest, max, class, &needs_space);
 		if (cut == 0) {
 			m->error = -EMSGSIZE;
 			return;

@@ -1,9 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/base_testing.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -196,6 +192,25 @@ static void test_long_lines(void **state)
 	assert_int_equal(mend(b, field, false, ""), -EMSGSIZE);
 }
 
+/* A list that was folded needs no more: the space in front of its second line counts too. */
+static void test_folded_once(void **state)
+{
+	struct bench *b = *state;
+	for (size_t tail = 0; tail < 12; tail++) {
+		struct buf text = buf_make(MIB);
+		buf_append(&text, SLICE("To: "));
+		for (int i = 0; i < 210; i++)
+			buf_append(&text, SLICE("a@b.test,"));
+		buf_append(&text, slice_sub(SLICE("xxxxxxxxxxxx"), 0, tail));
+		buf_append(&text, SLICE("\r\n"));
+		assert_int_equal(mend(b, buf_slice(&text), false, ""), 0);
+		struct slice once = arena_copy(b->arena, buf_slice(&b->out));
+		assert_int_equal(mend(b, once, false, ""), 0);
+		assert_text(buf_slice(&b->out), arena_str(b->arena, once));
+		buf_free(&text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +219,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_folded_once, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
