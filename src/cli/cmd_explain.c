@@ -51,6 +51,9 @@ static int read_envelope(struct explaining *e)
 	    (!address_parse(e->cli->arena, slice_from_str(from), ADDRESS_ALLOW_UTF8, &sender) ||
 	     !address_canonical(e->cli->arena, &sender, &e->sender)))
 		return cli_fail("--from %s: no address", from);
+	/* As the server has it: SPF may show it. */
+	if (from[0])
+		e->sender.local = sender.local;
 	e->has_sender = true;
 	return CLI_OK;
 }

@@ -11,6 +11,9 @@ enum { ESCAPED_MAX = 4 * 255 + 1 };
 
 static bool byte_is_of_name(char c) { return c > ' ' && c < 0x7f && c != '\\' && c != '.'; }
 
+/* A name that SPF puts together may have spaces in it (RFC 7208 section 7.1). */
+static bool may_be_asked(char c) { return c == ' ' || byte_is_of_name(c); }
+
 bool dns_name_is_valid(struct slice name)
 {
 	struct cursor c;
@@ -22,7 +25,7 @@ bool dns_name_is_valid(struct slice name)
 		return false;
 	c = cursor_of(name);
 	do {
-		if (!take_while(&c, byte_is_of_name, LABEL_MAX, &label))
+		if (!take_while(&c, may_be_asked, LABEL_MAX, &label))
 			return false;
 	} while (take_byte(&c, '.'));
 	return cursor_at_end(&c);
