@@ -1,5 +1,6 @@
 """NOTIFY (RFC 5465): what one session is told, at any time, of what others do."""
 import itertools
+import time
 
 import pytest
 
@@ -147,6 +148,28 @@ def test_new_mailboxes_are_heard_of(pair):
         other.ok(f"CREATE {name}")
         put(other, name)
         listener.hears(f"* STATUS {name} (MESSAGES 1 UIDNEXT 2)")
+
+
+def until(session, start):
+    while not session.line().decode().startswith(start):
+        pass
+
+
+def test_nothing_is_missed_at_the_first_moment(pair):
+    """What comes while NOTIFY SET, or the watch on a new mailbox, is at work is told. With many
+    mailboxes the work takes long enough for that to happen."""
+    listener, other = pair
+    other.send("".join(f"c{i} CREATE many/{i}\r\n" for i in range(300)) + "c CAPABILITY\r\n")
+    until(other, "c OK")
+    for i in range(1, 11):
+        listener.send("n NOTIFY SET STATUS (personal (MessageNew MessageExpunge))\r\n")
+        put(other)
+        until(listener, f"* STATUS INBOX (MESSAGES {i} UIDNEXT {i + 1}")
+    for i in range(40):
+        other.ok(f"CREATE new{i}")
+        time.sleep(i * 0.0003)
+        put(other, f"new{i}")
+        until(listener, f"* STATUS new{i} (MESSAGES 1 UIDNEXT 2")
 
 
 def test_annotations(pair, server):

@@ -382,7 +382,7 @@ static void tell_names(struct difference *d)
 }
 
 /* Reads all names and counters anew, tells what is other, and keeps them. */
-static int renew(struct imap_session *s, struct slice own_name)
+static int tell_difference(struct imap_session *s, struct slice own_name)
 {
 	struct imap_notify *n = s->notify;
 	struct arena *arena = arena_new();
@@ -401,12 +401,10 @@ static int renew(struct imap_session *s, struct slice own_name)
 	arena_free(d.arena);
 	arena_free(n->known.arena);
 	n->known = now;
-	/* What came before it was watched is in no counter yet. */
-	bool again = watch_known(s);
-	return again && rc == 0 ? renew(s, own_name) : rc;
+	return rc;
 }
 
-static int renew_metadata(struct imap_session *s)
+static int tell_metadata(struct imap_session *s)
 {
 	struct imap_notify *n = s->notify;
 	const struct imap_metadata_listener listener = {
@@ -420,14 +418,23 @@ static int renew_metadata(struct imap_session *s)
 	return imap_notify_metadata_tell(s, &listener, &n->metadata_known) ? 0 : -E2BIG;
 }
 
+/* What is read after a mailbox is watched misses nothing: a change that is not read yet has a
+ * notice. So all is read once more as long as there was another mailbox to watch. */
+static int renew(struct imap_session *s, struct slice own_name)
+{
+	int rc;
+	do
+		rc = tell_difference(s, own_name);
+	while (rc == 0 && watch_known(s));
+	return rc == 0 ? tell_metadata(s) : rc;
+}
+
 static void look_at_others(struct imap_session *s, struct slice own_name)
 {
 	struct imap_notify *n = s->notify;
 	if (!n || !n->known.arena)
 		return;
 	int rc = renew(s, own_name);
-	if (rc == 0)
-		rc = renew_metadata(s);
 	if (rc == -E2BIG)
 		tell_overflow(s);
 	else if (rc < 0)
@@ -490,8 +497,8 @@ static int begin_others(struct imap_command *c)
 		arena_free(arena);
 		return rc;
 	}
-	watch_known(s);
-	/* What came before they were watched has no notice. */
+	(void)watch_known(s);
+	/* What came before they were watched has no notice: renew() reads it. */
 	rc = n->request.status ? tell_first(c) : 0;
 	return rc == 0 ? renew(s, SLICE_EMPTY) : rc;
 }
