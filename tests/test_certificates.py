@@ -1,6 +1,7 @@
 """Several certificates: each client gets the one of the name that it asks for, and renewed ones
 while sessions go on."""
 import hashlib
+import os
 import re
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 
 import pytest
 
+from authority import Authority
 from conftest import wait_for
 
 IMPLICIT = ["submissions", "pop3s", "imaps"]
@@ -96,3 +98,24 @@ def test_check_names_those_that_are_wrong(many):
         assert found, line
         # The line in which the section ends.
         assert f"certificate {name}" in "\n".join(text[int(found[1]) - 4:int(found[1])])
+
+
+def test_check_warns_of_what_clients_will_not_believe(make_server, tmp_path):
+    s = make_server(start=False)
+    assert "certificate" not in s.cli("check").stderr
+    authority = Authority(tmp_path)
+
+    def use(chain, key):
+        (s.dir / "certificate.pem").write_bytes(chain.read_bytes())
+        (s.dir / "certificate.key").write_bytes(key.read_bytes())
+        return s.cli("check").stderr
+
+    said = use(*authority.issue("other.test", days=-1))
+    assert "certificate.pem has expired on " in said
+    assert f"no certificate is for the hostname {s.hostname}" in said
+    said = use(*authority.issue(s.hostname, days=5))
+    assert "certificate.pem expires on " in said and "no certificate is for" not in said
+    os.chmod(s.dir / "certificate.key", 0o644)
+    assert "everybody may read" in use(*authority.issue(s.hostname))
+    s.configure('dns { forwarder = "300.1.1.1" }')
+    assert "forwarder" in s.cli("check", check=False).stderr

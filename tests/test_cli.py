@@ -83,6 +83,26 @@ def test_bad_words_are_refused(make_server):
         assert result.returncode != 0 and result.stderr.strip(), words
 
 
+def test_mistakes_say_how_it_is_written(make_server):
+    s = make_server(start=False)
+
+    def said(*words, code=1):
+        result = s.cli(*words, check=False)
+        assert result.returncode == code, result.stderr
+        return result.stderr
+
+    assert "write it with its domain" in said("user", "add", "alice")
+    # Only the line of the verb that was meant.
+    assert said("user", "quota", "alice@example.test", "lots", code=2).count("usage") == 1
+    assert "user passwd" not in said("user", "quota", "alice@example.test", code=2)
+    assert "is no Maildir" in said("import", "maildir", "alice@example.test", str(s.dir))
+    assert "redirect :copy" in said("alias", "add", "alice@example.test", "x@remote.test")
+    other = s.dir / "new"
+    result = s.cli("-d", str(other), "init", "--domain", "x.test", "--user", "no-such-user",
+                   check=False)
+    assert "adduser" in result.stderr and not other.exists()
+
+
 def test_check_names_line_and_remedy(make_server):
     s = make_server(start=False)
     assert s.cli("check").returncode == 0

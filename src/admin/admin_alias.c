@@ -94,7 +94,10 @@ static int alias_add(struct admin *admin, const json_t *request, struct admin_re
 		admin_fail(reply, rc, "the domain of %s is not ours: `veredus domain add` first",
 		           given);
 	if (rc == -EEXIST)
-		admin_fail(reply, rc, "%s is a user, or has the target %s already", given, c.wrong);
+		admin_fail(reply, rc,
+		           "%s has the target %s already, or is a user: then a Sieve script with "
+		           "redirect :copy sends on what comes, and keeps it",
+		           given, c.wrong);
 	arena_free(c.arena);
 	return rc;
 }

@@ -111,3 +111,39 @@ int certificate_make(const char *chain_path, const char *key_path, const char *h
 	EVP_PKEY_free(key);
 	return rc;
 }
+
+static bool digest_key(X509 *x, char out[static 65])
+{
+	unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	int der_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+	bool good = der_len > 0 &&
+	            EVP_Digest(der, (size_t)der_len, digest, &len, EVP_sha256(), NULL) == 1;
+	for (unsigned i = 0; good && i < len && i < 32; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	OPENSSL_free(der);
+	return good;
+}
+
+static bool look(X509 *x, const char *hostname, struct certificate_facts *out)
+{
+	struct tm ends;
+	*out = (struct certificate_facts){ .signs_itself = X509_self_signed(x, 0) == 1 };
+	out->has_name = X509_check_host(x, hostname, 0, 0, NULL) == 1;
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &ends) != 1)
+		return false;
+	out->ends_s = timegm(&ends);
+	return digest_key(x, out->spki);
+}
+
+int certificate_look(const char *chain_path, const char *hostname, struct certificate_facts *out)
+{
+	FILE *file = fopen(chain_path, "re");
+	if (!file)
+		return -errno;
+	X509 *x = PEM_read_X509(file, NULL, NULL, NULL);
+	int rc = x && look(x, hostname, out) ? 0 : -EINVAL;
+	X509_free(x);
+	fclose(file);
+	return rc;
+}

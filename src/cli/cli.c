@@ -61,7 +61,8 @@ int cli_fail(const char *format, ...)
 	return CLI_FAILED;
 }
 
-static void print_usage(FILE *out, const struct cli_command *command)
+/* Of a command, or of one verb of it only. */
+static void print_usage(FILE *out, const struct cli_command *command, const struct cli_verb *only)
 {
 	if (!command->verbs) {
 		fprintf(out, "usage: veredus [-d DIR] %s%s%s\n", command->name,
@@ -70,6 +71,8 @@ static void print_usage(FILE *out, const struct cli_command *command)
 	}
 	const char *lead = "usage:";
 	for (const struct cli_verb *v = command->verbs; v->name; v++) {
+		if (only && v != only)
+			continue;
 		fprintf(out, "%s veredus [-d DIR] %s %s%s%s\n", lead, command->name, v->name,
 		        v->usage[0] ? " " : "", v->usage);
 		lead = "      ";
@@ -85,7 +88,7 @@ int cli_usage(const struct cli *cli, const char *format, ...)
 	fputc('\n', stderr);
 	va_end(args);
 	if (cli->command)
-		print_usage(stderr, cli->command);
+		print_usage(stderr, cli->command, cli->verb);
 	return CLI_USAGE;
 }
 
@@ -115,7 +118,7 @@ static void print_options(FILE *out, const struct cli_option *options)
 void cli_print_help(FILE *out, const struct cli_command *command)
 {
 	fprintf(out, "veredus %s: %s\n\n", command->name, command->summary);
-	print_usage(out, command);
+	print_usage(out, command, NULL);
 	if (command->verbs) {
 		fputc('\n', out);
 		for (const struct cli_verb *v = command->verbs; v->name; v++)

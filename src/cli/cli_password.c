@@ -61,7 +61,8 @@ static char *with_terminal(char *(*asking)(FILE *, const char *), const char *pr
 {
 	FILE *terminal = fopen("/dev/tty", "r+e");
 	if (!terminal) {
-		cli_fail("there is no terminal to ask for the password on");
+		cli_fail("there is no terminal to ask for the password on: see the help of the "
+		         "command for other ways");
 		return NULL;
 	}
 	char *password = asking(terminal, prompt);

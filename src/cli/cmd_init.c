@@ -44,12 +44,9 @@ static int become_user(struct cli *cli, const char *user)
 	if (!user)
 		return cli_become_owner(cli);
 	const struct passwd *entry = getpwnam(user);
-	if (!entry)
-		return cli_fail("there is no user '%s': adduser --system --group %s", user, user);
-	if (geteuid() != 0)
-		return cli_fail("--user needs to be started by root");
-	if (chown(cli->dir, entry->pw_uid, entry->pw_gid) < 0)
-		return cli_fail("%s: %s", cli->dir, strerrordesc_np(errno));
+	if (!entry || chown(cli->dir, entry->pw_uid, entry->pw_gid) < 0)
+		return cli_fail("%s: %s", cli->dir,
+		                entry ? strerrordesc_np(errno) : "its user is gone");
 	return cli_become_owner(cli);
 }
 
@@ -145,6 +142,16 @@ static const char *check_name(struct cli *cli, const char *option, const char *g
 	return NULL;
 }
 
+/* Before anything is made. */
+static int check_user(const char *user)
+{
+	if (user && !getpwnam(user))
+		return cli_fail("there is no user '%s': adduser --system --group %s", user, user);
+	if (user && geteuid() != 0)
+		return cli_fail("--user needs to be started by root");
+	return CLI_OK;
+}
+
 static int read_options(struct cli *cli, struct config_init *out)
 {
 	int64_t offset = 0;
@@ -162,7 +169,7 @@ static int read_options(struct cli *cli, struct config_init *out)
 		                     .hostname = hostname,
 		                     .user = cli_text(cli, "user"),
 		                     .port_offset = (int)offset };
-	return CLI_OK;
+	return check_user(out->user);
 }
 
 static int init(struct cli *cli)

@@ -60,6 +60,12 @@ static int user_add(struct cli *cli)
 {
 	json_t *request = new_request(cli);
 	const char *quota = cli_text(cli, "quota");
+	if (slice_find_byte(slice_from_str(cli->words[0]), '@') < 0) {
+		json_decref(request);
+		return cli_fail("'%s' is no address: write it with its domain, as "
+		                "alice@example.org",
+		                cli->words[0]);
+	}
 	if ((quota && !read_quota(cli, quota, request)) ||
 	    (!cli_has(cli, "no-password") && !read_verifiers(cli, request))) {
 		json_decref(request);

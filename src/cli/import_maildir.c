@@ -347,8 +347,12 @@ int import_maildir(struct cli *cli)
 	if (!path)
 		return cli_fail("%s: %s", cli->words[1], strerrordesc_np(errno));
 	int status = import_begin(cli, &im);
-	if (status == CLI_OK)
-		status = import_end(&im, read_tree(&im, path, folder, 0));
+	if (status == CLI_OK) {
+		status = read_tree(&im, path, folder, 0);
+		if (status == CLI_OK && !im.folder)
+			status = cli_fail("%s is no Maildir: no directory in it has a cur", path);
+		status = import_end(&im, status);
+	}
 	free(path);
 	return status;
 }

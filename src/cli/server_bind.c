@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/certificate.h"
 #include "cli/server.h"
 
 enum { FILES_WANTED = 1 << 18, CONTROL_IDLE_MS = 60000, CONTROL_SESSIONS = 100 };
@@ -29,7 +30,8 @@ static int open_tls(struct server *s)
 	    (c->auth.client_certificates || c->auth.client_ca || c->relay_certificate_count > 0))
 		rc = tls_server_ask(s->tls, c->auth.client_ca, &why);
 	if (rc < 0)
-		log_error("server.certificate", kv_str("why", why ? why : ""), kv_error(rc));
+		log_error("server.certificate", kv_str("why", why ? why : ""), kv_error(rc),
+		          kv_str("remedy", CERTIFICATE_REMEDY));
 	free(why);
 	return rc;
 }

@@ -116,6 +116,14 @@ __attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char 
 		report_unknown(l, cfg, va_arg(args, const char *));
 		return;
 	}
+	if (slice_starts_with(slice_from_str(format), SLICE("found duplicate title"))) {
+		buf_printf(
+			&l->text,
+			"there is a section with the title '%s' already: write both as one, or "
+			"give this one another title (a section listen then says protocol = ...)\n",
+			va_arg(args, const char *));
+		return;
+	}
 	vsnprintf(text, sizeof(text), format, args);
 	buf_printf(&l->text, "%s\n", text);
 }

@@ -1,4 +1,6 @@
 /* What can be wrong with a section passdb. */
+#include <unistd.h>
+
 #include "config/config_check.h"
 #include "message/address.h"
 
@@ -6,6 +8,8 @@ static void check_file(const struct config_place *p, const struct config_passdb 
 {
 	if (!passdb->file)
 		config_wrong(p, "there is no file: add file = FILE");
+	else if (access(passdb->file, R_OK) < 0)
+		config_warn(p, "file: %s can't be read: nobody in it can log in", passdb->file);
 }
 
 static void check_internal(const struct config_place *p, const struct config_passdb *passdb)

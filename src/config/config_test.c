@@ -329,8 +329,12 @@ static void bad_syntax_has_a_line(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(load(f, "\n\nsmtp {\n"), -EINVAL);
 	assert_non_null(strstr(f->errors, "veredus.conf:3: section smtp is not closed: add a }"));
-	assert_int_equal(load(f, "hostname = \"x\n"), -EINVAL);
-	assert_non_null(strstr(f->errors, "premature end of file"));
+	assert_error(f, "\nhostname = \"x\nsmtp { }\n# it's\n",
+	             ":2: a quote is not closed: add one in this line");
+	assert_error(f, "smtp { }\n\"", ":2: a quote is not closed: add one in this line");
+	assert_error(f, "listen smtp { address = \"*:25\" }\nlisten smtp { address = \"*:26\" }\n",
+	             ":2: there is a section with the title 'smtp' already: write both as one, or "
+	             "give this one another title (a section listen then says protocol = ...)");
 	assert_int_equal(load(f, "#\n##\nhostname = \n"), -EINVAL);
 	assert_int_equal(load(f, "hostname \"x\"\n"), -EINVAL);
 	assert_non_null(strstr(f->errors, "veredus.conf:1: missing equal sign"));
@@ -341,8 +345,8 @@ static void lines_are_counted_right(void **state)
 	struct fixture *f = *state;
 	assert_error(f, "# one\n# two\nlog { # three\n\tjson = yes # \"four\"\n}\nlgo { }\n",
 	             ":6: there is no option 'lgo': did you mean 'log'?");
-	assert_error(f, "hostname = \"a#b\nc\"\nlgo { }\n",
-	             ":3: there is no option 'lgo': did you mean 'log'?");
+	assert_error(f, "hostname = \"a#b\"\nlgo { }\n",
+	             ":2: there is no option 'lgo': did you mean 'log'?");
 	write_file(f, "more.conf", "# a comment\nlog {\n\tjsno = yes\n}\n");
 	char more[128];
 	snprintf(more, sizeof(more), "%s/more.conf:3: there is no option 'jsno' in section log",

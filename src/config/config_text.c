@@ -104,8 +104,10 @@ static int add_include(struct config_text *t, const char *path, int line, struct
 }
 
 /* libConfuse would put variables of the environment in for "${NAME}" unless the dollar is escaped:
- * here it is a placeholder. What stands in single quotes it leaves alone. */
-static void append_line(struct buf *out, struct slice line)
+ * here it is a placeholder. What stands in single quotes it leaves alone. False: a quote is open
+ * at the end; it would swallow what follows, and libConfuse does not mind one that is never closed.
+ */
+static bool append_line(struct buf *out, struct slice line)
 {
 	char quote = '\0';
 	for (size_t i = 0; i < line.len; i++) {
@@ -124,6 +126,7 @@ static void append_line(struct buf *out, struct slice line)
 		buf_append_byte(out, c);
 	}
 	buf_append_byte(out, '\n');
+	return !quote;
 }
 
 static int add_lines(struct config_text *t, const char *path, struct slice rest, unsigned depth,
@@ -137,7 +140,13 @@ static int add_lines(struct config_text *t, const char *path, struct slice rest,
 			continue;
 		}
 		t->lines++;
-		append_line(&t->text, line);
+		if (!append_line(&t->text, line)) {
+			*why_out = arena_printf(t->arena,
+			                        "%s:%d: a quote is not closed: add one in this "
+			                        "line\n",
+			                        path, number);
+			rc = -EINVAL;
+		}
 	}
 	return rc == 0 && buf_failed(&t->text) ? -EFBIG : rc;
 }
