@@ -85,8 +85,9 @@ static void finish(struct queue_delivery *d, struct queue_job *job, int rc,
 
 static bool is_worn(const struct queue_delivery *d)
 {
-	return d->is_alone || !smtp_client_is_usable(d->client) || smtp_client_is_full(d->client) ||
-	       smtp_client_sent(d->client) >= CONNECTION_MAX_MESSAGES ||
+	return d->is_alone || !smtp_client_is_usable(d->dial.client) ||
+	       smtp_client_is_full(d->dial.client) ||
+	       smtp_client_sent(d->dial.client) >= CONNECTION_MAX_MESSAGES ||
 	       clock_monotonic_ms() - d->opened_ms > CONNECTION_MAX_MS;
 }
 
@@ -116,7 +117,7 @@ static struct queue_job *next_job(struct queue_delivery *d)
 			return NULL;
 	}
 	struct queue_job *job = take_job(d);
-	if (job || !d->client)
+	if (job || !d->dial.client)
 		return job;
 	d->was_idle = true;
 	return queue_ready_wait(q->ready, d->destination, IDLE_MS);
@@ -126,7 +127,7 @@ static struct queue_job *next_job(struct queue_delivery *d)
 static bool is_elsewhere(struct queue_delivery *d, struct queue_job *job)
 {
 	struct queue *q = d->queue;
-	if (d->client || job->moves > 0 || job->tls_need != QUEUE_TLS_USUAL)
+	if (d->dial.client || job->moves > 0 || job->tls_need != QUEUE_TLS_USUAL)
 		return false;
 	struct slice key = queue_groups_find(q->groups, job->arena, job->key);
 	bool moved = !slice_equal(key, job->key);
@@ -161,7 +162,7 @@ void queue_deliver(void *arg)
 			move(&d, job);
 		else
 			finish(&d, job, rc, &outcome);
-		if (d.client && is_worn(&d))
+		if (d.dial.client && is_worn(&d))
 			queue_disconnect(&d);
 		if (rc < 0 && outcome.error == -ECANCELED)
 			break;

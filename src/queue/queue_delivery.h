@@ -2,18 +2,14 @@
 #ifndef VEREDUS_QUEUE_QUEUE_DELIVERY_H
 #define VEREDUS_QUEUE_QUEUE_DELIVERY_H
 
-#include "queue/queue_internal.h"
+#include "queue/queue_dial.h"
 
 struct queue_delivery {
 	struct queue *queue;
 	struct queue_destination *destination;
-	struct smtp_client *client; /* NULL: not connected */
-	struct smtp_client_config config;
-	struct tls_policy_domain domain;
-	struct tls_policy policy; /* of the host */
+	struct queue_dial dial; /* dial.client NULL: not connected */
 	/* Of the connection. */
 	struct arena *arena;
-	const char *host;
 	struct slice peer, tls, from;
 	int64_t opened_ms; /* monotonic */
 	unsigned era;      /* queue_ready_renew() */

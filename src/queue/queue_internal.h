@@ -117,10 +117,6 @@ int queue_policy_find(struct queue *q, const struct client_route *route, struct 
                       enum queue_tls_need need, struct arena *arena, int64_t deadline,
                       struct tls_policy_domain *out, struct smtp_outcome *outcome);
 
-/* queue_connect.c: how hosts of a route are connected to; rule and wish are the policy's. */
-void queue_client_configure(const struct queue *q, const struct client_route *route,
-                            struct smtp_client_config *out);
-
 /* queue_suppress.c: recipients that mail of this sender does not go to any more are refused, and
  * moved to the front. Returns how many; *outcome is that of the last one. Parks the fiber. */
 size_t queue_suppress(struct queue *q, struct queue_job *job, struct smtp_outcome *outcome);

@@ -62,12 +62,12 @@ static int send_form(struct queue_delivery *d, struct queue_job *job, const stru
 		.is_whole = is_whole,
 		.whole_arg = view,
 	};
-	int rc = smtp_client_send(d->client, &mail, job->arena, outcome);
+	int rc = smtp_client_send(d->dial.client, &mail, job->arena, outcome);
 	job->peer = arena_copy(job->arena, d->peer);
 	job->tls = arena_copy(job->arena, d->tls);
 	job->from = arena_copy(job->arena, d->from);
-	job->remote_does_dsn = smtp_client_extensions(d->client) & SMTP_EXT_DSN;
-	job->remote_does_by = smtp_client_extensions(d->client) & SMTP_EXT_DELIVERBY;
+	job->remote_does_dsn = smtp_client_extensions(d->dial.client) & SMTP_EXT_DSN;
+	job->remote_does_by = smtp_client_extensions(d->dial.client) & SMTP_EXT_DELIVERBY;
 	return rc;
 }
 
@@ -75,13 +75,14 @@ static int not_sendable(const struct queue_delivery *d, struct queue_job *job, i
                         struct smtp_outcome *outcome)
 {
 	if (rc == -EOPNOTSUPP) {
-		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, rc, "5.6.3", d->host);
+		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, rc, "5.6.3",
+		                                d->dial.host);
 		outcome->verdict = SMTP_PERMANENT;
 		outcome->text = slice_from_str(arena_printf(
 			job->arena,
 			"%s takes no %s data, and the message can't be converted: it is signed, "
 			"or beyond our understanding",
-			d->host, job->body_binary ? "binary" : "8-bit"));
+			d->dial.host, job->body_binary ? "binary" : "8-bit"));
 	} else {
 		log_error("queue.convert", kv_str("queue_id", job->queue_id), kv_error(rc));
 		*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",
@@ -97,7 +98,8 @@ static int send_bytes(struct queue_delivery *d, struct queue_job *job, const str
                       struct smtp_outcome *outcome)
 {
 	struct queue_message_form form;
-	int rc = queue_message_form(d->queue->config.config, job, smtp_client_extensions(d->client),
+	int rc = queue_message_form(d->queue->config.config, job,
+	                            smtp_client_extensions(d->dial.client),
 	                            slice_from(view->bytes, job->skip_bytes), &form);
 	if (rc < 0)
 		return not_sendable(d, job, rc, outcome);
@@ -128,8 +130,8 @@ static int send_job(struct queue_delivery *d, struct queue_job *job, struct smtp
 static bool was_stale(const struct queue_delivery *d, const struct queue_job *job,
                       const struct smtp_outcome *outcome)
 {
-	return !job->retried && (d->was_idle || smtp_client_sent(d->client) > 0) &&
-	       !smtp_client_is_usable(d->client) && outcome->stage <= SMTP_STAGE_MAIL &&
+	return !job->retried && (d->was_idle || smtp_client_sent(d->dial.client) > 0) &&
+	       !smtp_client_is_usable(d->dial.client) && outcome->stage <= SMTP_STAGE_MAIL &&
 	       outcome->error != -ECANCELED && outcome->error != -ETIMEDOUT;
 }
 
@@ -153,14 +155,14 @@ static int choose_part(struct queue_delivery *d, struct queue_job *job,
 {
 	size_t left = job->count - job->part_from;
 	const struct smtp_client_recipient *from = &job->wire[job->part_from];
-	bool open = d->client && smtp_client_is_usable(d->client);
-	job->part_count = open ? smtp_client_fit(d->client, from, left) : 0;
+	bool open = d->dial.client && smtp_client_is_usable(d->dial.client);
+	job->part_count = open ? smtp_client_fit(d->dial.client, from, left) : 0;
 	if (job->part_count > 0)
 		return 0;
 	queue_disconnect(d);
 	int rc = queue_connect(d, job, outcome);
 	if (rc == 0)
-		job->part_count = smtp_client_fit(d->client, from, left);
+		job->part_count = smtp_client_fit(d->dial.client, from, left);
 	/* One that has room for nothing does not mean it. */
 	if (rc == 0 && job->part_count == 0)
 		job->part_count = 1;
@@ -178,8 +180,8 @@ static int carry_part(struct queue_delivery *d, struct queue_job *job, struct sm
 			return rc;
 		if (rc < 0) {
 			set_rest(job, outcome);
-			if (d->host)
-				job->peer = arena_copy(job->arena, slice_from_str(d->host));
+			if (d->dial.host)
+				job->peer = arena_copy(job->arena, slice_from_str(d->dial.host));
 			return rc;
 		}
 		rc = send_job(d, job, outcome);
@@ -222,8 +224,8 @@ int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outc
 		return -EPERM;
 	if (job->way && job->way->final != FINAL_NONE)
 		return queue_final_carry(d->queue, job, outcome);
-	if (d->client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
-	                  (d->was_idle && smtp_client_has_input(d->client))))
+	if (d->dial.client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
+	                       (d->was_idle && smtp_client_has_input(d->dial.client))))
 		queue_disconnect(d);
 	while (job->part_from < job->count) {
 		rc = carry_part(d, job, outcome);
@@ -232,7 +234,7 @@ int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outc
 		any |= rc == 0;
 		/* What broke here would do so for the others. */
 		end_part(job, rc);
-		if (rc < 0 && (!d->client || !smtp_client_is_usable(d->client))) {
+		if (rc < 0 && (!d->dial.client || !smtp_client_is_usable(d->dial.client))) {
 			set_rest(job, outcome);
 			return rc;
 		}
@@ -243,7 +245,7 @@ int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outc
 /* A connection that is not ours to open anew: what its LIMITS leave no room for waits. */
 static int no_room(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
-	*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, -EBUSY, "4.5.3", d->host);
+	*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, -EBUSY, "4.5.3", d->dial.host);
 	outcome->host = false;
 	set_rest(job, outcome);
 	return -EBUSY;
@@ -253,8 +255,7 @@ int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice 
                       struct slice tls, struct queue_job *job, struct smtp_outcome *outcome)
 {
 	struct queue_delivery d = { .queue = q,
-		                    .client = client,
-		                    .host = smtp_client_host(client),
+		                    .dial = { .client = client, .host = smtp_client_host(client) },
 		                    .peer = peer,
 		                    .tls = tls };
 	int rc = 0;

@@ -51,28 +51,3 @@ int queue_source_connect(struct queue *q, const struct config_smarthost *way,
 		return conn_connect(&hop->address, NULL, deadline, out);
 	return connect_from_pool(pool, next_turn(q, way, pool), hop, deadline, source_out, out);
 }
-
-struct smtp_outcome queue_source_trouble(struct arena *arena, int error, const char *host)
-{
-	const char *enhanced = error == -EAFNOSUPPORT ? "4.4.3" : "4.4.1";
-	return smtp_outcome_trouble(arena, SMTP_STAGE_CONNECT, error, enhanced, host);
-}
-
-int queue_source_open(struct queue *q, const struct config_smarthost *way,
-                      struct smtp_client_config *config, const struct client_hop *hop,
-                      struct arena *arena, struct smtp_client **out, struct smtp_outcome *outcome)
-{
-	int64_t deadline = deadline_in(config->timeouts.connect_ms);
-	struct queue_source source;
-	struct conn *conn;
-	if (config->deadline && config->deadline < deadline)
-		deadline = config->deadline;
-	int rc = queue_source_connect(q, way, hop, deadline, &source, &conn);
-	if (rc < 0) {
-		*outcome = queue_source_trouble(arena, rc, hop->host);
-		return rc;
-	}
-	config->source = source.address;
-	config->helo = source.helo;
-	return smtp_client_start(config, conn, hop->host, arena, out, outcome);
-}

@@ -18,12 +18,6 @@ struct queue_source {
 int queue_source_connect(struct queue *q, const struct config_smarthost *way,
                          const struct client_hop *hop, int64_t deadline,
                          struct queue_source *source_out, struct conn **out);
-/* As smtp_client_open(), but sets source and helo of config. */
-int queue_source_open(struct queue *q, const struct config_smarthost *way,
-                      struct smtp_client_config *config, const struct client_hop *hop,
-                      struct arena *arena, struct smtp_client **out, struct smtp_outcome *outcome);
-/* What it is when a connection failed so. */
-struct smtp_outcome queue_source_trouble(struct arena *arena, int error, const char *host);
 
 /* Those that a way has; NULL if it may come from any. */
 const struct config_sources *queue_source_pool(const struct config *config,

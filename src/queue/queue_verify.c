@@ -11,8 +11,7 @@
 #include "client/client_route.h"
 #include "fiber/sync.h"
 #include "queue/call_ahead.h"
-#include "queue/queue_internal.h"
-#include "queue/queue_source.h"
+#include "queue/queue_dial.h"
 
 /* After a question that got no answer. */
 #define TROUBLE_PAUSE_MS (60 * 1000)
@@ -36,7 +35,6 @@ struct probe {
 	struct slice path; /* as given */
 	struct slice key;  /* canonical */
 	int64_t deadline;
-	struct tls_policy_domain domain;
 	struct call_ahead_row row;
 	struct smtp_outcome outcome;
 };
@@ -112,47 +110,23 @@ static bool is_about_recipient(const struct smtp_outcome *o)
 	       (e.subject == 0 && (o->code == 550 || o->code == 551 || o->code == 553));
 }
 
-static int ask_hop(struct probe *p, const struct config_smarthost *way,
-                   struct smtp_client_config *config, const struct client_hop *hop)
+/* The first host that talks to us. */
+static int ask_route(struct probe *p, const struct client_route *route)
 {
-	struct smtp_client *client;
-	struct tls_policy policy;
-	int rc = tls_policy_find_host(&p->domain, hop, p->arena, p->deadline, &policy, &p->outcome);
+	struct queue_dial dial = { .queue = p->queue, .arena = p->arena };
+	int rc = queue_policy_find(p->queue, route, slice_from_str(p->relay->domain), dial.need,
+	                           p->arena, p->deadline, &dial.domain, &p->outcome);
 	if (rc < 0)
 		return rc;
-	config->tls = policy.rule;
-	config->wish = &policy.wish;
-	rc = queue_source_open(p->queue, way, config, hop, p->arena, &client, &p->outcome);
-	if (rc < 0 && p->outcome.stage == SMTP_STAGE_TLS && rc != -ECANCELED &&
-	    config->tls == TLS_RULE_OPPORTUNISTIC) {
-		config->tls = TLS_RULE_NONE;
-		rc = queue_source_open(p->queue, way, config, hop, p->arena, &client, &p->outcome);
-	}
-	if (rc < 0)
-		return rc;
-	rc = smtp_client_verify(client, p->path, p->arena, &p->outcome);
-	smtp_client_quit(client);
-	return rc;
-}
-
-/* Until one has an opinion of the recipient. */
-static int ask_hosts(struct probe *p, const struct client_route *route)
-{
-	struct smtp_client_config config;
-	int rc = queue_policy_find(p->queue, route, slice_from_str(p->relay->domain),
-	                           QUEUE_TLS_USUAL, p->arena, p->deadline, &p->domain, &p->outcome);
-	if (rc < 0)
-		return rc;
-	rc = -EHOSTUNREACH;
-	queue_client_configure(p->queue, route, &config);
-	config.deadline = p->deadline;
-	if (config.timeouts.connect_ms > p->relay->probe_timeout_ms / 2)
-		config.timeouts.connect_ms = p->relay->probe_timeout_ms / 2;
-	for (size_t i = 0; i < route->count && clock_monotonic_ms() < p->deadline; i++) {
-		rc = ask_hop(p, route->way, &config, &route->hops[i]);
-		if (rc == 0 || rc == -ECANCELED || p->outcome.stage >= SMTP_STAGE_MAIL)
-			break;
-	}
+	queue_dial_prepare(&dial, route);
+	dial.config.deadline = p->deadline;
+	/* So that there is time for another host, too. */
+	if (dial.config.timeouts.connect_ms > p->relay->probe_timeout_ms / 2)
+		dial.config.timeouts.connect_ms = p->relay->probe_timeout_ms / 2;
+	rc = queue_dial(&dial, route, &p->outcome);
+	if (rc == 0)
+		rc = smtp_client_verify(dial.client, p->path, p->arena, &p->outcome);
+	queue_dial_end(&dial);
 	return rc;
 }
 
@@ -164,7 +138,7 @@ static enum post_known ask(struct probe *p)
 	int rc = client_route_find(c->dns, c->config, p->arena, client_choose(c->config, &errand),
 	                           errand.domain, p->deadline, &route, &p->outcome);
 	if (rc == 0)
-		rc = ask_hosts(p, &route);
+		rc = ask_route(p, &route);
 	if (rc == 0 || is_about_recipient(&p->outcome)) {
 		keep(p, rc == 0);
 		return rc == 0 ? POST_KNOWN : POST_UNKNOWN;
