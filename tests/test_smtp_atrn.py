@@ -17,6 +17,7 @@ CONFIG = """
 listen odmr { address = { "127.0.0.1:%d" } }
 smtp { turn = yes }
 auth { client-certificates = yes }
+suppression "bob@example.test" { }
 """
 
 
@@ -196,6 +197,27 @@ def test_what_the_client_refuses_and_puts_off(server):
         turn(wire, remote)
         assert taken(remote) == ["later@far.test"]
     assert waiting(server) == []
+
+
+def test_suppressed(server):
+    """Who mail of the sender does not go to any more does not get it so either."""
+    with server.submission("bob") as smtp:
+        smtp.sendmail("bob@example.test", ["gone@far.test", "here@far.test"], "Subject: x\r\n\r\nx\r\n")
+        smtp.sendmail("bob@example.test", ["gone@far.test"], "Subject: y\r\n\r\ny\r\n")
+    send(server, "gone@far.test")
+    assert len(waiting(server)) == 4
+    server.cli("suppression", "add", "bob@example.test", "gone@far.test", "--reason", "who?")
+    with without_listening() as remote, logged_in(server) as wire:
+        wire.expect("ATRN", "250")
+        turn(wire, remote)
+        assert sorted(t.recipients for t in remote.taken) == [["gone@far.test"], ["here@far.test"]]
+        assert {t.sender for t in remote.taken if t.recipients == ["gone@far.test"]} == \
+            {"smith@client.test"}
+    for raw in server.wait_messages(2, "bob"):
+        assert b"Final-Recipient: rfc822; gone@far.test" in raw
+        assert b"suppressed: no mail of this sender" in raw
+    assert waiting(server) == []
+    server.cli("suppression", "remove", "bob@example.test", "gone@far.test")
 
 
 def test_limits_of_the_client(server):

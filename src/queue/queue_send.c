@@ -210,18 +210,24 @@ static void end_part(struct queue_job *job, int rc)
 	job->part_from = rc == 0 ? at : end;
 }
 
-int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+/* Who is to get it at all: nobody if it is late, and none that its sender's mail does not go to. */
+static int begin(struct queue *q, struct queue_job *job, struct smtp_outcome *outcome)
 {
-	int rc = 0;
-	bool any = false;
 	if (queue_job_is_late(job, clock_wall_ms()))
 		return come_too_late(job, outcome);
+	if (job->part_from == 0)
+		job->part_from = job->suppressed = queue_suppress(q, job, outcome);
+	return job->part_from == job->count ? -EPERM : 0;
+}
+
+int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
+{
+	bool any = false;
 	if (!queue_lease_covers(&d->queue->leases, job))
 		return -EXDEV;
-	if (job->part_from == 0)
-		job->part_from = job->suppressed = queue_suppress(d->queue, job, outcome);
-	if (job->part_from == job->count)
-		return -EPERM;
+	int rc = begin(d->queue, job, outcome);
+	if (rc < 0)
+		return rc;
 	if (job->way && job->way->final != FINAL_NONE)
 		return queue_final_carry(d->queue, job, outcome);
 	if (d->dial.client && (queue_ready_era(d->queue->ready, d->destination) != d->era ||
@@ -258,10 +264,10 @@ int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice 
 		                    .dial = { .client = client, .host = smtp_client_host(client) },
 		                    .peer = peer,
 		                    .tls = tls };
-	int rc = 0;
 	bool any = false;
-	if (queue_job_is_late(job, clock_wall_ms()))
-		return come_too_late(job, outcome);
+	int rc = begin(q, job, outcome);
+	if (rc < 0)
+		return rc;
 	while (job->part_from < job->count && smtp_client_is_usable(client)) {
 		job->part_count = smtp_client_fit(client, &job->wire[job->part_from],
 		                                  job->count - job->part_from);
