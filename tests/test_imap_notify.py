@@ -14,6 +14,7 @@ MAIL = "From: a@example.test\r\nSubject: hello\r\n\r\nHi.\r\n"
 class Session(Raw):
     def __init__(self, server, user):
         super().__init__(server, login=False)
+        self.user = user
         self.ok(f'LOGIN {user} "{PASSWORD}"')
 
     def hears(self, *expected):
@@ -208,6 +209,32 @@ def test_annotations_by_other_accounts(pair, server):
     alice.ok("DELETE told")
     alice.ok("DELETE untold")
     alice.close()
+
+
+def test_other_sessions_hear_of_new_keys(pair, server):
+    """RESETKEY (RFC 4467): who has the mailbox selected, in IDLE at once, else with a command."""
+    listener, other = pair
+    user = other.user.replace("@", "%40")
+    gone = "* OK [URLMECH INTERNAL] All URLs made so far are void."
+    put(other)
+    other.ok("SELECT INBOX")
+    listener.ok("SELECT INBOX")
+    stranger = Session(server, "alice@example.test")
+    stranger.ok("SELECT INBOX")
+    assert other.ok("RESETKEY INBOX") == []
+    assert listener.ok("NOOP") == [gone.encode()]
+    listener.send("i IDLE\r\n")
+    listener.hears("+ idling")
+    other.ok(f'GENURLAUTH "imap://{user}@mx.example.test/INBOX/;UID=1;URLAUTH=anonymous" INTERNAL')
+    other.ok("RESETKEY")
+    listener.hears(gone)
+    other.ok("RESETKEY Archive")
+    listener.send("DONE\r\n")
+    listener.hears("i OK Idle ended.")
+    # Other accounts, and who said it, hear nothing.
+    stranger.silent()
+    other.silent()
+    stranger.close()
 
 
 def test_too_many_names(pair):

@@ -185,6 +185,7 @@ int imap_notify_sync(struct imap_session *s, bool hold_expunges, const struct ui
 	int rc = imap_sync(s, hold_expunges, NULL);
 	s->selected->flags_unwanted = false;
 	imap_updates_tell(s);
+	imap_tell_keys(s);
 	fetch_new(s, own);
 	return rc;
 }

@@ -2,21 +2,21 @@
 #include "imap/imap_notify_metadata.h"
 
 #include "imap/imap_reply.h"
-#include "mailbox/annotation_news.h"
+#include "mailbox/mailbox_news.h"
 
-static struct annotation_news *news_of(const struct imap_session *s)
+static struct mailbox_news *news_of(const struct imap_session *s)
 {
 	return mailboxes_annotation_news(imap_context(s)->mailboxes);
 }
 
 uint64_t imap_notify_metadata_now(const struct imap_session *s)
 {
-	return annotation_news_count(news_of(s));
+	return mailbox_news_count(news_of(s));
 }
 
 /* The mailbox, by the name that the session has for it; NULL: it is not to hear of it. */
 static const struct slice *name_for(const struct imap_metadata_listener *l,
-                                    const struct annotation_change *change)
+                                    const struct mailbox_news_item *change)
 {
 	static const struct slice server = SLICE_EMPTY;
 	if (change->mailbox_id == ANNOTATION_SERVER)
@@ -33,12 +33,12 @@ bool imap_notify_metadata_tell(struct imap_session *s, const struct imap_metadat
                                uint64_t *seen)
 {
 	struct arena *arena = arena_new();
-	struct annotation_change *changes;
+	struct mailbox_news_item *changes;
 	const struct slice *told = NULL;
 	size_t count;
-	bool whole = annotation_news_since(news_of(s), arena, seen, &changes, &count);
+	bool whole = mailbox_news_since(news_of(s), arena, seen, &changes, &count);
 	for (size_t i = 0; i < count; i++) {
-		const struct annotation_change *change = &changes[i];
+		const struct mailbox_news_item *change = &changes[i];
 		bool theirs = change->account_id && change->account_id != s->account_id;
 		if (theirs || change->by == s->session.id)
 			continue;
@@ -67,11 +67,11 @@ void imap_notify_metadata_changed(struct imap_session *s, int64_t mailbox_id,
 	bool shared = false, private = false;
 	for (size_t i = 0; i < request->count; i++) {
 		bool own = annotation_is_private(request->names[i]);
-		struct annotation_change change = { .mailbox_id = mailbox_id,
+		struct mailbox_news_item change = { .mailbox_id = mailbox_id,
 			                            .account_id = own ? s->account_id : 0,
 			                            .by = s->session.id,
 			                            .name = request->names[i] };
-		annotation_news_note(news_of(s), &change);
+		mailbox_news_note(news_of(s), &change);
 		private |= own;
 		shared |= !own;
 	}

@@ -116,6 +116,7 @@ static void open_mailbox(struct imap_command *c, bool examine)
 	s->selected->owner_id = share.info.account_id;
 	s->selected->rights = share.rights;
 	s->selected->read_only = read_only;
+	s->selected->keys_known = imap_keys_now(s);
 	s->state = IMAP_SELECTED;
 	imap_notify_selected(s);
 	imap_claim_recent(s);

@@ -44,6 +44,7 @@ struct imap_selected {
 	uint32_t uid_told;            /* messages up to here have been told of (RFC 5465) */
 	bool flags_unwanted;          /* changes of flags are not told */
 	struct mailbox_view *updated; /* what they have been told; NULL without any */
+	uint64_t keys_known;          /* of imap_keys_now(): what has been told */
 	int64_t owner_id;             /* whose it is */
 	unsigned rights;              /* enum acl_right; imap_share.h */
 	bool read_only;
@@ -188,6 +189,14 @@ int imap_flag_bits(struct db *db, int64_t mailbox_id, const struct imap_flags *f
 /* "* STATUS name (MESSAGES 3 ...)" */
 int imap_write_status(struct imap_session *s, struct arena *arena, const struct mailbox_info *info,
                       int64_t viewer, unsigned items);
+
+/* --- keys of URLs (RFC 4467): imap_urlauth.c ------------------------------------------ */
+
+/* How many were reset so far, by anybody; to be kept by SELECT. */
+uint64_t imap_keys_now(const struct imap_session *s);
+/* Tells the client that another session of the account has reset the key of the selected mailbox
+ * since. */
+void imap_tell_keys(struct imap_session *s);
 
 /* --- CONDSTORE and QRESYNC: imap_condstore.c ------------------------------------------ */
 

@@ -6,6 +6,7 @@
 #include "imap/imap_parse_url.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
+#include "mailbox/mailbox_news.h"
 #include "mailbox/url_auth.h"
 
 struct url_arguments {
@@ -118,19 +119,59 @@ void imap_genurlauth(struct imap_command *c)
 /* --- RESETKEY ------------------------------------------------------------------------ */
 
 struct reset {
+	struct arena *arena;
 	int64_t account_id, mailbox_id;
+	struct url_keys gone;
 };
 
 static int reset_step(struct db *db, void *arg)
 {
-	const struct reset *r = arg;
-	return url_auth_reset(db, r->account_id, r->mailbox_id);
+	struct reset *r = arg;
+	return url_auth_reset(db, r->arena, r->account_id, r->mailbox_id, &r->gone);
+}
+
+/* Behind the commit: notes it, and wakes who looks at one of the mailboxes. */
+static void tell_others(const struct imap_session *s, const struct reset *r)
+{
+	struct mailboxes *mailboxes = imap_context(s)->mailboxes;
+	const struct mailbox_news_item item = { .mailbox_id = r->mailbox_id,
+		                                .account_id = r->account_id,
+		                                .by = s->session.id };
+	mailbox_news_note(mailboxes_key_news(mailboxes), &item);
+	for (size_t i = 0; i < r->gone.count; i++)
+		mailboxes_changed(mailboxes, r->gone.mailbox_ids[i]);
+}
+
+uint64_t imap_keys_now(const struct imap_session *s)
+{
+	return mailbox_news_count(mailboxes_key_news(imap_context(s)->mailboxes));
+}
+
+void imap_tell_keys(struct imap_session *s)
+{
+	struct imap_selected *selected = s->selected;
+	struct mailbox_news_item *items;
+	size_t count;
+	if (!conn_is_tls(s->session.conn) || selected->keys_known == imap_keys_now(s))
+		return;
+	struct arena *arena = arena_new();
+	/* Who has missed some of it is told: it takes no harm from that. */
+	bool is_reset = !mailbox_news_since(mailboxes_key_news(imap_context(s)->mailboxes), arena,
+	                                    &selected->keys_known, &items, &count);
+	for (size_t i = 0; i < count; i++)
+		is_reset |= items[i].account_id == s->account_id && items[i].by != s->session.id &&
+		            (items[i].mailbox_id == 0 ||
+		             items[i].mailbox_id == selected->view->mailbox_id);
+	arena_free(arena);
+	if (is_reset)
+		imap_write(s, SLICE("* OK [URLMECH " URL_MECHANISM
+		                    "] All URLs made so far are void.\r\n"));
 }
 
 /* resetkey = "RESETKEY" [SP mailbox *(SP mechanism)] */
 void imap_resetkey(struct imap_command *c)
 {
-	struct reset r = { .account_id = c->s->account_id };
+	struct reset r = { .arena = c->arena, .account_id = c->s->account_id };
 	struct slice name, mechanism;
 	struct share share;
 	if (!cursor_at_end(&c->args)) {
@@ -147,10 +188,12 @@ void imap_resetkey(struct imap_command *c)
 		r.mailbox_id = share.info.id;
 	}
 	int rc = store_commit(imap_context(c->s)->store, NULL, 0, reset_step, &r);
-	if (rc < 0)
+	if (rc < 0) {
 		imap_failed(c, rc);
-	else
-		imap_ok(c, mechanism_code(c), "All URLs made so far are void.");
+		return;
+	}
+	tell_others(c->s, &r);
+	imap_ok(c, mechanism_code(c), "All URLs made so far are void.");
 }
 
 /* --- URLFETCH ------------------------------------------------------------------------ */

@@ -310,7 +310,7 @@ int mailbox_remove_account(struct db *db, int64_t account_id)
 	if (rc == 0)
 		rc = acl_drop_account(db, account_id);
 	if (rc == 0)
-		rc = url_auth_reset(db, account_id, 0);
+		rc = url_auth_drop_account(db, account_id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM uid_validity WHERE account_id = $1", "i", account_id);
 	if (rc == 0)

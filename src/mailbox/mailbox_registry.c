@@ -3,9 +3,9 @@
 
 #include "base/hash.h"
 #include "base/list.h"
-#include "mailbox/annotation_news.h"
 #include "mailbox/mailbox_chunk.h"
 #include "mailbox/mailbox_keep.h"
+#include "mailbox/mailbox_news.h"
 #include "mailbox/mailbox_rows.h"
 #include "mailbox/mailbox_seen.h"
 #include "net/service.h"
@@ -48,7 +48,7 @@ struct mailboxes {
 	struct mailbox_forget forget;
 	int64_t keep_ms;
 	uint64_t keep_bytes; /* 0: no limit */
-	struct annotation_news *news;
+	struct mailbox_news *annotation_news, *key_news;
 };
 
 static struct slice entry_key(const struct view_key *key) { return slice_of(key, sizeof(*key)); }
@@ -422,7 +422,9 @@ void mailboxes_names_changed(struct mailboxes *m, int64_t account_id)
 	mailboxes_changed(m, -account_id);
 }
 
-struct annotation_news *mailboxes_annotation_news(struct mailboxes *m) { return m->news; }
+struct mailbox_news *mailboxes_annotation_news(struct mailboxes *m) { return m->annotation_news; }
+
+struct mailbox_news *mailboxes_key_news(struct mailboxes *m) { return m->key_news; }
 
 /* --- life ---------------------------------------------------------------------------- */
 
@@ -433,7 +435,8 @@ int mailboxes_open(struct store *store, struct mailboxes **out)
 	m->by_id = hash_new();
 	list_init(&m->entries);
 	pthread_mutex_init(&m->lock, NULL);
-	m->news = annotation_news_new();
+	m->annotation_news = mailbox_news_new();
+	m->key_news = mailbox_news_new();
 	m->forget = (struct mailbox_forget){ .store = store };
 	int rc = mailbox_forget(&m->forget, 1);
 	if (rc != 0) {
@@ -456,7 +459,8 @@ void mailboxes_close(struct mailboxes *m)
 		entry_free(m, LIST_ENTRY(link, struct view_entry, link));
 	}
 	hash_free(m->by_id);
-	annotation_news_free(m->news);
+	mailbox_news_free(m->annotation_news);
+	mailbox_news_free(m->key_news);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }

@@ -121,7 +121,8 @@ void mailboxes_watch_names(struct mailboxes *m, int64_t account_id, watch_id wat
 void mailboxes_unwatch_names(struct mailboxes *m, int64_t account_id, watch_id watcher);
 /* [any thread] After a commit that made, removed, renamed or subscribed a mailbox. */
 void mailboxes_names_changed(struct mailboxes *m, int64_t account_id);
-/* annotation_news.h */
-struct annotation_news *mailboxes_annotation_news(struct mailboxes *m);
+/* mailbox_news.h */
+struct mailbox_news *mailboxes_annotation_news(struct mailboxes *m);
+struct mailbox_news *mailboxes_key_news(struct mailboxes *m);
 
 #endif

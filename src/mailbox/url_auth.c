@@ -59,17 +59,37 @@ static int key_make(struct db *db, int64_t account_id, int64_t mailbox_id, struc
 	              "iib", account_id, mailbox_id, slice_of(out->bytes, sizeof(out->bytes)));
 }
 
-int url_auth_reset(struct db *db, int64_t account_id, int64_t mailbox_id)
+#define KEYS_OF " FROM url_key WHERE account_id = $1 AND ($2 = 0 OR mailbox_id = $2)"
+
+int url_auth_reset(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                   struct url_keys *gone_out)
 {
-	if (mailbox_id == 0)
-		return db_run(db, "DELETE FROM url_key WHERE account_id = $1", "i", account_id);
-	return db_run(db, "DELETE FROM url_key WHERE account_id = $1 AND mailbox_id = $2", "ii",
-	              account_id, mailbox_id);
+	int64_t count;
+	struct db_rows rows;
+	struct url_keys gone = { 0 };
+	int rc = db_get_int(db, &count, "SELECT count(*)" KEYS_OF, "ii", account_id, mailbox_id);
+	if (rc != 0)
+		return rc;
+	gone.mailbox_ids = ARENA_ARRAY(arena, (size_t)count + 1, int64_t);
+	rc = db_query(db, &rows, "DELETE" KEYS_OF " RETURNING mailbox_id", "ii", account_id,
+	              mailbox_id);
+	while (rc == 0 && (rc = db_next(&rows)) == 0)
+		gone.mailbox_ids[gone.count++] = db_int(&rows, 0);
+	db_end(&rows);
+	if (rc != -ENODATA)
+		return rc;
+	*gone_out = gone;
+	return 0;
 }
 
 int url_auth_drop_mailbox(struct db *db, int64_t mailbox_id)
 {
 	return db_run(db, "DELETE FROM url_key WHERE mailbox_id = $1", "i", mailbox_id);
+}
+
+int url_auth_drop_account(struct db *db, int64_t account_id)
+{
+	return db_run(db, "DELETE FROM url_key WHERE account_id = $1", "i", account_id);
 }
 
 /* --- making -------------------------------------------------------------------------- */

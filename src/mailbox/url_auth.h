@@ -27,10 +27,17 @@ struct url_visitor {
 int url_auth_make(struct db *db, struct arena *arena, const struct share_user *user,
                   const struct imap_url *url, struct slice *token_out);
 /* In a commit: all URLs that the account has made for the mailbox are void; mailbox_id 0: for all
- * mailboxes. */
-int url_auth_reset(struct db *db, int64_t account_id, int64_t mailbox_id);
+ * mailboxes. Those that had a key go into the arena. */
+struct url_keys {
+	int64_t *mailbox_ids;
+	size_t count;
+};
+int url_auth_reset(struct db *db, struct arena *arena, int64_t account_id, int64_t mailbox_id,
+                   struct url_keys *gone_out);
 /* In a commit: those that anybody has made for it. */
 int url_auth_drop_mailbox(struct db *db, int64_t mailbox_id);
+/* In a commit: those that the account has made. */
+int url_auth_drop_account(struct db *db, int64_t account_id);
 
 /* What an authorized URL names, like url_open(). -EACCES, whatever is wrong with it: a token that
  * is not right, a time that is over, a visitor for whom it is not. -ENOENT: the message that it was

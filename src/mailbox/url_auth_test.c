@@ -15,6 +15,7 @@ struct auth_step {
 	struct share_user user;
 	struct imap_url url;
 	struct slice token;
+	struct url_keys gone;
 	int64_t account, mailbox;
 	bool enabled;
 };
@@ -36,7 +37,7 @@ static int do_make(struct db *db, void *arg)
 static int do_reset(struct db *db, void *arg)
 {
 	struct auth_step *s = arg;
-	return url_auth_reset(db, s->account, s->mailbox);
+	return url_auth_reset(db, s->arena, s->account, s->mailbox, &s->gone);
 }
 
 static int do_remove(struct db *db, void *arg)
@@ -162,14 +163,19 @@ static void a_url_ends(void **state)
 	/* By new keys: of another mailbox, of this one, of all. */
 	s.mailbox = testing_find_mailbox(f, SLICE("Sent")).id;
 	assert_int_equal(store_commit(f->store, NULL, 0, do_reset, &s), 0);
+	assert_int_equal(s.gone.count, 0);
 	assert_int_equal(open_url(f, good, f->account, URL_READER, "0123456789"), 0);
 	s.mailbox = inbox.id;
 	assert_int_equal(store_commit(f->store, NULL, 0, do_reset, &s), 0);
 	assert_int_equal(open_url(f, good, f->account, URL_READER, ""), -EACCES);
 	good = made(f, INBOX ";URLAUTH=anonymous");
 	assert_int_equal(open_url(f, good, f->account, URL_READER, "0123456789"), 0);
+	(void)made(f, HOST "/Sent/;UID=1;URLAUTH=anonymous");
 	s.mailbox = 0;
 	assert_int_equal(store_commit(f->store, NULL, 0, do_reset, &s), 0);
+	assert_int_equal(s.gone.count, 2);
+	assert_int_equal(s.gone.mailbox_ids[0] + s.gone.mailbox_ids[1],
+	                 inbox.id + testing_find_mailbox(f, SLICE("Sent")).id);
 	assert_int_equal(open_url(f, good, f->account, URL_READER, ""), -EACCES);
 
 	/* Keys go with the account. */
