@@ -152,7 +152,7 @@ def test_what_dmarc_makes_of_it(forwarder):
     got = email.message_from_bytes(server.wait_messages(before + 1)[-1])
     field = " ".join(got["Authentication-Results"].split())
     assert 'dmarc=fail reason="a trusted host found it in order before"' in field
-    assert "arc=pass header.d=lists.test" in field
+    assert "arc=pass header.d=lists.test smtp.remote-ip=127.0.0.1 header.oldest-pass=0" in field
     assert send(seal(trusted, "arc=pass; dmarc=fail header.from=policy.test")) == 250
     for refused in (letter, seal(letter, "dmarc=fail header.from=policy.test"),
                     seal(letter, "dkim=pass header.d=policy.test"), seal(letter, good, "other.test"),

@@ -19,6 +19,7 @@
 struct arc_set {
 	struct slice results, message, seal; /* fields, whole; empty: there is none */
 	struct dkim_verdict seal_verdict;
+	struct dkim_verdict message_verdict; /* of all but the newest, for oldest_pass */
 };
 
 struct arc_check {
@@ -30,6 +31,10 @@ struct arc_check {
 	struct dkim_verdict message; /* on the newest message signature */
 	enum trust_result result;    /* none, pass, fail, or temperror */
 	const char *reason;
+	/* Of a chain that holds: the oldest instance from which on all message signatures do, so
+	 * that nothing they sign was changed since; 0: all do (section 5.2, step 4). Older ones are
+	 * checked if their key is that of their seal, so that nothing more is asked of the DNS. */
+	size_t oldest_pass;
 	bool newest_failed; /* the last who sealed it said cv=fail: there the chain ends for good */
 };
 

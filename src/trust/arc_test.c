@@ -62,9 +62,9 @@ static enum trust_result check(struct fixture *f, struct slice message)
 	return f->check.result;
 }
 
-static struct slice seal(struct fixture *f, struct slice message)
+/* With what was found of the chain before. */
+static struct slice seal_as_checked(struct fixture *f, struct slice message)
 {
-	check(f, message);
 	const struct arc_sealing how = { .domain = SLICE("sealer.test"),
 		                         .key = &f->key,
 		                         .chain = &f->check,
@@ -73,6 +73,12 @@ static struct slice seal(struct fixture *f, struct slice message)
 		                         .max_header_bytes = SIZE_MAX,
 		                         .now_s = 1000 };
 	return arena_concat(f->arena, (struct slice[]){ arc_seal(f->arena, &how), message }, 2);
+}
+
+static struct slice seal(struct fixture *f, struct slice message)
+{
+	check(f, message);
+	return seal_as_checked(f, message);
 }
 
 static struct slice change(struct fixture *f, struct slice s, const char *from, const char *to)
@@ -98,6 +104,7 @@ static void chains(void **state)
 	assert_true(arc_results(f->arena, &f->check.sets[0], &results));
 	assert_true(slice_equal(results.id, SLICE("mx.sealer.test")) && results.count == 1);
 	assert_true(slice_equal(arc_sealer(&f->check, 49), SLICE("sealer.test")));
+	assert_int_equal(f->check.oldest_pass, 0);
 	/* There is no 51st. */
 	assert_int_equal(seal(f, message).len, message.len);
 }
@@ -137,6 +144,14 @@ static void broken(void **state)
 	assert_int_equal(
 		check(f, arena_concat(f->arena, (struct slice[]){ SLICE("X: y\r\n"), two }, 2)),
 		TRUST_PASS);
+	/* A list checks the message, changes it, and seals it: section 5.2, step 4. */
+	assert_int_equal(f->check.oldest_pass, 0);
+	check(f, one);
+	two = seal_as_checked(f, change(f, one, "Subject: one", "Subject: [list] one"));
+	assert_int_equal(check(f, two), TRUST_PASS);
+	assert_int_equal(f->check.oldest_pass, 2);
+	assert_int_equal(check(f, seal(f, two)), TRUST_PASS);
+	assert_int_equal(f->check.oldest_pass, 2);
 	f->result = -EAGAIN;
 	assert_int_equal(check(f, two), TRUST_TEMPERROR);
 	assert_int_equal(seal(f, two).len, two.len);

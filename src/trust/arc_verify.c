@@ -26,12 +26,12 @@ static int part_of(struct slice name)
 	return part;
 }
 
-/* "i=1;" in front; 0 if it is not there. */
-static unsigned instance_of(struct slice field)
+/* "i=1;", in the results in front (section 4.1.1); 0 if it is not there. */
+static unsigned instance_of(struct slice field, bool in_front)
 {
 	struct slice rest = slice_from(field, (size_t)(slice_find_byte(field, ':') + 1)), part;
 	uint64_t instance;
-	while (rest.len > 0) {
+	for (bool first = true; rest.len > 0 && (first || !in_front); first = false) {
 		part = slice_split(&rest, ';');
 		struct slice name = slice_trim(slice_split(&part, '='));
 		if (slice_equal(name, SLICE("i")) && slice_to_u64(slice_trim(part), &instance) &&
@@ -43,7 +43,7 @@ static unsigned instance_of(struct slice field)
 
 static void add_field(struct arc_check *c, int part, struct slice field)
 {
-	unsigned instance = instance_of(field);
+	unsigned instance = instance_of(field, part == RESULTS);
 	if (instance == 0) {
 		fail(c, "a field of the chain has no instance from 1 to 50");
 		return;
@@ -127,6 +127,9 @@ void arc_check_begin(struct arc_check *c, struct arena *arena, struct dkim_heade
 		fail(c, c->message.reason);
 	else if (signs_seals(&c->message.signature))
 		fail(c, "the message signature of the chain signs seals");
+	for (size_t i = 0; i + 1 < c->count; i++)
+		dkim_verdict_begin(arena, DKIM_KIND_ARC_MESSAGE, c->sets[i].message, rules, bodies,
+		                   &c->sets[i].message_verdict);
 }
 
 void arc_check_compare(struct arc_check *c, const struct dkim_bodies *bodies)
@@ -137,6 +140,8 @@ void arc_check_compare(struct arc_check *c, const struct dkim_bodies *bodies)
 	if (!c->message.is_open || c->message.changed)
 		fail(c, c->message.changed ? "the message was changed after it was sealed"
 		                           : c->message.reason);
+	for (size_t i = 0; i + 1 < c->count; i++)
+		dkim_verdict_compare(c->arena, &c->rules, bodies, &c->sets[i].message_verdict);
 }
 
 /* --- keys -------------------------------------------------------------------------------- */
@@ -172,20 +177,48 @@ void arc_seal_digest(struct arena *arena, const struct arc_set *sets, size_t fir
 	dkim_hash_end(&hash, out);
 }
 
+struct key_answer {
+	struct dkim_keys *keys;
+	int result; /* of the DNS */
+	const struct slice *texts;
+	size_t count;
+};
+
+static void decide_message(struct arc_check *c, const struct key_answer *a, struct dkim_verdict *v)
+{
+	struct dkim_digest digest;
+	struct dkim_key key;
+	if (!v->is_open ||
+	    !dkim_verdict_key(c->arena, a->keys, a->result, a->texts, a->count, v, &key))
+		return;
+	dkim_header_digest(c->arena, c->header, v->field, &v->signature, &digest);
+	dkim_verdict_decide(&key, dkim_digest_slice(&digest), v);
+	dkim_key_end(&key);
+}
+
+static void decide_seal(struct arc_check *c, const struct key_answer *a, size_t i)
+{
+	struct dkim_verdict *v = &c->sets[i].seal_verdict, *m = &c->sets[i].message_verdict;
+	struct dkim_digest digest;
+	struct dkim_key key;
+	if (!v->is_open ||
+	    !dkim_verdict_key(c->arena, a->keys, a->result, a->texts, a->count, v, &key))
+		return;
+	arc_seal_digest(c->arena, c->sets, 0, i, &v->signature, &digest);
+	dkim_verdict_decide(&key, dkim_digest_slice(&digest), v);
+	dkim_key_end(&key);
+	if (m->key_name && strcmp(m->key_name, v->key_name) == 0)
+		decide_message(c, a, m);
+}
+
 void arc_check_answer(struct arc_check *c, struct dkim_keys *keys, size_t i, int result,
                       const struct slice *texts, size_t count)
 {
-	struct dkim_verdict *v = i == 0 ? &c->message : &c->sets[i - 1].seal_verdict;
-	struct dkim_digest digest;
-	struct dkim_key key;
-	if (!v->is_open || !dkim_verdict_key(c->arena, keys, result, texts, count, v, &key))
-		return;
+	const struct key_answer answer = { keys, result, texts, count };
 	if (i == 0)
-		dkim_header_digest(c->arena, c->header, v->field, &v->signature, &digest);
+		decide_message(c, &answer, &c->message);
 	else
-		arc_seal_digest(c->arena, c->sets, 0, i - 1, &v->signature, &digest);
-	dkim_verdict_decide(&key, dkim_digest_slice(&digest), v);
-	dkim_key_end(&key);
+		decide_seal(c, &answer, i - 1);
 }
 
 /* --- the end ----------------------------------------------------------------------------- */
@@ -209,6 +242,10 @@ void arc_check_end(struct arc_check *c)
 	weigh(c, &c->message, "the message signature of the chain does not hold");
 	for (size_t i = 0; i < c->count; i++)
 		weigh(c, &c->sets[i].seal_verdict, "a seal of the chain does not hold");
+	size_t oldest = c->count;
+	while (oldest > 1 && c->sets[oldest - 2].message_verdict.result == TRUST_PASS)
+		oldest--;
+	c->oldest_pass = oldest > 1 ? oldest : 0;
 }
 
 struct slice arc_sealer(const struct arc_check *c, size_t i)

@@ -178,7 +178,7 @@ static int check_signatures(struct trust *t, struct arena *arena,
 	answer_old(w);
 	trust_add_dkim(out, arena, &w->dkim);
 	trust_add_domainkeys(out, arena, &w->old);
-	trust_add_arc(out, arena, &w->arc, c);
+	trust_add_arc(out, arena, &w->arc, c, question->client);
 	return 0;
 }
 

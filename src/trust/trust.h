@@ -135,6 +135,6 @@ bool trust_is_tls_report(struct arena *arena, struct dkim_header *header);
 void trust_add_domainkeys(struct trust_results *r, struct arena *arena,
                           const struct domainkeys_check *check);
 void trust_add_arc(struct trust_results *r, struct arena *arena, const struct arc_check *check,
-                   const struct config_trust *config);
+                   const struct config_trust *config, const struct net_address *client);
 
 #endif

@@ -33,13 +33,21 @@ static void add_seal(struct trust_verdict *v, struct arena *arena, const struct 
 }
 
 void trust_add_arc(struct trust_results *r, struct arena *arena, const struct arc_check *check,
-                   const struct config_trust *config)
+                   const struct config_trust *config, const struct net_address *client)
 {
+	char ip[NET_ADDRESS_TEXT_MAX];
 	r->arc = check;
 	if (check->count == 0)
 		return;
 	struct trust_verdict *v = trust_add(r, arena, "arc", check->result, check->reason);
 	trust_property(v, "header", "d", arc_sealer(check, check->count - 1));
+	if (client)
+		trust_property(
+			v, "smtp", "remote-ip",
+			slice_from_str(arena_printf(arena, "%s", net_address_ip(client, ip))));
+	if (check->result == TRUST_PASS)
+		trust_property(v, "header", "oldest-pass",
+		               slice_from_str(arena_printf(arena, "%zu", check->oldest_pass)));
 	r->arc_trusted = check->result == TRUST_PASS && all_are_trusted(config, check);
 	const struct dkim_verdict *m = &check->message;
 	if (m->key_name)
