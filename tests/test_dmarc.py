@@ -45,6 +45,16 @@ def zones():
     result["walk.test"] += "\n" + "\n".join([
         '_dmarc.quiet TXT "v=DMARC1; psd=n"', '_dmarc.broken TXT "v=DMARC1; p=rejct"',
         SPF_HERE.replace("@", "mail.quiet")])
+    # RFC 9989 appendix B. Below a name of eleven labels more, one signs.
+    keys = [txt(f"rsa._domainkey{at}", f"v=DKIM1; p={KEYS.rsa_p}") for at in ("", ".signing", ".child")]
+    result["example.com"] = "\n".join([
+        '_dmarc TXT "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com"', SPF_HERE,
+        SPF_HERE.replace("@", "child"), '_dmarc.signing TXT "v=DMARC1; p=none"', *keys])
+    result["example.net"] = SPF_HERE + "\n" + txt("rsa._domainkey.sample", f"v=DKIM1; p={KEYS.rsa_p}")
+    result["bank.example"] = "\n".join([
+        '_dmarc TXT "v=DMARC1; p=none; psd=y"', '_dmarc.giant TXT "v=DMARC1; p=reject"',
+        '_dmarc.mega TXT "v=DMARC1; p=reject"', SPF_HERE.replace("@", "mail.giant"),
+        txt("rsa._domainkey.mail.mega", f"v=DKIM1; p={KEYS.rsa_p}")])
     result["bogus.test"] = '_dmarc TXT "v=DMARC1; p=reject"'
     return result
 
@@ -128,6 +138,30 @@ def test_walk(receiver):
     assert verdict(receiver, "m.h.g.f.e.d.c.b.a.walk.test")[0] == "fail"
     found, = judged(receiver, letter("m.h.g.f.e.d.c.b.a.walk.test"))
     assert found["evidence"]["record of"] == "walk.test"
+
+
+def test_examples(receiver):
+    """RFC 9989, appendix B.1 (which identifiers are aligned) and B.4 (tree walks)."""
+    passes, fails = ("pass", None), ("fail", "none")
+    deep = "a.b.c.d.e.f.g.h.i.j.k.example.com"
+    for author, sender, signer, wanted in (
+            ("example.com", "x@example.com", None, passes),              # B.1.1, examples 1 to 3
+            ("child.example.com", "x@example.com", None, passes),
+            ("example.com", "x@child.example.com", None, passes),
+            ("example.com", "x@example.net", None, fails),
+            ("example.com", "x@example.net", "example.com", passes),     # B.1.2, examples 1 to 3
+            ("child.example.com", "x@example.net", "example.com", passes),
+            ("example.com", "x@example.net", "sample.example.net", fails),
+            ("example.com", "x@example.net", "signing.example.com", passes),      # B.4.1
+            (deep, "x@example.com", None, passes),                                # B.4.2
+            (deep, "x@example.net", "signing.example.com", passes),
+            ("giant.bank.example", "x@mail.giant.bank.example", None, passes),    # B.4.3
+            ("giant.bank.example", "x@example.net", "mail.mega.bank.example", ("fail", "reject"))):
+        assert verdict(receiver, author, sender, signer) == wanted, (author, sender, signer)
+    found, = judged(receiver, letter(deep))
+    assert found["evidence"]["record of"] == "example.com"
+    found, = judged(receiver, letter("giant.bank.example"))
+    assert found["evidence"]["record of"] == "giant.bank.example"
 
 
 def test_authors(receiver):

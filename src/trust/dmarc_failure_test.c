@@ -161,6 +161,32 @@ static void reading(void **state)
 	assert_true(s.failures == 12 && slice_equal(s.organization, SLICE("dns; x?")));
 }
 
+/* The fields of the example report of RFC 9991 (appendix A). */
+static void sample(void **state)
+{
+	struct fixture *f = *state;
+	struct report_summary s;
+	struct slice text = SLICE("Feedback-Type: auth-failure\r\nVersion: 1\r\n"
+	                          "User-Agent: DMARC-Filter/1.2.3\r\nAuth-Failure: dmarc\r\n"
+	                          "Authentication-Results: gen.example;\r\n"
+	                          "  dmarc=fail header.from=consumer.example\r\n"
+	                          "Identity-Alignment: dkim\r\nDKIM-Domain: consumer.example\r\n"
+	                          "DKIM-Identity: @consumer.example\r\nDKIM-Selector: epsilon\r\n"
+	                          "Original-Envelope-Id: 65E1A3F0A0\r\n"
+	                          "Original-Mail-From: author=gen.example@forwarder.example\r\n"
+	                          "Source-IP: 192.0.2.2\r\nSource-Port: 12345\r\n"
+	                          "Reported-Domain: consumer.example\r\n");
+	assert_int_equal(dmarc_failure_read(f->arena, text, &s), 0);
+	assert_true(slice_equal(s.domain, SLICE("consumer.example")) && s.failures == 1);
+	assert_true(slice_equal(s.organization, SLICE("DMARC-Filter/1.2.3")));
+	json_t *json = dmarc_failure_json(text), *fields;
+	assert_int_equal(json_unpack(json, "{s:o}", "fields", &fields), 0);
+	assert_int_equal(json_array_size(fields), 14);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(fields, 4), "value")),
+	                    "gen.example;  dmarc=fail header.from=consumer.example");
+	json_decref(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +195,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(headers, setup, teardown),
 		cmocka_unit_test_setup_teardown(paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(reading, setup, teardown),
+		cmocka_unit_test_setup_teardown(sample, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

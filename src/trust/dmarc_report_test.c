@@ -44,6 +44,52 @@ static void reading(void **state)
 	}
 }
 
+/* All that the sample report of RFC 9990 (appendix B) has in it. */
+static void sample(void **state)
+{
+	struct report_summary s;
+	json_t *report;
+	struct slice xml = SLICE(
+		"<feedback xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\">\n  <version>1.0</version>\n"
+		"  <report_metadata>\n    <org_name>Sample Reporter</org_name>\n"
+		"    <email>report_sender@example-reporter.com</email>\n"
+		"    <extra_contact_info>...</extra_contact_info>\n"
+		"    <generator>a milter</generator>\n    <report_id>3v98abbp8ya9n3va</report_id>\n"
+		"    <date_range>\n      <begin>302832000</begin>\n      <end>302918399</end>\n"
+		"    </date_range>\n  </report_metadata>\n"
+		"  <policy_published>\n    <domain>example.com</domain>\n    <p>quarantine</p>\n"
+		"    <sp>none</sp>\n    <np>none</np>\n    <testing>n</testing>\n"
+		"    <discovery_method>treewalk</discovery_method>\n  </policy_published>\n"
+		"  <record>\n    <row>\n      <source_ip>192.0.2.123</source_ip>\n"
+		"      <count>123</count>\n      <policy_evaluated>\n"
+		"        <disposition>pass</disposition>\n        <dkim>pass</dkim>\n"
+		"        <spf>fail</spf>\n      </policy_evaluated>\n    </row>\n"
+		"    <identifiers>\n      <envelope_from>example.com</envelope_from>\n"
+		"      <header_from>example.com</header_from>\n    </identifiers>\n"
+		"    <auth_results>\n      <dkim>\n        <domain>example.com</domain>\n"
+		"        <result>pass</result>\n        <selector>abc123</selector>\n      "
+		"</dkim>\n"
+		"      <spf>\n        <domain>example.com</domain>\n        <result>fail</result>\n"
+		"      </spf>\n    </auth_results>\n  </record>\n</feedback>\n");
+	assert_int_equal(dmarc_report_read(*state, xml, &s), 0);
+	assert_text(s.organization, "Sample Reporter");
+	assert_text(s.contact, "report_sender@example-reporter.com");
+	assert_text(s.report_id, "3v98abbp8ya9n3va");
+	assert_text(s.domain, "example.com");
+	assert_true(s.successes == 123 && s.failures == 0);
+	assert_int_equal(dmarc_report_parse(xml, &report), 0);
+	const char *generator = NULL, *method = NULL, *selector = NULL;
+	assert_int_equal(json_unpack(report, "{s:{s:s}, s:{s:s}, s:[{s:{s:[{s:s}]}}]}",
+	                             "report_metadata", "generator", &generator, "policy_published",
+	                             "discovery_method", &method, "record", "auth_results", "dkim",
+	                             "selector", &selector),
+	                 0);
+	assert_string_equal(generator, "a milter");
+	assert_string_equal(method, "treewalk");
+	assert_string_equal(selector, "abc123");
+	json_decref(report);
+}
+
 static void as_json(void **state)
 {
 	json_t *report;
@@ -191,9 +237,10 @@ static void why_less_was_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ARENA_TEST(reading),           ARENA_TEST(as_json),    ARENA_TEST(what_is_none),
-		ARENA_TEST(too_much),          ARENA_TEST(round_trip), ARENA_TEST(counted),
-		ARENA_TEST(why_less_was_done),
+		ARENA_TEST(reading),  ARENA_TEST(sample),
+		ARENA_TEST(as_json),  ARENA_TEST(what_is_none),
+		ARENA_TEST(too_much), ARENA_TEST(round_trip),
+		ARENA_TEST(counted),  ARENA_TEST(why_less_was_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
