@@ -1,5 +1,8 @@
 """Response codes that take more than a dialogue (tests/imap/codes.txt), and the table of them all."""
+import contextlib
+import os
 import re
+import sqlite3
 
 from conftest import PASSWORD, ROOT, wait_for
 from test_imap import Raw
@@ -41,6 +44,30 @@ def test_corruption(server):
     assert b'"x"' in client.ok("FETCH 1 ENVELOPE")[0]
     assert b"[CORRUPTION]" in client.no("FETCH 1 BODY[]")
     assert client.ok("NOOP") == []
+    # The record of which messages there are.
+    with contextlib.closing(sqlite3.connect(server.dir / "veredus.db", timeout=30)) as db, db:
+        assert db.execute("UPDATE flag_chunk SET data = x'ff' WHERE id / 16777216 ="
+                          " (SELECT id FROM mailbox WHERE name = 'INBOX' AND account_id ="
+                          " (SELECT id FROM account WHERE address = 'dave@example.test'))").rowcount
+    assert b"[CORRUPTION]" in client.no("STORE 1 +FLAGS (\\Flagged)")
+    client.close()
+
+
+def test_unavailable(make_server):
+    """The store can't be read: at login and in a session. What was opened before is still there."""
+    server = make_server()
+    client = Raw(server)
+    client.ok("SELECT INBOX")
+    path = server.dir / "veredus.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE spare (x)")   # so that nothing of it is remembered
+        assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    os.truncate(path, 4096)
+    for command in ("SELECT Sent", "STATUS Sent (MESSAGES)", 'LIST "" *', "CREATE x",
+                    "APPEND INBOX {6+}\r\nx: y\r\n"):
+        assert b"NO [UNAVAILABLE] " in client.no(command)
+    client.ok("NOOP")
+    assert b"NO [UNAVAILABLE] " in login(server, "bob")[1]
     client.close()
 
 

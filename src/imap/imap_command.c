@@ -123,6 +123,24 @@ void imap_uid_required(struct imap_command *c)
 	c->code = "UIDREQUIRED";
 }
 
+/* What the operator must know, too. */
+static void in_trouble(struct imap_command *c, int error)
+{
+	log_warn("imap.command.failed", kv_int("session", (int64_t)c->s->session.id),
+	         kv_str("account", c->s->address), kv_slice("tag", c->tag), kv_error(error));
+	switch (error) {
+	case -EIO:
+	case -EBUSY:
+		imap_no(c, "UNAVAILABLE", "The store does not answer; please try again later.");
+		break;
+	case -EBADMSG:
+		imap_no(c, "CORRUPTION", "What is kept is damaged.");
+		break;
+	default:
+		imap_no(c, "SERVERBUG", "Internal trouble; please try again later.");
+	}
+}
+
 void imap_failed(struct imap_command *c, int error)
 {
 	switch (error) {
@@ -148,10 +166,7 @@ void imap_failed(struct imap_command *c, int error)
 		imap_no(c, "UNAVAILABLE", "The server's disk is full.");
 		break;
 	default:
-		log_warn("imap.command.failed", kv_int("session", (int64_t)c->s->session.id),
-		         kv_str("account", c->s->address), kv_slice("tag", c->tag),
-		         kv_error(error));
-		imap_no(c, "SERVERBUG", "Internal trouble; please try again later.");
+		in_trouble(c, error);
 	}
 }
 
