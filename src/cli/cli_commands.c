@@ -13,6 +13,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_domain,
 	&cmd_alias,
 	&cmd_certificate,
+	&cmd_dns,
 	&cmd_dkim,
 	&cmd_ban,
 	&cmd_policy,

@@ -14,6 +14,7 @@ extern const struct cli_command cmd_certificate;
 extern const struct cli_command cmd_check;
 extern const struct cli_command cmd_config;
 extern const struct cli_command cmd_dkim;
+extern const struct cli_command cmd_dns;
 extern const struct cli_command cmd_domain;
 extern const struct cli_command cmd_explain;
 extern const struct cli_command cmd_export;

@@ -1,26 +1,16 @@
 /* veredus dkim */
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/dns_wish.h"
 
-/* RFC 1035 section 3.3: so long is one string of a TXT record. */
-enum { STRING_MAX = 255, INDENT = 8 };
-
-/* As BIND and Knot read it, in strings that are short enough. */
-static void print_record(const char *name, const char *record)
-{
-	struct slice text = slice_from_str(record);
-	printf("%s. IN TXT (", name);
-	for (size_t at = 0; at < text.len; at += STRING_MAX)
-		printf("\n%*s\"%.*s\"", INDENT, "", SLICE_ARG(slice_sub(text, at, STRING_MAX)));
-	printf(" )\n");
-}
+enum { INDENT = 8 };
 
 static void print_new(const json_t *item, void *arg)
 {
 	(void)arg;
 	printf("; %s, %lld bits, %s\n", cli_item_text(item, "algorithm"),
 	       cli_item_number(item, "bits"), cli_item_text(item, "state"));
-	print_record(cli_item_text(item, "name"), cli_item_text(item, "record"));
+	dns_wish_print_record(cli_item_text(item, "name"), "TXT", cli_item_text(item, "record"));
 }
 
 static json_t *request_of(const struct cli *cli)
@@ -91,7 +81,7 @@ static void print_checked(const json_t *item, void *arg)
 		return;
 	if (cli_item_text(item, "found")[0])
 		printf("%*sis there: %s\n", INDENT, "", cli_item_text(item, "found"));
-	print_record(cli_item_text(item, "name"), cli_item_text(item, "record"));
+	dns_wish_print_record(cli_item_text(item, "name"), "TXT", cli_item_text(item, "record"));
 }
 
 static int check(struct cli *cli)

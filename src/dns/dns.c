@@ -245,6 +245,12 @@ int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
 	return lookup(d, a, name, DNS_TYPE_TLSA, deadline, out);
 }
 
+int dns_srv(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+            struct dns_answer *out)
+{
+	return lookup(d, a, name, DNS_TYPE_SRV, deadline, out);
+}
+
 int dns_ptr(struct dns *d, struct arena *a, const struct net_address *address, int64_t deadline,
             struct dns_answer *out)
 {

@@ -73,6 +73,10 @@ struct dns_answer {
 			uint8_t usage, selector, matching;
 			struct slice data;
 		} * tlsa;
+		struct dns_srv {
+			uint16_t priority, weight, port;
+			const char *host; /* "": there is no such service */
+		} * srv;
 	};
 };
 
@@ -103,6 +107,7 @@ enum dns_type {
 	DNS_TYPE_MX = 15,
 	DNS_TYPE_TXT = 16,
 	DNS_TYPE_AAAA = 28,
+	DNS_TYPE_SRV = 33,
 	DNS_TYPE_TLSA = 52,
 };
 struct dns_question {
@@ -113,6 +118,9 @@ int dns_each(struct dns *d, struct arena *a, const struct dns_question *question
              int64_t deadline, struct dns_answer *answers, int *results);
 int dns_tlsa(struct dns *d, struct arena *a, const char *name, int64_t deadline,
              struct dns_answer *out);
+/* Where a service is (RFC 2782): "_imaps._tcp.example.org". As they come, in no order. */
+int dns_srv(struct dns *d, struct arena *a, const char *name, int64_t deadline,
+            struct dns_answer *out);
 /* The names of an IP address; -EINVAL for a Unix socket. */
 int dns_ptr(struct dns *d, struct arena *a, const struct net_address *address, int64_t deadline,
             struct dns_answer *out);

@@ -103,15 +103,22 @@ const char *dns_reverse_name(struct arena *a, const struct net_address *address)
 
 /* The take_ functions below read one record into place `at` of the answer; false: malformed. */
 
+static bool take_u16(struct cursor *c, uint16_t *out)
+{
+	struct slice bytes;
+
+	if (!take_bytes(c, 2, &bytes))
+		return false;
+	*out = (uint16_t)((unsigned char)bytes.data[0] << 8 | (unsigned char)bytes.data[1]);
+	return true;
+}
+
 static bool take_mx(struct cursor *c, struct arena *a, struct dns_answer *out, size_t at)
 {
-	struct slice preference;
 	struct dns_mx mx;
 
-	if (!take_bytes(c, 2, &preference))
+	if (!take_u16(c, &mx.preference))
 		return false;
-	mx.preference = (uint16_t)((unsigned char)preference.data[0] << 8 |
-	                           (unsigned char)preference.data[1]);
 	mx.host = take_name(c, a);
 	if (!mx.host)
 		return false;
@@ -193,6 +200,17 @@ static bool take_tlsa(struct cursor *c, struct arena *a, struct dns_answer *out,
 	return true;
 }
 
+/* RFC 2782 */
+static bool take_srv(struct cursor *c, struct arena *a, struct dns_answer *out, size_t at)
+{
+	struct dns_srv *srv = &out->srv[at];
+
+	if (!take_u16(c, &srv->priority) || !take_u16(c, &srv->weight) || !take_u16(c, &srv->port))
+		return false;
+	srv->host = take_name(c, a);
+	return srv->host != NULL;
+}
+
 static const struct record_kind {
 	enum dns_type type;
 	size_t size; /* of what it becomes */
@@ -204,6 +222,7 @@ static const struct record_kind {
 	{ .type = DNS_TYPE_TXT, .size = sizeof(struct slice), .take = take_txt },
 	{ .type = DNS_TYPE_CNAME, .size = sizeof(const char *), .take = take_name_alone },
 	{ .type = DNS_TYPE_PTR, .size = sizeof(const char *), .take = take_name_alone },
+	{ .type = DNS_TYPE_SRV, .size = sizeof(struct dns_srv), .take = take_srv },
 	{ .type = DNS_TYPE_TLSA, .size = sizeof(struct dns_tlsa), .take = take_tlsa },
 };
 

@@ -32,6 +32,9 @@ static void malformed_records_are_left_out(void **state)
 		{ DNS_TYPE_MX, SLICE("\0\12\xc0\0") },
 		{ DNS_TYPE_TXT, SLICE("\5four") },
 		{ DNS_TYPE_PTR, SLICE("\4mail") },
+		{ DNS_TYPE_SRV, SLICE("\0\1\0\2\3") },
+		{ DNS_TYPE_SRV, SLICE("\0\1\0\2\3\341\4mail") },
+		{ DNS_TYPE_SRV, SLICE("\0\1\0\2\3\341\4mail\0x") },
 		{ DNS_TYPE_TLSA, SLICE("\3\1\1") },
 		{ DNS_TYPE_TLSA, SLICE("") },
 	};
@@ -61,6 +64,22 @@ static void exchangers_are_sorted(void **state)
 	assert_string_equal(answer.mx[2].host, "b");
 	assert_string_equal(answer.mx[3].host, "c");
 	assert_int_equal(answer.mx[4].preference, 256);
+	arena_free(a);
+}
+
+static void services_have_a_port(void **state)
+{
+	struct arena *a = arena_new();
+	struct dns_answer answer = parse_one(a, DNS_TYPE_SRV, SLICE("\0\1\0\2\3\341\2MX\4test\0"));
+
+	(void)state;
+	assert_int_equal(answer.count, 1);
+	assert_int_equal(answer.srv[0].priority, 1);
+	assert_int_equal(answer.srv[0].weight, 2);
+	assert_int_equal(answer.srv[0].port, 993);
+	assert_string_equal(answer.srv[0].host, "mx.test");
+	answer = parse_one(a, DNS_TYPE_SRV, SLICE("\0\0\0\0\0\0\0"));
+	assert_string_equal(answer.srv[0].host, "");
 	arena_free(a);
 }
 
@@ -141,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(malformed_records_are_left_out),
 		cmocka_unit_test(exchangers_are_sorted),
+		cmocka_unit_test(services_have_a_port),
 		cmocka_unit_test(names_from_the_wire),
 		cmocka_unit_test(texts_are_joined),
 		cmocka_unit_test(names_to_ask_for),
