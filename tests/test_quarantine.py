@@ -14,6 +14,7 @@ from test_guard import Client, guard_server, metric
 
 CONFIG = """
 rule "odd sender" {{ sender = {{ "odd@*" }} verdict = quarantine }}
+rule "for dave" {{ sender = {{ "picky@*", "alice@*" }} recipient = {{ "dave@*" }} verdict = quarantine }}
 rule "stolen" {{ account = {{ "bob@*" }} verdict = quarantine }}
 rule "programs" {{ found = {{ "attachment=executable*" }} verdict = reject }}
 rule "no proof" {{ sender = {{ "proven@*" }} found = {{ "!spf=pass*" }} verdict = reject }}
@@ -141,6 +142,45 @@ def test_each_recipient_of_an_alias_for_itself(held):
     held.cli("user", "remove", "dave@example.test")
     assert rows(held) == []
     held.cli("user", "add", "dave@example.test", input="secret words\n")
+
+
+def test_a_rule_about_one_recipient_holds_for_that_one(held):
+    before = len(held.messages())
+    with held.smtp() as smtp:
+        smtp.sendmail("picky@remote.test", ["alice@example.test", "dave@example.test"],
+                      b"Subject: for two\r\n\r\nhello\r\n")
+    message = held.wait_messages(before + 1)[-1]
+    row, = rows(held)
+    assert (row["to"], row["why"]) == ("dave@example.test", "for dave")
+    assert row["queue_id"].encode() in message
+    assert [(e, d.split(",")[0]) for e, d in journey(held, row["queue_id"])
+            if e in ("received", "delivered", "quarantined")][1:] == \
+        [("delivered", "INBOX"), ("quarantined", "rule: for dave")]
+    held.cli("quarantine", "release", str(row["id"]))
+    assert [e for e, _ in journey(held, row["queue_id"])][-2:] == ["released", "delivered"]
+
+
+def test_who_wants_to_be_told_is_told_when_it_is_released(held):
+    """NOTIFY=SUCCESS: nothing is said of what is held, or dropped."""
+    def told():
+        return [re.search(rb"Original-Recipient: rfc822; (.*)\r", m)[1] for m in held.messages()
+                if b"Action: delivered" in m]
+
+    for _ in range(2):
+        with held.submission() as smtp:
+            smtp.mail("alice@example.test", ["ENVID=4711"])
+            smtp.rcpt("dave@example.test", ["NOTIFY=SUCCESS", "ORCPT=rfc822;d@old.test"])
+            smtp.rcpt("carol@example.test", ["NOTIFY=SUCCESS", "ORCPT=rfc822;c@old.test"])
+            assert smtp.data(b"Subject: held\r\n\r\nhello\r\n")[0] == 250
+    assert told() == [b"c@old.test"] * 2
+    one, other = rows(held)
+    held.cli("quarantine", "release", str(one["id"]))
+    assert told() == [b"c@old.test"] * 2 + [b"d@old.test"]
+    report = held.messages()[-1]
+    assert b"Original-Envelope-Id: 4711\r\n" in report and b"Final-Recipient: rfc822; dave@" in report
+    assert one["queue_id"].encode() in report
+    held.cli("quarantine", "drop", str(other["id"]), "--yes")
+    assert len(told()) == 3
 
 
 def test_mail_of_users_is_held_too(held):

@@ -10,6 +10,7 @@
 #include "imap/imap_index.h"
 #include "imap/imap_orders.h"
 #include "mailbox/learner.h"
+#include "queue/queue_dsn.h"
 #include "queue/queue_feedback.h"
 #include "route/post_event.h"
 
@@ -193,7 +194,8 @@ static int open_post(struct server *s)
 		                            .queued_arg = s,
 		                            .run_queue = run_queue,
 		                            .call_ahead = call_ahead,
-		                            .report = read_report };
+		                            .report = read_report,
+		                            .released = queue_dsn_released };
 	int rc = post_open(&config, &s->post);
 	return rc < 0 ? failed("post", rc, "") : 0;
 }

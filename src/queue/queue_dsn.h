@@ -6,6 +6,9 @@
 #include "base/arena.h"
 #include "client/smtp_reply.h"
 
+struct config;
+struct quarantine_row;
+
 /* The last two are for who receives: into one mailbox; to all that an alias leads to. */
 enum queue_dsn_action { DSN_FAILED, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED, DSN_EXPANDED };
 
@@ -42,5 +45,9 @@ enum { QUEUE_DSN_RETURN_MAX = 64 * 1024 };
 const char *queue_dsn_advice(struct smtp_enhanced status);
 /* The whole message, lines ended by CRLF, in the arena. *is_8bit_out: it needs 8BITMIME. */
 struct slice queue_dsn_compose(struct arena *arena, const struct queue_dsn *dsn, bool *is_8bit_out);
+/* That a held message is in the mailbox now: for post_config. */
+struct slice queue_dsn_released(struct arena *arena, const struct config *config,
+                                const struct quarantine_row *row, struct slice message,
+                                bool *is_8bit_out);
 
 #endif

@@ -321,6 +321,8 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
                               const struct post_envelope *envelope, struct slice trace,
                               struct slice message, char queue_id_out[static 17])
 {
+	if (post_is_parted(envelope))
+		return post_deliver_parted(p, client, envelope, trace, message, queue_id_out);
 	if (envelope->body_binary)
 		return post_deliver_binary(p, client, envelope, trace, message, queue_id_out);
 	enum post_result result = post_deliver_to(p, client, envelope, trace, message, POST_ALL,

@@ -43,6 +43,13 @@ enum post_result post_deliver_binary(struct post *p, const struct post_client *c
                                      const struct post_envelope *envelope, struct slice trace,
                                      struct slice message, char queue_id_out[static 17]);
 
+/* post_part.c: is some of the recipients' mail to be held, and not that of others? */
+bool post_is_parted(const struct post_envelope *envelope);
+/* As post_deliver(), for such a message. */
+enum post_result post_deliver_parted(struct post *p, const struct post_client *client,
+                                     const struct post_envelope *envelope, struct slice trace,
+                                     struct slice message, char queue_id_out[static 17]);
+
 /* post_unix.c: false if a transport has the mail that writes files of Unix users, and this is none
  * of them. Parks the fiber. */
 bool post_unix_user_is_known(const struct post *p, struct arena *arena,

@@ -75,8 +75,11 @@ int post_parcel_commit(struct db *db, struct post_parcel *parcel, const struct s
 
 void post_parcel_end(struct post_parcel *parcel, bool committed)
 {
+	struct delivery *d = &parcel->delivery;
 	if (committed)
-		delivery_tell(&parcel->delivery);
-	delivery_end(&parcel->delivery);
+		delivery_tell(d);
+	if (committed && d->hold)
+		d->post->held += d->drop_count;
+	delivery_end(d);
 	free(parcel);
 }

@@ -99,7 +99,10 @@ struct release {
 	struct post_recipient recipient;
 	struct post_envelope envelope;
 	char queue_id[17];
-	struct post_parcel *parcel;
+	struct post_parcel *parcel, *report; /* report: for the sender; NULL: none */
+	struct post_client reporter;
+	struct post_recipient sender;
+	struct post_envelope report_envelope;
 	struct store_blob *blobs;
 	int64_t now_ms;
 };
@@ -174,9 +177,14 @@ static int make_parcel(struct release *r, struct slice message)
 	     i++) {
 		if (!read_address(r, names[i], &to))
 			continue;
+		/* Into a mailbox here it is we who tell: make_report(). */
+		unsigned notify = r->row.notify;
+		if (r->row.account_id != 0 && (notify & NOTIFY_SUCCESS))
+			notify = notify == NOTIFY_SUCCESS ? NOTIFY_NEVER
+			                                  : notify & ~(unsigned)NOTIFY_SUCCESS;
 		r->recipient = (struct post_recipient){ .local = to.local,
 			                                .domain = to.domain,
-			                                .notify = r->row.notify,
+			                                .notify = notify,
 			                                .orcpt = r->row.orcpt };
 		r->envelope.only = i == 0 ? r->row.address : SLICE_EMPTY;
 		rc = post_parcel_new(r->post, &r->client, &r->envelope, message, &r->parcel);
@@ -184,20 +192,57 @@ static int make_parcel(struct release *r, struct slice message)
 	return rc == -ENOENT || rc == -ENODATA ? -EADDRNOTAVAIL : rc;
 }
 
+/* NOTIFY=SUCCESS (RFC 3461 section 4.1): now it is in the mailbox. -EAGAIN; what else keeps the
+ * sender from being told keeps nobody from his mail. */
+static int make_report(struct release *r, struct slice message)
+{
+	const struct quarantine_row *row = &r->row;
+	const struct post_config *c = &r->post->config;
+	struct address to;
+	bool is_8bit;
+	bool wanted = row->account_id != 0 && (row->notify & NOTIFY_SUCCESS) && c->released;
+	if (!wanted || row->reverse_path.len == 0 || !read_address(r, row->reverse_path, &to))
+		return 0;
+	struct slice text = c->released(r->arena, c->config, row, message, &is_8bit);
+	r->reporter = (struct post_client){ .helo = "", .may_relay = true };
+	r->sender = (struct post_recipient){ .local = to.local,
+		                             .domain = to.domain,
+		                             .notify = NOTIFY_NEVER };
+	r->report_envelope = (struct post_envelope){ .recipients = &r->sender,
+		                                     .recipient_count = 1,
+		                                     .smtputf8 = row->smtputf8,
+		                                     .body_8bit = is_8bit };
+	int rc = post_parcel_new(r->post, &r->reporter, &r->report_envelope, text, &r->report);
+	if (rc < 0 && rc != -EAGAIN)
+		log_info("quarantine.report_failed", kv_str("queue_id", r->queue_id),
+		         kv_slice("to", row->reverse_path), kv_error(rc));
+	return rc == -EAGAIN ? rc : 0;
+}
+
 static int commit(struct db *db, void *arg)
 {
 	struct release *r = arg;
 	int rc = quarantine_remove(db, &r->row, JOURNEY_RELEASED, slice_from_str(r->by), r->now_ms);
-	return rc == 0 ? post_parcel_commit(db, r->parcel, r->blobs) : rc;
+	if (rc == 0)
+		rc = post_parcel_commit(db, r->parcel, r->blobs);
+	if (rc == 0 && r->report)
+		rc = post_parcel_commit(db, r->report,
+		                        &r->blobs[post_parcel_blob_count(r->parcel)]);
+	return rc;
 }
 
 static int deliver(struct release *r)
 {
 	size_t count = post_parcel_blob_count(r->parcel);
-	r->blobs = ARENA_ARRAY(r->arena, count + 1, struct store_blob);
+	size_t more = r->report ? post_parcel_blob_count(r->report) : 0;
+	r->blobs = ARENA_ARRAY(r->arena, count + more + 1, struct store_blob);
 	post_parcel_blobs(r->parcel, r->blobs);
-	int rc = store_commit(r->post->config.store, r->blobs, count, commit, r);
+	if (r->report)
+		post_parcel_blobs(r->report, &r->blobs[count]);
+	int rc = store_commit(r->post->config.store, r->blobs, count + more, commit, r);
 	post_parcel_end(r->parcel, rc == 0);
+	if (r->report)
+		post_parcel_end(r->report, rc == 0);
 	return rc;
 }
 
@@ -210,9 +255,15 @@ static int release(struct release *r)
 		rc = blob_open(r->post->config.store, r->row.blob_id, &view);
 	if (rc < 0)
 		return rc;
-	rc = make_parcel(r, slice_from(view.bytes, (size_t)r->row.skip_bytes));
-	if (rc == 0)
-		rc = deliver(r);
+	struct slice message = slice_from(view.bytes, (size_t)r->row.skip_bytes);
+	rc = make_parcel(r, message);
+	if (rc == 0) {
+		rc = make_report(r, message);
+		if (rc == 0)
+			rc = deliver(r);
+		else
+			post_parcel_end(r->parcel, false);
+	}
 	blob_close(&view);
 	return rc;
 }

@@ -155,8 +155,8 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		                          : smtp_trace_protocol_utf8(client.tls_protocol,
 		                                                     client.account);
 	const struct post_hold *hold = smtp_quarantine(s);
-	/* What is in quarantine is not delivered yet. */
-	if (t->told && !hold && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
+	smtp_dsn_hold(t, hold);
+	if (t->told && smtp_dsn_prepare(s, new_id, message, &dsn) < 0)
 		return POST_FAILED;
 	t->refusal = ARENA_NEW(t->arena, struct post_refusal);
 	const struct post_note *notes;

@@ -15,6 +15,8 @@ struct smtp_told {
 	struct smtp_told *next;
 	enum queue_dsn_action action;
 	struct slice address, orcpt;
+	size_t at;    /* of the transaction's recipients */
+	bool is_held; /* it is in quarantine for that one */
 };
 
 void smtp_dsn_note(struct smtp_transaction *t, struct post_recipient *r, enum post_verdict verdict)
@@ -26,6 +28,7 @@ void smtp_dsn_note(struct smtp_transaction *t, struct post_recipient *r, enum po
 	told->action = verdict == POST_LIST ? DSN_EXPANDED : DSN_DELIVERED;
 	told->address = address_text(t->arena, &a);
 	told->orcpt = r->orcpt;
+	told->at = (size_t)(r - t->recipients);
 	told->next = t->told;
 	t->told = told;
 	t->told_count++;
@@ -47,8 +50,19 @@ void smtp_dsn_narrow(struct smtp_transaction *t, const struct post_recipient *on
 		return;
 	t->told = ARENA_NEW(t->arena, struct smtp_told);
 	*t->told = *told;
+	t->told->at = 0;
 	t->told->next = NULL;
 	t->told_count = 1;
+}
+
+void smtp_dsn_hold(struct smtp_transaction *t, const struct post_hold *hold)
+{
+	for (struct smtp_told *told = t->told; told; told = told->next) {
+		struct post_recipient *r = &t->recipients[told->at];
+		told->is_held = hold || r->hold;
+		if (told->is_held && told->action == DSN_DELIVERED)
+			r->notify = (r->notify & ~(unsigned)NOTIFY_NEVER) | NOTIFY_SUCCESS;
+	}
 }
 
 static struct slice smtp_dsn_compose(const struct smtp_session *s, enum queue_dsn_action action,
@@ -72,7 +86,7 @@ static struct slice smtp_dsn_compose(const struct smtp_session *s, enum queue_ds
 		.recipients = recipients,
 	};
 	for (const struct smtp_told *told = t->told; told; told = told->next) {
-		if (told->action != action)
+		if (told->action != action || told->is_held)
 			continue;
 		recipients[dsn.recipient_count++] = (struct queue_dsn_recipient){
 			.address = told->address,

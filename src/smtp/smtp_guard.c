@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "route/post_quarantine.h"
 #include "smtp/smtp_score.h"
 #include "smtp/smtp_session.h"
 #include "smtp/smtp_trust.h"
@@ -127,6 +128,7 @@ bool smtp_guard_allows(struct smtp_session *s, enum rule_stage stage, const stru
 	guard_judge(s->visit, stage, &speaker, &d);
 	s->tags = d.tags;
 	s->held_by = d.held_by ? d.held_by->name : NULL;
+	s->held_for_one = recipient && d.held_by && d.held_by->recipient.count > 0;
 	if (!smtp_guard_wait(s, d.delay_ms))
 		return false;
 	if (d.verdict == RULE_ALLOW)
@@ -253,12 +255,19 @@ enum smtp_answer smtp_guard_weigh(struct smtp_session *s, enum smtp_answer answe
 	return rc == -EACCES ? SMTP_ANSWER_SHUT_OUT : answer;
 }
 
-void smtp_guard_keep(struct smtp_session *s)
+void smtp_guard_keep(struct smtp_session *s, struct post_recipient *recipient)
 {
 	struct smtp_transaction *t = s->transaction;
 	t->tags |= s->tags;
-	if (!t->held_by)
+	if (t->held_by || !s->held_by)
+		return;
+	if (!s->held_for_one || !recipient) {
 		t->held_by = s->held_by;
+		return;
+	}
+	struct post_hold *hold = ARENA_NEW(t->arena, struct post_hold);
+	*hold = (struct post_hold){ QUARANTINE_RULE, slice_from_str(s->held_by) };
+	recipient->hold = hold;
 }
 
 /* --- the trace -------------------------------------------------------------------------- */

@@ -36,8 +36,9 @@ bool smtp_guard_may_ask(struct smtp_session *s);
 /* Before an answer is given: what it says about the client costs it time, or the session. Returns
  * the answer to give. */
 enum smtp_answer smtp_guard_weigh(struct smtp_session *s, enum smtp_answer answer);
-/* The transaction keeps what rules that let it pass had to say besides: tags, quarantine. */
-void smtp_guard_keep(struct smtp_session *s);
+/* The transaction keeps what rules that let it pass had to say besides: tags, quarantine. A
+ * recipient that was judged (else NULL) keeps for itself what a rule about recipients said. */
+void smtp_guard_keep(struct smtp_session *s, struct post_recipient *recipient);
 /* For the trace: the client's confirmed name or NULL, and the fields of tags, in the arena. */
 const char *smtp_guard_name(struct smtp_session *s);
 struct slice smtp_guard_fields(const struct smtp_session *s, struct arena *arena);

@@ -79,7 +79,7 @@ static enum smtp_answer smtp_begin(struct smtp_session *s, struct arena *arena,
 	t->options = options;
 	t->account = account;
 	s->transaction = t;
-	smtp_guard_keep(s);
+	smtp_guard_keep(s, NULL);
 	s->transactions++;
 	*lowered = options.priority != mail.priority;
 	return answer;
@@ -221,7 +221,7 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	if (answer == SMTP_ANSWER_RECIPIENT_OK) {
 		smtp_add_recipient(t, &rcpt, verdict);
 		smtp_trust_prepare(s);
-		smtp_guard_keep(s);
+		smtp_guard_keep(s, &t->recipients[t->recipient_count - 1]);
 	}
 	return answer;
 }

@@ -91,6 +91,7 @@ struct smtp_session {
 	struct guard_visit *visit; /* NULL: the guard has nothing to say about it */
 	uint64_t tags;             /* by the rules, at the stage that was judged last */
 	const char *held_by;       /* likewise: the rule that wants mail in quarantine; or NULL */
+	bool held_for_one;         /* that is about recipients */
 	unsigned junk;             /* commands since the last message that brought none nearer */
 	struct smtp_verb_count counts[SMTP_VERB_MAX];
 };
@@ -196,6 +197,8 @@ void smtp_dsn_note(struct smtp_transaction *t, struct post_recipient *r, enum po
  * now. Parks the fiber. */
 int smtp_dsn_prepare(struct smtp_session *s, const char *queue_id, struct slice message,
                      struct smtp_dsn *out);
+/* Before: those whose mail goes into quarantine, all (hold) or some, have their NOTIFY back. */
+void smtp_dsn_hold(struct smtp_transaction *t, const struct post_hold *hold);
 /* Leaves in t->told what is about this recipient alone. */
 void smtp_dsn_narrow(struct smtp_transaction *t, const struct post_recipient *only);
 void smtp_dsn_end(struct smtp_dsn *dsn, bool committed);

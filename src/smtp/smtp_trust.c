@@ -122,7 +122,7 @@ static bool check(struct smtp_session *s, struct slice message)
 	smtp_score_iprev(s, results);
 	t->trust = results;
 	bool allowed = smtp_guard_allows(s, RULE_MESSAGE, &t->sender, NULL);
-	smtp_guard_keep(s);
+	smtp_guard_keep(s, NULL);
 	return allowed;
 }
 
