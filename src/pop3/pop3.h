@@ -8,9 +8,9 @@
  *
  * The maildrop is the INBOX of the account as it was at login. One session has it at a time
  * (others are told [IN-USE]); IMAP sessions may change it meanwhile, and a message that they
- * removed can't be read any more. What the session deletes goes at QUIT, in one commit together
- * with the flag \Seen of what it retrieved; a session that ends otherwise changes nothing. APOP
- * is not there: it needs passwords in clear.
+ * removed can't be read any more, or not for long. What the session deletes goes at QUIT, in one
+ * commit together with the flag \Seen of what it retrieved; a session that ends otherwise changes
+ * nothing. APOP is not there: it needs passwords in clear.
  *
  *     pop3_server    the session: greeting, one command a step, log line
  *     pop3_command   the table of commands, and the small ones

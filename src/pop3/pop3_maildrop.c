@@ -92,6 +92,7 @@ void pop3_maildrop_close(struct pop3_maildrop *d, const struct pop3_context *con
 		return;
 	pop3_unlock(context->locks, d->account_id);
 	free(d->messages);
+	free(d->ahead);
 	*d = (struct pop3_maildrop){ 0 };
 }
 
@@ -121,39 +122,76 @@ void pop3_maildrop_reset(struct pop3_maildrop *d)
 	}
 }
 
-struct find_blob {
-	int64_t mailbox_id;
-	uint32_t uid;
-	int64_t blob_id; /* 0: there is no such message */
-	struct blob_place place;
+/* --- bytes ---------------------------------------------------------------------------- */
+
+static const struct pop3_message *ahead_message(const struct pop3_maildrop *d, uint32_t i)
+{
+	return &d->messages[d->ahead->first - 1 + i];
+}
+
+struct look_ahead {
+	struct pop3_maildrop *d;
+	uint32_t at; /* before this all are looked up */
 };
 
-static int keep_blob(const struct mailbox_message *message, void *arg)
+static int keep_place(const struct mailbox_message *message, void *arg)
 {
-	struct find_blob *find = arg;
-	find->blob_id = message->blob_id;
-	find->place = message->place;
+	struct look_ahead *look = arg;
+	struct pop3_ahead *ahead = look->d->ahead;
+	/* Both ascend. */
+	while (look->at < ahead->count && ahead_message(look->d, look->at)->uid < message->uid)
+		look->at++;
+	if (look->at < ahead->count && ahead_message(look->d, look->at)->uid == message->uid)
+		ahead->places[look->at] = (struct pop3_place){ .blob_id = message->blob_id,
+			                                       .place = message->place };
 	return 0;
 }
 
-static int find_blob(struct db *db, void *arg)
+static int find_places(struct db *db, void *arg)
 {
-	struct find_blob *find = arg;
-	struct uid_range one = { find->uid, find->uid };
-	struct uid_set uids = { .ranges = &one, .count = 1 };
-	return mailbox_each_message(db, find->mailbox_id, &uids, READ_PLACE, keep_blob, find);
+	struct pop3_maildrop *d = arg;
+	struct pop3_ahead *ahead = d->ahead;
+	struct look_ahead look = { .d = d };
+	struct uid_range range = { ahead_message(d, 0)->uid,
+		                   ahead_message(d, ahead->count - 1)->uid };
+	struct uid_set uids = { .ranges = &range, .count = 1 };
+	memset(ahead->places, 0, ahead->count * sizeof(ahead->places[0]));
+	return mailbox_each_message(db, d->mailbox_id, &uids, READ_PLACE, keep_place, &look);
 }
 
-int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context *context,
+/* Looks a message up, and the more behind it the longer the client has gone on in order. */
+static int look_ahead(struct pop3_maildrop *d, const struct pop3_context *context, uint32_t number)
+{
+	uint32_t left = d->count - number + 1;
+	if (!d->ahead)
+		d->ahead = mem_zero(1, sizeof(*d->ahead));
+	struct pop3_ahead *ahead = d->ahead;
+	bool goes_on = number == ahead->first + ahead->count;
+	ahead->count = goes_on ? ahead->count * 4 + 1 : 1;
+	if (ahead->count > POP3_AHEAD_MAX)
+		ahead->count = POP3_AHEAD_MAX;
+	if (ahead->count > left)
+		ahead->count = left;
+	ahead->first = number;
+	int rc = store_read(context->store, find_places, d);
+	if (rc < 0)
+		ahead->count = 0;
+	return rc;
+}
+
+int pop3_maildrop_read(struct pop3_maildrop *d, const struct pop3_context *context,
                        const struct pop3_message *message, struct blob_view *out)
 {
-	struct find_blob find = { .mailbox_id = d->mailbox_id, .uid = message->uid };
-	int rc = store_read(context->store, find_blob, &find);
+	uint32_t number = (uint32_t)(message - d->messages) + 1;
+	bool is_known = d->ahead && number >= d->ahead->first &&
+	                number - d->ahead->first < d->ahead->count;
+	int rc = is_known ? 0 : look_ahead(d, context, number);
 	if (rc < 0)
 		return rc;
-	if (find.blob_id == 0)
+	const struct pop3_place *found = &d->ahead->places[number - d->ahead->first];
+	if (found->blob_id == 0)
 		return -ENOENT;
-	return blob_open_at(context->store, find.blob_id, &find.place, out);
+	return blob_open_at(context->store, found->blob_id, &found->place, out);
 }
 
 /* --- the end -------------------------------------------------------------------------- */

@@ -5,12 +5,26 @@
 #include "directory/pop3_terms.h"
 #include "pop3/pop3.h"
 
+enum { POP3_AHEAD_MAX = 64 };
+
 struct pop3_message {
 	uint64_t size_bytes;
 	int64_t came_ms; /* into the maildrop */
 	uint32_t uid;
 	bool deleted;   /* by DELE */
 	bool retrieved; /* by RETR */
+};
+
+struct pop3_place {
+	int64_t blob_id; /* 0: there is no such message any more */
+	struct blob_place place;
+};
+
+/* Where the bytes of some messages that follow each other are: who fetches one after the other
+ * asks the database once for many. */
+struct pop3_ahead {
+	uint32_t first, count; /* numbers */
+	struct pop3_place places[POP3_AHEAD_MAX];
 };
 
 struct pop3_maildrop {
@@ -22,6 +36,7 @@ struct pop3_maildrop {
 	uint32_t count, capacity;
 	uint32_t left_count; /* that are not deleted */
 	uint64_t left_bytes;
+	struct pop3_ahead *ahead; /* NULL before the first is read; owned */
 	bool opened;
 };
 
@@ -43,8 +58,9 @@ void pop3_maildrop_reset(struct pop3_maildrop *d);
 /* The UPDATE state: removes what is deleted, and what may stay no longer, and flags what was
  * retrieved, durably, in one commit; none if there is nothing to do. */
 int pop3_maildrop_update(struct pop3_maildrop *d, const struct pop3_context *context);
-/* The bytes of a message. -ENOENT: it has been removed by another session. */
-int pop3_maildrop_read(const struct pop3_maildrop *d, const struct pop3_context *context,
+/* The bytes of a message. -ENOENT: it has been removed by another session; one that was removed
+ * just now may still be had. */
+int pop3_maildrop_read(struct pop3_maildrop *d, const struct pop3_context *context,
                        const struct pop3_message *message, struct blob_view *out);
 
 #endif

@@ -326,6 +326,48 @@ static void lock_body(void *arg)
 
 static void one_session_at_a_time(void **state) { run(*state, lock_body); }
 
+static int expunge_some(struct db *db, void *arg)
+{
+	struct uid_range ranges[] = { { 3, 3 }, { 40, 140 }, { 149, 149 } };
+	const struct uid_set some = { .ranges = ranges, .count = 3 };
+	return mailbox_expunge(db, ((struct fixture *)arg)->inbox, &some, false, NULL);
+}
+
+static void fetch(struct conn *c, unsigned number, bool is_there)
+{
+	char script[100];
+	snprintf(script, sizeof(script), "C: RETR %u\nS: %s\n", number,
+	         is_there ? "+OK*" : "-ERR message was removed*");
+	talk_on(c, script);
+	snprintf(script, sizeof(script), "S: Subject: %u\nS: \nS: .\n", number);
+	if (is_there)
+		talk_on(c, script);
+}
+
+static void order_body(void *arg)
+{
+	struct fixture *f = arg;
+	char text[32];
+	f->config->pop3.max_errors = 1000;
+	service_start(f->service);
+	for (unsigned i = 1; i <= 150; i++) {
+		snprintf(text, sizeof(text), "Subject: %u\r\n\r\n", i);
+		deliver(f, slice_from_str(text));
+	}
+	struct conn *c = dial(f);
+	talk_on(c, LOGIN);
+	CHECK(store_commit(f->context.store, NULL, 0, expunge_some, f) == 0);
+	for (unsigned i = 1; i <= 150; i++)
+		fetch(c, i, i != 3 && i != 149 && (i < 40 || i > 140));
+	for (unsigned i = 150; i > 7; i -= 7)
+		fetch(c, i, i != 3 && i != 149 && (i < 40 || i > 140));
+	talk_on(c, "C: QUIT\nS: +OK*\n");
+	expect_end(c);
+}
+
+/* Messages that are fetched in order are looked up many at once. */
+static void any_order(void **state) { run(*state, order_body); }
+
 static void international_body(void *arg)
 {
 	struct fixture *f = arg;
@@ -516,6 +558,7 @@ int main(void)
 		TEST(reads),
 		TEST(deletes_at_quit),
 		TEST(one_session_at_a_time),
+		TEST(any_order),
 		TEST(international),
 		TEST(mail_expires),
 		TEST(logins_wait),
