@@ -37,7 +37,8 @@ rule "good ones" { listed = { "good" } verdict = allow }
 rule "bad ones" { listed = { "bl 127.0.0.4" } stage = rcpt verdict = reject }
 rule "bad name" { listed = { "dbl 127.0.1.3" } verdict = defer reply = "450 4.7.1 Not with that name" }
 rule "both" { score = "9" stage = rcpt recipient = { "bob@*" } verdict = reject }
-score { tag = "1" junk = "5" reject = "9" weights = { "spf=none*: 0.5", "iprev=permerror*: 0.25" } }
+score { tag = "1" junk = "5" reject = "9" weights = { "spf=none*: 0.5", "iprev=permerror*: 0.25",
+                    "dnswl=pass*: -0.25" } }
 """
 
 
@@ -162,6 +163,17 @@ def test_explain(listed):
     text = listed.cli("explain", "--ip", "192.0.2.8", "--from", "x@y.test", path).stdout
     assert re.search(r"^score   7\.25$", text, re.M)
     assert "5.00  list.dbl  www.shop.example: 127.0.1.4" in text
+
+
+def test_lists_of_the_good_are_told(listed):
+    """RFC 8904, and what rules and weights may ask for."""
+    path = listed.dir / "good.eml"
+    path.write_text("From: a@b.test\r\nSubject: x\r\n\r\nhello\r\n")
+    text = listed.cli("explain", "--ip", "192.0.2.9", "--from", "x@y.test", path).stdout
+    assert re.search(r"^dnswl   pass\n +dns.zone=good.test policy.ip=127.0.10.1", text, re.M), text
+    assert "dnswl" not in listed.cli("explain", "--ip", "198.51.100.1", path).stdout
+    text = listed.cli("policy", "test", "--client", "192.0.2.9", "--from", "x@y.test", path).stdout
+    assert re.search(r"-0.25  dnswl=pass  good.test", text), text
 
 
 def test_lists_check(listed, make_server, zone):

@@ -225,7 +225,9 @@ def test_what_would_become_of_a_message(held):
     to = "--to", "alice@example.test"
     before = rows(held)
     found = stages(held, "x@bad.test", letter.replace("wants", "far"), *to)
-    assert list(found) == ["connect", "helo", "mail", "rcpt", "message", "score", "then"]
+    assert list(found) == ["connect", "helo", "mail", "rcpt", "message", "score", "filters",
+                           "then"]
+    assert (found["filters"]["verdict"], found["filters"]["why"]) == ("unasked", "virus")
     assert (found["score"]["verdict"], found["score"]["why"]) == ("quarantine", "6.00")
     assert [(x["name"], x["weight"]) for x in found["score"]["lines"]] == [("spf=fail", "6.00")]
     found = stages(held, "x@remote.test", letter, *to)
@@ -244,10 +246,18 @@ def test_what_would_become_of_a_message(held):
     assert found["message"]["rule"] == "programs"
     found = stages(held, "alice@example.test", letter, "--user", "alice@example.test",
                    "--to", "y@far.test")
-    assert list(found)[-2:] == ["rcpt", "then"] and found["then"]["verdict"] == "deliver"
+    assert list(found)[-3:] == ["rcpt", "filters", "then"] and found["then"]["verdict"] == "deliver"
     text = held.cli("policy", "test", "--client", "192.0.2.1", "--from", "x@bad.test",
                     held.dir / "letter.eml").stdout
-    assert "score     quarantine  6.00\n" in text and text.endswith("then      quarantine\n"), text
+    assert "score     quarantine  6.00\n" in text, text
+    assert text.endswith("filters   unasked  virus\nthen      quarantine\n"), text
+    text = held.cli("explain", held.dir / "letter.eml").stdout
+    assert text.endswith("\nfilters unasked: virus\n"), text
+    # A rule about one recipient is about all only if there is no other.
+    for others, then in ((), "quarantine"), (("--to", "alice@example.test"), "deliver"):
+        found = stages(held, "picky@remote.test", letter.replace("wants", "far"), "--to",
+                       "dave@example.test", *others)
+        assert found["then"]["verdict"] == then
     assert rows(held) == before
 
 

@@ -103,8 +103,8 @@ struct test {
 	struct net_address client;
 	struct guard_question question;
 	const char *to;                 /* at stage rcpt */
-	unsigned accepted;              /* recipients */
-	const char *held_by;            /* the first rule that wants it in quarantine */
+	unsigned accepted, held_for;    /* recipients; those that alone a rule holds it for */
+	const char *held_by;            /* the first rule that wants it in quarantine for all */
 	struct policy_message *message; /* NULL: there is none */
 	json_t *held;                   /* rules that held at this stage, in order */
 };
@@ -140,7 +140,10 @@ static int ask_stage(struct test *t, enum rule_stage stage, bool *refused_out)
 		"delay_ms", (json_int_t)d.delay_ms, "tags", tags_of(t->guard, d.tags));
 	*refused_out = d.verdict != RULE_ALLOW;
 	if (d.held_by) {
-		t->held_by = t->held_by ? t->held_by : d.held_by->name;
+		if (stage == RULE_RCPT && d.held_by->recipient.count > 0)
+			t->held_for += d.verdict == RULE_ALLOW;
+		else if (!t->held_by)
+			t->held_by = d.held_by->name;
 		json_object_set_new(item, "quarantine", json_string(d.held_by->name));
 	}
 	if (*refused_out)
@@ -212,7 +215,8 @@ static int ask_message(struct test *t)
 	t->question.speaker.recipient = NULL;
 	if (rc > 0)
 		rc = ask_stage(t, RULE_MESSAGE, &refused);
-	return rc == 0 && !refused ? policy_message_tell(t->message, t->reply, t->held_by) : rc;
+	bool held = t->held_by || (t->held_for > 0 && t->held_for == t->accepted);
+	return rc == 0 && !refused ? policy_message_tell(t->message, t->reply, held) : rc;
 }
 
 static int ask_all(struct test *t, const json_t *request)

@@ -90,6 +90,7 @@ int policy_message_check(struct policy_message *m, struct guard_question *q)
 		if (rc < 0)
 			return rc;
 		add_iprev(m);
+		guard_ask_dnswl(m->guard, &m->results, m->arena, q->client);
 	}
 	m->found_count = trust_found(&m->results, m->arena, &m->found);
 	m->found_count = attachment_join(m->arena, m->found, m->found_count, &m->files, &m->found);
@@ -151,7 +152,24 @@ static int tell_score(struct policy_message *m, struct admin_reply *reply, enum 
 	return admin_item(reply, score_stage(by_score, score));
 }
 
-int policy_message_tell(struct policy_message *m, struct admin_reply *reply, const char *held_by)
+/* They may act on what they are shown, so they are not. */
+static int tell_filters(const struct policy_message *m, struct admin_reply *reply)
+{
+	const struct config_filters *filters = &m->admin->config->filters;
+	int other = m->is_stranger ? FILTER_OUTGOING : FILTER_INCOMING;
+	const char *names = "";
+	for (size_t i = 0; i < filters->count; i++) {
+		const struct config_filter *f = &filters->items[i];
+		if (f->mail != other)
+			names = arena_printf(m->arena, "%s%s%s", names, names[0] ? ", " : "",
+			                     f->name);
+	}
+	return names[0] ? admin_item(reply, json_pack("{s:s, s:s, s:s}", "stage", "filters",
+	                                              "verdict", "unasked", "why", names))
+	                : 0;
+}
+
+int policy_message_tell(struct policy_message *m, struct admin_reply *reply, bool held)
 {
 	enum guard_fate fate = GUARD_DELIVER;
 	const char *domain = arena_str(m->arena, m->results.policy_domain);
@@ -163,7 +181,9 @@ int policy_message_tell(struct policy_message *m, struct admin_reply *reply, con
 		if (rc == 0 && fate != GUARD_REJECT)
 			rc = tell_score(m, reply, &fate);
 	}
-	if (held_by && fate < GUARD_QUARANTINE)
+	if (held && fate < GUARD_QUARANTINE)
 		fate = GUARD_QUARANTINE;
+	if (rc == 0)
+		rc = tell_filters(m, reply);
 	return rc == 0 ? admin_item(reply, stage("then", fate, "")) : rc;
 }

@@ -41,8 +41,8 @@ int policy_message_begin(struct policy_message *m, const json_t *request,
 void policy_message_for(struct policy_message *m, const struct address *recipient);
 /* Completes the question; parks the fiber. 1: the rules are asked; 0: not about this one. */
 int policy_message_check(struct policy_message *m, struct guard_question *question);
-/* held_by: a rule that wants it in quarantine, or NULL. */
-int policy_message_tell(struct policy_message *m, struct admin_reply *reply, const char *held_by);
+/* held: rules want it in quarantine for all. */
+int policy_message_tell(struct policy_message *m, struct admin_reply *reply, bool held);
 void policy_message_end(struct policy_message *m);
 
 #endif

@@ -80,10 +80,12 @@ static void weigh(struct explaining *e, struct dns *dns)
 	};
 	struct guard *guard = NULL;
 	struct slice *found;
+	e->rc = guard_open(&parts, &guard);
+	if (e->rc == 0 && e->has_client)
+		guard_ask_dnswl(guard, &e->results, e->cli->arena, &e->client);
 	size_t count = trust_found(&e->results, e->cli->arena, &found);
 	attachment_look(e->cli->arena, e->message, e->config, &e->files);
 	count = attachment_join(e->cli->arena, found, count, &e->files, &found);
-	e->rc = guard_open(&parts, &guard);
 	guard_score_opinion(&e->score, &e->opinion);
 	if (e->rc == 0)
 		e->fate = guard_ask_score(guard, &question, e->cli->arena, e->message, found, count,
@@ -273,14 +275,40 @@ static json_t *files_json(const struct attachment_facts *files)
 	return json_pack("{s:s, s:o}", "method", "attachment", "found", found);
 }
 
+/* They may act on what they are shown, so they are not. */
+static json_t *filters_json(const struct explaining *e)
+{
+	const struct config_filters *filters = &e->config->filters;
+	json_t *names = json_array();
+	for (size_t i = 0; i < filters->count; i++) {
+		if (filters->items[i].mail != FILTER_OUTGOING)
+			json_array_append_new(names, json_string(filters->items[i].name));
+	}
+	return names;
+}
+
+/* filters unasked: virus, rspamd */
+static void print_filters(const json_t *names)
+{
+	size_t i;
+	const json_t *name;
+	json_array_foreach(names, i, name)
+		printf("%s%s", i > 0 ? ", " : "filters unasked: ", json_string_value(name));
+	if (json_array_size(names) > 0)
+		putchar('\n');
+}
+
 static void print_results(const struct explaining *e)
 {
+	json_t *unasked = filters_json(e);
 	const struct trust_results *r = &e->results;
 	if (!cli_has(e->cli, "json")) {
 		for (size_t i = 0; i < r->count; i++)
 			print_verdict(&r->verdicts[i]);
 		print_files(&e->files);
 		print_score(e);
+		print_filters(unasked);
+		json_decref(unasked);
 		return;
 	}
 	json_t *all = json_array();
@@ -290,6 +318,10 @@ static void print_results(const struct explaining *e)
 		json_array_append_new(all, files_json(&e->files));
 	if (e->score.count > 0)
 		json_array_append_new(all, score_json(e));
+	if (json_array_size(unasked) > 0)
+		json_array_append_new(
+			all, json_pack("{s:s, s:O}", "method", "filters", "unasked", unasked));
+	json_decref(unasked);
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(all);
@@ -340,7 +372,8 @@ const struct cli_command cmd_explain = {
 	.text = "Checks a message from a file as the server checks one that a stranger brings, "
 		"now, "
 		"and\nprints each verdict with what it was made from. The DNS is asked as the "
-		"configuration says.\n",
+		"configuration says.\nFilters are not shown the message: the last line names those "
+		"that would be.\n",
 	.options = options,
 	.min_words = 1,
 	.max_words = 1,

@@ -39,7 +39,8 @@ static void print_message_why(const json_t *item)
 {
 	struct slice stage = slice_from_str(cli_item_text(item, "stage"));
 	struct arena *arena = arena_new();
-	if (slice_equal(stage, SLICE("dmarc")) || slice_equal(stage, SLICE("score")))
+	if (slice_equal(stage, SLICE("dmarc")) || slice_equal(stage, SLICE("score")) ||
+	    slice_equal(stage, SLICE("filters")))
 		printf("  %s", clean_of(arena, item, "why"));
 	arena_free(arena);
 }
@@ -155,7 +156,8 @@ const struct cli_command cmd_policy = {
 	.text = "Nothing is counted, and no token of a rate is taken. A server that runs is asked, "
 		"with\nthe rules that it was started with; otherwise nothing is looked up in the "
 		"DNS. FILE\nis a message: it is checked and scored as one that comes, for which "
-		"the server must run.\nFilters are not asked.\n",
+		"the server must run.\nFilters are not asked: \"filters  unasked\" "
+		"names those that would be.\n",
 	.options = options,
 	.verbs = verbs,
 };

@@ -162,6 +162,9 @@ const struct guard_listing *guard_visit_listings(struct guard_visit *v, size_t *
  * the client's address. Waits for what was asked of lists. */
 void guard_add_dnswl(struct trust_results *results, struct arena *arena, struct guard_visit *v,
                      const struct net_address *client);
+/* The same for any client, at once. Parks the fiber. */
+void guard_ask_dnswl(struct guard *g, struct trust_results *results, struct arena *arena,
+                     const struct net_address *client);
 
 /* What the rules would say, without taking a token or counting. */
 struct guard_question {

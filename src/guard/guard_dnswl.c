@@ -1,5 +1,6 @@
 /* Lists of the good as a verdict: the method "dnswl" of RFC 8904. */
-#include "guard/guard.h"
+#include "guard/guard_internal.h"
+#include "guard/guard_listed.h"
 #include "guard/guard_rule.h"
 #include "trust/trust.h"
 
@@ -9,12 +10,10 @@ static bool is_about(const struct guard_listing *listing, const char *ip)
 	       slice_equal(slice_from_str(listing->about), slice_from_str(ip));
 }
 
-void guard_add_dnswl(struct trust_results *results, struct arena *arena, struct guard_visit *v,
-                     const struct net_address *client)
+static void add(struct trust_results *results, struct arena *arena, const struct guard_listing *all,
+                size_t count, const struct net_address *client)
 {
 	char ip[NET_ADDRESS_TEXT_MAX];
-	size_t count = 0;
-	const struct guard_listing *all = guard_visit_listings(v, &count);
 	net_address_ip(client, ip);
 	for (size_t i = 0; i < count; i++) {
 		if (!is_about(&all[i], ip))
@@ -26,4 +25,25 @@ void guard_add_dnswl(struct trust_results *results, struct arena *arena, struct 
 		trust_property(verdict, "policy", "txt",
 		               arena_copy(arena, slice_from_str(all[i].reason)));
 	}
+}
+
+void guard_add_dnswl(struct trust_results *results, struct arena *arena, struct guard_visit *v,
+                     const struct net_address *client)
+{
+	size_t count = 0;
+	const struct guard_listing *all = guard_visit_listings(v, &count);
+	add(results, arena, all, count, client);
+}
+
+void guard_ask_dnswl(struct guard *g, struct trust_results *results, struct arena *arena,
+                     const struct net_address *client)
+{
+	size_t count = 0;
+	if (!g->dns || g->config->dns_lists.count == 0 || guard_is_exempt(g, client))
+		return;
+	struct guard_listed *listed = guard_listed_new(g);
+	guard_listed_address(listed, LIST_ASK_CLIENT, client);
+	const struct guard_listing *all = guard_listed_all(listed, &count);
+	add(results, arena, all, count, client);
+	guard_listed_end(listed);
 }
