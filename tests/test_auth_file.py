@@ -55,7 +55,7 @@ passdb others {{ driver = file file = "{path}" {options} }}""")
 def test_a_file_instead_of_our_own(with_file):
     server = with_file(["# comment", "", f"{ALICE}:{{SHA512-CRYPT}}{crypted('other')}:1000:1000::/home:/bin/sh",
                         f"nobody@example.test:{crypted('other')}",
-                        "odd@example.test:{SSHA}abcdef", ":x"])
+                        "odd@example.test:{NTLM}abcdef", ":x"])
     assert login(server, ALICE, "other")[0] == 235
     assert login(server, "Alice@EXAMPLE.test", "other", "LOGIN")[0] == 235
     for name, password in ((ALICE, PASSWORD), (ALICE, ""), ("alice", "other"), ("carol@example.test", "other"),

@@ -3,8 +3,10 @@
 #include <argon2.h>
 #include <crypt.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "base/arena.h"
+#include "base/codec.h"
 
 static bool is_same(const char *a, const char *b)
 {
@@ -38,6 +40,51 @@ static bool argon2i_is_right(const char *stored, const char *password)
 	return argon2i_verify(stored, password, strlen(password)) == ARGON2_OK;
 }
 
+/* base64(digest(password, salt), salt), as OpenLDAP began it
+ * (draft-stroeder-hashed-userpassword-values, section 2); the salt may be empty. */
+static bool digest_is_right(const char *stored, const char *password, const EVP_MD *digest)
+{
+	unsigned char made[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	struct arena *scratch = arena_new();
+	struct slice kept, salt;
+	bool right = false;
+	if (base64_decode(scratch, slice_from_str(stored), &kept)) {
+		size_t size = (size_t)EVP_MD_get_size(digest);
+		EVP_MD_CTX *context = EVP_MD_CTX_new();
+		salt = slice_from(kept, size);
+		right = kept.len >= size && context &&
+		        EVP_DigestInit_ex(context, digest, NULL) == 1 &&
+		        EVP_DigestUpdate(context, password, strlen(password)) == 1 &&
+		        EVP_DigestUpdate(context, salt.data, salt.len) == 1 &&
+		        EVP_DigestFinal_ex(context, made, &len) == 1 &&
+		        CRYPTO_memcmp(made, kept.data, size) == 0;
+		EVP_MD_CTX_free(context);
+	}
+	arena_free(scratch);
+	return right;
+}
+
+static bool md5_is_right(const char *stored, const char *password)
+{
+	return digest_is_right(stored, password, EVP_md5());
+}
+
+static bool sha1_is_right(const char *stored, const char *password)
+{
+	return digest_is_right(stored, password, EVP_sha1());
+}
+
+static bool sha256_is_right(const char *stored, const char *password)
+{
+	return digest_is_right(stored, password, EVP_sha256());
+}
+
+static bool sha512_is_right(const char *stored, const char *password)
+{
+	return digest_is_right(stored, password, EVP_sha512());
+}
+
 struct scheme {
 	struct slice prefix;
 	bool (*is_right)(const char *stored, const char *password);
@@ -53,7 +100,11 @@ static const struct scheme schemes[] = {
 	{ PREFIX("{CRYPT}"), crypt_is_right },        { PREFIX("{DES-CRYPT}"), crypt_is_right },
 	{ PREFIX("{MD5-CRYPT}"), crypt_is_right },    { PREFIX("{BLF-CRYPT}"), crypt_is_right },
 	{ PREFIX("{SHA256-CRYPT}"), crypt_is_right }, { PREFIX("{SHA512-CRYPT}"), crypt_is_right },
-	{ PREFIX("{PLAIN}"), plain_is_right },
+	{ PREFIX("{SMD5}"), md5_is_right },           { PREFIX("{SSHA}"), sha1_is_right },
+	{ PREFIX("{SHA}"), sha1_is_right },           { PREFIX("{SSHA256}"), sha256_is_right },
+	{ PREFIX("{SHA256}"), sha256_is_right },      { PREFIX("{SSHA512}"), sha512_is_right },
+	{ PREFIX("{SHA512}"), sha512_is_right },      { PREFIX("{PLAIN}"), plain_is_right },
+	{ PREFIX("{CLEARTEXT}"), plain_is_right },
 };
 /* Without a scheme: what says itself what it is. */
 static const struct scheme marks[] = {

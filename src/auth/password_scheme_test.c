@@ -60,13 +60,34 @@ static void argon2(void **state)
 	assert_true(is_right(hash, "secret"));
 }
 
+/* Made by `doveadm pw -s SCHEME -p secret`. */
+static void digests_with_and_without_salt(void **state)
+{
+	static const char *const good[] = {
+		"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+		"{SHA256}K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=",
+		"{ssha}Cxi5XNrNYpQNyTxnIZfWpYffzI1aYSwI",
+		"{SSHA256}2panAJrY37H3upKT+QrlXj4qsuu9zafPxDnNJ9kIjJfhrzSX",
+		"{SSHA512}sYxwojKx/"
+		"whKX8Yg1q1S5MdQcjvMR4zq3qiBhUyIrMnItIpMw3dSv+kUnHpxb3rvtb1izqjJWLVz+"
+		"YzfsV8OdfCZyeg=",
+		"{SMD5}xZ0fqbGLK5Kv9F9zpkGwGWtnA3k=",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(is_right(good[i], "secret"));
+		assert_false(is_right(good[i], "Secret"));
+		assert_false(is_right(good[i], ""));
+	}
+}
+
 static void odd_ones(void **state)
 {
-	static const char *const never[] = {
-		"",   "*",          "!",          "x",           "*0",
-		"*1", "{CRYPT}",    "{SSHA}abcd", "{CRYPT",      "$6$",
-		"$",  "$argon2id$", "{PLAIN}",    "{ARGON2ID}x", "{}"
-	};
+	static const char *const never[] = { "",          "*",           "!",         "x",
+		                             "*0",        "*1",          "{CRYPT}",   "{SSHA}abcd",
+		                             "{CRYPT",    "$6$",         "$",         "$argon2id$",
+		                             "{PLAIN}",   "{ARGON2ID}x", "{}",        "{SHA}",
+		                             "{SSHA512}", "{SHA}====",   "{NTLM}abcd" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		assert_false(is_right(never[i], ""));
@@ -75,7 +96,8 @@ static void odd_ones(void **state)
 	}
 	assert_true(is_right("{PLAIN}pass word", "pass word"));
 	assert_false(is_right("{PLAIN}pass word", "pass"));
-	assert_false(password_scheme_is_known(slice_from_str("{SSHA}abcd")));
+	assert_true(is_right("{CLEARTEXT}word", "word"));
+	assert_false(password_scheme_is_known(slice_from_str("{NTLM}abcd")));
 	assert_false(password_scheme_is_known(slice_from_str("{CRYPT")));
 }
 
@@ -84,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schemes_of_crypt),
 		cmocka_unit_test(argon2),
+		cmocka_unit_test(digests_with_and_without_salt),
 		cmocka_unit_test(odd_ones),
 	};
 	return cmocka_run_group_tests_name("password_scheme", tests, NULL, NULL);
