@@ -284,23 +284,31 @@ void imap_namespace(struct imap_command *c)
  */
 void imap_language(struct imap_command *c)
 {
+	static const struct slice standard = SLICE("i-default"), english = SLICE("en");
+	const struct slice *found = NULL;
 	struct slice range;
-	bool any = false, found = false;
+	bool any = false;
 	while (imap_take_space(&c->args)) {
 		if (!imap_take_astring(&c->args, c->arena, &range)) {
 			imap_bad(c, "LANGUAGE needs names of languages.");
 			return;
 		}
 		any = true;
-		found |= slice_equal_nocase(range, SLICE("default")) ||
-		         slice_equal_nocase(range, SLICE("i-default")) ||
-		         slice_equal_nocase(slice_sub(range, 0, 2), SLICE("en"));
+		if (found)
+			continue;
+		if (slice_equal_nocase(range, SLICE("default")) ||
+		    slice_equal_nocase(range, standard))
+			found = &standard;
+		else if (slice_equal_nocase(range, english) ||
+		         slice_equal_nocase(slice_sub(range, 0, 3), SLICE("en-")))
+			found = &english;
 	}
 	if (!imap_at_end(c))
 		return;
-	if (any && !found)
-		imap_no(c, "CANNOT", "Only English is spoken here.");
+	if (!any)
+		imap_write(c->s, SLICE("* LANGUAGE (i-default en)\r\n"));
+	else if (found)
+		imap_printf(c->s, "* LANGUAGE (%.*s)\r\n", SLICE_ARG(*found));
 	else
-		imap_write(c->s, any ? SLICE("* LANGUAGE (i-default)\r\n")
-		                     : SLICE("* LANGUAGE (i-default en)\r\n"));
+		imap_no(c, "CANNOT", "Only English is spoken here.");
 }

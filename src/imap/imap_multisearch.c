@@ -163,8 +163,7 @@ static int search_view(struct multisearch *m, struct imap_seek *seek,
 	m->unreadable += seek->unreadable;
 	if (rc < 0)
 		return rc;
-	if (m->request.returns & RETURN_SAVE)
-		imap_search_save(m->c->s, &seek->numbers);
+	imap_search_save_found(m->c, &m->request, &seek->numbers);
 	/* Section 2: nothing of a mailbox that has no such message. */
 	if (seek->numbers.count > 0 && m->request.returns != RETURN_SAVE)
 		imap_esearch_tell(m->c, &m->request, seek, info);
@@ -213,22 +212,29 @@ static int search_all(struct multisearch *m)
 	return rc;
 }
 
-/* esearch = "ESEARCH" [SP esearch-source-opts] [SP search-return-opts] SP search-program */
-void imap_esearch(struct imap_command *c)
+static void search(struct multisearch *m)
 {
-	struct multisearch m = { .c = c };
-	if (!take_arguments(&m) || !may_run(&m))
+	struct imap_command *c = m->c;
+	if (!take_arguments(m) || !may_run(m))
 		return;
-	if (m.request.mod_seq)
+	if (m->request.mod_seq)
 		imap_enable_condstore(c->s);
-	int rc = search_all(&m);
+	int rc = search_all(m);
 	if (rc < 0)
 		imap_failed(c, rc);
-	else if (m.unreadable)
+	else if (m->unreadable)
 		imap_no(c, "CORRUPTION", "Some messages can't be read.");
-	if (m.request.returns & RETURN_UPDATE) {
+	if (m->request.returns & RETURN_UPDATE) {
 		imap_write(c->s, SLICE("* NO [NOUPDATE \""));
 		imap_write(c->s, c->tag);
 		imap_write(c->s, SLICE("\"] Please use UID SEARCH for that.\r\n"));
 	}
+}
+
+/* esearch = "ESEARCH" [SP esearch-source-opts] [SP search-return-opts] SP search-program */
+void imap_esearch(struct imap_command *c)
+{
+	struct multisearch m = { .c = c };
+	search(&m);
+	imap_search_end(c, &m.request);
 }

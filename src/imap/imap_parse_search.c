@@ -333,6 +333,8 @@ static bool take_return(struct cursor *c, struct arena *arena, struct imap_searc
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (!imap_take_word(c, words[i].word))
 			continue;
+		if (words[i].flag == RETURN_PARTIAL && (search->returns & RETURN_PARTIAL))
+			return false;
 		search->returns |= words[i].flag;
 		if (words[i].flag == RETURN_UPDATE)
 			return take_update(c, arena, search);
@@ -343,7 +345,7 @@ static bool take_return(struct cursor *c, struct arena *arena, struct imap_searc
 }
 
 /* "RETURN" SP "(" [option *(SP option)] ")" SP; nothing in it means ALL. RFC 9394 section 3.1: not
- * both all and a part. */
+ * both all and a part, nor two parts. */
 bool imap_take_search_returns(struct cursor *c, struct arena *arena, struct imap_search *search)
 {
 	if (!imap_take_word(c, SLICE("RETURN")))

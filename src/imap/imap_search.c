@@ -43,37 +43,48 @@ static void answer_search(struct search *f)
 	imap_write(f->s, SLICE("\r\n"));
 }
 
-/* What "$" stands for from now on: all that was found, but if only the first or last is asked for,
- * that (RFC 5182 section 2.4). */
-static void save_result(struct search *f)
+static void save_uids(struct imap_selected *selected, const struct uid_set *uids)
 {
-	const struct uid_set *n = &f->seek.numbers;
-	unsigned returns = f->request->returns;
-	struct uid_set some = { 0 };
-	if (n->count && !(returns & (RETURN_ALL | RETURN_COUNT | RETURN_PARTIAL)) &&
-	    (returns & (RETURN_MIN | RETURN_MAX))) {
-		if (returns & RETURN_MIN)
-			uid_set_add(f->c->arena, &some, n->ranges[0].first, n->ranges[0].first);
-		if (returns & RETURN_MAX)
-			uid_set_add(f->c->arena, &some, n->ranges[n->count - 1].last,
-			            n->ranges[n->count - 1].last);
-		n = &some;
-	}
-	struct uid_set uids = f->seek.by_uid
-	                              ? *n
-	                              : mailbox_view_uids(f->s->selected->view, f->c->arena, n);
-	imap_search_save(f->s, &uids);
-}
-
-void imap_search_save(struct imap_session *s, const struct uid_set *uids)
-{
-	struct imap_selected *selected = s->selected;
 	free(selected->saved.ranges);
 	selected->saved = (struct uid_set){ .count = uids->count };
 	if (uids->count == 0)
 		return;
 	selected->saved.ranges = mem_alloc(uids->count * sizeof(struct uid_range));
 	memcpy(selected->saved.ranges, uids->ranges, uids->count * sizeof(struct uid_range));
+}
+
+void imap_search_save(struct imap_command *c, const struct imap_search *request,
+                      const struct uid_set *uids, uint32_t first, uint32_t last)
+{
+	struct uid_set ends = { 0 };
+	if (!(request->returns & RETURN_SAVE))
+		return;
+	if (uids->count && !(request->returns & (RETURN_ALL | RETURN_COUNT | RETURN_PARTIAL)) &&
+	    (request->returns & (RETURN_MIN | RETURN_MAX))) {
+		if (request->returns & RETURN_MIN)
+			uid_set_add(c->arena, &ends, first, first);
+		if (request->returns & RETURN_MAX)
+			uid_set_add(c->arena, &ends, last, last);
+		uid_set_sort(&ends);
+		uids = &ends;
+	}
+	save_uids(c->s->selected, uids);
+}
+
+void imap_search_save_found(struct imap_command *c, const struct imap_search *request,
+                            const struct uid_set *uids)
+{
+	if (uids->count == 0)
+		imap_search_save(c, request, uids, 0, 0);
+	else
+		imap_search_save(c, request, uids, uids->ranges[0].first,
+		                 uids->ranges[uids->count - 1].last);
+}
+
+void imap_search_end(struct imap_command *c, const struct imap_search *request)
+{
+	if (c->status == IMAP_NO && (request->returns & RETURN_SAVE) && c->s->selected)
+		save_uids(c->s->selected, &(struct uid_set){ 0 });
 }
 
 bool imap_search_may_run(struct imap_command *c, struct imap_search *request)
@@ -139,39 +150,43 @@ static int run(struct search *f)
 	return imap_seek_run(&f->seek);
 }
 
-static void keep_updated(struct search *f, struct cursor args)
+static void keep_result(struct search *f, struct cursor args)
 {
-	const struct uid_set *n = &f->seek.numbers;
-	struct uid_set uids = *n;
+	struct uid_set uids = f->seek.numbers;
+	if (!(f->request->returns & (RETURN_SAVE | RETURN_UPDATE)))
+		return;
 	if (!f->seek.by_uid)
-		uids = mailbox_view_uids(f->seek.view, f->c->arena, n);
+		uids = mailbox_view_uids(f->seek.view, f->c->arena, &f->seek.numbers);
+	imap_search_save_found(f->c, f->request, &uids);
 	(void)imap_take_space(&args);
-	imap_update_search(f->c, args, &uids);
+	if (f->request->returns & RETURN_UPDATE)
+		imap_update_search(f->c, args, &uids);
 }
 
-void imap_search(struct imap_command *c)
+static void search(struct imap_command *c, struct imap_search *request)
 {
-	struct imap_search request;
-	struct search f = { .c = c, .s = c->s, .request = &request };
+	struct search f = { .c = c, .s = c->s, .request = request };
 	struct cursor args = c->args;
-	if (!take_search(c, &request) ||
-	    ((request.returns & RETURN_UPDATE) && imap_update_is_taken(c)))
+	if (!take_search(c, request) ||
+	    ((request->returns & RETURN_UPDATE) && imap_update_is_taken(c)))
 		return;
 	int rc = run(&f);
-	if (rc < 0)
-		f.seek.numbers = (struct uid_set){ 0 };
-	if (request.returns & RETURN_SAVE)
-		save_result(&f);
 	if (rc < 0) {
 		imap_failed(c, rc);
 		return;
 	}
-	if (!request.extended)
+	if (!request->extended)
 		answer_search(&f);
-	else if (request.returns != RETURN_SAVE)
-		imap_esearch_tell(c, &request, &f.seek, NULL);
-	if (request.returns & RETURN_UPDATE)
-		keep_updated(&f, args);
+	else if (request->returns != RETURN_SAVE)
+		imap_esearch_tell(c, request, &f.seek, NULL);
+	keep_result(&f, args);
 	if (f.seek.unreadable)
 		imap_no(c, "CORRUPTION", "Some messages can't be read.");
+}
+
+void imap_search(struct imap_command *c)
+{
+	struct imap_search request = { 0 };
+	search(c, &request);
+	imap_search_end(c, &request);
 }

@@ -14,8 +14,15 @@ void imap_esearch_tell(struct imap_command *c, const struct imap_search *request
                        struct imap_seek *seek, const struct mailbox_info *mailbox);
 /* The greatest MODSEQ of what is told (RFC 7162 section 3.1.5). */
 uint64_t imap_told_mod_seq(const struct imap_search *request, struct imap_seek *seek);
-/* They are "$" from now on (RFC 5182). */
-void imap_search_save(struct imap_session *s, const struct uid_set *uids);
+/* With SAVE: what "$" stands for from now on, all that was found; but if only the first or the last
+ * is asked for, that (RFC 5182 section 2.4). */
+void imap_search_save(struct imap_command *c, const struct imap_search *request,
+                      const struct uid_set *uids, uint32_t first, uint32_t last);
+/* The same, where the order is that of the UIDs. */
+void imap_search_save_found(struct imap_command *c, const struct imap_search *request,
+                            const struct uid_set *uids);
+/* A search with SAVE that ends with NO leaves nothing in "$" (RFC 5182 section 2.1). */
+void imap_search_end(struct imap_command *c, const struct imap_search *request);
 /* Puts in what named searches stand for. False: NO [BADCHARSET], [UNDEFINED-FILTER], or BAD
  * [UIDREQUIRED] is set. */
 bool imap_search_may_run(struct imap_command *c, struct imap_search *request);

@@ -30,7 +30,8 @@ static void tell_recent(struct imap_session *s)
 	const struct mailbox_view *view = s->selected->view;
 	uint32_t unseen = first_unseen(view);
 	imap_printf(s, "* %u RECENT\r\n", imap_recent_count(view, s->selected->recent_uid));
-	if (unseen)
+	/* It is a sequence number. */
+	if (unseen && !(s->enabled & ENABLED_UIDONLY))
 		imap_printf(s, "* OK [UNSEEN %u] First unseen message.\r\n", unseen);
 }
 

@@ -225,39 +225,46 @@ static void keep_updated(const struct sort *s, struct cursor args)
 	imap_update_sort(s->c, args, &s->seek.numbers, uids, s->count);
 }
 
-void imap_sort(struct imap_command *c)
+static void sort(struct sort *s)
 {
-	struct sort s = { .c = c };
+	struct imap_command *c = s->c;
 	struct cursor args = c->args;
-	if (!imap_take_space(&c->args) || !imap_take_sort(&c->args, c->arena, &s.request)) {
+	if (!imap_take_space(&c->args) || !imap_take_sort(&c->args, c->arena, &s->request)) {
 		imap_bad(c, "SORT needs an order, a charset and keys.");
 		return;
 	}
-	if (!imap_at_end(c) || !imap_search_may_run(c, &s.request.search) ||
-	    ((s.request.search.returns & RETURN_UPDATE) && imap_update_is_taken(c)))
+	if (!imap_at_end(c) || !imap_search_may_run(c, &s->request.search) ||
+	    ((s->request.search.returns & RETURN_UPDATE) && imap_update_is_taken(c)))
 		return;
-	s.seek = imap_seek_of(c, s.request.search.root);
-	s.seek.scores_wanted = s.request.search.fuzzy;
-	if (s.request.search.mod_seq)
+	s->seek = imap_seek_of(c, s->request.search.root);
+	s->seek.scores_wanted = s->request.search.fuzzy;
+	if (s->request.search.mod_seq)
 		imap_enable_condstore(c->s);
-	imap_seek_prepare(&s.seek);
-	int rc = imap_seek_run(&s.seek);
+	imap_seek_prepare(&s->seek);
+	int rc = imap_seek_run(&s->seek);
 	if (rc == 0)
-		rc = sort_found(&s, &s.seek.numbers);
-	if (s.request.search.returns & RETURN_SAVE)
-		imap_search_save(c->s, rc == 0 ? &s.seek.numbers : &(struct uid_set){ 0 });
+		rc = sort_found(s, &s->seek.numbers);
 	if (rc == -E2BIG)
 		imap_no(c, "LIMIT", "Too many messages to sort.");
 	else if (rc < 0)
 		imap_failed(c, rc);
 	if (rc < 0)
 		return;
-	if (!s.request.search.extended)
-		answer_sort(&s);
-	else if (s.request.search.returns != RETURN_SAVE)
-		answer_esort(&s);
-	if (s.request.search.returns & RETURN_UPDATE)
-		keep_updated(&s, args);
-	if (s.seek.unreadable)
+	imap_search_save(c, &s->request.search, &s->seek.numbers, s->entries[0].uid,
+	                 s->entries[s->count ? s->count - 1 : 0].uid);
+	if (!s->request.search.extended)
+		answer_sort(s);
+	else if (s->request.search.returns != RETURN_SAVE)
+		answer_esort(s);
+	if (s->request.search.returns & RETURN_UPDATE)
+		keep_updated(s, args);
+	if (s->seek.unreadable)
 		imap_no(c, "CORRUPTION", "Some messages can't be read.");
+}
+
+void imap_sort(struct imap_command *c)
+{
+	struct sort s = { .c = c };
+	sort(&s);
+	imap_search_end(c, &s.request.search);
 }
