@@ -6,6 +6,7 @@ import tempfile
 import pytest
 
 from conftest import _factory, wait_for
+from test_guard import metric
 from test_quota import User
 
 MESSAGE = (b"From: Ann <ann@example.test>\r\nTo: alice@example.test\r\nSubject: %s\r\n"
@@ -97,6 +98,36 @@ def test_causes_and_what_is_done(server):
     alice.see("work", {"one": appended | {"cause-FLAG", "\\Seen"}, "away": {"\\Deleted"},
                        "twice": {"\\Deleted"}, "two": two})
     alice.close()
+
+
+def test_the_journey_has_it(server):
+    fred = Owner(server, "fred", '''
+        require ["imapsieve", "fileinto"];
+        fileinto "later";
+        ''')
+    fred.ok("CREATE later")
+    with server.smtp() as smtp:
+        smtp.sendmail("ann@far.test", ["fred@example.test"], MESSAGE % (b"far", b"far"))
+    fred.ok("SELECT INBOX")
+    fred.ok("COPY 1 work")
+    fred.see("later", {"far": set()})
+
+    def journey():
+        return server.cli("trace", "<far@example.test>").stdout
+    wait_for(lambda: "sorted" in journey(), LONG, "the journey")
+    assert re.search(r"sorted +fred@example.test +COPY into work: filed into later, marked as deleted",
+                     journey()), journey()
+    # Whoever writes the fields of a message writes no journey.
+    copy = server.messages("fred")[0]
+    with server.smtp() as smtp:
+        smtp.sendmail("ann@far.test", ["bob@example.test"], MESSAGE % (b"to-bob", b"to-bob"))
+    other = server.wait_messages(1, "bob")[-1]
+    assert b"to-bob" in other
+    assert b" OK " in fred.append(other, "work")
+    fred.see("later", {"far": set(), "to-bob": set()})
+    assert "sorted" not in server.cli("trace", "<to-bob@example.test>").stdout
+    assert b"far" in copy and metric(server, 'sieve_events_total{result="done"}') >= 2
+    fred.close()
 
 
 def test_changed_messages_are_new_ones(server):

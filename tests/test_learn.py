@@ -177,11 +177,21 @@ def test_moves_over_imap_teach(make_server):
     assert imap.uid("MOVE", "2", "INBOX")[0] == "OK"
     assert imap.uid("MOVE", "3", "Trash")[0] == "OK"
     learned(2, 3)
+    # What came by SMTP has it in its journey.
+    with s.smtp() as smtp:
+        smtp.sendmail("x@far.test", ["alice@example.test"],
+                      SPAM.format(77, 77).replace("\n", "\r\n").encode())
+    imap.select("INBOX")
+    number = wait_for(lambda: imap.search(None, "HEADER", "Return-Path", "x@far.test")[1][0].decode())
+    assert imap.copy(number, "Junk")[0] == "OK"
+    learned(3, 3)
+    assert re.search(r"learned +alice@example.test +as spam, by its user",
+                     s.cli("trace", "--to", "alice@example.test").stdout)
     # What was not learned when the server was killed is learned by the next.
     imap.select("INBOX")
     imap.uid("MOVE", "6", "Junk")
     s.kill()
     s.start()
-    learned(3, 3)
+    learned(4, 3)
     s.stop()
     assert "classifier.learned" in s.log_text()

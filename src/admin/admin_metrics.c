@@ -272,6 +272,11 @@ static void print_post(const struct post *post, struct buf *out)
 	labelled(out, "recipients_total", "where", "quarantine", c.held);
 	counter(out, "quarantine_released_total", "Messages released from the quarantine.",
 	        c.released);
+	head(out, "sieve_events_total", "counter",
+	     "Messages that were changed over IMAP, for which a script was to run.");
+	labelled(out, "sieve_events_total", "result", "done", c.events);
+	labelled(out, "sieve_events_total", "result", "error", c.event_errors);
+	labelled(out, "sieve_events_total", "result", "no_room", c.events_lost);
 }
 
 static void print_learner(const struct learner *learner, struct buf *out)

@@ -13,6 +13,7 @@
 #include "queue/queue_dsn.h"
 #include "queue/queue_feedback.h"
 #include "route/post_event.h"
+#include "route/post_kept.h"
 
 enum { LOCK_WAIT_MS = 15000, LOCK_AGAIN_US = 20000 };
 
@@ -226,11 +227,30 @@ static int open_index(struct server *s)
 	return rc < 0 ? failed("index", rc, "see directory index in the data directory") : 0;
 }
 
+static int note_learned(struct db *db, void *arg, struct slice account, struct slice header,
+                        bool is_spam)
+{
+	const struct server *s = arg;
+	struct arena *arena = arena_new();
+	const struct journey_event event = {
+		.at_ms = clock_wall_ms(),
+		.queue_id = post_kept_id(arena, s->config->hostname, header),
+		.message_id = SLICE_EMPTY,
+		.kind = JOURNEY_LEARNED,
+		.address = account,
+		.peer = SLICE_EMPTY,
+		.detail = is_spam ? SLICE("as spam, by its user") : SLICE("as ham, by its user"),
+	};
+	int rc = post_kept_note(db, &event);
+	arena_free(arena);
+	return rc;
+}
+
 static void open_learner(struct server *s)
 {
 	const struct config_classifier *c = &s->config->classifier;
 	if (c->enabled && c->learn_from_moves)
-		s->learner = learner_new(s->store, s->config);
+		s->learner = learner_new(s->store, s->config, note_learned, s);
 	s->events = post_events_new(s->post);
 }
 

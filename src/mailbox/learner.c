@@ -10,10 +10,14 @@
 #include "mailbox/lesson.h"
 
 enum { RETRY_MS = 30000, LOOK_MS = 600000 };
+/* Of a message, to see where it came from. */
+enum { HEADER_BYTES_MAX = 16 * 1024 };
 
 struct learner {
 	struct store *store;
 	const struct config *config;
+	learner_note note;
+	void *note_arg;
 	_Atomic(fiber_id) fiber;
 	atomic_uint_fast64_t spam, ham, known, lost;
 };
@@ -25,6 +29,7 @@ struct pupil {
 	struct arena *arena;
 	int64_t blob_id;
 	struct bayes_tokens tokens;
+	struct slice header;
 	enum bayes_learned learned;
 	int rc; /* of take_apart() */
 };
@@ -76,8 +81,26 @@ static void take_apart(void *arg)
 	p->rc = blob_open(p->learner->store, p->blob_id, &blob);
 	if (p->rc < 0)
 		return;
+	p->header = arena_copy(p->arena, slice_sub(blob.bytes, 0, HEADER_BYTES_MAX));
 	bayes_tokens_of(p->arena, blob.bytes, &p->learner->config->message, &p->tokens);
 	blob_close(&blob);
+}
+
+/* That it was learned, if that is news. */
+static int note_learned(struct db *db, const struct pupil *p)
+{
+	struct db_rows rows;
+	if (p->learned == BAYES_KNOWN)
+		return 0;
+	int rc = db_query(db, &rows, "SELECT address FROM account WHERE id = $1", "i",
+	                  p->lesson->account_id);
+	if (rc == 0)
+		rc = db_next(&rows);
+	struct slice account = rc == 0 ? arena_copy(p->arena, db_text(&rows, 0)) : SLICE_EMPTY;
+	db_end(&rows);
+	if (rc < 0)
+		return rc == -ENODATA ? 0 : rc;
+	return p->learner->note(db, p->learner->note_arg, account, p->header, p->lesson->is_spam);
 }
 
 /* What the lesson is about may have gone since: nothing is learned for an account that has. */
@@ -97,7 +120,7 @@ static int learn(struct db *db, void *arg)
 	if (rc == 0 && c->learn_shared)
 		rc = bayes_learn(db, BAYES_SHARED, &p->tokens, p->lesson->is_spam, &bounds,
 		                 &shared);
-	return rc;
+	return rc == 0 ? note_learned(db, p) : rc;
 }
 
 static void count(struct learner *l, const struct pupil *p, struct tally *tally)
@@ -198,9 +221,12 @@ struct learner_counts learner_counts(const struct learner *l)
 		                        .lost = atomic_load(&l->lost) };
 }
 
-struct learner *learner_new(struct store *store, const struct config *config)
+struct learner *learner_new(struct store *store, const struct config *config, learner_note note,
+                            void *arg)
 {
 	struct learner *l = mem_zero(1, sizeof(*l));
+	l->note = note;
+	l->note_arg = arg;
 	l->store = store;
 	l->config = config;
 	return l;

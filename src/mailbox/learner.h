@@ -10,10 +10,16 @@
 
 #include "config/config.h"
 
+struct db;
 struct store;
 struct learner;
 
-struct learner *learner_new(struct store *store, const struct config *config);
+/* What is told of each message, inside the commit that learns it: whose lesson it is, and the
+ * message's header. Returns 0 or an error of the store. */
+typedef int (*learner_note)(struct db *db, void *arg, struct slice account, struct slice header,
+                            bool is_spam);
+struct learner *learner_new(struct store *store, const struct config *config, learner_note note,
+                            void *arg);
 void learner_free(struct learner *l);
 /* Starts the fiber, which first learns what a run before has left. */
 void learner_start(struct learner *l);

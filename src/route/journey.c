@@ -24,6 +24,7 @@ static const char *const kind_names[] = {
 	[JOURNEY_SORTED] = "sorted",
 	[JOURNEY_FILTERED] = "filtered",
 	[JOURNEY_QUARANTINED] = "quarantined",
+	[JOURNEY_LEARNED] = "learned",
 };
 
 const char *journey_kind_name(enum journey_kind kind)

@@ -24,9 +24,11 @@ enum journey_kind {
 	JOURNEY_REPORTED, /* by a message that came back; detail: what, and the id of that */
 	JOURNEY_TOLD,     /* a report went to the sender (address); detail: of what, and its id */
 	JOURNEY_SCORED,   /* detail: the total, and what speaks for and against it */
-	JOURNEY_SORTED,   /* by a script of the account (address): what else it had done */
-	JOURNEY_FILTERED, /* detail: a filter, its verdict and what it has changed */
+	JOURNEY_SORTED, /* by a script of the account (address): what else it had done, at delivery
+	                   or when the message was moved or flagged */
+	JOURNEY_FILTERED,    /* detail: a filter, its verdict and what it has changed */
 	JOURNEY_QUARANTINED, /* address: for whom; detail: why */
+	JOURNEY_LEARNED,     /* as what its user (address) moved it to; detail: spam or ham */
 };
 
 struct journey_event {

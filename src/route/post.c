@@ -218,5 +218,8 @@ struct post_counts post_counts(const struct post *p)
 		.loops = p->results[POST_LOOP],
 		.quota = p->results[POST_QUOTA],
 		.failed = p->results[POST_FAILED],
+		.events = p->events,
+		.event_errors = p->event_errors,
+		.events_lost = p->events_lost,
 	};
 }

@@ -183,6 +183,8 @@ struct post_counts {
 	uint64_t mailboxes, queued, held,
 		released;                    /* recipients that they went to, here and elsewhere */
 	uint64_t full, loops, quota, failed; /* messages not taken, by enum post_result */
+	/* Messages for which scripts were run after a change over IMAP (post_event.h). */
+	uint64_t events, event_errors, events_lost;
 };
 /* Of post_deliver(), since the start. [any thread] */
 struct post_counts post_counts(const struct post *p);

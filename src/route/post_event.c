@@ -57,6 +57,7 @@ void post_events_tell(struct post_events *e, const struct mail_event_noted *note
 {
 	if (!e)
 		return;
+	e->post->events_lost += noted->lost;
 	if (noted->lost > 0)
 		log_warn("sieve.event.full", kv_int("messages", (int64_t)noted->lost));
 	if (noted->noted)

@@ -7,10 +7,13 @@
 #include "mailbox/mailbox_state.h"
 #include "message/header.h"
 #include "route/post_event.h"
+#include "route/post_kept.h"
 #include "route/post_sieve.h"
 
 /* In place of an inbox: what has no folder is not filed. */
 #define NOWHERE INT64_C(-1)
+
+enum { EVENT_TEXT_MAX = 4096 };
 
 struct event_run {
 	struct post *post;
@@ -25,7 +28,8 @@ struct event_run {
 	struct slice keywords[MAILBOX_KEYWORD_MAX];
 	struct slice script_name, script, owner, actor;
 	struct blob_view blob;
-	int rc; /* of opening it */
+	struct slice journey; /* its id; empty: it has none */
+	int rc;               /* of opening it */
 
 	struct post_client client;
 	struct post_envelope envelope;
@@ -125,6 +129,7 @@ static void open_message(void *arg)
 		d->parts[0] = slice_sub(d->message, 0, end < 0 ? 0 : (size_t)end + 1);
 		d->message = slice_from(d->message, d->parts[0].len);
 	}
+	r->journey = post_kept_id(r->arena, r->post->config.config->hostname, d->message);
 	message_summarise(d->message, &r->post->config.config->message, r->arena, &d->summary);
 }
 
@@ -280,6 +285,7 @@ static int file_at(struct db *db, struct event_run *r, struct post_filing *f)
 	if (rc == -EDQUOT)
 		r->kept = true;
 	f->filed_id = place.id;
+	f->filed_name = place.name;
 	return rc == -EDQUOT ? 0 : rc;
 }
 
@@ -317,6 +323,46 @@ static int commit_flags(struct db *db, struct event_run *r)
 	return rc;
 }
 
+/* "COPY into work: filed into work2, marked as deleted" */
+static struct slice event_text(const struct event_run *r)
+{
+	static const char *const causes[] = { [MAIL_EVENT_APPEND] = "APPEND into",
+		                              [MAIL_EVENT_COPY] = "COPY into",
+		                              [MAIL_EVENT_FLAG] = "flags in" };
+	struct buf text = buf_make(EVENT_TEXT_MAX);
+	buf_printf(&text, "%s %.*s:", causes[r->event.cause], SLICE_ARG(r->mailbox.name));
+	size_t begun = text.len;
+	for (const struct post_filing *f = r->drop.sorted->filings; f; f = f->next) {
+		if (f->filed_id != 0 && f->filed_id != r->mailbox.id)
+			buf_printf(&text, " filed into %.*s,", SLICE_ARG(f->filed_name));
+	}
+	for (const struct post_word *w = r->drop.sorted->words; w; w = w->next)
+		buf_printf(&text, " %.*s,", SLICE_ARG(w->text));
+	if (r->failed)
+		buf_append(&text, SLICE(" the script failed,"));
+	else if (!r->kept)
+		buf_append(&text, SLICE(" marked as deleted,"));
+	struct slice out = arena_copy(r->arena, buf_slice(&text));
+	bool any = text.len > begun;
+	buf_free(&text);
+	return any ? slice_sub(out, 0, out.len - 1) : SLICE_EMPTY;
+}
+
+/* What has changed nothing but flags is no news. */
+static int commit_journey(struct db *db, struct event_run *r)
+{
+	const struct journey_event event = {
+		.at_ms = r->delivery.now_ms,
+		.queue_id = r->journey,
+		.message_id = SLICE_EMPTY,
+		.kind = JOURNEY_SORTED,
+		.address = r->owner,
+		.peer = SLICE_EMPTY,
+		.detail = event_text(r),
+	};
+	return event.detail.len > 0 ? post_kept_note(db, &event) : 0;
+}
+
 static int commit_step(struct db *db, void *arg)
 {
 	struct event_run *r = arg;
@@ -333,6 +379,8 @@ static int commit_step(struct db *db, void *arg)
 		rc = delivery_commit_memories(db, d, &r->drop);
 	if (rc == 0)
 		rc = delivery_commit_sorted(db, d, d->blobs);
+	if (rc == 0)
+		rc = commit_journey(db, r);
 	/* The store may run this again. */
 	r->kept = rc == 0 ? r->kept : kept;
 	return rc;
@@ -378,6 +426,8 @@ static int run_message(struct event_run *r)
 		delivery_sorted_end(&r->delivery, false);
 	if (rc == 0)
 		tell(r);
+	if (rc == 0)
+		(*(r->failed ? &r->post->event_errors : &r->post->events))++;
 	blob_close(&r->blob);
 	return rc;
 }

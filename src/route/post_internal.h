@@ -21,6 +21,7 @@ struct post {
 		unsought_ms; /* what reports are about: see post_bounce_find.c */
 	_Atomic uint64_t results[POST_FAILED + 1]; /* of post_deliver() */
 	_Atomic uint64_t bytes, mailboxes, queued, held, released;
+	_Atomic uint64_t events, event_errors, events_lost; /* messages, of post_event.h */
 };
 
 /* Which of those that the recipients lead to. */
