@@ -210,6 +210,7 @@ def test_terms_of_accounts(server):
     pop = server.pop3("alice")
     assert told(pop) == {"EXPIRE": ["NEVER"]}
     pop.quit()
+    assert "POP3: expires after 7 days  POP3: 90 s between" in server.cli("user", "list").stdout
     assert server.cli("user", "set", "bob@example.test", "--pop3-expire", "soon",
                       check=False).returncode != 0
     server.cli("user", "set", "bob@example.test", "--pop3-expire", "default",

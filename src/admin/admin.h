@@ -124,6 +124,7 @@ enum { ADMIN_PAGE_ITEMS = 200 };
 struct admin_page {
 	const struct admin *admin;
 	struct arena *arena;
+	struct db *db;      /* for the read that sets it */
 	struct slice after; /* the key of the last item, in the arena; empty at first */
 	json_t *items;
 };

@@ -315,22 +315,35 @@ static int user_remove(struct admin *admin, const json_t *request, struct admin_
 	return rc;
 }
 
+/* What POP3 holds it to, where that is not what the configuration says. */
+static int add_terms(struct db *db, int64_t account_id, json_t *item)
+{
+	struct pop3_terms_change own;
+	int rc = pop3_terms_own(db, account_id, &own);
+	if (rc == 0 && own.has_expire)
+		json_object_set_new(item, "pop3_expire_days", json_integer(own.terms.expire_days));
+	if (rc == 0 && own.has_delay)
+		json_object_set_new(item, "pop3_login_delay_ms", json_integer(own.terms.delay_ms));
+	return rc;
+}
+
 static int visit_account(const struct account *account, void *arg)
 {
 	struct admin_page *p = arg;
 	p->after = arena_copy(p->arena, slice_from_str(account->address));
-	json_array_append_new(p->items, json_pack("{s:o, s:b, s:b, s:b, s:I, s:I}", "address",
-	                                          admin_json_text(p->after), "enabled",
-	                                          account->enabled, "app_only", account->app_only,
-	                                          "sent_copy", account->sent_copy, "quota",
-	                                          (json_int_t)account->quota_bytes, "used",
-	                                          (json_int_t)account->used_bytes));
-	return json_array_size(p->items) == ADMIN_PAGE_ITEMS;
+	json_t *item = json_pack(
+		"{s:o, s:b, s:b, s:b, s:I, s:I}", "address", admin_json_text(p->after), "enabled",
+		account->enabled, "app_only", account->app_only, "sent_copy", account->sent_copy,
+		"quota", (json_int_t)account->quota_bytes, "used", (json_int_t)account->used_bytes);
+	int rc = add_terms(p->db, account->id, item);
+	json_array_append_new(p->items, item);
+	return rc < 0 ? rc : json_array_size(p->items) == ADMIN_PAGE_ITEMS;
 }
 
 static int read_page(struct db *db, void *arg)
 {
 	struct admin_page *p = arg;
+	p->db = db;
 	return directory_each_account_after(db, p->after, visit_account, p);
 }
 

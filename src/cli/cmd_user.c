@@ -166,16 +166,31 @@ static int user_send_as(struct cli *cli)
 	return cli_list(cli, "user.send_as", new_request(cli), print_address, NULL);
 }
 
+/* In seconds, as CAPA tells it. */
+static void print_pop3_terms(const json_t *item)
+{
+	long long days = cli_item_number(item, "pop3_expire_days");
+	if (json_object_get(item, "pop3_expire_days") && days < 0)
+		printf("  POP3: never expires");
+	else if (json_object_get(item, "pop3_expire_days"))
+		printf("  POP3: expires after %lld days", days);
+	if (json_object_get(item, "pop3_login_delay_ms"))
+		printf("  POP3: %lld s between logins",
+		       (long long)cli_item_number(item, "pop3_login_delay_ms") / 1000);
+}
+
 static void print_user(const json_t *item, void *unused)
 {
 	char used[32], quota[32];
 	(void)unused;
-	printf("%-40s %10s of %-10s%s%s\n", cli_item_text(item, "address"),
+	printf("%-40s %10s of %-10s%s%s", cli_item_text(item, "address"),
 	       cli_bytes(cli_item_number(item, "used"), used),
 	       cli_item_number(item, "quota") ? cli_bytes(cli_item_number(item, "quota"), quota)
 	                                      : "no limit",
 	       json_is_true(json_object_get(item, "enabled")) ? "" : "  disabled",
 	       json_is_true(json_object_get(item, "app_only")) ? "  app passwords only" : "");
+	print_pop3_terms(item);
+	printf("\n");
 }
 
 static int user_list(struct cli *cli)

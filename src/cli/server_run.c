@@ -25,6 +25,7 @@ enum {
 	GRACE_MS = 10000,
 	UPKEEP_MS = 600000,
 	SKETCH_MS = 20000,
+	EXPIRE_MS = 86400000,    /* POP3's EXPIRE is in days */
 	TRUST_DATE_MS = 3600000, /* once the clock has run evenly for so long */
 	PORTS_MAX = 128,
 	NAMES_MAX = 24,
@@ -161,12 +162,8 @@ static int expire_journeys(struct db *db, void *arg)
 	return rc;
 }
 
-/* Not while the date may be wrong: what is forgotten does not come back with the right one. */
-static void forget_journeys(struct server *s, struct clock_watch *clock)
+static void forget_journeys(struct server *s)
 {
-	clock_watch_look(clock);
-	if (clock_watch_even_ms(clock) < TRUST_DATE_MS)
-		return;
 	struct expiry e = { .before_ms = clock_wall_ms() - s->config->log.journey_ms };
 	int rc = s->config->log.journey_ms > 0 ? 0 : -ENODATA;
 	do {
@@ -175,15 +172,32 @@ static void forget_journeys(struct server *s, struct clock_watch *clock)
 	} while (rc == 0 && e.count > 0);
 }
 
-/* What need not be done at once: space given back, old journeys forgotten. */
+static void expire_mail(struct server *s, int64_t *next_ms)
+{
+	if (clock_monotonic_ms() < *next_ms)
+		return;
+	*next_ms = clock_monotonic_ms() + EXPIRE_MS;
+	int rc = pop3_expire(&s->pop3);
+	if (rc < 0)
+		log_warn("server.expire", kv_error(rc));
+}
+
+/* What need not be done at once: space given back, old journeys and mail forgotten. */
 static void keep_up(void *arg)
 {
 	struct server *s = arg;
 	struct clock_watch clock = { 0 };
+	int64_t expire_ms = 0;
 	clock_watch_look(&clock);
 	while (fiber_sleep(deadline_in(UPKEEP_MS)) == 0) {
 		uint64_t freed = 0;
-		forget_journeys(s, &clock);
+		clock_watch_look(&clock);
+		/* Not while the date may be wrong: what is forgotten does not come back with the
+		 * right one. */
+		if (clock_watch_even_ms(&clock) >= TRUST_DATE_MS) {
+			forget_journeys(s);
+			expire_mail(s, &expire_ms);
+		}
 		int rc = mailboxes_limit_kept(s->mailboxes);
 		if (rc < 0)
 			log_warn("server.kept", kv_error(rc));

@@ -121,7 +121,7 @@ static const struct config_option options[] = {
 	{ "pop3", "expire", CONFIG_DAYS, "never", AT(pop3.expire_days),
 	  "How long mail in INBOX stays when clients that fetch it by POP3 leave it on the server "
 	  "(EXPIRE, RFC 2449): what was read and has been there longer is removed when a session of "
-	  "the account ends. 0: all that the session has fetched." },
+	  "the account ends, and once a day if it has used POP3. 0: all that the session has fetched." },
 	{ "pop3", "login-delay", CONFIG_DURATION, "0", AT(pop3.login_delay_ms),
 	  "How long an account waits between two logins by POP3 (LOGIN-DELAY, RFC 2449); 0 is not at "
 	  "all.", .min = 0, .max = DAYS(1) },

@@ -241,6 +241,8 @@ int directory_remove_account(struct db *db, struct slice address)
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM pop3_terms WHERE account_id = $1", "i", id);
 	if (rc == 0)
+		rc = db_run(db, "DELETE FROM pop3_login WHERE account_id = $1", "i", id);
+	if (rc == 0)
 		rc = db_run(db, "DELETE FROM fetch_domain WHERE account_id = $1", "i", id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM account WHERE id = $1", "i", id);

@@ -63,6 +63,49 @@ int pop3_terms_strictest(struct db *db, struct pop3_terms *terms, bool *expire_v
 	return 0;
 }
 
+/* --- logins --------------------------------------------------------------------------- */
+
+/* One that lies ahead was noted by a clock that was wrong. */
+int pop3_login_note(struct db *db, int64_t account_id, int64_t delay_ms, int64_t now_ms)
+{
+	int64_t changed;
+	int rc = db_change(db, &changed,
+	                   "INSERT INTO pop3_login (account_id, at_ms) VALUES ($1, $2)"
+	                   " ON CONFLICT (account_id) DO UPDATE SET at_ms = $2"
+	                   " WHERE at_ms <= $3 OR at_ms > $2",
+	                   "iii", account_id, now_ms, now_ms - delay_ms);
+	return rc == 0 && changed == 0 ? -EAGAIN : rc;
+}
+
+int pop3_login_is_known(struct db *db, int64_t account_id, bool *known_out)
+{
+	int64_t count;
+	int rc = db_get_int(db, &count, "SELECT count(*) FROM pop3_login WHERE account_id = $1",
+	                    "i", account_id);
+	if (rc == 0)
+		*known_out = count > 0;
+	return rc;
+}
+
+int pop3_terms_expiring(struct db *db, const struct pop3_terms *all, int64_t after,
+                        int64_t ids[POP3_EXPIRING_MAX])
+{
+	struct db_rows rows;
+	int count = 0;
+	int rc = db_query(db, &rows,
+	                  "SELECT a.id FROM account a LEFT JOIN pop3_terms t ON t.account_id = a.id"
+	                  " WHERE a.id > $1 AND coalesce(t.expire_days, $2) > 0"
+	                  " AND (t.expire_days IS NOT NULL"
+	                  " OR a.id IN (SELECT account_id FROM pop3_login)) ORDER BY a.id",
+	                  "ii", after, (int64_t)all->expire_days);
+	while (rc == 0 && count < POP3_EXPIRING_MAX && (rc = db_next(&rows)) == 0)
+		ids[count++] = db_int(&rows, 0);
+	db_end(&rows);
+	return rc == 0 || rc == -ENODATA ? count : rc;
+}
+
+/* --- changes -------------------------------------------------------------------------- */
+
 bool pop3_terms_parse(const char *expire, const char *delay, struct pop3_terms_change *out)
 {
 	struct pop3_terms_change c = { .has_expire = expire, .has_delay = delay };

@@ -29,6 +29,17 @@ int pop3_terms_get(struct db *db, int64_t account_id, struct pop3_terms *terms);
 int pop3_terms_strictest(struct db *db, struct pop3_terms *terms, bool *expire_varies_out,
                          bool *delay_varies_out);
 
+/* In a commit: the account logs in now. -EAGAIN: its last login is not delay_ms ago. */
+int pop3_login_note(struct db *db, int64_t account_id, int64_t delay_ms, int64_t now_ms);
+/* Reading: it has been noted once. */
+int pop3_login_is_known(struct db *db, int64_t account_id, bool *known_out);
+
+enum { POP3_EXPIRING_MAX = 64 };
+/* Reading: the next accounts, by their ids, whose mail expires in days: those that have been noted,
+ * and those with terms of their own. Others may never have heard of POP3. Returns how many. */
+int pop3_terms_expiring(struct db *db, const struct pop3_terms *all, int64_t after,
+                        int64_t ids[POP3_EXPIRING_MAX]);
+
 /* "30", "never" or "default"; "10m" or "default"; NULL: it stays. False: one of them is none. Pure.
  */
 bool pop3_terms_parse(const char *expire, const char *delay, struct pop3_terms_change *out);

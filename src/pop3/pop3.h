@@ -19,6 +19,7 @@
  *     pop3_retrieve  RETR, TOP
  *     pop3_international  UTF8, LANG
  *     pop3_maildrop  the snapshot of the INBOX, and what becomes of it at QUIT
+ *     pop3_expire    the same for accounts that nobody logs in to
  *     pop3_locks     who has which maildrop
  *     pop3_parse     command lines -> structs; pure
  *     pop3_reply     every reply */
@@ -55,5 +56,9 @@ struct pop3_context {
 };
 
 extern const struct protocol pop3_protocol;
+
+/* Removes mail that was read and may stay no longer, as sessions do at QUIT, of accounts that have
+ * used POP3 or have terms of their own. On a fiber; to be called now and then. */
+int pop3_expire(const struct pop3_context *context);
 
 #endif

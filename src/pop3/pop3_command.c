@@ -1,4 +1,6 @@
 /* The table of commands, and the small ones. */
+#include <errno.h>
+
 #include "base/log.h"
 #include "pop3/pop3_parse.h"
 #include "pop3/pop3_session.h"
@@ -41,7 +43,7 @@ static void pop3_quit(struct pop3_session *s, struct slice argument)
 	uint32_t deleted = d->count - d->left_count;
 	if (rc < 0) {
 		log_error("pop3.update", kv_str("account", s->account), kv_error(rc));
-		pop3_say(s, POP3_ERR_NOT_REMOVED);
+		pop3_say(s, rc == -EBADMSG ? POP3_ERR_BROKEN : POP3_ERR_NOT_REMOVED);
 		deleted = 0;
 	} else {
 		pop3_say(s, deleted > 0 ? POP3_OK_UPDATED : POP3_OK_BYE);

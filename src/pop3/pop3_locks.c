@@ -9,7 +9,6 @@
 struct pop3_locks {
 	pthread_mutex_t mutex; /* never held across a wait */
 	struct hash *accounts; /* by id; a member is locked */
-	struct hash *logins;   /* by id; int64_t: when, monotonic. Of accounts that have a delay */
 };
 
 struct pop3_locks *pop3_locks_new(void)
@@ -17,7 +16,6 @@ struct pop3_locks *pop3_locks_new(void)
 	struct pop3_locks *locks = mem_zero(1, sizeof(*locks));
 	pthread_mutex_init(&locks->mutex, NULL);
 	locks->accounts = hash_new();
-	locks->logins = hash_new();
 	return locks;
 }
 
@@ -26,7 +24,6 @@ void pop3_locks_free(struct pop3_locks *locks)
 	if (!locks)
 		return;
 	hash_free(locks->accounts);
-	hash_free_all(locks->logins);
 	pthread_mutex_destroy(&locks->mutex);
 	free(locks);
 }
@@ -40,25 +37,6 @@ bool pop3_lock(struct pop3_locks *locks, int64_t account_id)
 		hash_put(locks->accounts, key, locks);
 	pthread_mutex_unlock(&locks->mutex);
 	return is_free;
-}
-
-bool pop3_lock_is_due(struct pop3_locks *locks, int64_t account_id, int64_t delay_ms,
-                      int64_t now_ms)
-{
-	struct slice key = slice_of(&account_id, sizeof(account_id));
-	if (delay_ms == 0)
-		return true;
-	pthread_mutex_lock(&locks->mutex);
-	int64_t *last_ms = hash_find(locks->logins, key);
-	bool is_due = !last_ms || now_ms - *last_ms >= delay_ms;
-	if (!last_ms) {
-		last_ms = mem_alloc(sizeof(*last_ms));
-		hash_put(locks->logins, key, last_ms);
-	}
-	if (is_due)
-		*last_ms = now_ms;
-	pthread_mutex_unlock(&locks->mutex);
-	return is_due;
 }
 
 void pop3_unlock(struct pop3_locks *locks, int64_t account_id)

@@ -9,10 +9,6 @@ struct pop3_locks;
 
 /* False if another session has the maildrop of this account. */
 bool pop3_lock(struct pop3_locks *locks, int64_t account_id);
-/* True if the account's last login, of those for which this was asked, is at least so long ago;
- * this is one then. By who has its lock. */
-bool pop3_lock_is_due(struct pop3_locks *locks, int64_t account_id, int64_t delay_ms,
-                      int64_t now_ms);
 void pop3_unlock(struct pop3_locks *locks, int64_t account_id);
 
 #endif

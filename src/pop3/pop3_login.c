@@ -40,7 +40,7 @@ static void pop3_enter(struct pop3_session *s, const struct auth_identity *ident
 	}
 	if (rc < 0) {
 		log_error("pop3.maildrop", kv_str("account", identity->address), kv_error(rc));
-		pop3_say(s, POP3_ERR_UNAVAILABLE);
+		pop3_say(s, rc == -EBADMSG ? POP3_ERR_BROKEN : POP3_ERR_UNAVAILABLE);
 		return;
 	}
 	s->account = arena_str(s->base.arena, slice_from_str(identity->address));

@@ -37,6 +37,8 @@ static int read_maildrop(struct db *db, void *arg)
 		d->uid_validity = inbox.uid_validity;
 		rc = pop3_terms_get(db, d->account_id, &d->terms);
 	}
+	if (rc == 0)
+		rc = pop3_login_is_known(db, d->account_id, &d->is_noted);
 	/* Only who has mail that expires needs to know when it came. */
 	if (rc == 0)
 		rc = mailbox_each_message(db, inbox.id, &all,
@@ -46,43 +48,60 @@ static int read_maildrop(struct db *db, void *arg)
 	return rc;
 }
 
-static int make_inbox(struct db *db, void *arg)
-{
-	struct pop3_maildrop *d = arg;
-	return mailbox_get_inbox(db, d->account_id, &d->mailbox_id);
-}
-
-static int snapshot(struct pop3_maildrop *d, const struct pop3_context *context)
-{
-	int rc = store_read(context->store, read_maildrop, d);
-	if (rc != -ENOENT)
-		return rc;
-	rc = store_commit(context->store, NULL, 0, make_inbox, d);
-	return rc < 0 ? rc : store_read(context->store, read_maildrop, d);
-}
-
 struct pop3_terms pop3_terms_of(const struct config *config)
 {
 	return (struct pop3_terms){ .expire_days = config->pop3.expire_days,
 		                    .delay_ms = config->pop3.login_delay_ms };
 }
 
-int pop3_maildrop_open(struct pop3_maildrop *d, const struct pop3_context *context,
-                       int64_t account_id)
+static int note(struct db *db, void *arg)
+{
+	const struct pop3_maildrop *d = arg;
+	return pop3_login_note(db, d->account_id, d->terms.delay_ms, clock_wall_ms());
+}
+
+/* Whom no terms ask anything of logs in without a commit, and so does everybody while there can be
+ * none: whose disk is full must be able to make room. */
+static int note_login(struct pop3_maildrop *d, const struct pop3_context *context)
+{
+	if (d->terms.delay_ms == 0 && (d->terms.expire_days <= 0 || d->is_noted))
+		return 0;
+	return store_commit(context->store, NULL, 0, note, d) == -EAGAIN ? -EAGAIN : 0;
+}
+
+int pop3_maildrop_visit(struct pop3_maildrop *d, const struct pop3_context *context,
+                        int64_t account_id)
 {
 	if (!pop3_lock(context->locks, account_id))
 		return -EBUSY;
 	*d = (struct pop3_maildrop){ .account_id = account_id,
 		                     .opened = true,
 		                     .terms = pop3_terms_of(context->config) };
-	int rc = snapshot(d, context);
-	if (rc == 0 &&
-	    !pop3_lock_is_due(context->locks, account_id, d->terms.delay_ms, clock_uptime_ms()))
-		rc = -EAGAIN;
+	int rc = store_read(context->store, read_maildrop, d);
 	if (rc < 0)
 		pop3_maildrop_close(d, context);
 	else
 		pop3_maildrop_reset(d);
+	return rc;
+}
+
+static int make_inbox(struct db *db, void *arg)
+{
+	int64_t mailbox_id;
+	return mailbox_get_inbox(db, *(int64_t *)arg, &mailbox_id);
+}
+
+int pop3_maildrop_open(struct pop3_maildrop *d, const struct pop3_context *context,
+                       int64_t account_id)
+{
+	int rc = pop3_maildrop_visit(d, context, account_id);
+	if (rc == -ENOENT) {
+		rc = store_commit(context->store, NULL, 0, make_inbox, &account_id);
+		if (rc == 0)
+			rc = pop3_maildrop_visit(d, context, account_id);
+	}
+	if (rc == 0 && (rc = note_login(d, context)) < 0)
+		pop3_maildrop_close(d, context);
 	return rc;
 }
 

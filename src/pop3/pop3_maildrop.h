@@ -32,6 +32,7 @@ struct pop3_maildrop {
 	int64_t mailbox_id;
 	uint32_t uid_validity;
 	struct pop3_terms terms;       /* of the account */
+	bool is_noted;                 /* among the logins */
 	struct pop3_message *messages; /* number 1 is at 0 */
 	uint32_t count, capacity;
 	uint32_t left_count; /* that are not deleted */
@@ -43,8 +44,12 @@ struct pop3_maildrop {
 /* What is for all accounts that have no terms of their own. */
 struct pop3_terms pop3_terms_of(const struct config *config);
 
-/* Locks it and takes the snapshot. -EBUSY: another session has it; -EAGAIN: the account logged in
- * just now, and is to wait; other errors are the store's. */
+/* Locks it and takes the snapshot. -EBUSY: another session has it; -ENOENT: there is no INBOX;
+ * other errors are the store's. */
+int pop3_maildrop_visit(struct pop3_maildrop *d, const struct pop3_context *context,
+                        int64_t account_id);
+/* The same for a login, which makes an INBOX if there is none. -EAGAIN: the account logged in just
+ * now, and is to wait. */
 int pop3_maildrop_open(struct pop3_maildrop *d, const struct pop3_context *context,
                        int64_t account_id);
 /* Unlocks it; may be called for one that was not opened. */

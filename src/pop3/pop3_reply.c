@@ -35,6 +35,7 @@ static const char *const answers[POP3_ANSWER_COUNT] = {
 	[POP3_ERR_AUTH_SYNTAX] = "-ERR can't decode that\r\n",
 	[POP3_ERR_AUTH_CANCELLED] = "-ERR cancelled\r\n",
 	[POP3_ERR_UNAVAILABLE] = "-ERR [SYS/TEMP] not possible now, try again later\r\n",
+	[POP3_ERR_BROKEN] = "-ERR [SYS/PERM] the maildrop is damaged\r\n",
 	[POP3_ERR_IN_USE] = "-ERR [IN-USE] another session has this maildrop\r\n",
 	[POP3_ERR_LOGIN_DELAY] = "-ERR [LOGIN-DELAY] too soon after the last login\r\n",
 	[POP3_ERR_NO_MESSAGE] = "-ERR no such message\r\n",

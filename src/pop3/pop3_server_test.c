@@ -11,7 +11,8 @@
 #include "directory/pop3_terms.h"
 #include "fiber/fiber_testing.h"
 #include "mailbox/mailbox_view.h"
-#include "pop3/pop3.h"
+#include "pop3/pop3_locks.h"
+#include "pop3/pop3_maildrop.h"
 
 #define SOON deadline_in(20000)
 
@@ -458,6 +459,51 @@ static void expire_body(void *arg)
 
 static void mail_expires(void **state) { run(*state, expire_body); }
 
+static uint32_t count_left(struct fixture *f)
+{
+	struct pop3_maildrop d;
+	CHECK(pop3_maildrop_visit(&d, &f->context, f->account) == 0);
+	uint32_t count = d.count;
+	pop3_maildrop_close(&d, &f->context);
+	return count;
+}
+
+static void absent_body(void *arg)
+{
+	struct fixture *f = arg;
+	const int64_t day_ms = 86400000;
+	service_start(f->service);
+	f->config->pop3.expire_days = 30;
+	deliver_flagged(f, SLICE("Subject: read\r\n\r\n"), FLAG_SEEN);
+	deliver(f, SLICE("Subject: not read\r\n\r\n"));
+	clock_shift_wall(31 * day_ms);
+	deliver_flagged(f, SLICE("Subject: new\r\n\r\n"), FLAG_SEEN);
+	/* Who reads by other means has not heard of this. */
+	CHECK(pop3_expire(&f->context) == 0 && count_left(f) == 3);
+	struct conn *c = dial(f);
+	talk_on(c, LOGIN);
+	CHECK(pop3_expire(&f->context) == 0);
+	talk_on(c, "C: STAT\nS: +OK 3 *\n");
+	conn_close(c);
+	while (!pop3_lock(f->context.locks, f->account))
+		fiber_sleep(deadline_in(5));
+	pop3_unlock(f->context.locks, f->account);
+	change_terms(f, "never", NULL);
+	CHECK(pop3_expire(&f->context) == 0 && count_left(f) == 3);
+	change_terms(f, "default", NULL);
+	CHECK(pop3_expire(&f->context) == 0 && count_left(f) == 2);
+	f->config->pop3.expire_days = CONFIG_NEVER;
+	clock_shift_wall(31 * day_ms);
+	CHECK(pop3_expire(&f->context) == 0 && count_left(f) == 2);
+	change_terms(f, "60", NULL);
+	CHECK(pop3_expire(&f->context) == 0 && count_left(f) == 2);
+	change_terms(f, "7", NULL);
+	CHECK(pop3_expire(&f->context) == 0 && count_left(f) == 1);
+	clock_shift_wall(-62 * day_ms);
+}
+
+static void mail_expires_without_sessions(void **state) { run(*state, absent_body); }
+
 static void delay_body(void *arg)
 {
 	struct fixture *f = arg;
@@ -470,6 +516,12 @@ static void delay_body(void *arg)
 	talk(f, GREETING "C: USER alice@example.test\nS: +OK*\n"
 	                 "C: PASS open sesame \nS: -ERR [LOGIN-DELAY]*\nC: STAT\nS: -ERR*\n"
 	                 "C: QUIT\nS: +OK*\n");
+	/* A login that was refused is none. */
+	clock_shift_wall(3600000);
+	talk(f, LOGIN "C: QUIT\nS: +OK*\n");
+	clock_shift_wall(-7200000);
+	talk(f, LOGIN "C: QUIT\nS: +OK*\n");
+	clock_shift_wall(3600000);
 	change_terms(f, NULL, "0");
 	f->config->pop3.login_delay_ms = 1500;
 	talk(f, LOGIN CAPA_UNTIL_EXPIRE "S: EXPIRE NEVER\n" CAPA_REST "C: QUIT\nS: +OK*\n");
@@ -481,6 +533,25 @@ static void delay_body(void *arg)
 }
 
 static void logins_wait(void **state) { run(*state, delay_body); }
+
+static int damage_flags(struct db *db, void *arg)
+{
+	(void)arg;
+	return db_run(db, "UPDATE flag_chunk SET data = x'ff'", "");
+}
+
+static void damaged_body(void *arg)
+{
+	struct fixture *f = arg;
+	service_start(f->service);
+	deliver_three(f);
+	CHECK(store_commit(f->context.store, NULL, 0, damage_flags, NULL) == 0);
+	talk(f, GREETING "C: USER alice@example.test\nS: +OK*\nC: PASS open sesame \n"
+	                 "S: -ERR [SYS/PERM]*\nC: STAT\nS: -ERR log in first\n"
+	                 "C: QUIT\nS: +OK*\n");
+}
+
+static void damage_is_told(void **state) { run(*state, damaged_body); }
 
 #define LARGE (8 * 1024 * 1024)
 
@@ -561,7 +632,9 @@ int main(void)
 		TEST(any_order),
 		TEST(international),
 		TEST(mail_expires),
+		TEST(mail_expires_without_sessions),
 		TEST(logins_wait),
+		TEST(damage_is_told),
 		TEST(large_messages_flow),
 		TEST(limits_end_sessions),
 		TEST(stopping_says_so),

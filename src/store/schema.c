@@ -727,5 +727,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 42, .statements = schema_sender_key },
 	{ .version = 43, .statements = schema_country },
 	{ .version = 44, .statements = schema_mail_event },
+	{ .version = 45, .statements = schema_pop3_login },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -131,3 +131,12 @@ const char *const schema_country[] = {
 	"ALTER TABLE account_network ADD COLUMN country TEXT NOT NULL DEFAULT ''",
 	NULL,
 };
+
+/* directory/pop3_terms.h: accounts that POP3 terms have been applied to. */
+const char *const schema_pop3_login[] = {
+	"CREATE TABLE pop3_login ("
+	"  account_id INTEGER PRIMARY KEY,"
+	"  at_ms      INTEGER NOT NULL" /* a login; the last one where there is a delay */
+	")",
+	NULL,
+};
