@@ -14,6 +14,7 @@ static int64_t begin_pause(struct queue_delivery *d, const struct queue_job *job
                            const struct smtp_outcome *outcome)
 {
 	struct queue *q = d->queue;
+	const struct queue_trouble why = { outcome->enhanced, outcome->text };
 	struct list returned;
 	unsigned attempts = 0;
 	list_init(&returned);
@@ -22,7 +23,7 @@ static int64_t begin_pause(struct queue_delivery *d, const struct queue_job *job
 			attempts = job->targets[i].attempts;
 	}
 	int64_t until_ms = queue_ready_pause(q->ready, d->destination, &job->schedule, now_ms,
-	                                     attempts, outcome->text, &returned);
+	                                     attempts, why, &returned);
 	LIST_EACH (&returned, link, following) {
 		struct queue_job *other = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&other->link);

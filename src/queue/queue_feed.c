@@ -17,10 +17,14 @@
 
 void queue_put(struct queue *q, struct queue_job *job, int64_t now_ms)
 {
-	struct smtp_outcome why = { .verdict = SMTP_TEMPORARY, .stage = SMTP_STAGE_CONNECT };
+	struct queue_trouble trouble;
 	int64_t due_ms;
-	if (queue_ready_put(q->ready, job->key, job, now_ms, &due_ms, &why.text))
+	if (queue_ready_put(q->ready, job->key, job, now_ms, &due_ms, &trouble))
 		return;
+	const struct smtp_outcome why = { .verdict = SMTP_TEMPORARY,
+		                          .stage = SMTP_STAGE_CONNECT,
+		                          .enhanced = trouble.status,
+		                          .text = trouble.text };
 	queue_job_return(job, now_ms, due_ms, &why);
 	queue_record_put(q, job);
 }

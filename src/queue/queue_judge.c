@@ -106,7 +106,7 @@ static void wait_to_be_fetched(struct queue_reading *r, const struct db_rows *ro
 	if (p->dates_are_doubtful && due_ms <= p->now_ms)
 		due_ms = p->now_ms + DOUBT_MS;
 	if (p->now_ms < due_ms)
-		put_off(r, rows, (struct queue_put_off){ .due_ms = due_ms, .why = why });
+		put_off(r, rows, (struct queue_put_off){ .due_ms = due_ms, .why.text = why });
 	else
 		queue_row_lease(r, rows, SLICE("fetched"), &why);
 }
@@ -149,7 +149,7 @@ void queue_row_judge(struct queue_reading *r, const struct db_rows *rows)
 	enum queue_tls_need need = queue_tls_need(&options, db_text(rows, COL_REVERSE_PATH));
 	struct slice key = need == QUEUE_TLS_USUAL ? queue_groups_find(p->groups, r->arena, base)
 	                                           : queue_tls_key(r->arena, base, need);
-	struct slice why;
+	struct queue_trouble why;
 	int64_t due_ms = 0;
 	int64_t expires_ms = queue_row_limit(rows, p, way, &options);
 	if (is_fetched(p, rows)) {
@@ -162,7 +162,7 @@ void queue_row_judge(struct queue_reading *r, const struct db_rows *rows)
 		queue_row_lease(r, rows, key, NULL);
 		break;
 	case QUEUE_REFUSE:
-		queue_row_lease(r, rows, key, &why);
+		queue_row_lease(r, rows, key, &why.text);
 		break;
 	case QUEUE_LATER:
 		put_off(r, rows, (struct queue_put_off){ .due_ms = due_ms, .why = why });

@@ -190,13 +190,13 @@ void queue_ready_insert(struct queue_ready *r, struct queue_destination *d, stru
 }
 
 bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job, int64_t now_ms,
-                     int64_t *due_ms_out, struct slice *why_out)
+                     int64_t *due_ms_out, struct queue_trouble *why_out)
 {
 	pthread_mutex_lock(&r->lock);
 	struct queue_destination *d = queue_ready_get(r, key);
 	if (queue_ready_is_paused(d, now_ms)) {
 		*due_ms_out = d->pause_until_ms;
-		*why_out = arena_copy(job->arena, slice_from_str(d->why));
+		*why_out = queue_ready_trouble(d, job->arena);
 		pthread_mutex_unlock(&r->lock);
 		return false;
 	}
@@ -247,7 +247,7 @@ void queue_ready_works(struct queue_ready *r, struct queue_destination *d)
 
 int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d,
                           const struct queue_schedule *schedule, int64_t now_ms, unsigned attempts,
-                          struct slice why, struct list *returned)
+                          struct queue_trouble why, struct list *returned)
 {
 	struct queue_job *job;
 	pthread_mutex_lock(&r->lock);
@@ -257,7 +257,8 @@ int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d,
 		int64_t pause = queue_schedule_pause(schedule, d->failures, random_u64());
 		d->pause_until_ms = now_ms + pause;
 	}
-	snprintf(d->why, sizeof(d->why), "%.*s", SLICE_ARG(why));
+	d->why_status = why.status;
+	snprintf(d->why, sizeof(d->why), "%.*s", SLICE_ARG(why.text));
 	while ((job = queue_ready_first(d))) {
 		queue_ready_take_out(r, d, job);
 		list_append(returned, &job->link);

@@ -41,17 +41,23 @@ void queue_ready_free(struct queue_ready *r);
 
 /* --- the feeder ----------------------------------------------------------------------- */
 
+/* What is wrong with a destination: the text is empty if nothing is. */
+struct queue_trouble {
+	struct smtp_enhanced status;
+	struct slice text;
+};
+
 enum queue_admission {
 	QUEUE_ADMIT,  /* lease it and put() it */
 	QUEUE_LATER,  /* not now: due again at *due_ms_out */
 	QUEUE_REFUSE, /* paused, and its time is over: it has expired */
 };
 /* What to do with a recipient that is due. asked: the operator wants it tried now, which ends a
- * pause. *why_out (for LATER and REFUSE; in the arena): what is wrong with the destination, empty
+ * pause. *why_out (for LATER and REFUSE; in the arena): what is wrong with the destination; nothing
  * if there are only too many in memory. Each ADMIT counts against the limits until put. */
 enum queue_admission queue_ready_admit(struct queue_ready *r, struct arena *arena, struct slice key,
                                        bool asked, int64_t now_ms, int64_t expires_ms,
-                                       int64_t *due_ms_out, struct slice *why_out);
+                                       int64_t *due_ms_out, struct queue_trouble *why_out);
 /* How many recipients the destination could do with from the table: 0 if it has enough. Those that
  * it can't have because it pauses are to be put off, so then it is any number. While one connection
  * tries whether the host works again, one is enough. */
@@ -69,7 +75,7 @@ void queue_ready_end_page(struct queue_ready *r);
 /* False if the destination has begun to pause since: then the job stays the caller's and is due at
  * *due_ms_out; *why_out (in the job's arena) says why. */
 bool queue_ready_put(struct queue_ready *r, struct slice key, struct queue_job *job, int64_t now_ms,
-                     int64_t *due_ms_out, struct slice *why_out);
+                     int64_t *due_ms_out, struct queue_trouble *why_out);
 
 /* Takes back jobs that wait for a connection: those that `wants` says yes to, into *out. */
 void queue_ready_withdraw(struct queue_ready *r,
@@ -112,7 +118,7 @@ void queue_ready_works(struct queue_ready *r, struct queue_destination *d);
  * found it was tried before, as after a restart that is all that is known. */
 int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d,
                           const struct queue_schedule *schedule, int64_t now_ms, unsigned attempts,
-                          struct slice why, struct list *returned);
+                          struct queue_trouble why, struct list *returned);
 /* The fiber ends. */
 void queue_ready_leave(struct queue_ready *r, struct queue_destination *d);
 

@@ -123,7 +123,7 @@ static enum queue_admission admit(struct queue_ready *r, struct queue_destinatio
 
 enum queue_admission queue_ready_admit(struct queue_ready *r, struct arena *arena, struct slice key,
                                        bool asked, int64_t now_ms, int64_t expires_ms,
-                                       int64_t *due_ms_out, struct slice *why_out)
+                                       int64_t *due_ms_out, struct queue_trouble *why_out)
 {
 	pthread_mutex_lock(&r->lock);
 	struct queue_destination *d = queue_ready_get(r, key);
@@ -131,9 +131,9 @@ enum queue_admission queue_ready_admit(struct queue_ready *r, struct arena *aren
 	if (list_is_empty(&d->page))
 		list_append(&r->touched, &d->page);
 	enum queue_admission a = admit(r, d, asked, now_ms, expires_ms, due_ms_out);
-	*why_out = SLICE_EMPTY;
+	*why_out = (struct queue_trouble){ .text = SLICE_EMPTY };
 	if (a != QUEUE_ADMIT && paused)
-		*why_out = arena_copy(arena, slice_from_str(d->why));
+		*why_out = queue_ready_trouble(d, arena);
 	pthread_mutex_unlock(&r->lock);
 	return a;
 }

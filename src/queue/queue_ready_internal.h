@@ -27,11 +27,12 @@ struct queue_destination {
 	unsigned idle_connections;
 	struct queue_pace pace;
 	struct queue_meters meters;
-	unsigned era;            /* see queue_ready_renew() */
-	unsigned failures;       /* of its host, in a row */
-	bool watched;            /* more of it wait in the table */
-	int64_t pause_until_ms;  /* wall clock; 0: none */
-	int64_t pushed_until_us; /* the same: for which there was no room come then */
+	unsigned era;                    /* see queue_ready_renew() */
+	unsigned failures;               /* of its host, in a row */
+	bool watched;                    /* more of it wait in the table */
+	int64_t pause_until_ms;          /* wall clock; 0: none */
+	int64_t pushed_until_us;         /* the same: for which there was no room come then */
+	struct smtp_enhanced why_status; /* of the pause */
 	char why[QUEUE_READY_WHY_MAX];
 };
 
@@ -59,6 +60,13 @@ struct queue_ready {
 
 /* Of meters. */
 static inline int64_t queue_ready_now_us(void) { return clock_monotonic_ms() * 1000; }
+
+/* Why the destination pauses. */
+static inline struct queue_trouble queue_ready_trouble(const struct queue_destination *d,
+                                                       struct arena *arena)
+{
+	return (struct queue_trouble){ d->why_status, arena_copy(arena, slice_from_str(d->why)) };
+}
 
 static inline bool queue_ready_is_paused(const struct queue_destination *d, int64_t now_ms)
 {

@@ -16,7 +16,7 @@ struct bench {
 	struct arena *arena;
 	int64_t now_ms;
 	int64_t due_ms;
-	struct slice why;
+	struct queue_trouble why;
 };
 
 static int setup(void **state)
@@ -131,7 +131,7 @@ static void one_destination_leaves_room_for_others(void **state)
 	put(b, SLICE("one"), 4);
 	assert_int_equal(admit(b, SLICE("one"), false), QUEUE_LATER);
 	assert_in_range(b->due_ms, b->now_ms + 2000, b->now_ms + 2001);
-	assert_int_equal(b->why.len, 0);
+	assert_int_equal(b->why.text.len, 0);
 	put(b, SLICE("two"), 2);
 	assert_int_equal(admit(b, SLICE("two"), false), QUEUE_LATER);
 	put(b, SLICE("three"), 1);
@@ -160,7 +160,8 @@ static size_t pause(struct bench *b, struct queue_destination *d, unsigned attem
 	size_t count = 0;
 	list_init(&returned);
 	*until_ms = queue_ready_pause(b->ready, d, &schedule, b->now_ms, attempts,
-	                              SLICE("it is down"), &returned);
+	                              (struct queue_trouble){ { 4, 4, 1 }, SLICE("it is down") },
+	                              &returned);
 	LIST_EACH (&returned, link, following) {
 		queue_job_free(LIST_ENTRY(link, struct queue_job, link));
 		count++;
@@ -183,7 +184,8 @@ static void a_pause_hands_all_back(void **state)
 	queue_ready_leave(b->ready, d);
 	assert_int_equal(admit(b, SLICE("one"), false), QUEUE_LATER);
 	assert_int_equal(b->due_ms, until_ms);
-	assert_true(slice_equal(b->why, SLICE("it is down")));
+	assert_true(slice_equal(b->why.text, SLICE("it is down")));
+	assert_int_equal(b->why.status.detail, 1);
 	struct queue_job *late = queue_job_new();
 	assert_false(queue_ready_put(b->ready, SLICE("one"), late, b->now_ms, &again_ms, &b->why));
 	assert_int_equal(again_ms, until_ms);
@@ -273,7 +275,8 @@ static void one_tries(void **state)
 	put(b, SLICE("one"), 1);
 	struct queue_destination *d = queue_ready_next_connection(b->ready);
 	take_one(b, d);
-	int64_t until = queue_ready_pause(b->ready, d, &schedule, b->now_ms, 0, SLICE("closed"),
+	int64_t until = queue_ready_pause(b->ready, d, &schedule, b->now_ms, 0,
+	                                  (struct queue_trouble){ .text = SLICE("closed") },
 	                                  &returned);
 	queue_ready_leave(b->ready, d);
 	while ((b->now_ms = clock_wall_ms()) < until)

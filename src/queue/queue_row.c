@@ -114,3 +114,8 @@ void queue_row_add(struct queue_job *job, const struct db_rows *rows)
 		.delay_told = db_int(rows, COL_DELAY_TOLD) != 0,
 	};
 }
+
+const char *queue_row_status(struct smtp_enhanced e, char out[static SMTP_ENHANCED_TEXT_MAX])
+{
+	return e.class == 0 ? "" : smtp_enhanced_text(e, out);
+}

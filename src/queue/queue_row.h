@@ -53,7 +53,8 @@ enum queue_column {
 /* A due row that is not leased, as its destination does not take it now. */
 struct queue_put_off {
 	int64_t message, position, due_ms;
-	struct slice domain, why;
+	struct slice domain;
+	struct queue_trouble why;
 };
 
 /* A page that is being read. */
@@ -83,6 +84,8 @@ struct queue_job *queue_row_job(const struct db_rows *rows, const struct queue_r
                                 struct slice key);
 /* The row's recipient goes with the job. */
 void queue_row_add(struct queue_job *job, const struct db_rows *rows);
+/* As the column has it: "" for none. */
+const char *queue_row_status(struct smtp_enhanced e, char out[static SMTP_ENHANCED_TEXT_MAX]);
 
 /* --- queue_judge.c: what becomes of it ------------------------------------------------ */
 

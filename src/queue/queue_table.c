@@ -63,13 +63,15 @@ static int write_lease(struct db *db, const struct queue_job *job)
 /* Unless somebody has taken it over meanwhile. */
 static int write_put_off(struct db *db, const struct queue_put_off *p, const char *lease)
 {
+	char status[SMTP_ENHANCED_TEXT_MAX];
 	return db_run(db,
 	              "UPDATE queue_recipient SET due_ms = $3, lease_owner = NULL,"
-	              " last_status = CASE WHEN $4 = '' THEN last_status ELSE '' END,"
+	              " last_status = CASE WHEN $4 = '' THEN last_status ELSE $6 END,"
 	              " last_text = CASE WHEN $4 = '' THEN last_text ELSE $4 END"
 	              " WHERE queue_message_id = $1 AND position = $2"
 	              " AND coalesce(lease_owner, '') = $5",
-	              "iiits", p->message, p->position, p->due_ms, p->why, lease);
+	              "iiitss", p->message, p->position, p->due_ms, p->why.text, lease,
+	              queue_row_status(p->why.status, status));
 }
 
 static int write_put_offs(struct db *db, void *arg)

@@ -1,7 +1,7 @@
 /* Ends of recipients, recorded: rows, journeys, bounces. */
 #include <errno.h>
 
-#include "queue/queue_table.h"
+#include "queue/queue_row.h"
 #include "route/bounce_rows.h"
 #include "route/journey.h"
 #include "route/suppression.h"
@@ -73,11 +73,6 @@ static int record_gone(struct db *db, const struct queue_job *job, size_t i,
 /* When a row is due again, but for what the operator wished meanwhile. $4 is never. */
 #define DUE_AGAIN " due_ms = CASE held WHEN 1 THEN $4 ELSE $3 END,"
 
-static const char *status_text(struct smtp_enhanced e, char out[static SMTP_ENHANCED_TEXT_MAX])
-{
-	return e.class == 0 ? "" : smtp_enhanced_text(e, out);
-}
-
 /* It was on its way when the operator wanted it back. */
 static int record_wish(struct db *db, const struct queue_job *job, size_t i,
                        struct queue_recorded *out)
@@ -105,7 +100,8 @@ static int record_deferred(struct db *db, const struct queue_job *job, size_t i,
 	                "iiiiiitists", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
 	                (int64_t)t->attempts + 1, job->ended_ms, job->wire[i].outcome.text,
 	                (int64_t)(t->delay_told || t->tell_delay),
-	                status_text(job->wire[i].outcome.enhanced, status), job->peer, job->lease);
+	                queue_row_status(job->wire[i].outcome.enhanced, status), job->peer,
+	                job->lease);
 	if (rc == 0)
 		rc = record_wish(db, job, i, out);
 	return rc < 0 ? rc : note_event(db, job, i, JOURNEY_DEFERRED);
@@ -122,8 +118,8 @@ static int record_returned(struct db *db, const struct queue_job *job, size_t i)
 	              " WHERE queue_message_id = $1 AND position = $2"
 	              " AND coalesce(lease_owner, '') = $7",
 	              "iiiitss", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
-	              job->wire[i].outcome.text, status_text(job->wire[i].outcome.enhanced, status),
-	              job->lease);
+	              job->wire[i].outcome.text,
+	              queue_row_status(job->wire[i].outcome.enhanced, status), job->lease);
 }
 
 static int record_one(struct db *db, const struct queue_job *job, size_t i,
