@@ -106,6 +106,16 @@ def test_filters(filled):
     assert found("--state", "held") == []
     assert found(first, "three@far.test") == ["one", "two", "three"]
     assert found("@near.test", "three@far.test") == ["two", "three"]
+    # As addresses are shown; and what a script's empty variable leaves is not everything.
+    assert found("--from", "<alice@example.test>") == ["one", "two"]
+    assert found("<one@far.test>") == ["one"]
+    assert found("--domain", "@near.test") == ["two"]
+    for nothing in ("--from", ""), ("--domain", ""), ("--reason", ""), ("",):
+        bad = server.cli("queue", "drop", "--yes", "--state", "waiting", *nothing, check=False)
+        assert bad.returncode == 1 and "is empty" in bad.stderr
+    assert server.cli("queue", "list", "@x.test").stdout == "Nothing in the queue is meant by that.\n"
+    assert json.loads(server.cli("queue", "drop", "-n", "--json", "@far.test").stdout) == \
+        [{"recipients": 2, "messages": 2}]
     bad = server.cli("queue", "list", "--state", "lost", check=False)
     assert bad.returncode == 1 and "not 'lost'" in bad.stderr
     assert server.cli("queue", "list", "--older", "soon", check=False).returncode == 2

@@ -4,13 +4,22 @@
 #include "admin/admin_queue.h"
 #include "base/clock.h"
 
+/* As addresses are often shown: <bob@example.org>. But <> is one of its own. */
+static struct slice bare(const char *text)
+{
+	struct slice s = slice_from_str(text);
+	bool angled = s.len > 2 && slice_starts_with(s, SLICE("<")) &&
+	              slice_ends_with_nocase(s, SLICE(">"));
+	return angled ? slice_sub(s, 1, s.len - 2) : s;
+}
+
 static void add_word(struct queue_filter *f, struct arena *arena, const char *word)
 {
 	if (!word || !*word)
 		return;
 	if (!f->words)
 		f->words = hash_new();
-	hash_put(f->words, arena_lower(arena, slice_from_str(word)), f);
+	hash_put(f->words, arena_lower(arena, bare(word)), f);
 }
 
 static void add_words(struct queue_filter *f, const json_t *request)
@@ -35,6 +44,27 @@ static int take_state(struct queue_filter *f, const json_t *request, struct admi
 	                  "a recipient is waiting, active, held or scheduled; not '%s'", state);
 }
 
+static bool is_empty(const char *text) { return text && !*text; }
+
+/* What a script's variable without a value leaves must not mean everything. */
+static int check_empty(const json_t *request, struct admin_reply *reply)
+{
+	static const char *const keys[] = { "domain", "from", "reason" };
+	size_t i;
+	json_t *word;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (is_empty(admin_text(request, keys[i])))
+			return admin_fail(reply, -EINVAL, "--%s is empty%s", keys[i],
+			                  i == 1 ? "; the sender of reports is <>" : "");
+	}
+	json_array_foreach(json_object_get(request, "which"), i, word)
+	{
+		if (is_empty(json_string_value(word)))
+			return admin_fail(reply, -EINVAL, "a word is empty: it means nothing");
+	}
+	return 0;
+}
+
 int admin_queue_filter(const json_t *request, struct queue_filter *out, bool *all_out,
                        struct admin_reply *reply)
 {
@@ -43,12 +73,16 @@ int admin_queue_filter(const json_t *request, struct queue_filter *out, bool *al
 	int64_t newer_ms = admin_number(request, "newer_ms", 0);
 	*out = (struct queue_filter){
 		.domain = slice_from_str(admin_text(request, "domain")),
-		.sender = slice_from_str(admin_text(request, "from")),
+		.sender = bare(admin_text(request, "from")),
 		.reason = slice_from_str(admin_text(request, "reason")),
 		.arrived_before_ms = older_ms > 0 ? now_ms - older_ms : 0,
 		.arrived_after_ms = newer_ms > 0 ? now_ms - newer_ms : 0,
 	};
-	int rc = take_state(out, request, reply);
+	if (slice_starts_with(out->domain, SLICE("@")))
+		out->domain = slice_from(out->domain, 1);
+	int rc = check_empty(request, reply);
+	if (rc == 0)
+		rc = take_state(out, request, reply);
 	if (rc < 0)
 		return rc;
 	add_words(out, request);

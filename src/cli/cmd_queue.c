@@ -28,6 +28,20 @@ json_t *queue_words(const struct cli *cli, size_t first)
 	return NULL;
 }
 
+/* The queue may be full of others. */
+static void print_nothing(const struct cli *cli)
+{
+	static const char *const options[] = {
+		"domain", "from", "reason", "state", "older", "newer"
+	};
+	bool chosen = false;
+	for (size_t i = 0; i < cli->word_count; i++)
+		chosen |= !slice_equal(slice_from_str(cli->words[i]), SLICE("all"));
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		chosen |= cli_has(cli, options[i]);
+	puts(chosen ? "Nothing in the queue is meant by that." : "The queue is empty.");
+}
+
 /* --- list ------------------------------------------------------------------------------- */
 
 struct totals {
@@ -94,7 +108,7 @@ static int queue_list(struct cli *cli)
 		return cli_list(cli, "queue.list", request, NULL, NULL);
 	int status = cli_request(cli, "queue.list", request, print_item, &t);
 	if (status == CLI_OK && t.recipients == 0)
-		printf("The queue is empty.\n");
+		print_nothing(cli);
 	else if (status == CLI_OK)
 		printf("%lld message%s for %lld recipient%s, %s\n", t.messages,
 		       t.messages == 1 ? "" : "s", t.recipients, t.recipients == 1 ? "" : "s",
@@ -137,7 +151,7 @@ static int queue_summary(struct cli *cli)
 	cli_put_text(cli, "by", request);
 	int status = cli_list(cli, "queue.summary", request, print_group, &count);
 	if (status == CLI_OK && count == 0 && !cli_has(cli, "json"))
-		printf("The queue is empty.\n");
+		print_nothing(cli);
 	return status;
 }
 

@@ -64,13 +64,17 @@ static int confirm(const struct cli *cli, const struct action *a, const json_t *
 	return says_yes() ? CLI_OK : cli_fail("nothing was changed");
 }
 
-static int only_count(const struct cli *cli, const struct action *a, const json_t *which)
+static void print_would(const json_t *item, void *arg)
 {
-	struct found found = { 0 };
-	int status = count(cli, a, which, &found);
-	if (status == CLI_OK)
-		printf("would be %s: %s\n", a->done, found.text);
-	return status;
+	char text[96];
+	printf("would be %s: %s\n", (const char *)arg, queue_count_text(item, text));
+}
+
+/* request is freed. */
+static int only_count(struct cli *cli, const struct action *a, json_t *request)
+{
+	json_object_set_new(request, "action", json_string(a->name));
+	return cli_list(cli, "queue.count", request, print_would, (void *)(uintptr_t)a->done);
 }
 
 static void print_count(const json_t *item, void *arg)
@@ -85,9 +89,10 @@ static int act(struct cli *cli, const struct action *a, json_t *request)
 	char command[32];
 	if (!request)
 		return CLI_USAGE;
-	int status = cli_has(cli, "dry-run") ? only_count(cli, a, request)
-	                                     : confirm(cli, a, request);
-	if (status != CLI_OK || cli_has(cli, "dry-run")) {
+	if (cli_has(cli, "dry-run"))
+		return only_count(cli, a, request);
+	int status = confirm(cli, a, request);
+	if (status != CLI_OK) {
 		json_decref(request);
 		return status;
 	}
