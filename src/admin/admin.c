@@ -20,6 +20,7 @@ static const struct admin_command *const tables[] = {
 	admin_trace_commands,         admin_import_commands,       admin_export_commands,
 	admin_restore_commands,       admin_index_commands,        admin_undelete_commands,
 	admin_store_commands,         admin_learn_commands,        admin_settings_commands,
+	admin_reload_commands,
 };
 
 static const struct admin_command *find_command(const char *name)

@@ -46,7 +46,7 @@ enum { ADMIN_LINE_MAX = 60 * 1024 };
 
 /* What handlers work on. Only config and store are there when the server does not run. */
 struct admin {
-	const struct config *config;
+	const struct config *_Atomic config; /* in force: config_reload.h */
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
@@ -60,6 +60,10 @@ struct admin {
 	struct service **services;
 	size_t service_count;
 	int64_t started_ms; /* wall clock; 0 when the server does not run */
+	/* Takes in the configuration anew; *result_out: { "taken", "restart", "read", "warnings",
+	 * "errors" }, an array of texts each. NULL without a server. Parks the fiber. */
+	int (*reload)(void *arg, json_t **result_out);
+	void *reload_arg;
 };
 
 /* What one connection keeps between its requests; admin_visit_end() when it ends. */

@@ -25,6 +25,7 @@ extern const struct admin_command admin_undelete_commands[];
 extern const struct admin_command admin_learn_commands[];
 extern const struct admin_command admin_limits_commands[];
 extern const struct admin_command admin_relay_commands[];
+extern const struct admin_command admin_reload_commands[];
 extern const struct admin_command admin_restore_commands[];
 extern const struct admin_command admin_route_commands[];
 extern const struct admin_command admin_server_commands[];

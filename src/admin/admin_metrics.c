@@ -184,7 +184,8 @@ static void print_rules(struct guard *guard, struct buf *out)
 	for (unsigned i = 0; i < rules->count; i++) {
 		buf_printf(out, "veredus_guard_rule_total{rule=\"");
 		print_label(out, rules->items[i].name);
-		buf_printf(out, "\"} %llu\n", (unsigned long long)guard_rule_count(guard, i));
+		buf_printf(out, "\"} %llu\n",
+		           (unsigned long long)guard_rule_count(guard, &rules->items[i]));
 	}
 }
 
@@ -200,7 +201,7 @@ static void print_lists(struct guard *guard, struct buf *out)
 	const struct config_dns_lists *lists = guard_lists(guard);
 	head(out, "guard_list_total", "counter", "What lists in the DNS said.");
 	for (unsigned i = 0; i < lists->count; i++) {
-		struct guard_list_counts c = guard_list_count(guard, i);
+		struct guard_list_counts c = guard_list_count(guard, &lists->items[i]);
 		print_list(out, lists->items[i].name, "listed", c.listed);
 		print_list(out, lists->items[i].name, "clear", c.clear);
 		print_list(out, lists->items[i].name, "failed", c.failed);

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,9 +11,9 @@
 /* Bytes kept free behind values for what must follow them: a quote, a brace, a line feed. */
 #define LOG_TAIL 8
 
-/* Set once by log_setup() before threads start, read-only afterwards. */
+/* Set by log_setup() before threads start, and read-only afterwards but for the level. */
 static struct {
-	enum log_level level;
+	_Atomic enum log_level level;
 	bool json;
 	int fd;
 } log_config = { .level = LOG_INFO, .fd = STDERR_FILENO };
@@ -30,6 +31,8 @@ void log_setup(enum log_level level, bool json, int fd)
 	log_config.json = json;
 	log_config.fd = fd;
 }
+
+void log_set_level(enum log_level level) { log_config.level = level; }
 
 struct log_kv kv_error(int error)
 {

@@ -52,5 +52,7 @@ void log_write(enum log_level level, const char *event, const struct log_kv *kv,
 /* Set once before threads start: the least severe level that is written (LOG_INFO), whether
  * lines are JSON, and the file descriptor (2). */
 void log_setup(enum log_level level, bool json, int fd);
+/* [any thread] */
+void log_set_level(enum log_level level);
 
 #endif

@@ -44,6 +44,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_quarantine,
 	&cmd_learn,
 	&cmd_bench,
+	&cmd_reload,
 	&cmd_check,
 	&cmd_config,
 	&cmd_backup,

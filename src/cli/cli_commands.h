@@ -40,6 +40,7 @@ extern const struct cli_command cmd_send;
 extern const struct cli_command cmd_sendmail;
 extern const struct cli_command cmd_recover;
 extern const struct cli_command cmd_relay;
+extern const struct cli_command cmd_reload;
 extern const struct cli_command cmd_restore;
 extern const struct cli_command cmd_route;
 extern const struct cli_command cmd_serve;

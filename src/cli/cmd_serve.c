@@ -8,6 +8,7 @@
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
 #include "cli/server.h"
+#include "config/config_reload.h"
 
 /* Taken by a fiber through a descriptor: blocked before there is a second thread, so in all. */
 static int block_signals(void)
@@ -46,7 +47,7 @@ static int serve(struct cli *cli)
 	if (rc == 0)
 		rc = server_run(&server);
 	server_close(&server);
-	config_free(server.config);
+	config_free_all(server.config);
 	return rc == 0 ? CLI_OK : CLI_FAILED;
 }
 
@@ -55,7 +56,8 @@ const struct cli_command cmd_serve = {
 	.summary = "Run the mail system, in the foreground.",
 	.usage = "",
 	.text = "One line is logged when it is ready, with the ports. SIGTERM and SIGINT end it: "
-		"clients\nare told, and get ten seconds. SIGHUP loads the certificates again. "
+		"clients\nare told, and get ten seconds. SIGHUP takes in the configuration anew, "
+		"as `veredus reload` does. "
 		"Started "
 		"by root it\nbecomes the configured user once the ports are bound.\n",
 	.run = serve,

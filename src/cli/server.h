@@ -22,7 +22,7 @@
 #include "smtp/smtp.h"
 
 struct server {
-	struct config *config;
+	struct config *_Atomic config; /* in force: config_reload.h */
 	struct arena *arena;
 	struct tls_server *tls; /* NULL without certificates */
 	struct service **services;
@@ -49,6 +49,7 @@ struct server {
 	int control_dir_fd; /* see server_bind_control() */
 	int signal_fd;
 	int64_t began_ms; /* monotonic */
+	struct fiber_mutex *reloading;
 };
 
 /* Each returns 0, or a negative errno after it logged what is wrong. */
@@ -57,6 +58,10 @@ int server_drop(struct server *s);
 int server_open(struct server *s);
 int server_run(struct server *s);
 void server_close(struct server *s);
+
+/* Takes in the configuration anew, logs that, and tells: see struct admin. server is a struct
+ * server. Waits while another does it. 0, or why it could not wait. */
+int server_reload(void *server, json_t **result_out);
 
 /* A fiber: tells of accounts that are nearly full, by section quota. */
 void server_watch_quotas(void *server);

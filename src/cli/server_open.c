@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/server.h"
+#include "fiber/sync.h"
 #include "imap/imap_index.h"
 #include "imap/imap_orders.h"
 #include "mailbox/learner.h"
@@ -298,7 +299,10 @@ static void set_contexts(struct server *s)
 		                   .queue = s->queue,
 		                   .services = s->services,
 		                   .service_count = s->service_count,
-		                   .started_ms = clock_wall_ms() };
+		                   .started_ms = clock_wall_ms(),
+		                   .reload = server_reload,
+		                   .reload_arg = s };
+	s->reloading = fiber_mutex_new();
 	s->web = (struct web){ .admin = &s->admin, .buckets = guard_buckets_new(WEB_BUCKETS_MAX) };
 }
 
@@ -356,6 +360,7 @@ void server_close(struct server *s)
 	if (s->store)
 		store_close(s->store);
 	tls_server_free(s->tls);
+	fiber_mutex_free(s->reloading);
 	if (s->control_dir_fd >= 0)
 		close(s->control_dir_fd);
 	if (s->signal_fd >= 0)

@@ -102,15 +102,12 @@ static void tell_ready(const struct server *s)
 
 static void reload(struct server *s)
 {
-	char *why = NULL;
-	int rc = s->tls ? tls_server_reload(s->tls, &why) : 0;
+	json_t *result;
+	int rc = server_reload(s, &result);
 	if (rc < 0)
-		log_error("server.reload", kv_str("why", why ? why : ""), kv_error(rc),
-		          kv_str("remedy", "mend the files and send SIGHUP again; the old ones "
-		                           "stay in use"));
+		log_error("server.reload", kv_error(rc));
 	else
-		log_info("server.reload", kv_str("what", "certificates"));
-	free(why);
+		json_decref(result);
 }
 
 static void stop(struct server *s, int signal)

@@ -143,7 +143,10 @@ struct config {
 		int64_t journey_ms; /* how long journeys are kept; 0: for ever */
 	} log;
 
-	struct arena *arena; /* owns all of it */
+	struct config_setting *settings; /* what was written, for config_reload() */
+	size_t setting_count;
+	struct config *older; /* whose place it took (config_reload.h), or NULL */
+	struct arena *arena;  /* owns all of it */
 };
 
 /* Reads and checks a configuration. On failure -EINVAL (or -ENOENT) and *errors_out is a text of

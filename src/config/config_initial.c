@@ -68,7 +68,7 @@ static void print_file(struct buf *b, const struct config_init *init)
 	           "# Networks that may send mail anywhere without logging in.\n"
 	           "# relay-networks = { \"10.0.0.0/8\" }\n\n"
 	           "# Relative paths begin at the data directory. This certificate signs itself:\n"
-	           "# replace it, and send SIGHUP to have it loaded.\n"
+	           "# replace it, and have it loaded by `veredus reload`.\n"
 	           "certificate main {\n"
 	           "\tchain = \"certificate.pem\"\n"
 	           "\tkey = \"certificate.key\"\n"

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "config/config_check.h"
 #include "config/config_lists.h"
+#include "config/config_reload.h"
 #include "config/config_rules.h"
 #include "config/config_text.h"
 #include "config/config_way.h"
@@ -564,10 +565,12 @@ static int parse_text(struct load *l)
 	cfg_t *cfg = make_parser(l, scratch);
 	FILE *file = fmemopen(text->data, text->len, "r");
 	cfg->filename = mem_str(slice_from_str(l->path));
-	if (file && cfg_parse_fp(cfg, file) == CFG_SUCCESS)
+	if (file && cfg_parse_fp(cfg, file) == CFG_SUCCESS) {
 		store_all(l, cfg);
-	else
+		config_settings_collect(l->config, cfg);
+	} else {
 		l->failed = true;
+	}
 	if (file)
 		fclose(file);
 	cfg_free(cfg);

@@ -4,29 +4,35 @@
 
 const struct config_section config_sections[] = {
 	{ "listen", true, "its name, and its protocol unless that is said otherwise",
-	  "Addresses to accept connections on. May stand several times." },
+	  "Addresses to accept connections on. May stand several times.", .at_start = true },
 	{ "certificate", true, "any name",
 	  "A TLS certificate. The first is the default; others are chosen by the name that the "
-	  "client asks for." },
+	  "client asks for.",
+	  .at_start = true },
 	{ "smarthost", true, "a domain, \"*\" for all that are not local, or with domain any name",
 	  "Where mail goes instead of to the MX of its domain. Sections smarthost, transport and "
 	  "route are asked in the order of the file, those that name the domain before those for "
-	  "\"*\"; the first whose conditions hold has the mail." },
+	  "\"*\"; the first whose conditions hold has the mail.",
+	  .at_start = true },
 	{ "transport", true, "as of a smarthost",
 	  "Another program that takes the mail, by LMTP or on its standard input; or files of Unix "
-	  "users, Maildir or mbox. Instead of a smarthost." },
+	  "users, Maildir or mbox. Instead of a smarthost.",
+	  .at_start = true },
 	{ "relay", true, "a domain that is not ours",
 	  "A domain whose mail is taken from everybody and passed on, to its better MX hosts or to "
-	  "its smarthost or transport (docs/relay.md)." },
+	  "its smarthost or transport (docs/relay.md).",
+	  .at_start = true },
 	{ "route", true, "as of a smarthost",
 	  "Mail that goes to the MX of its domain, but from other addresses than usual, or is "
 	  "tried for "
-	  "another time." },
+	  "another time.",
+	  .at_start = true },
 	{ "tls", true, "a domain, or \"*\" for all",
 	  "The least that mail for a domain asks of TLS, where it goes to its MX "
 	  "(docs/transport-security.md)." },
 	{ "mta-sts", false, NULL,
-	  "The policies of other domains (RFC 8461, docs/transport-security.md)." },
+	  "The policies of other domains (RFC 8461, docs/transport-security.md).",
+	  .at_start = true },
 	{ "tls-report", false, NULL, "Reports about TLS (RFC 8460, docs/transport-security.md)." },
 	{ "dmarc-report", false, NULL, "Reports about DMARC (RFC 9990, docs/trust.md)." },
 	{ "suppression", true, "a sender's domain, or the address of an account",
@@ -41,7 +47,8 @@ const struct config_section config_sections[] = {
 	{ "passdb", true, "any name",
 	  "Who is asked whether a password is right: in the order of the file, until one says so. "
 	  "Without such a section it is the internal directory alone; with one it has to be "
-	  "named, too." },
+	  "named, too.",
+	  .at_start = true },
 	{ "smtp", false, NULL, "Receiving mail." },
 	{ "message", false, NULL,
 	  "How far a message is taken apart. None is refused for being beyond: the rest is kept, "
@@ -49,10 +56,12 @@ const struct config_section config_sections[] = {
 	{ "imap", false, NULL, "Reading mail over IMAP." },
 	{ "pop3", false, NULL, "Reading mail over POP3." },
 	{ "managesieve", false, NULL, "Keeping scripts over ManageSieve (docs/sieve.md)." },
-	{ "auth", false, NULL, "Logging in, over any protocol." },
-	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI)." },
+	{ "auth", false, NULL, "Logging in, over any protocol.", .at_start = true },
+	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI).",
+	  .at_start = true },
 	{ "oauth", false, NULL,
-	  "Logging in with a token that another server has issued (OAUTHBEARER, XOAUTH2)." },
+	  "Logging in with a token that another server has issued (OAUTHBEARER, XOAUTH2).",
+	  .at_start = true },
 	{ "trust", false, NULL, "Who has sent a message: signatures (docs/trust.md)." },
 	{ "dns-list", true, "a word, by which rules and scores name it",
 	  "A blocklist or allowlist in the DNS (RFC 5782, docs/guard.md)." },
@@ -74,9 +83,10 @@ const struct config_section config_sections[] = {
 	{ "quarantine", false, NULL,
 	  "Mail that is held until somebody says what becomes of it (docs/guard.md)." },
 	{ "guard", false, NULL, "Clients that misbehave: slowed, then shut out (docs/guard.md)." },
-	{ "dns", false, NULL, "Asking the DNS." },
+	{ "dns", false, NULL, "Asking the DNS.", .at_start = true },
 	{ "queue", false, NULL, "Mail for other hosts." },
-	{ "forward", false, NULL, "Mail that aliases send to other hosts (docs/relay.md)." },
+	{ "forward", false, NULL, "Mail that aliases send to other hosts (docs/relay.md).",
+	  .at_start = true },
 	{ "local", false, NULL, "Mailboxes and addresses of our own." },
 	{ "sieve", false, NULL, "Scripts by which users have their mail sorted (docs/sieve.md)." },
 	{ "quota", false, NULL,
@@ -100,6 +110,15 @@ const struct config_option *config_option_at(size_t i)
 		if (i < tables[t]->count)
 			return &tables[t]->rows[i];
 		i -= tables[t]->count;
+	}
+	return NULL;
+}
+
+const struct config_section *config_section_find(struct slice name)
+{
+	for (size_t i = 0; i < config_section_count; i++) {
+		if (slice_equal(name, slice_from_str(config_sections[i].name)))
+			return &config_sections[i];
 	}
 	return NULL;
 }

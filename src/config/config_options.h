@@ -35,6 +35,7 @@ struct config_option {
 	const char *help;
 	const char *choices[16]; /* of CONFIG_CHOICE */
 	uint64_t min, max;       /* max 0: no bounds. Milliseconds, bytes or the number. */
+	bool at_start;           /* what depends on it is made then: see config_reload.h */
 };
 
 /* Sections with a title, which may stand several times; the others are one each. */
@@ -43,6 +44,7 @@ struct config_section {
 	bool titled;
 	const char *title; /* what the title is, for the manual */
 	const char *help;
+	bool at_start; /* all of its options are */
 };
 
 extern const struct config_section config_sections[];
@@ -69,6 +71,7 @@ struct config_transport {
 /* The options of all tables, from 0 on; NULL behind the last. */
 const struct config_option *config_option_at(size_t i);
 const struct config_option *config_option_find(struct slice section, struct slice name);
+const struct config_section *config_section_find(struct slice name);
 
 /* Parses a value (of a list: one item) and stores it at base + offset; strings are copied to the
  * arena. On failure -EINVAL and *why_out says what it must be (in the arena). base NULL: only

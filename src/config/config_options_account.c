@@ -25,7 +25,7 @@ static const struct config_option options[] = {
 	  "The same of an IPv6 address.", .min = 1, .max = 128 },
 	{ "account-limits", "country-database", CONFIG_PATH, NULL, AT(account.country_database),
 	  "A file that tells which country an address is in, in MaxMind's format (GeoLite2-Country.mmdb "
-	  "and others). It is read at the start; without one countries are not looked at." },
+	  "and others). It is read at the start and by a reload; without one countries are not looked at." },
 	{ "account-limits", "countries", CONFIG_NUMBER, "2", AT(account.countries),
 	  "Countries that it sends from within countries-window: nobody is in three within hours; 0: no "
 	  "limit.", .max = 250 },

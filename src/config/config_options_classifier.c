@@ -4,7 +4,7 @@
 /* clang-format off */
 static const struct config_option options[] = {
 	{ "classifier", "enabled", CONFIG_FLAG, "yes", AT(classifier.enabled),
-	  "Its verdict is a line of the score table." },
+	  "Its verdict is a line of the score table.", .at_start = true },
 	{ "classifier", "min-messages", CONFIG_NUMBER, "200", AT(classifier.min_messages),
 	  "So many messages of each kind must have been learned before it says anything: who knows "
 	  "little is wrong with confidence.", .min = 1, .max = 1000000 },
@@ -20,7 +20,8 @@ static const struct config_option options[] = {
 	  .max = 10000000 },
 	{ "classifier", "learn-from-moves", CONFIG_FLAG, "yes", AT(classifier.learn_from_moves),
 	  "What users move or copy into Junk over IMAP is learned as spam, what they move out of it "
-	  "(not to Trash) as ham, for their own mail; the keywords $Junk and $NotJunk say the same." },
+	  "(not to Trash) as ham, for their own mail; the keywords $Junk and $NotJunk say the same.",
+	  .at_start = true },
 	{ "classifier", "learn-shared", CONFIG_FLAG, "no", AT(classifier.learn_shared),
 	  "What users move teaches the classifier of everybody, too. One who errs, or means ill, then "
 	  "does so for all." },

@@ -79,7 +79,8 @@
 	  AT_RATE(messages),                                                                       \
 	  "Messages that " of " is given in a minute, evenly; 0: as many as it takes.",            \
 	  .min = 0,                                                                                \
-	  .max = 1000000 },                                                                        \
+	  .max = 1000000,                                                                          \
+	  .at_start = true },                                                                      \
 		{ section,                                                                         \
 		  prefix "recipients-per-minute",                                                  \
 		  CONFIG_NUMBER,                                                                   \
@@ -87,10 +88,12 @@
 		  AT_RATE(recipients),                                                             \
 		  "The same of recipients.",                                                       \
 		  .min = 0,                                                                        \
-		  .max = 1000000 },                                                                \
+		  .max = 1000000,                                                                  \
+		  .at_start = true },                                                              \
 	{                                                                                          \
 		section, prefix "connections-per-minute", CONFIG_NUMBER, "0",                      \
-			AT_RATE(connections), "The same of connections.", .min = 0, .max = 1000000 \
+			AT_RATE(connections), "The same of connections.",                          \
+			.min = 0, .max = 1000000, .at_start = true                                 \
 	}
 #define AT_SMARTHOST_RATE(member) AT_SMARTHOST(rates.member)
 #define AT_TRANSPORT_RATE(member) AT_TRANSPORT_WAY(rates.member)
@@ -156,15 +159,15 @@ static const struct config_option options[] = {
 	RATE_OPTIONS("route", "", AT_SMARTHOST_RATE, "all that goes by it"),
 
 	{ "queue", "source", CONFIG_LIST, NULL, 0, 0,
-	  "Addresses to connect to other hosts from, as in a smarthost." },
+	  "Addresses to connect to other hosts from, as in a smarthost.", .at_start = true },
 	{ "queue", "retry-first", CONFIG_DURATION, "5m", AT(queue.times.retry_first_ms),
 	  "The pause after the first attempt that failed for now; it doubles with each.",
-	  .min = 10, .max = DAYS(1) },
+	  .min = 10, .max = DAYS(1), .at_start = true },
 	{ "queue", "retry-max", CONFIG_DURATION, "4h", AT(queue.times.retry_max_ms),
-	  "The longest pause between attempts.", .min = 10, .max = DAYS(7) },
+	  "The longest pause between attempts.", .min = 10, .max = DAYS(7), .at_start = true },
 	{ "queue", "expire", CONFIG_DURATION, "5d", AT(queue.times.expire_ms),
 	  "How long delivery is tried before the message goes back to its sender.",
-	  .min = 10, .max = DAYS(60) },
+	  .min = 10, .max = DAYS(60), .at_start = true },
 	{ "queue", "delay-notice-after", CONFIG_DURATION, "4h", AT(queue.times.delay_notice_ms),
 	  "When the sender is told that mail has not been delivered yet, once.",
 	  .min = 10, .max = DAYS(60) },
@@ -172,14 +175,15 @@ static const struct config_option options[] = {
 	  "Tell also those senders who did not say by NOTIFY what they want to hear; no: only those "
 	  "who asked for it (NOTIFY=DELAY)." },
 	{ "queue", "max-connections", CONFIG_NUMBER, "100", AT(queue.max_connections),
-	  "Connections to other hosts at a time.", .min = 1, .max = 100000 },
+	  "Connections to other hosts at a time.", .min = 1, .max = 100000, .at_start = true },
 	{ "queue", "max-connections-per-destination", CONFIG_NUMBER, "10",
 	  AT(queue.max_connections_per_destination),
-	  "Connections to one destination at a time.", .min = 1, .max = 10000 },
+	  "Connections to one destination at a time.", .min = 1, .max = 10000, .at_start = true },
 	{ "queue", "first-connections-per-destination", CONFIG_NUMBER, "5",
 	  AT(queue.first_connections_per_destination),
 	  "As many at first. With each message that gets through it may become more, up to "
-	  "max-connections-per-destination, and fewer when it has trouble.", .min = 1, .max = 10000 },
+	  "max-connections-per-destination, and fewer when it has trouble.", .min = 1, .max = 10000,
+	  .at_start = true },
 	RATE_OPTIONS("queue", "destination-", AT_QUEUE_RATE, "a destination"),
 	{ "queue", "max-recipients-per-transaction", CONFIG_NUMBER, "100",
 	  AT(queue.max_recipients_per_transaction),
@@ -208,7 +212,7 @@ static const struct config_option options[] = {
 	  "that only claim to know it. Binary messages go no other way." },
 	{ "queue", "lease-time", CONFIG_DURATION, "60s", AT(queue.lease_ms),
 	  "Where several servers share a store: what one was sending is taken over by the others when "
-	  "it has not been heard of for so long.", .min = 500, .max = SECONDS(3600) },
+	  "it has not been heard of for so long.", .min = 500, .max = SECONDS(3600), .at_start = true },
 	{ "queue", "max-reports-per-sender", CONFIG_NUMBER, "100", AT(queue.max_reports_per_sender),
 	  "Reports (bounces, notices of delay) that a sender gets in an hour; of what is more he is told "
 	  "in one message (report-digest-after). 0: no limit." },
@@ -224,7 +228,7 @@ static const struct config_option options[] = {
 	{ "queue", "max-double-bounces", CONFIG_NUMBER, "20", AT(queue.max_double_bounces),
 	  "So many of these in an hour.", .min = 1, .max = 100000 },
 	{ "queue", "tls", CONFIG_FLAG, "yes", AT(queue.tls),
-	  "Encrypt by STARTTLS where the other host offers it." },
+	  "Encrypt by STARTTLS where the other host offers it.", .at_start = true },
 	{ "queue", "dane", CONFIG_FLAG, "yes", AT(queue.dane),
 	  "Mail for an MX host that has TLSA records (RFC 7672) goes to the one that they name, or "
 	  "waits. It takes a DNS with DNSSEC: see trust-anchor." },

@@ -4,14 +4,15 @@
 /* clang-format off */
 static const struct config_option options[] = {
 	{ "", "hostname", CONFIG_TEXT, NULL, AT(hostname),
-	  "What this host calls itself in greetings and trace fields. Default: the system's name." },
+	  "What this host calls itself in greetings and trace fields. Default: the system's name.",
+	  .at_start = true },
 	{ "", "workers", CONFIG_NUMBER, "0", AT(workers),
-	  "Threads that serve connections; 0 is one a processor.", .max = 256 },
+	  "Threads that serve connections; 0 is one a processor.", .max = 256, .at_start = true },
 	{ "", "user", CONFIG_TEXT, NULL, AT(user),
-	  "The user to become when started as root, after the ports are bound." },
+	  "The user to become when started as root, after the ports are bound.", .at_start = true },
 	{ "", "relay-certificates", CONFIG_LIST, NULL, 0, 0,
 	  "Fingerprints (SHA-256) of TLS certificates whose owners may do so, too; clients are asked for "
-	  "theirs then." },
+	  "theirs then.", .at_start = true },
 	{ "", "relay-networks", CONFIG_LIST, NULL, 0, 0,
 	  "Networks such as \"10.0.0.0/8\" that may send anywhere without logging in." },
 
@@ -69,7 +70,7 @@ static const struct config_option options[] = {
 
 	{ "log", "level", CONFIG_CHOICE, "info", AT(log.level), "The least severe that is written.",
 	  .choices = { "error", "warn", "info", "debug" } },
-	{ "log", "json", CONFIG_FLAG, "no", AT(log.json), "Write lines of JSON." },
+	{ "log", "json", CONFIG_FLAG, "no", AT(log.json), "Write lines of JSON.", .at_start = true },
 	{ "log", "keep-journeys", CONFIG_DURATION, "30d", AT(log.journey_ms),
 	  "How long `veredus trace` knows a message; 0 is for ever." },
 };

@@ -4,7 +4,7 @@
 /* clang-format off */
 static const struct config_option options[] = {
 	{ "sieve", "enabled", CONFIG_FLAG, "yes", AT(sieve.enabled),
-	  "Run the scripts of users when their mail is delivered." },
+	  "Run the scripts of users when their mail is delivered.", .at_start = true },
 	{ "sieve", "before", CONFIG_PATH, NULL, AT(sieve.before),
 	  "A script that runs for everybody, before their own. If it does not keep the message, theirs is "
 	  "not run." },
@@ -38,7 +38,8 @@ static const struct config_option options[] = {
 	{ "sieve", "vacation-max", CONFIG_DURATION, "60d", AT(sieve.vacation_max_ms),
 	  "The most.", .min = SECONDS(1), .max = DAYS(3650) },
 	{ "sieve", "imap-events", CONFIG_FLAG, "yes", AT(sieve.imap_events),
-	  "Run scripts for what users do with messages over IMAP, where a mailbox names one (IMAPSIEVE)." },
+	  "Run scripts for what users do with messages over IMAP, where a mailbox names one (IMAPSIEVE).",
+	  .at_start = true },
 	{ "sieve", "max-imap-events", CONFIG_NUMBER, "10000", AT(sieve.max_imap_events),
 	  "Messages of an account that may wait for such a script; for more than that none runs.",
 	  .min = 1, .max = 10000000 },

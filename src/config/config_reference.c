@@ -50,6 +50,8 @@ static void print_option(FILE *out, const struct config_option *o)
 	fputc('\n', out);
 	if (o->fallback)
 		fprintf(out, "Default: %s.\n", o->fallback[0] ? o->fallback : "\"\"");
+	if (o->at_start)
+		fputs("A change needs a restart.\n", out);
 }
 
 static void print_section(FILE *out, const char *section)
@@ -74,6 +76,8 @@ void config_print_reference(FILE *out)
 		fputc('\n', out);
 		if (s->titled)
 			fprintf(out, "The title is %s.\n", s->title);
+		if (s->at_start)
+			fputs("A change of any of it needs a restart.\n", out);
 		print_section(out, s->name);
 	}
 }

@@ -40,16 +40,13 @@ const char *guard_offence_name(enum guard_offence offence) { return offences[off
 
 static void free_all(struct guard *g)
 {
-	for (size_t i = 0; i < g->config->filters.count; i++)
-		semaphore_free(g->filter_places[i]);
-	free((void *)g->filter_places);
 	guard_buckets_free(g->buckets);
 	guard_bans_free(g->bans);
 	guard_grey_free(g->grey);
 	guard_refusals_free(g->refusals);
 	geoip_close(g->geoip);
-	free((void *)g->rule_counts);
-	free(g->list_states);
+	pthread_rwlock_destroy(&g->geoip_lock);
+	guard_tables_free(g);
 	free(g);
 }
 
@@ -63,11 +60,9 @@ static int open_countries(struct guard *g)
 	return rc;
 }
 
-int guard_open(const struct guard_config *config, struct guard **out)
+static struct guard_bans_config bans_of(const struct config *c)
 {
-	const struct config *c = config->config;
-	struct guard *g = mem_zero(1, sizeof(*g));
-	const struct guard_bans_config bans = {
+	return (struct guard_bans_config){
 		.score_limit = c->guard.bans ? c->guard.ban_score : 0,
 		.half_life_ms = c->guard.score_half_life_ms,
 		.ban_ms = c->guard.ban_ms,
@@ -76,6 +71,13 @@ int guard_open(const struct guard_config *config, struct guard **out)
 		.bits_v6 = c->guard.network_bits_v6,
 		.max = c->guard.max_tracked,
 	};
+}
+
+int guard_open(const struct guard_config *config, struct guard **out)
+{
+	const struct config *c = config->config;
+	struct guard *g = mem_zero(1, sizeof(*g));
+	const struct guard_bans_config bans = bans_of(c);
 	g->config = c;
 	g->store = config->store;
 	g->dns = config->dns;
@@ -83,11 +85,8 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	g->bans = guard_bans_new(&bans);
 	g->grey = guard_grey_new(&c->greylist);
 	g->refusals = guard_refusals_new();
-	g->rule_counts = mem_zero(c->rules.count + 1, sizeof(*g->rule_counts));
-	g->list_states = mem_zero(c->dns_lists.count + 1, sizeof(*g->list_states));
-	g->filter_places = mem_zero(c->filters.count + 1, sizeof(struct semaphore *));
-	for (size_t i = 0; i < c->filters.count; i++)
-		g->filter_places[i] = semaphore_new(c->filters.items[i].max_connections);
+	pthread_rwlock_init(&g->geoip_lock, NULL);
+	guard_tables_put(g, c);
 	int rc = open_countries(g);
 	if (rc == 0 && g->store)
 		rc = guard_store_load(g);
@@ -97,6 +96,21 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	}
 	free_all(g);
 	return rc;
+}
+
+void guard_use(struct guard *g, const struct config *c, struct geoip *countries)
+{
+	const struct guard_bans_config bans = bans_of(c);
+	if (c != g->config)
+		guard_tables_put(g, c);
+	guard_bans_set(g->bans, &bans);
+	guard_grey_set(g->grey, &c->greylist);
+	pthread_rwlock_wrlock(&g->geoip_lock);
+	struct geoip *old = g->geoip;
+	g->geoip = countries;
+	pthread_rwlock_unlock(&g->geoip_lock);
+	geoip_close(old);
+	g->config = c;
 }
 
 static void keep_saving(void *arg)
@@ -263,16 +277,16 @@ struct guard_counts guard_counts(struct guard *g)
 	return out;
 }
 
-uint64_t guard_rule_count(const struct guard *g, unsigned number)
+uint64_t guard_rule_count(const struct guard *g, const struct config_rule *rule)
 {
-	return atomic_load(&g->rule_counts[number]);
+	return atomic_load(guard_count_of(g, rule));
 }
 
 const struct config_rules *guard_rules(const struct guard *g) { return &g->config->rules; }
 
-struct guard_list_counts guard_list_count(const struct guard *g, unsigned number)
+struct guard_list_counts guard_list_count(const struct guard *g, const struct config_dns_list *list)
 {
-	struct guard_list_state *s = &g->list_states[number];
+	struct guard_list_state *s = guard_state_of(g, list);
 	return (struct guard_list_counts){ .listed = atomic_load(&s->listed),
 		                           .clear = atomic_load(&s->clear),
 		                           .failed = atomic_load(&s->failed) };

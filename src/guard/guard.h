@@ -41,6 +41,12 @@ void guard_start(struct guard *g);
 /* Saves. After the runtime has ended. */
 void guard_close(struct guard *g);
 
+/* Goes by another configuration, but for what is at_start (config_reload.h), and has another
+ * database of countries, or none, which becomes the guard's. Not by two threads at once; sessions
+ * go on meanwhile. To be called before a session can have the configuration. */
+struct geoip;
+void guard_use(struct guard *g, const struct config *config, struct geoip *countries);
+
 /* [any thread] */
 bool guard_is_exempt(const struct guard *g, const struct net_address *client);
 
@@ -88,11 +94,13 @@ int guard_row_each(struct db *db, guard_ban_visit visit, void *arg);
 
 /* --- rules --------------------------------------------------------------------------------- */
 
-/* For one session; client and listener stay the caller's, name is copied. NULL if there is nothing
- * to judge or look up. name: of the client, as one tells it who is trusted (XCLIENT); else NULL,
- * and the look-up begins. A session whose client becomes another begins another visit. */
-struct guard_visit *guard_visit_begin(struct guard *g, const struct net_address *client,
-                                      const char *listener, const char *name);
+/* For one session, which keeps the configuration that it began with, as the visit does; client and
+ * listener stay the caller's, name is copied. NULL if there is nothing to judge or look up. name:
+ * of the client, as one tells it who is trusted (XCLIENT); else NULL, and the look-up begins. A
+ * session whose client becomes another begins another visit. */
+struct guard_visit *guard_visit_begin(struct guard *g, const struct config *config,
+                                      const struct net_address *client, const char *listener,
+                                      const char *name);
 void guard_visit_end(struct guard_visit *v);
 
 /* What is known at a stage; what is not is NULL. */
@@ -139,7 +147,7 @@ int64_t guard_greylist_wait(struct guard *g, const struct net_address *client,
 bool guard_admits(struct guard *g, const struct net_address *client, const char *listener,
                   struct guard_decision *out);
 /* The names of tags, separated by ", ". */
-const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t tags);
+const char *guard_tags_text(const struct config_rules *rules, struct arena *arena, uint64_t tags);
 /* The client's confirmed name, or NULL; waits for the look-up if that is still under way. */
 const char *guard_visit_name(struct guard_visit *v);
 
@@ -198,14 +206,15 @@ struct guard_counts {
 };
 /* [any thread] */
 struct guard_counts guard_counts(struct guard *g);
-/* How often a rule held; number is its place. */
-uint64_t guard_rule_count(const struct guard *g, unsigned number);
+/* How often a rule of guard_rules() held. */
+uint64_t guard_rule_count(const struct guard *g, const struct config_rule *rule);
 const struct config_rules *guard_rules(const struct guard *g);
-/* How a list of sections dns-list does; number is its place. */
+/* How a list of guard_lists() does. */
 struct guard_list_counts {
 	uint64_t listed, clear, failed;
 };
-struct guard_list_counts guard_list_count(const struct guard *g, unsigned number);
+struct guard_list_counts guard_list_count(const struct guard *g,
+                                          const struct config_dns_list *list);
 const struct config_dns_lists *guard_lists(const struct guard *g);
 const char *guard_offence_name(enum guard_offence offence);
 

@@ -135,7 +135,9 @@ void guard_account_ask(struct guard *g, int64_t account_id, const char *address,
 	if (!g || !g->store || !g->config->account.enabled || account_id == 0 ||
 	    is_exempt(&g->config->account, slice_from_str(address)))
 		return;
+	pthread_rwlock_rdlock(&g->geoip_lock);
 	geoip_country(g->geoip, client, out->country);
+	pthread_rwlock_unlock(&g->geoip_lock);
 	const struct account_place place = { client, out->country };
 	struct question q = question_of(g, account_id, address, &place);
 	if (!store_step(g, read_use, &q, false))

@@ -58,6 +58,16 @@ void guard_bans_free(struct guard_bans *b)
 	free(b);
 }
 
+void guard_bans_set(struct guard_bans *b, const struct guard_bans_config *config)
+{
+	pthread_mutex_lock(&b->lock);
+	b->config.score_limit = config->score_limit;
+	b->config.half_life_ms = config->half_life_ms;
+	b->config.ban_ms = config->ban_ms;
+	b->config.ban_max_ms = config->ban_max_ms;
+	pthread_mutex_unlock(&b->lock);
+}
+
 static void forget_score(struct guard_bans *b, struct slice key)
 {
 	free(hash_remove(b->scores, key));

@@ -35,6 +35,8 @@ struct guard_ban {
 
 struct guard_bans *guard_bans_new(const struct guard_bans_config *config);
 void guard_bans_free(struct guard_bans *b);
+/* Other limits and times; the networks and how many there may be stay. [any thread] */
+void guard_bans_set(struct guard_bans *b, const struct guard_bans_config *config);
 
 /* Fast when nobody is banned. */
 bool guard_bans_has(struct guard_bans *b, const struct net_address *client, int64_t now_ms);

@@ -36,7 +36,7 @@ static int (*const asks[])(const struct config_filter *filter,
 static int ask(struct guard *g, const struct config_filter *filter,
                const struct filter_question *question, struct filter_answer *out)
 {
-	struct semaphore *places = g->filter_places[filter->number];
+	struct semaphore *places = guard_places_of(g, filter);
 	int64_t deadline = deadline_in(filter->total_timeout_ms);
 	int64_t free_at_last = deadline_in(filter->connect_timeout_ms);
 	int rc = semaphore_take(places, free_at_last < deadline ? free_at_last : deadline);

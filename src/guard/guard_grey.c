@@ -39,6 +39,17 @@ struct guard_grey *guard_grey_new(const struct config_greylist *config)
 	return g;
 }
 
+void guard_grey_set(struct guard_grey *g, const struct config_greylist *config)
+{
+	pthread_mutex_lock(&g->lock);
+	g->config.delay_ms = config->delay_ms;
+	g->config.window_ms = config->window_ms;
+	g->config.remember_ms = config->remember_ms;
+	g->config.known_after = config->known_after;
+	g->config.max_entries = config->max_entries;
+	pthread_mutex_unlock(&g->lock);
+}
+
 static void drop(struct table *t, struct entry *e)
 {
 	hash_remove(t->entries, e->seen.key);

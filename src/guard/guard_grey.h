@@ -17,6 +17,8 @@ struct guard_grey;
 
 struct guard_grey *guard_grey_new(const struct config_greylist *config);
 void guard_grey_free(struct guard_grey *g);
+/* Other times and limits; the networks stay. [any thread] */
+void guard_grey_set(struct guard_grey *g, const struct config_greylist *config);
 
 enum guard_grey_kind {
 	GREY_WAITS,  /* has come once */

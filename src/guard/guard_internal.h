@@ -2,6 +2,7 @@
 #ifndef VEREDUS_GUARD_GUARD_INTERNAL_H
 #define VEREDUS_GUARD_GUARD_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "fiber/fiber.h"
@@ -14,26 +15,36 @@
 struct guard_list_state; /* guard_listed.h */
 
 struct guard {
-	const struct config *config;
+	const struct config *_Atomic config; /* in force: config_reload.h */
 	struct store *store;
 	struct dns *dns;
 	struct guard_buckets *buckets;
 	struct guard_bans *bans;
 	struct guard_grey *grey;
 	struct guard_refusals *refusals;
-	struct geoip *geoip;                  /* NULL: there is no database */
-	_Atomic(fiber_id) saver;              /* the fiber that saves; 0: not yet */
-	atomic_uint slowed_now;               /* sessions that wait at this moment */
-	atomic_uint lookups_now;              /* of names of clients */
-	atomic_uint lists_asked_now;          /* fibers that ask them */
-	struct guard_list_state *list_states; /* one a list */
-	struct semaphore **filter_places;     /* one a filter */
+	pthread_rwlock_t geoip_lock;
+	struct geoip *geoip;                 /* NULL: there is no database */
+	_Atomic(fiber_id) saver;             /* the fiber that saves; 0: not yet */
+	atomic_uint slowed_now;              /* sessions that wait at this moment */
+	atomic_uint lookups_now;             /* of names of clients */
+	atomic_uint lists_asked_now;         /* fibers that ask them */
+	struct guard_tables *_Atomic tables; /* see guard_tables.c */
 	atomic_uint_fast64_t verdicts[RULE_VERDICTS];
 	atomic_uint_fast64_t offences[GUARD_OFFENCES];
 	atomic_uint_fast64_t banned, turned_away, over_rate, slowed;
 	atomic_uint_fast64_t accounts_limited, account_refused;
-	atomic_uint_fast64_t *rule_counts; /* one a rule */
 };
+
+/* --- guard_tables.c --- */
+
+/* Makes those of a configuration, the first or one that takes the place of another. Not by two
+ * threads at once. */
+void guard_tables_put(struct guard *g, const struct config *c);
+void guard_tables_free(struct guard *g);
+/* Of an item of any configuration that was put. [any thread] */
+atomic_uint_fast64_t *guard_count_of(const struct guard *g, const struct config_rule *rule);
+struct guard_list_state *guard_state_of(const struct guard *g, const struct config_dns_list *list);
+struct semaphore *guard_places_of(const struct guard *g, const struct config_filter *filter);
 
 /* --- guard_store.c --- */
 

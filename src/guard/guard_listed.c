@@ -75,7 +75,7 @@ void guard_listed_end(struct guard_listed *l)
 static void note_failure(struct guard *g, const struct config_dns_list *list, const char *why,
                          bool is_refusal)
 {
-	struct guard_list_state *s = &g->list_states[list->number];
+	struct guard_list_state *s = guard_state_of(g, list);
 	unsigned failures = atomic_fetch_add(&s->failures, 1) + 1;
 	atomic_fetch_add(&s->failed, 1);
 	if (failures < FAILURES_MAX && !is_refusal)
@@ -90,7 +90,7 @@ static void note_failure(struct guard *g, const struct config_dns_list *list, co
 
 static void note_answer(struct guard *g, const struct config_dns_list *list, bool listed)
 {
-	struct guard_list_state *s = &g->list_states[list->number];
+	struct guard_list_state *s = guard_state_of(g, list);
 	unsigned failures = atomic_exchange(&s->failures, 0);
 	atomic_fetch_add(listed ? &s->listed : &s->clear, 1);
 	if (failures >= FAILURES_MAX)
@@ -179,7 +179,7 @@ static struct asking *prepare(struct guard_listed *l, const struct config_dns_li
 {
 	int64_t now_ms = clock_monotonic_ms();
 	if (!(list->ask & kind) ||
-	    atomic_load(&l->guard->list_states[list->number].rests_until) > now_ms)
+	    atomic_load(&guard_state_of(l->guard, list)->rests_until) > now_ms)
 		return NULL;
 	struct arena *arena = arena_new();
 	struct asking *a = ARENA_NEW(arena, struct asking);

@@ -74,7 +74,7 @@ static void some_are_exempt(void **state)
 		assert_true(guard_may_ask(g, &here));
 	}
 	assert_false(guard_is_banned(g, &here));
-	assert_null(guard_visit_begin(g, &here, "smtp", NULL));
+	assert_null(guard_visit_begin(g, config, &here, "smtp", NULL));
 	config->guard.exempt_loopback = false;
 	for (int i = 0; i < 5; i++)
 		guard_note(g, &here, GUARD_EARLY_TALK);

@@ -13,6 +13,7 @@ enum {
 
 struct guard_visit {
 	struct guard *guard;
+	const struct config *config; /* of the session */
 	const struct net_address *client;
 	const char *listener;
 	char *told_name;             /* owned; NULL: nobody told one */
@@ -225,8 +226,7 @@ static void ask_lists(struct guard_visit *v, enum rule_stage stage, const struct
 		guard_listed_domain(v->listed, LIST_ASK_SENDER, domain);
 	else if (stage == RULE_MAIL)
 		guard_listed_forget(v->listed, LIST_ASK_SENDER);
-	if (stage == RULE_MAIL && !v->name_asked &&
-	    v->guard->config->dns_lists.ask & LIST_ASK_NAME) {
+	if (stage == RULE_MAIL && !v->name_asked && v->config->dns_lists.ask & LIST_ASK_NAME) {
 		const char *name = v->told_name ? v->told_name : guard_visit_name(v);
 		v->name_asked = true;
 		if (name)
@@ -235,13 +235,15 @@ static void ask_lists(struct guard_visit *v, enum rule_stage stage, const struct
 	arena_free(arena);
 }
 
-struct guard_visit *guard_visit_begin(struct guard *g, const struct net_address *client,
-                                      const char *listener, const char *name)
+struct guard_visit *guard_visit_begin(struct guard *g, const struct config *config,
+                                      const struct net_address *client, const char *listener,
+                                      const char *name)
 {
-	if (!g || (g->config->rules.count == 0 && guard_is_exempt(g, client)))
+	if (!g || (config->rules.count == 0 && guard_is_exempt(g, client)))
 		return NULL;
 	struct guard_visit *v = mem_zero(1, sizeof(*v));
 	v->guard = g;
+	v->config = config;
 	v->client = client;
 	v->listener = listener;
 	v->told_name = name ? mem_str(slice_from_str(name)) : NULL;
@@ -272,7 +274,7 @@ static void count_rule(void *arg, const struct config_rule *rule, const char *wh
 {
 	struct guard *g = arg;
 	(void)why;
-	atomic_fetch_add_explicit(&g->rule_counts[rule->number], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(guard_count_of(g, rule), 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&g->verdicts[rule->verdict], 1, memory_order_relaxed);
 }
 
@@ -350,7 +352,7 @@ static void judge(struct guard_visit *v, enum rule_stage stage, const struct gua
 		.facts = { .client = v->client, .listener = v->listener, .by_name = by_name }
 	};
 	set_facts(&j, arena, speaker);
-	guard_rules_walk(&v->guard->config->rules, stage, &j.facts, count_rule, v->guard, out);
+	guard_rules_walk(&v->config->rules, stage, &j.facts, count_rule, v->guard, out);
 	conclude(v, stage, &j, out);
 	arena_free(arena);
 }
@@ -361,14 +363,13 @@ void guard_judge(struct guard_visit *v, enum rule_stage stage, const struct guar
 	*out = (struct guard_decision){ .verdict = RULE_ALLOW };
 	if (v && v->listed && !speaker->account)
 		ask_lists(v, stage, speaker);
-	if (v && v->guard->config->rules.count > 0)
+	if (v && v->config->rules.count > 0)
 		judge(v, stage, speaker, false, out);
 }
 
 void guard_look_into(struct guard_visit *v, struct slice message)
 {
-	if (v && v->listed &&
-	    v->guard->config->dns_lists.ask & (LIST_ASK_LINKS | LIST_ASK_LINK_ADDRESSES))
+	if (v && v->listed && v->config->dns_lists.ask & (LIST_ASK_LINKS | LIST_ASK_LINK_ADDRESSES))
 		guard_listed_links(v->listed, message);
 }
 
@@ -398,7 +399,10 @@ bool guard_admits(struct guard *g, const struct net_address *client, const char 
 {
 	static const struct guard_speaker nobody;
 	struct guard_visit v = { .guard = g, .client = client, .listener = listener };
-	if (!g || g->config->rules.count == 0)
+	if (!g)
+		return true;
+	v.config = g->config;
+	if (v.config->rules.count == 0)
 		return true;
 	judge(&v, RULE_CONNECT, &nobody, true, out);
 	/* That the server stops is told by the next wait. */
@@ -406,13 +410,12 @@ bool guard_admits(struct guard *g, const struct net_address *client, const char 
 	return out->verdict == RULE_ALLOW;
 }
 
-const char *guard_tags_text(const struct guard *g, struct arena *arena, uint64_t tags)
+const char *guard_tags_text(const struct config_rules *rules, struct arena *arena, uint64_t tags)
 {
 	struct buf text = buf_make(TAGS_TEXT_MAX);
 	for (unsigned i = 0; i < RULE_TAGS_MAX && tags >> i; i++) {
 		if (tags >> i & 1)
-			buf_printf(&text, "%s%s", text.len > 0 ? ", " : "",
-			           g->config->rules.tags[i]);
+			buf_printf(&text, "%s%s", text.len > 0 ? ", " : "", rules->tags[i]);
 	}
 	const char *out = arena_str(arena, buf_slice(&text));
 	buf_free(&text);
@@ -439,7 +442,7 @@ static bool is_for_readers(const struct config *c, const char *name)
 static struct guard_listed *ask_lists_now(struct guard *g, const struct guard_question *q,
                                           enum rule_stage stage)
 {
-	struct guard_visit v = { .guard = g, .name_asked = true };
+	struct guard_visit v = { .guard = g, .config = g->config, .name_asked = true };
 	v.listed = guard_listed_new(g);
 	if (q->client)
 		guard_listed_address(v.listed, LIST_ASK_CLIENT, q->client);

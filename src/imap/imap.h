@@ -38,12 +38,12 @@ struct imap_context {
 	struct store *store;
 	struct mailboxes *mailboxes;
 	struct auth *auth;
-	struct guard *guard;        /* NULL: everybody may speak */
-	struct imap_index *index;   /* NULL: there is none */
-	struct imap_orders *orders; /* NULL: none are kept */
-	struct learner *learner;    /* NULL: nobody learns from moves */
-	struct post_events *events; /* NULL: no scripts run for what is done here */
-	const struct config *config;
+	struct guard *guard;                 /* NULL: everybody may speak */
+	struct imap_index *index;            /* NULL: there is none */
+	struct imap_orders *orders;          /* NULL: none are kept */
+	struct learner *learner;             /* NULL: nobody learns from moves */
+	struct post_events *events;          /* NULL: no scripts run for what is done here */
+	const struct config *_Atomic config; /* in force: config_reload.h */
 };
 
 extern const struct protocol imap_protocol;

@@ -15,7 +15,7 @@ enum { HEADER_BYTES_MAX = 16 * 1024 };
 
 struct learner {
 	struct store *store;
-	const struct config *config;
+	const struct config *_Atomic config; /* in force: config_reload.h */
 	learner_note note;
 	void *note_arg;
 	_Atomic(fiber_id) fiber;
@@ -233,3 +233,9 @@ struct learner *learner_new(struct store *store, const struct config *config, le
 }
 
 void learner_free(struct learner *l) { free(l); }
+
+void learner_use(struct learner *l, const struct config *config)
+{
+	if (l)
+		l->config = config;
+}

@@ -21,6 +21,9 @@ typedef int (*learner_note)(struct db *db, void *arg, struct slice account, stru
 struct learner *learner_new(struct store *store, const struct config *config, learner_note note,
                             void *arg);
 void learner_free(struct learner *l);
+/* Goes by another configuration, but for what is at_start (config_reload.h). NULL: nothing. [any
+ * thread] */
+void learner_use(struct learner *l, const struct config *config);
 /* Starts the fiber, which first learns what a run before has left. */
 void learner_start(struct learner *l);
 /* [any thread] There is a lesson, or there was no room for so many messages. NULL: nothing. */

@@ -43,7 +43,7 @@ void mailboxes_changed(struct mailboxes *m, int64_t mailbox_id);
 void mailboxes_listen(struct mailboxes *m, void (*listener)(int64_t mailbox_id, void *arg),
                       void *arg);
 /* How long what was expunged, and mailboxes that were deleted, can be brought back
- * (mailbox_keep.h); 0 at first. */
+ * (mailbox_keep.h); 0 at first. [any thread], as the next */
 void mailboxes_keep(struct mailboxes *m, int64_t keep_ms);
 /* The most that is kept of an account; 0 (at first): there is no limit but the time. */
 void mailboxes_keep_at_most(struct mailboxes *m, uint64_t bytes);

@@ -46,8 +46,8 @@ struct mailboxes {
 	void (*listener)(int64_t mailbox_id, void *arg); /* NULL: nobody */
 	void *listener_arg;
 	struct mailbox_forget forget;
-	int64_t keep_ms;
-	uint64_t keep_bytes; /* 0: no limit */
+	_Atomic int64_t keep_ms;
+	_Atomic uint64_t keep_bytes; /* 0: no limit */
 	struct mailbox_news *annotation_news, *key_news;
 };
 

@@ -27,8 +27,8 @@
 struct managesieve_context {
 	struct store *store;
 	struct auth *auth;
-	struct guard *guard; /* NULL: everybody may speak */
-	const struct config *config;
+	struct guard *guard;                 /* NULL: everybody may speak */
+	const struct config *_Atomic config; /* in force: config_reload.h */
 };
 
 extern const struct protocol managesieve_protocol;

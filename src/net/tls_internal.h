@@ -13,7 +13,6 @@ struct tls_set;
 /* An SSL for an accepted connection. The handshake needs *set_out, which is the caller's until
  * tls_set_release(). NULL when OpenSSL has no memory. */
 SSL *tls_server_open(struct tls_server *t, struct tls_set **set_out);
-void tls_set_release(struct tls_set *set);
 
 /* An SSL for a connection as wished; wish->key must be set and live as long as it, the rest need
  * not. NULL when OpenSSL has no memory, or when none of the associations can be used. */

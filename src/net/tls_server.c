@@ -303,21 +303,27 @@ void tls_server_free(struct tls_server *t)
 	free(t);
 }
 
+int tls_server_load(struct tls_server *t, struct tls_set **out, char **why_out)
+{
+	return set_load(t, out, why_out);
+}
+
+void tls_server_take(struct tls_server *t, struct tls_set *set)
+{
+	pthread_mutex_lock(&t->lock);
+	struct tls_set *old = t->current;
+	t->current = set;
+	pthread_mutex_unlock(&t->lock);
+	tls_set_release(old);
+}
+
 int tls_server_reload(struct tls_server *t, char **why_out)
 {
 	struct tls_set *fresh;
-	struct tls_set *old;
-	int rc;
-
-	rc = set_load(t, &fresh, why_out);
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&t->lock);
-	old = t->current;
-	t->current = fresh;
-	pthread_mutex_unlock(&t->lock);
-	tls_set_release(old);
-	return 0;
+	int rc = set_load(t, &fresh, why_out);
+	if (rc == 0)
+		tls_server_take(t, fresh);
+	return rc;
 }
 
 int tls_server_ask(struct tls_server *t, const char *ca_path, char **why_out)

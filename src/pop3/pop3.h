@@ -52,7 +52,7 @@ struct pop3_context {
 	struct guard *guard; /* NULL: everybody may speak */
 	struct mailboxes *mailboxes;
 	struct pop3_locks *locks;
-	const struct config *config;
+	const struct config *_Atomic config; /* in force: config_reload.h */
 };
 
 extern const struct protocol pop3_protocol;

@@ -103,6 +103,8 @@ void queue_close(struct queue *q)
 	free(q);
 }
 
+void queue_use(struct queue *q, const struct config *config) { q->config.config = config; }
+
 /* The flag besides the wake, as the feeder also waits in commits, which take wakes for theirs. */
 void queue_added(struct queue *q)
 {

@@ -46,13 +46,15 @@ struct queue_config {
 	struct store *store;
 	struct post *post; /* takes DSNs */
 	struct dns *dns;
-	const struct config *config;
-	struct final *final; /* NULL: there are no commands and files */
-	const char *node;    /* who this is of several that share the store; NULL: store_node() */
+	const struct config *_Atomic config; /* in force: config_reload.h */
+	struct final *final;                 /* NULL: there are no commands and files */
+	const char *node; /* who this is of several that share the store; NULL: store_node() */
 };
 
 /* [any thread] */
 int queue_open(const struct queue_config *config, struct queue **out);
+/* Goes by another configuration, but for what is at_start (config_reload.h). [any thread] */
+void queue_use(struct queue *q, const struct config *config);
 void queue_close(struct queue *q);
 /* On the runtime: takes over leases (queue_lease.h) and begins to deliver. */
 int queue_start(struct queue *q);

@@ -16,7 +16,6 @@ int post_open(const struct post_config *config, struct post **out)
 {
 	struct post *p = mem_zero(1, sizeof(*p));
 	p->config = *config;
-	p->limits = route_limits_of(config->config);
 	queue_id_source_create(&p->ids);
 	snprintf(p->owner, sizeof(p->owner), "%016llx", (unsigned long long)random_u64());
 	int rc = srs_open(config->store, config->config, &p->srs);
@@ -26,10 +25,8 @@ int post_open(const struct post_config *config, struct post **out)
 		post_close(p);
 		return rc;
 	}
-	p->limits.srs = p->srs;
-	p->limits.batv = p->batv;
 	if (config->config->sieve.enabled)
-		p->sieve = post_sieve_open(config->config);
+		p->sieve = post_sieve_open(config->config, NULL);
 	*out = p;
 	return 0;
 }
@@ -40,6 +37,34 @@ void post_close(struct post *p)
 	batv_close(p->batv);
 	post_sieve_close(p->sieve);
 	free(p);
+}
+
+struct post_sieve *post_scripts(const struct config *config, struct buf *errors)
+{
+	return config->sieve.enabled ? post_sieve_open(config, errors) : NULL;
+}
+
+void post_scripts_free(struct post_sieve *s) { post_sieve_close(s); }
+
+void post_use(struct post *p, const struct config *config, struct post_sieve *scripts)
+{
+	struct post_sieve *old = p->sieve;
+	bool same = config == p->config.config && post_sieve_is_same(old, scripts);
+	p->config.config = config;
+	if (same || !scripts) {
+		post_sieve_close(scripts);
+		return;
+	}
+	scripts->older = old;
+	p->sieve = scripts;
+}
+
+struct route_limits post_limits(const struct post *p)
+{
+	struct route_limits limits = route_limits_of(p->config.config);
+	limits.srs = p->srs;
+	limits.batv = p->batv;
+	return limits;
 }
 
 const char *post_owner(const struct post *p) { return p->owner; }
@@ -62,7 +87,8 @@ struct question {
 static int post_ask(struct db *db, void *arg)
 {
 	struct question *q = arg;
-	return route_resolve(db, q->arena, &q->post->limits, &q->address, q->size_bytes, &q->found);
+	const struct route_limits limits = post_limits(q->post);
+	return route_resolve(db, q->arena, &limits, &q->address, q->size_bytes, &q->found);
 }
 
 static enum post_verdict post_judge_targets(const struct route_resolution *found)

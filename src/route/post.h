@@ -42,8 +42,8 @@ enum post_known {
 struct post_config {
 	struct store *store;
 	struct mailboxes *mailboxes;
-	const struct config *config;
-	struct trust *trust; /* with which mail is signed; NULL: none is */
+	const struct config *_Atomic config; /* in force: config_reload.h */
+	struct trust *trust;                 /* with which mail is signed; NULL: none is */
 	/* Called after a commit that put something into the queue. */
 	void (*queued)(void *arg);
 	void *queued_arg;
@@ -74,6 +74,18 @@ struct slice post_forward_sender(struct post *p, struct arena *arena, struct sli
  * lease lasts: queue/queue_lease.h. */
 const char *post_owner(const struct post *p);
 void post_close(struct post *p);
+
+/* A configuration that takes the place of another (config_reload.h). The scripts for everybody are
+ * read first; what is wrong in them goes to errors, a line each ("file:line:column: text"). NULL:
+ * scripts are not run. Blocks. */
+struct buf;
+struct post_sieve;
+struct post_sieve *post_scripts(const struct config *config, struct buf *errors);
+void post_scripts_free(struct post_sieve *s);
+/* Goes by both from now on; deliveries that run end as they began. config may be the one it has:
+ * then only the scripts are looked at. The scripts become the post office's. Not by two threads at
+ * once. */
+void post_use(struct post *p, const struct config *config, struct post_sieve *scripts);
 
 /* Who speaks, as far as it matters here. */
 struct post_client {

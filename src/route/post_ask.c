@@ -19,7 +19,7 @@ struct expansion {
 static int post_expand_in_read(struct db *db, void *arg)
 {
 	struct expansion *e = arg;
-	struct route_limits limits = e->post->limits;
+	struct route_limits limits = post_limits(e->post);
 	limits.for_show = true;
 	return route_resolve(db, e->arena, &limits, &e->address, 0, &e->found);
 }
@@ -145,7 +145,8 @@ struct first_domain {
 static int post_first_in_read(struct db *db, void *arg)
 {
 	struct first_domain *f = arg;
-	return route_first_domain(db, f->arena, &f->post->limits, f->out);
+	const struct route_limits limits = post_limits(f->post);
+	return route_first_domain(db, f->arena, &limits, f->out);
 }
 
 int post_first_domain(struct post *p, struct arena *arena, struct slice *out)

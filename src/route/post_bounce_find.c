@@ -67,7 +67,7 @@ static void note_to(struct db *db, struct finder *f)
 		to.local = local;
 	f->to = address_text(f->arena, &to);
 	struct slice decoded;
-	char separator = f->post->limits.plus_separator;
+	char separator = f->post->config.config->local.plus_separator;
 	if (separator && post_verp_decode(f->arena, to.local, separator, 0, &decoded))
 		f->verp_local = to.local;
 }
@@ -215,7 +215,7 @@ bool post_verp_decode(struct arena *arena, struct slice local, char separator, s
 /* Any of the readings that names a recipient: "news-bob=far.test", "verp=bob=far.test". */
 static int find_verp(struct db *db, const struct finder *f, struct slice *out)
 {
-	char separator = f->post->limits.plus_separator;
+	char separator = f->post->config.config->local.plus_separator;
 	struct slice address;
 	int rc = -ENOENT;
 	for (size_t i = 0; i < VERP_READINGS && rc == -ENOENT; i++) {

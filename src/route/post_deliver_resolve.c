@@ -78,8 +78,9 @@ static bool delivery_was_here(const struct delivery *d, const struct route_targe
 static int delivery_resolve_one(struct db *db, struct delivery *d, struct post_recipient *r)
 {
 	struct address address = { .local = r->local, .domain = r->domain };
+	const struct route_limits limits = post_limits(d->post);
 	struct route_resolution found;
-	int rc = route_resolve(db, d->arena, &d->post->limits, &address, 0, &found);
+	int rc = route_resolve(db, d->arena, &limits, &address, 0, &found);
 	if (rc < 0)
 		return rc;
 	d->turn_targets += 1 + found.count;

@@ -11,10 +11,9 @@ enum { POST_OWNER_LEN = 16 };
 
 struct post {
 	struct post_config config;
-	struct route_limits limits;
-	struct srs *srs;          /* NULL: senders are not rewritten */
-	struct batv *batv;        /* NULL: they get no tags */
-	struct post_sieve *sieve; /* NULL: scripts are not run */
+	struct srs *srs;                  /* NULL: senders are not rewritten */
+	struct batv *batv;                /* NULL: they get no tags */
+	struct post_sieve *_Atomic sieve; /* NULL: scripts are not run */
 	struct queue_id_source ids;
 	char owner[POST_OWNER_LEN + 1];
 	_Atomic int64_t searched_ms,
@@ -23,6 +22,9 @@ struct post {
 	_Atomic uint64_t bytes, mailboxes, queued, held, released;
 	_Atomic uint64_t events, event_errors, events_lost; /* messages, of post_event.h */
 };
+
+/* As the configuration has them now. */
+struct route_limits post_limits(const struct post *p);
 
 /* Which of those that the recipients lead to. */
 enum post_scope { POST_ALL, POST_MAILBOXES, POST_ELSEWHERE };

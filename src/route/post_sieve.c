@@ -57,41 +57,69 @@ static int read_whole(struct arena *arena, const char *path, size_t max, struct 
 
 /* --- scripts for everybody ------------------------------------------------------------------ */
 
-static const struct sieve_program *load_global(struct post_sieve *s, const char *path)
+static void tell_unreadable(struct buf *errors, const char *path, int rc)
+{
+	if (errors)
+		buf_printf(errors, "%s: can't be read: %s\n", path, strerrordesc_np(-rc));
+	else
+		log_error("sieve.global.unreadable", kv_str("file", path), kv_error(rc));
+}
+
+static void tell_wrong(struct buf *errors, const char *path, const struct sieve_errors *found)
+{
+	for (size_t i = 0; errors && i < found->count; i++)
+		buf_printf(errors, "%s:%u:%u: %s\n", path, found->items[i].line,
+		           found->items[i].column, found->items[i].text);
+	if (!errors)
+		log_error("sieve.global.wrong", kv_str("file", path),
+		          kv_int("line", found->items[0].line),
+		          kv_str("error", found->items[0].text));
+}
+
+static const struct sieve_program *load_global(struct post_sieve *s, const char *path,
+                                               struct buf *errors, struct slice *text_out)
 {
 	struct sieve_program *program = NULL;
-	struct sieve_errors errors;
-	struct slice text = SLICE_EMPTY;
+	struct sieve_errors found;
+	*text_out = SLICE_EMPTY;
 	if (!path)
 		return NULL;
-	int rc = read_whole(s->arena, path, s->limits.script_bytes, &text);
+	int rc = read_whole(s->arena, path, s->limits.script_bytes, text_out);
 	if (rc < 0) {
-		log_error("sieve.global.unreadable", kv_str("file", path), kv_error(rc));
+		tell_unreadable(errors, path, rc);
 		return NULL;
 	}
-	if (sieve_compile(text, &s->limits, s->arena, &program, &errors) == 0)
+	if (sieve_compile(*text_out, &s->limits, s->arena, &program, &found) == 0)
 		return program;
-	log_error("sieve.global.wrong", kv_str("file", path), kv_int("line", errors.items[0].line),
-	          kv_str("error", errors.items[0].text));
+	tell_wrong(errors, path, &found);
 	return NULL;
 }
 
-struct post_sieve *post_sieve_open(const struct config *config)
+struct post_sieve *post_sieve_open(const struct config *config, struct buf *errors)
 {
 	struct post_sieve *s = mem_zero(1, sizeof(*s));
 	s->arena = arena_new();
 	s->limits = sieve_limits_of(&config->sieve);
-	s->before = load_global(s, config->sieve.before);
-	s->after = load_global(s, config->sieve.after);
+	s->before = load_global(s, config->sieve.before, errors, &s->before_text);
+	s->after = load_global(s, config->sieve.after, errors, &s->after_text);
 	return s;
+}
+
+bool post_sieve_is_same(const struct post_sieve *a, const struct post_sieve *b)
+{
+	return a && b && !a->before == !b->before && !a->after == !b->after &&
+	       slice_equal(a->before_text, b->before_text) &&
+	       slice_equal(a->after_text, b->after_text);
 }
 
 void post_sieve_close(struct post_sieve *s)
 {
-	if (!s)
-		return;
-	arena_free(s->arena);
-	free(s);
+	while (s) {
+		struct post_sieve *older = s->older;
+		arena_free(s->arena);
+		free(s);
+		s = older;
+	}
 }
 
 /* --- what scripts ask ----------------------------------------------------------------------- */

@@ -26,9 +26,14 @@ struct post_sieve {
 	struct arena *arena;
 	struct sieve_limits limits;
 	const struct sieve_program *before, *after; /* or NULL */
+	struct slice before_text, after_text;
+	struct post_sieve *older; /* deliveries that began with them may still run */
 };
-/* Reads and compiles them; one that has errors is logged and left out. Blocks. */
-struct post_sieve *post_sieve_open(const struct config *config);
+/* Reads and compiles them. What is wrong goes to errors, a line each ("file:line:column: text"), or
+ * if that is NULL to the log, and the script is left out. Blocks. */
+struct post_sieve *post_sieve_open(const struct config *config, struct buf *errors);
+bool post_sieve_is_same(const struct post_sieve *a, const struct post_sieve *b);
+/* And those before them. */
 void post_sieve_close(struct post_sieve *s); /* NULL is allowed */
 
 /* A message that is not as it came: changed by a script, or one that we have written. */

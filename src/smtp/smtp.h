@@ -51,11 +51,11 @@
 struct queue;
 struct smtp_context {
 	struct post *post;
-	struct queue *queue; /* for ATRN; NULL: not offered */
-	struct auth *auth;   /* NULL: AUTH is not offered */
-	struct guard *guard; /* NULL: everybody may speak */
-	struct trust *trust; /* NULL: nothing is checked */
-	const struct config *config;
+	struct queue *queue;                 /* for ATRN; NULL: not offered */
+	struct auth *auth;                   /* NULL: AUTH is not offered */
+	struct guard *guard;                 /* NULL: everybody may speak */
+	struct trust *trust;                 /* NULL: nothing is checked */
+	const struct config *_Atomic config; /* in force: config_reload.h */
 	enum listener_kind kind;
 };
 

@@ -72,7 +72,7 @@ static void tell_postmaster(struct smtp_session *s, const struct account_use *us
 		                                .recipients = &recipient,
 		                                .recipient_count = 1 };
 	struct slice to = arena_concat(arena, (struct slice[]){ SLICE("postmaster@"), domain }, 2);
-	if (compose(arena, s->context->config, to, account, use, &message) < 0 ||
+	if (compose(arena, s->config, to, account, use, &message) < 0 ||
 	    post_deliver(s->context->post, &client, &envelope, SLICE_EMPTY, buf_slice(&message),
 	                 queue_id) != POST_ACCEPTED)
 		log_warn("guard.account.untold", kv_str("account", account));

@@ -28,7 +28,7 @@ static bool allows_several(struct smtp_session *s, const struct address *recipie
 		                                   "itself" };
 	if (s->transaction->recipient_count == 0)
 		return true;
-	switch ((enum bounces_several)s->context->config->bounces.several) {
+	switch ((enum bounces_several)s->config->bounces.several) {
 	case BOUNCES_SEVERAL_LATER:
 		return refuse(s, recipient, "several recipients", &later);
 	case BOUNCES_SEVERAL_SCORE:
@@ -47,7 +47,7 @@ static bool allows_tag(struct smtp_session *s, const struct address *recipient)
 		                                    "report about" };
 	if (post_is_report_for_us(s->context->post, recipient))
 		return true;
-	if (s->context->config->bounces.untagged == BOUNCES_UNTAGGED_REJECT)
+	if (s->config->bounces.untagged == BOUNCES_UNTAGGED_REJECT)
 		return refuse(s, recipient, "no tag of ours", &forged);
 	s->transaction->bounce_untagged = true;
 	return true;
@@ -61,7 +61,7 @@ bool smtp_bounce_allows(struct smtp_session *s, const struct address *recipient)
 void smtp_bounce_score(const struct smtp_session *s, struct guard_score *score)
 {
 	const struct smtp_transaction *t = s->transaction;
-	int weight = s->context->config->bounces.weight;
+	int weight = s->config->bounces.weight;
 	if (t->bounce_untagged)
 		guard_score_add(score, "bounce.untagged", "", weight);
 	if (t->bounce_several)

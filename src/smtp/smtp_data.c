@@ -186,7 +186,7 @@ enum post_result smtp_deliver(struct smtp_session *s, struct slice message,
 		.refusal = t->refusal,
 		.score = { .known = t->score != NULL,
 		           .total = t->score ? t->score->total : 0,
-		           .junk = s->context->config->score.junk },
+		           .junk = s->config->score.junk },
 	};
 	enum post_result result = post_deliver(s->context->post, &client, &envelope,
 	                                       smtp_trace_of(s, &client, new_id), message,
@@ -237,7 +237,7 @@ bool smtp_deliver_to_all(struct smtp_session *s, struct slice message)
 		return false;
 	}
 	if (result != POST_ACCEPTED) {
-		smtp_say(s, smtp_result_answer(s->context->config, result));
+		smtp_say(s, smtp_result_answer(s->config, result));
 		return false;
 	}
 	smtp_count_message(s, message.len);

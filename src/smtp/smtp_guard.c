@@ -179,7 +179,7 @@ static bool smtp_wait_to_greet(struct smtp_session *s)
 
 static void begin_visit(struct smtp_session *s)
 {
-	s->visit = guard_visit_begin(guard_of(s), &s->client.address,
+	s->visit = guard_visit_begin(guard_of(s), s->config, &s->client.address,
 	                             service_config(s->base.service)->name, s->client.name);
 }
 
@@ -278,7 +278,7 @@ struct slice smtp_guard_fields(const struct smtp_session *s, struct arena *arena
 {
 	if (!s->visit || !s->transaction || s->transaction->tags == 0)
 		return SLICE_EMPTY;
-	const char *tags = guard_tags_text(guard_of(s), arena, s->transaction->tags);
+	const char *tags = guard_tags_text(&s->config->rules, arena, s->transaction->tags);
 	return slice_from_str(
 		arena_printf(arena, "X-Veredus-Tag: %s; %s\r\n", s->config->hostname, tags));
 }
@@ -293,7 +293,8 @@ size_t smtp_guard_notes(const struct smtp_session *s, const struct post_note **o
 		t->refused[count++] = (struct post_note){
 			.kind = POST_NOTE_TAGGED,
 			.address = SLICE_EMPTY,
-			.detail = slice_from_str(guard_tags_text(guard_of(s), t->arena, t->tags)),
+			.detail = slice_from_str(
+				guard_tags_text(&s->config->rules, t->arena, t->tags)),
 		};
 	}
 	*out = t->refused;

@@ -65,7 +65,7 @@ static void deliver_each(struct smtp_session *s, struct slice message)
 		else if (r->result == POST_REFUSED)
 			smtp_say_unwanted(s);
 		else
-			smtp_say(s, smtp_result_answer(s->context->config, r->result));
+			smtp_say(s, smtp_result_answer(s->config, r->result));
 		accepted |= r->result == POST_ACCEPTED;
 	}
 	if (accepted)
@@ -88,7 +88,7 @@ void smtp_lmtp_finish(struct smtp_session *s, struct slice message)
 		return;
 	}
 	if (result != POST_ACCEPTED) {
-		smtp_say_outcome(s, smtp_result_answer(s->context->config, result));
+		smtp_say_outcome(s, smtp_result_answer(s->config, result));
 		return;
 	}
 	smtp_count_message(s, message.len);

@@ -204,7 +204,7 @@ static enum smtp_answer smtp_judge_recipient(struct smtp_session *s, struct aren
 	                                                 rcpt.recipient.domain, t->declared_bytes);
 	if (verdict == POST_MOVED)
 		*moved_to = smtp_moved_to(s, scratch, &rcpt.recipient);
-	enum smtp_answer answer = smtp_verdict_answer(s->context->config, verdict);
+	enum smtp_answer answer = smtp_verdict_answer(s->config, verdict);
 	struct config_reply reply = { .code = 550, .enhanced = "5.1.1" };
 	if (verdict == POST_REMOTE &&
 	    post_is_suppressed(s->context->post, &s->client, scratch, &t->sender, &rcpt.recipient,

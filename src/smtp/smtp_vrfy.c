@@ -56,8 +56,8 @@ static enum smtp_answer smtp_ask(struct smtp_session *s, struct arena *arena, st
 	if (q->verdict == POST_REMOTE)
 		return SMTP_ANSWER_VRFY_UNTOLD;
 	if (q->verdict != POST_MOVED &&
-	    smtp_verdict_answer(s->context->config, q->verdict) != SMTP_ANSWER_RECIPIENT_OK)
-		return smtp_verdict_answer(s->context->config, q->verdict);
+	    smtp_verdict_answer(s->config, q->verdict) != SMTP_ANSWER_RECIPIENT_OK)
+		return smtp_verdict_answer(s->config, q->verdict);
 	/* RFC 6531 section 3.7.4.2. */
 	for (size_t i = 0; i < q->members.count && !q->asked.smtputf8; i++) {
 		if (!slice_is_ascii(q->members.addresses[i]))

@@ -41,6 +41,8 @@ void trust_close(struct trust *t)
 	free(t);
 }
 
+void trust_use(struct trust *t, const struct config *config) { t->config = config; }
+
 struct slice trust_authserv_id(const struct trust *t)
 {
 	const char *id = t->config->trust.authserv_id;

@@ -39,6 +39,8 @@ struct trust_config {
 };
 /* [any thread] 0, or an error of the store. */
 int trust_open(const struct trust_config *config, struct trust **out);
+/* Goes by another configuration, but for what is at_start (config_reload.h). [any thread] */
+void trust_use(struct trust *t, const struct config *config);
 void trust_close(struct trust *t);
 
 /* What is asked about. All of it stays the caller's. */

@@ -9,7 +9,7 @@
 struct store;
 
 struct trust {
-	const struct config *config;
+	const struct config *_Atomic config; /* in force: config_reload.h */
 	struct dns *dns;
 	struct store *store;    /* NULL: nothing is signed */
 	struct dkim_keys *keys; /* of others */

@@ -1,0 +1,72 @@
+#include "config/config_reload.h"
+
+#include <string.h>
+
+#include "config/config_options.h"
+
+static bool is_kept(const struct config_option *o)
+{
+	const struct config_section *s = config_section_find(slice_from_str(o->section));
+	return o->at_start || (s && s->at_start);
+}
+
+static bool has_title(const struct config_option *o)
+{
+	const struct config_section *s = config_section_find(slice_from_str(o->section));
+	return s && s->titled;
+}
+
+/* Options of sections that there is one of, but lists, which have no place in the table. */
+static void keep_options(const struct config *old, struct config *c)
+{
+	const struct config_option *o;
+	for (size_t i = 0; (o = config_option_at(i)); i++) {
+		if (is_kept(o) && !has_title(o) && o->kind != CONFIG_LIST)
+			memcpy((char *)c + o->offset, (const char *)old + o->offset, o->size);
+	}
+}
+
+/* Lists that are kept, and what is made of sections with titles. */
+static void keep_lists(const struct config *old, struct config *c)
+{
+	c->listeners = old->listeners;
+	c->listener_count = old->listener_count;
+	c->certificates = old->certificates;
+	c->certificate_count = old->certificate_count;
+	c->relay_certificates = old->relay_certificates;
+	c->relay_certificate_count = old->relay_certificate_count;
+	c->passdbs = old->passdbs;
+	c->passdb_count = old->passdb_count;
+	c->smarthosts = old->smarthosts;
+	c->smarthost_count = old->smarthost_count;
+	c->relays = old->relays;
+	c->relay_count = old->relay_count;
+	c->queue.sources = old->queue.sources;
+	c->bounces.sign = old->bounces.sign;
+	c->bounces.except = old->bounces.except;
+	c->bounces.plain_for = old->bounces.plain_for;
+}
+
+int config_reload(struct config *old, struct config **out, struct config_changes *changes_out,
+                  char **errors_out)
+{
+	struct config *c;
+	int rc = config_load(old->dir, &c, errors_out);
+	if (rc < 0)
+		return rc;
+	c->older = old;
+	config_settings_compare(old, c, c->arena, changes_out);
+	keep_options(old, c);
+	keep_lists(old, c);
+	*out = c;
+	return 0;
+}
+
+void config_free_all(struct config *c)
+{
+	while (c) {
+		struct config *older = c->older;
+		config_free(c);
+		c = older;
+	}
+}
