@@ -659,7 +659,7 @@ def search_mailbox(server):
 
 def test_search_errors(raw):
     raw.ok("SELECT INBOX")
-    assert b"[BADCHARSET" in raw.no("SEARCH CHARSET KOI8-R ALL")
+    assert b"[BADCHARSET" in raw.no("SEARCH CHARSET X-NONE ALL")
     for keys in ("", "NOTHING", "NOT", "OR 1", "(ALL", "SINCE yesterday", "LARGER x",
                  "NOT " * 100 + "ALL", "(" * 100 + "ALL" + ")" * 100):
         raw.bad("SEARCH " + keys)

@@ -1,5 +1,6 @@
 /* SEARCH: its keys as a tree. */
 #include "imap/imap_parse.h"
+#include "message/header.h"
 
 struct search_parser {
 	struct arena *arena;
@@ -21,9 +22,11 @@ static struct imap_search_key *new_key(struct search_parser *p, enum imap_search
 
 static bool take_text_argument(struct cursor *c, struct search_parser *p, struct slice *out)
 {
-	struct slice text;
+	struct slice text, charset = p->search->charset;
 	if (!imap_take_space(c) || !imap_take_astring(c, p->arena, &text))
 		return false;
+	if (charset.len > 0)
+		text = charset_to_utf8(p->arena, charset, text);
 	*out = imap_fold(p->arena, text);
 	return true;
 }

@@ -5,6 +5,7 @@
 #include "imap/imap_reply.h"
 #include "imap/imap_seek.h"
 #include "imap/imap_update.h"
+#include "message/header.h"
 
 struct search {
 	struct imap_command *c;
@@ -89,15 +90,13 @@ void imap_search_end(struct imap_command *c, const struct imap_search *request)
 
 bool imap_search_may_run(struct imap_command *c, struct imap_search *request)
 {
-	struct slice charset = request->charset;
 	if (!imap_named_resolve(c, c->arena, request))
 		return false;
 	if (request->has_seqs && (c->s->enabled & ENABLED_UIDONLY)) {
 		imap_uid_required(c);
 		return false;
 	}
-	if (charset.len == 0 || slice_equal_nocase(charset, SLICE("UTF-8")) ||
-	    slice_equal_nocase(charset, SLICE("US-ASCII")))
+	if (request->charset.len == 0 || charset_is_known(request->charset))
 		return true;
 	imap_no(c, "BADCHARSET (UTF-8 US-ASCII)", "That charset is not known here.");
 	return false;

@@ -108,11 +108,30 @@ static int convert_named(struct buf *out, const char *name, struct slice bytes)
 	return rc;
 }
 
+static bool is_utf8(struct slice charset)
+{
+	return slice_equal_nocase(charset, SLICE("utf-8")) ||
+	       slice_equal_nocase(charset, SLICE("utf8"));
+}
+
+bool charset_is_known(struct slice charset)
+{
+	char copy[CHARSET_NAME_MAX + 1];
+	if (is_utf8(charset) || slice_equal_nocase(charset, SLICE("us-ascii")))
+		return true;
+	if (!is_plain_name(charset) || !is_known(charset))
+		return false;
+	iconv_t cd = iconv_open("UTF-8", iconv_name(charset, copy));
+	if (cd == (iconv_t)-1)
+		return false;
+	iconv_close(cd);
+	return true;
+}
+
 int charset_append(struct buf *out, struct slice charset, struct slice bytes)
 {
 	char copy[CHARSET_NAME_MAX + 1];
-	if (slice_equal_nocase(charset, SLICE("utf-8")) ||
-	    slice_equal_nocase(charset, SLICE("utf8")))
+	if (is_utf8(charset))
 		return append_utf8(out, bytes);
 	if (is_plain_name(charset) && is_known(charset))
 		return convert_named(out, iconv_name(charset, copy), bytes);

@@ -37,6 +37,8 @@ struct slice header_unfold(struct arena *arena, struct slice value);
 struct slice header_decode(struct arena *arena, struct slice value, size_t max);
 /* Bytes of a charset as UTF-8; an unknown charset is taken for UTF-8 or else Latin-1. */
 struct slice charset_to_utf8(struct arena *arena, struct slice charset, struct slice bytes);
+/* charset_to_utf8() need not guess: ASCII, UTF-8, or one that iconv converts. */
+bool charset_is_known(struct slice charset);
 
 /* A MIME value with parameters: `text/plain; charset="utf-8"; name*0*=...`. */
 struct header_param {
