@@ -19,12 +19,25 @@ static void check_inside(struct slice whole, struct slice part)
 static void check_set(struct arena *arena, const struct imap_set *set)
 {
 	struct uid_set uids = imap_set_resolve(set, arena, 77);
+	uint32_t greatest = imap_set_greatest(set);
+	if (greatest > 77 && uids.count > 0 && uids.ranges[uids.count - 1].last < greatest)
+		abort();
 	for (size_t i = 0; i < uids.count; i++) {
 		const struct uid_range *r = &uids.ranges[i];
 		if (r->first == 0 || r->first > r->last ||
 		    (i > 0 && uids.ranges[i - 1].last >= r->first))
 			abort();
 	}
+}
+
+static void check_partial(const struct imap_partial *partial)
+{
+	uint64_t first, count;
+	if (!partial->given)
+		return;
+	imap_partial_resolve(partial, 77, &first, &count);
+	if (count > 77 || (count > 0 && first > 77 - count))
+		abort();
 }
 
 static void resolve_keys(struct arena *arena, struct imap_search_key *key)
@@ -56,6 +69,7 @@ static void search(struct arena *arena, struct cursor c)
 	if (!imap_take_search(&c, arena, &request))
 		return;
 	resolve_keys(arena, request.root);
+	check_partial(&request.partial);
 	m.scratch = arena_new();
 	if (imap_match(request.root, &m) == MATCH_UNKNOWN)
 		abort();
@@ -75,6 +89,7 @@ static void names(struct arena *arena, struct slice input)
 		(void)imap_name_matches(slice_sub(input, 0, input.len / 2),
 		                        slice_from(input, input.len / 2));
 	(void)imap_fold(arena, input);
+	check_inside(input, imap_first_id(input));
 	for (unsigned field = ENVELOPE_DATE; field <= ENVELOPE_MESSAGE_ID; field++) {
 		(void)imap_envelope_field(arena, input, (enum imap_envelope_field)field);
 		(void)imap_envelope_address(arena, input, (enum imap_envelope_field)field,
@@ -94,12 +109,10 @@ static void rights(struct slice letters)
 
 static void urls(struct arena *arena, struct cursor c)
 {
-	struct slice parts[] = { SLICE(" "), slice_of(c.at, cursor_left(&c)) };
-	struct slice text = arena_concat(arena, parts, 2);
 	struct imap_url_argument url;
-	struct cursor at = cursor_of(text);
+	struct cursor at = c;
 	(void)imap_take_genurlauth(&at, arena, &url);
-	at = cursor_of(text);
+	at = c;
 	if (imap_take_urlfetch(&at, arena, &url) && (url.what & URLFETCH_BODY) &&
 	    (url.what & URLFETCH_BINARY))
 		abort();
@@ -113,18 +126,34 @@ static void check_names(const struct imap_metadata *m)
 	}
 }
 
-/* c is behind the space that the parsers begin with. */
 static void metadata(struct arena *arena, struct cursor c)
 {
-	struct slice parts[] = { SLICE(" "), slice_of(c.at, cursor_left(&c)) };
-	struct slice text = arena_concat(arena, parts, 2);
 	struct imap_metadata m;
-	struct cursor at = cursor_of(text);
+	struct cursor at = c;
 	if (imap_take_getmetadata(&at, arena, &m))
 		check_names(&m);
-	at = cursor_of(text);
+	at = c;
 	if (imap_take_setmetadata(&at, arena, &m))
 		check_names(&m);
+}
+
+/* What begins with the space behind a mailbox, or a command: c is behind it. */
+static void with_space(struct arena *arena, struct cursor c)
+{
+	struct slice parts[] = { SLICE(" "), slice_of(c.at, cursor_left(&c)) };
+	struct cursor spaced = cursor_of(arena_concat(arena, parts, 2)), at = spaced;
+	struct imap_select select;
+	struct imap_append append;
+	struct imap_fetch fetch = { 0 };
+	if (imap_take_select(&at, arena, &select))
+		check_set(arena, &select.known);
+	at = spaced;
+	(void)imap_take_append(&at, arena, &append);
+	at = spaced;
+	if (imap_take_fetch_modifiers(&at, &fetch))
+		check_partial(&fetch.partial);
+	metadata(arena, spaced);
+	urls(arena, spaced);
 }
 
 static void arguments(struct arena *arena, struct slice whole, struct cursor c)
@@ -133,8 +162,6 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	struct imap_fetch fetch;
 	struct imap_store store;
 	struct imap_list list;
-	struct imap_append append;
-	struct imap_select select;
 	struct imap_search keys;
 	struct imap_sort sort;
 	enum imap_thread_kind thread;
@@ -159,9 +186,6 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 		(void)imap_take_fetch_modifiers(&at, &fetch);
 	}
 	at = c;
-	if (imap_take_select(&at, arena, &select))
-		check_set(arena, &select.known);
-	at = c;
 	if (imap_take_sort(&at, arena, &sort) && (sort.count == 0 || !sort.search.root))
 		abort();
 	at = c;
@@ -179,14 +203,11 @@ static void arguments(struct arena *arena, struct slice whole, struct cursor c)
 	if (imap_take_list(&at, arena, &list) && list.pattern_count == 0)
 		abort();
 	at = c;
-	(void)imap_take_append(&at, arena, &append);
-	at = c;
 	(void)imap_take_status_items(&at, &items);
 	at = c;
 	(void)imap_take_quota_list(&at, limit);
 	rights(cursor_rest(&c));
-	metadata(arena, c);
-	urls(arena, c);
+	with_space(arena, c);
 	at = c;
 	while (imap_take_nstring(&at, arena, &string, &is_nil) && imap_take_space(&at))
 		;

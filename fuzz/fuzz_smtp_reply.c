@@ -1,14 +1,26 @@
 /* Replies of an SMTP server, line after line, as the client reads them. */
 #include "client/smtp_reply.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
+
+static void check_enhanced(struct slice text)
+{
+	struct smtp_enhanced e, again;
+	char written[SMTP_ENHANCED_TEXT_MAX];
+	if (!smtp_enhanced_parse(text, &e))
+		return;
+	FUZZ_CHECK(smtp_enhanced_parse(slice_from_str(smtp_enhanced_text(e, written)), &again));
+	FUZZ_CHECK(again.class == e.class && again.subject == e.subject &&
+	           again.detail == e.detail);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct slice rest = slice_of(data, size);
+	struct slice rest = fuzz_input(data, size);
 	struct arena *arena = arena_new();
 	struct smtp_reply reply;
 	smtp_reply_create(&reply);
+	check_enhanced(rest);
 	while (rest.len > 0) {
 		int rc = smtp_reply_line(&reply, slice_split(&rest, '\n'));
 		if (rc == 0)
