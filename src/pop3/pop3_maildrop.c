@@ -178,20 +178,22 @@ static int find_places(struct db *db, void *arg)
 	return mailbox_each_message(db, d->mailbox_id, &uids, READ_PLACE, keep_place, &look);
 }
 
-/* Looks a message up, and the more behind it the longer the client has gone on in order. */
+/* Looks a message up, and of those that follow it in the direction the client goes the more, the
+ * longer it has kept to it. */
 static int look_ahead(struct pop3_maildrop *d, const struct pop3_context *context, uint32_t number)
 {
-	uint32_t left = d->count - number + 1;
 	if (!d->ahead)
 		d->ahead = mem_zero(1, sizeof(*d->ahead));
 	struct pop3_ahead *ahead = d->ahead;
-	bool goes_on = number == ahead->first + ahead->count;
+	bool goes_down = number + 1 == ahead->first;
+	bool goes_on = goes_down || number == ahead->first + ahead->count;
+	uint32_t left = goes_down ? number : d->count - number + 1;
 	ahead->count = goes_on ? ahead->count * 4 + 1 : 1;
 	if (ahead->count > POP3_AHEAD_MAX)
 		ahead->count = POP3_AHEAD_MAX;
 	if (ahead->count > left)
 		ahead->count = left;
-	ahead->first = number;
+	ahead->first = goes_down ? number - ahead->count + 1 : number;
 	int rc = store_read(context->store, find_places, d);
 	if (rc < 0)
 		ahead->count = 0;

@@ -20,8 +20,8 @@ struct pop3_place {
 	struct blob_place place;
 };
 
-/* Where the bytes of some messages that follow each other are: who fetches one after the other
- * asks the database once for many. */
+/* Where the bytes of some messages that follow each other are: who fetches one after the other,
+ * the oldest or the newest first, asks the database once for many. */
 struct pop3_ahead {
 	uint32_t first, count; /* numbers */
 	struct pop3_place places[POP3_AHEAD_MAX];

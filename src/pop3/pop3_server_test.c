@@ -362,6 +362,8 @@ static void order_body(void *arg)
 		fetch(c, i, i != 3 && i != 149 && (i < 40 || i > 140));
 	for (unsigned i = 150; i > 7; i -= 7)
 		fetch(c, i, i != 3 && i != 149 && (i < 40 || i > 140));
+	for (unsigned i = 150; i > 0; i--)
+		fetch(c, i, i != 3 && i != 149 && (i < 40 || i > 140));
 	talk_on(c, "C: QUIT\nS: +OK*\n");
 	expect_end(c);
 }
