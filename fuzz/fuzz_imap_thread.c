@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
+#include "imap/imap_keys.h"
 #include "imap/imap_thread_tree.h"
 #include "message/base_subject.h"
 
@@ -49,11 +50,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (input.len > 0 && count < MESSAGES_MAX) {
 		struct slice line = slice_split(&input, '\n');
 		struct thread_message *m = &messages[count++];
+		struct imap_keys keys;
 		*m = (struct thread_message){ .uid = (uint32_t)count };
-		m->id = slice_split(&line, ' ');
-		m->subject = message_base_subject(arena, slice_split(&line, ' '), &m->is_reply);
+		struct slice id = slice_split(&line, ' ');
+		m->id = id.len ? imap_keys_hash(id) : 0;
+		struct slice subject = message_base_subject(arena, slice_split(&line, ' '),
+		                                            &m->is_reply);
+		m->subject = subject.len ? imap_keys_hash(subject) : 0;
 		m->date = (int64_t)line.len % 3;
-		m->references = line;
+		imap_keys_ancestors(arena, line, &keys);
+		m->ancestors = keys.ancestors;
+		m->ancestor_count = keys.ancestor_count;
 	}
 	check_kind(THREAD_ORDEREDSUBJECT, messages, count);
 	check_kind(THREAD_REFERENCES, messages, count);

@@ -94,7 +94,8 @@ static const struct config_option options[] = {
 	{ "imap", "progress", CONFIG_DURATION, "10s", AT(imap.progress_ms),
 	  "How often a client is told how far a long search is.", .min = 0, .max = DAYS(1) },
 	{ "imap", "index", CONFIG_FLAG, "yes", AT(imap.index),
-	  "Keep an index of the words of all mail, so that SEARCH need not open every message.",
+	  "Keep an index of the words of all mail, so that SEARCH need not open every message, and "
+	  "pack what SORT and THREAD go by.",
 	  .at_start = true },
 	{ "imap", "index-max-message", CONFIG_SIZE, "4M", AT(imap.index_max_message_bytes),
 	  "Messages that are larger are not taken into the index; a search opens each of them.",
@@ -106,9 +107,9 @@ static const struct config_option options[] = {
 	  "How long new mail waits for the index, so that it is taken in many messages at a time.",
 	  .min = 0, .max = DAYS(1), .at_start = true },
 	{ "imap", "sort-cache", CONFIG_SIZE, "4M", AT(imap.sort_cache_bytes),
-	  "Memory for what SORT and THREAD found, for all mailboxes together: asked again, they read "
-	  "no rows. A mailbox takes 4 to 12 bytes a message for each way of sorting, and a quarter of "
-	  "this at most. 0 keeps nothing.", .min = 0, .max = 1 << 30, .at_start = true },
+	  "Memory for what SORT by texts and THREAD found, for all mailboxes together: asked again, "
+	  "they read no rows. A mailbox takes 4 to 12 bytes a message for each way of sorting, and a "
+	  "quarter of this at most. 0 keeps nothing.", .min = 0, .max = 1 << 30, .at_start = true },
 	{ "imap", "auth-without-tls", CONFIG_FLAG, "no", AT(imap.auth_without_tls),
 	  "Let clients log in over a connection that is not encrypted." },
 

@@ -1,4 +1,5 @@
-/* The index of words for SEARCH: kept up in the background, asked before messages are opened.
+/* The index of words for SEARCH: kept up in the background, asked before messages are opened. Its
+ * fiber also packs what SORT and THREAD go by (imap_keys.h).
  *
  * Each account has its index (mailbox/text_index.h). A fiber takes in what is new, some hundred
  * messages in one change; the change also says up to which UID of a mailbox all is taken in, so a

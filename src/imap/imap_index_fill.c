@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "imap/imap_envelope.h"
 #include "imap/imap_index_internal.h"
+#include "imap/imap_keys.h"
 #include "imap/imap_searched.h"
 
 enum {
@@ -185,7 +186,10 @@ void imap_index_fill(void *arg)
 	struct batch *b = mem_zero(1, sizeof(*b));
 	b->fill = f;
 	b->arena = arena_new();
-	f->rc = fill_some(b);
+	/* Keys first: they take a hundredth of the time that words do. */
+	f->rc = imap_keys_fill(f->x->config.store, f->mailbox_id, &f->more);
+	if (f->rc == 0 && !f->more)
+		f->rc = fill_some(b);
 	arena_free(b->arena);
 	free(b);
 	f->spent_ms = clock_monotonic_ms() - began_ms;

@@ -38,6 +38,38 @@ static void order(void *arg)
 	qsort_r(s->entries, s->count, sizeof(*s->entries), imap_sort_compare, &s->request);
 }
 
+/* By dates and sizes, from stored keys. */
+struct numbers {
+	struct imap_sort_entry *entries;
+	struct imap_keys *keys;
+	size_t count;
+};
+
+static int add_keys(const struct mailbox_item *item, const struct imap_keys *keys, void *arg)
+{
+	struct numbers *n = arg;
+	n->entries[n->count] = (struct imap_sort_entry){ .seq = item->seq, .uid = item->uid };
+	n->keys[n->count++] = *keys;
+	return 0;
+}
+
+static int sort_by_numbers(struct sort *s, const struct uid_set *uids)
+{
+	size_t most = s->c->s->selected->view->count + 1;
+	struct numbers n = { .entries = mem_alloc(most * sizeof(*n.entries)),
+		             .keys = mem_alloc(most * sizeof(*n.keys)) };
+	uint32_t *order = mem_alloc(most * sizeof(*order));
+	int rc = imap_each_keys(s->c, uids, false, add_keys, &n);
+	if (rc == 0)
+		imap_sort_by_numbers(&s->request, n.keys, order, n.count);
+	for (size_t i = 0; i < n.count && rc == 0; i++)
+		s->entries[s->count++] = n.entries[order[i]];
+	free(order);
+	free(n.keys);
+	free(n.entries);
+	return rc;
+}
+
 /* --- answers ------------------------------------------------------------------------- */
 
 static uint32_t number_of(const struct sort *s, size_t i)
@@ -201,6 +233,8 @@ static int sort_found(struct sort *s, const struct uid_set *uids)
 	char request[IMAP_ORDERS_REQUEST_MAX];
 	const struct imap_order_key key = order_key(s, request);
 	s->entries = ARENA_ARRAY(c->arena, c->s->selected->view->count + 1, struct imap_sort_entry);
+	if (imap_sort_is_by_numbers(&s->request))
+		return sort_by_numbers(s, uids);
 	if (take_kept(s, &key, uids))
 		return 0;
 	s->sorter = (struct imap_sorter){ &s->request, &s->seek, c->arena, arena_new() };

@@ -2,6 +2,7 @@
 #ifndef VEREDUS_IMAP_IMAP_SORT_H
 #define VEREDUS_IMAP_IMAP_SORT_H
 
+#include "imap/imap_keys.h"
 #include "imap/imap_parse_sort.h"
 #include "imap/imap_seek.h"
 
@@ -23,6 +24,11 @@ unsigned imap_sort_reads(const struct imap_sort *request);
 /* The values of a message. */
 void imap_sort_fill(const struct imap_sorter *s, const struct mailbox_message *row,
                     struct imap_sort_entry *e);
+/* All it sorts by is dates and sizes: then imap_sort_by_numbers() has the order. */
+bool imap_sort_is_by_numbers(const struct imap_sort *request);
+/* Puts messages, which are in the order of the mailbox, in that of the request. */
+void imap_sort_by_numbers(const struct imap_sort *request, const struct imap_keys *keys,
+                          uint32_t *order, size_t count);
 /* For qsort_r(); arg is the request. */
 int imap_sort_compare(const void *a, const void *b, void *arg);
 

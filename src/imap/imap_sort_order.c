@@ -2,6 +2,7 @@
 #include "imap/imap_sort.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "imap/imap_envelope.h"
 #include "imap/imap_search.h"
@@ -109,6 +110,82 @@ int imap_sort_compare(const void *a, const void *b, void *arg)
 			return request->keys[i].reverse ? -order : order;
 	}
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* --- by numbers ---------------------------------------------------------------------- */
+
+bool imap_sort_is_by_numbers(const struct imap_sort *request)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		if (!is_number(request->keys[i].kind) || request->keys[i].kind == SORT_RELEVANCY)
+			return false;
+	}
+	return true;
+}
+
+struct ranked {
+	uint64_t rank; /* ascends */
+	uint32_t index;
+};
+
+static uint64_t rank_of(enum imap_sort_kind kind, bool reverse, const struct imap_keys *keys)
+{
+	uint64_t number = kind == SORT_SIZE   ? keys->size_bytes
+	                  : kind == SORT_DATE ? (uint64_t)keys->sent_s
+	                                      : (uint64_t)keys->internal_ms;
+	number ^= kind == SORT_SIZE ? 0 : UINT64_C(1) << 63; /* dates may be negative */
+	return reverse ? ~number : number;
+}
+
+/* One pass: by one byte, those that have the same stay as they are. */
+static void rank_by_byte(const struct ranked *from, struct ranked *to, size_t count, unsigned shift)
+{
+	uint32_t place[256] = { 0 }, sum = 0;
+	for (size_t i = 0; i < count; i++)
+		place[from[i].rank >> shift & 255]++;
+	for (size_t value = 0; value < 256; value++) {
+		uint32_t these = place[value];
+		place[value] = sum;
+		sum += these;
+	}
+	for (size_t i = 0; i < count; i++)
+		to[place[from[i].rank >> shift & 255]++] = from[i];
+}
+
+/* From the lowest byte to the highest of those in which they are not all alike; where the order
+ * is then. */
+static struct ranked *rank_all(struct ranked *from, struct ranked *to, size_t count)
+{
+	uint64_t unlike = 0;
+	for (size_t i = 0; i < count; i++)
+		unlike |= from[i].rank ^ from[0].rank;
+	for (unsigned shift = 0; shift < 64; shift += 8) {
+		struct ranked *sorted = to;
+		if (!(unlike >> shift & 255))
+			continue;
+		rank_by_byte(from, to, count, shift);
+		to = from;
+		from = sorted;
+	}
+	return from;
+}
+
+/* By the last key first: what an earlier one finds alike stays in the order of the later. */
+void imap_sort_by_numbers(const struct imap_sort *request, const struct imap_keys *keys,
+                          uint32_t *order, size_t count)
+{
+	struct ranked *memory = mem_alloc((2 * count + 1) * sizeof(*memory)), *sorted = memory;
+	for (size_t i = 0; i < count; i++)
+		sorted[i].index = (uint32_t)i;
+	for (size_t k = request->count; k-- > 0;) {
+		for (size_t i = 0; i < count; i++)
+			sorted[i].rank = rank_of(request->keys[k].kind, request->keys[k].reverse,
+			                         &keys[sorted[i].index]);
+		sorted = rank_all(sorted, sorted == memory ? memory + count : memory, count);
+	}
+	for (size_t i = 0; i < count; i++)
+		order[i] = sorted[i].index;
+	free(memory);
 }
 
 /* --- one more ------------------------------------------------------------------------ */

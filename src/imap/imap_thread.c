@@ -1,16 +1,15 @@
 /* THREAD (RFC 5256): ORDEREDSUBJECT, REFERENCES, and REFS, which is REFERENCES without looking at
- * subjects and with threads in the order of their latest message. From the messages' rows; only a
- * row that was made before they had References costs a look into the message, once. */
+ * subjects and with threads in the order of their latest message. From stored keys; only a row that
+ * was made before they had References costs a look into the message, once. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "imap/imap_envelope.h"
+#include "imap/imap_keys.h"
 #include "imap/imap_orders.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_search.h"
 #include "imap/imap_thread_tree.h"
-#include "message/header.h"
 
 enum { THREAD_BYTES_MAX = 256 << 20, UNKNOWN_BATCH = 500 };
 
@@ -19,11 +18,11 @@ struct unknown {
 	size_t index;
 	uint32_t uid;
 	int64_t blob_id;
+	struct slice references;
 };
 
 struct thread {
 	struct imap_command *c;
-	struct arena *scratch;
 	bool wants_references;
 	struct thread_message *messages;
 	size_t count;
@@ -33,38 +32,24 @@ struct thread {
 
 /* --- reading ------------------------------------------------------------------------- */
 
-/* RFC 5256 section 3: without References the first id of In-Reply-To. */
-static struct slice parents_of(struct thread *t, const struct mailbox_message *row,
-                               struct imap_envelope_walk *envelope)
-{
-	if (imap_first_id(row->references).len > 0)
-		return row->references;
-	return imap_first_id(imap_envelope_next(t->scratch, envelope, ENVELOPE_IN_REPLY_TO));
-}
-
-static int add_row(const struct mailbox_item *item, const struct mailbox_message *row, void *arg)
+static int add_message(const struct mailbox_item *item, const struct imap_keys *keys, void *arg)
 {
 	struct thread *t = arg;
-	struct arena *arena = t->c->arena;
-	struct thread_message *m = &t->messages[t->count];
-	struct imap_envelope_walk envelope = imap_envelope_walk(row->envelope);
-	struct slice date = imap_envelope_next(t->scratch, &envelope, ENVELOPE_DATE);
-	struct slice subject = imap_envelope_next(t->scratch, &envelope, ENVELOPE_SUBJECT);
-	struct slice parents = parents_of(t, row, &envelope);
-	struct slice id = imap_envelope_next(t->scratch, &envelope, ENVELOPE_MESSAGE_ID);
-	*m = (struct thread_message){
+	t->messages[t->count] = (struct thread_message){
 		.uid = item->uid,
-		.date = imap_sent_date(date, row),
-		.id = arena_copy(arena, imap_first_id(id)),
-		.references = arena_copy(arena, parents),
+		.date = keys->sent_s,
+		.is_reply = keys->is_reply,
+		.id = keys->id,
+		.subject = keys->subject,
+		.ancestors = keys->ancestors,
+		.ancestor_count = keys->ancestor_count,
 	};
-	m->subject = arena_copy(arena, imap_sort_subject(t->scratch, subject, &m->is_reply));
-	arena_reset(t->scratch);
-	if (t->wants_references && !row->knows_references && t->unknown_count < UNKNOWN_BATCH)
-		t->unknown[t->unknown_count++] = (struct unknown){ t->count, item->uid,
-			                                           row->blob_id };
+	if (t->wants_references && keys->unknown_in && t->unknown_count < UNKNOWN_BATCH)
+		t->unknown[t->unknown_count++] = (struct unknown){ .index = t->count,
+			                                           .uid = item->uid,
+			                                           .blob_id = keys->unknown_in };
 	t->count++;
-	return arena_used(arena) > THREAD_BYTES_MAX ? -E2BIG : 0;
+	return arena_used(t->c->arena) > THREAD_BYTES_MAX ? -E2BIG : 0;
 }
 
 /* --- older rows ---------------------------------------------------------------------- */
@@ -74,17 +59,16 @@ static void look_up_references(void *arg)
 {
 	struct thread *t = arg;
 	for (size_t i = 0; i < t->unknown_count; i++) {
-		struct thread_message *m = &t->messages[t->unknown[i].index];
-		struct blob_view blob;
-		struct slice value;
-		if (blob_open(imap_context(t->c->s)->store, t->unknown[i].blob_id, &blob) < 0)
+		struct unknown *u = &t->unknown[i];
+		struct thread_message *m = &t->messages[u->index];
+		struct imap_keys keys;
+		u->references = imap_keys_references(imap_context(t->c->s)->store, t->c->arena,
+		                                     u->blob_id);
+		if (u->references.len == 0)
 			continue;
-		struct slice header = slice_sub(blob.bytes, 0, header_length(blob.bytes));
-		if (header_find(header, SLICE("References"), &value) &&
-		    imap_first_id(value).len > 0)
-			m->references = arena_copy(t->c->arena, header_unfold(t->scratch, value));
-		blob_close(&blob);
-		arena_reset(t->scratch);
+		imap_keys_ancestors(t->c->arena, u->references, &keys);
+		m->ancestors = keys.ancestors;
+		m->ancestor_count = keys.ancestor_count;
 	}
 }
 
@@ -95,7 +79,7 @@ static int keep_references(struct db *db, void *arg)
 	int rc = 0;
 	for (size_t i = 0; i < t->unknown_count && rc == 0; i++)
 		rc = mailbox_set_references(db, mailbox_id, t->unknown[i].uid,
-		                            t->messages[t->unknown[i].index].references);
+		                            t->unknown[i].references);
 	return rc;
 }
 
@@ -114,18 +98,15 @@ static void learn_references(struct thread *t)
 static int read_rows(struct thread *t, const struct uid_set *uids)
 {
 	struct imap_command *c = t->c;
-	unsigned what = READ_ENVELOPE | (t->wants_references ? READ_KEYS : 0);
 	t->messages = ARENA_ARRAY(c->arena, c->s->selected->view->count + 1, struct thread_message);
-	t->scratch = arena_new();
 	int rc;
 	do {
 		t->count = 0;
 		t->unknown_count = 0;
-		rc = imap_each_row(c, uids, what, add_row, t);
+		rc = imap_each_keys(c, uids, true, add_message, t);
 		if (rc == 0)
 			learn_references(t);
 	} while (rc == 0 && t->unknown_count == UNKNOWN_BATCH);
-	arena_free(t->scratch);
 	return rc;
 }
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
+#include "base/codec.h"
 
 /* --- nodes --------------------------------------------------------------------------- */
 
@@ -54,65 +54,106 @@ static void link_nodes(struct thread_tree *t, uint32_t parent, uint32_t child)
 	t->nodes[child].set = thread_root(t, parent);
 }
 
+/* --- nodes by hashes ----------------------------------------------------------------- */
+
+/* Open addresses. What is known of the hashes to who writes mail says nothing of where they are
+ * put: the multiplier is the table's own. */
+struct node_table {
+	struct node_place {
+		uint64_t hash; /* 0: free */
+		uint32_t node;
+	} * places;
+	size_t count, capacity; /* a power of two */
+	uint64_t multiplier;
+};
+
+static struct node_table node_table_make(size_t expected)
+{
+	struct node_table table = { .capacity = 64, .multiplier = random_u64() | 1 };
+	while (table.capacity < expected * 2)
+		table.capacity *= 2;
+	table.places = mem_zero(table.capacity, sizeof(*table.places));
+	return table;
+}
+
+/* That of the hash, or the free one where it belongs. */
+static struct node_place *place_of(const struct node_table *table, uint64_t hash)
+{
+	size_t at = (size_t)((hash * table->multiplier) >> 32) & (table->capacity - 1);
+	while (table->places[at].hash && table->places[at].hash != hash)
+		at = (at + 1) & (table->capacity - 1);
+	return &table->places[at];
+}
+
+static void grow(struct node_table *table)
+{
+	struct node_table larger = { .capacity = table->capacity * 2,
+		                     .count = table->count,
+		                     .multiplier = table->multiplier };
+	larger.places = mem_zero(larger.capacity, sizeof(*larger.places));
+	for (size_t i = 0; i < table->capacity; i++) {
+		if (table->places[i].hash)
+			*place_of(&larger, table->places[i].hash) = table->places[i];
+	}
+	free(table->places);
+	*table = larger;
+}
+
+/* The place of the hash, with THREAD_NONE if it is new. */
+static struct node_place *place_get(struct node_table *table, uint64_t hash)
+{
+	struct node_place *place = place_of(table, hash);
+	if (place->hash)
+		return place;
+	if (table->count * 2 >= table->capacity) {
+		grow(table);
+		place = place_of(table, hash);
+	}
+	table->count++;
+	*place = (struct node_place){ hash, THREAD_NONE };
+	return place;
+}
+
 /* --- steps 1 and 2: who answers whom ------------------------------------------------- */
 
-static void *as_value(uint32_t n) { return (void *)(uintptr_t)(n + 1); }
-
-static uint32_t node_of_id(struct thread_tree *t, struct hash *ids, struct slice id)
+static uint32_t node_of_id(struct thread_tree *t, struct node_table *ids, uint64_t id)
 {
-	void *found = hash_find(ids, id);
-	if (found)
-		return (uint32_t)(uintptr_t)found - 1;
-	uint32_t n = node_new(t, THREAD_NONE);
-	hash_put(ids, id, as_value(n));
-	return n;
+	struct node_place *place = place_get(ids, id);
+	if (place->node == THREAD_NONE)
+		place->node = node_new(t, THREAD_NONE);
+	return place->node;
 }
 
 /* A second message with the same id is one without. */
-static void add_messages(struct thread_tree *t, struct hash *ids)
+static void add_messages(struct thread_tree *t, struct node_table *ids)
 {
 	for (size_t i = 0; i < t->message_count; i++) {
-		struct slice id = t->messages[i].id;
 		uint32_t n = node_new(t, (uint32_t)i);
-		if (id.len > 0 && !hash_find(ids, id))
-			hash_put(ids, id, as_value(n));
+		struct node_place *place = t->messages[i].id ? place_get(ids, t->messages[i].id)
+		                                             : NULL;
+		if (place && place->node == THREAD_NONE)
+			place->node = n;
 	}
-}
-
-/* The next "<...>"; false at the end. */
-static bool take_id(struct slice *rest, struct slice *id_out)
-{
-	ptrdiff_t open = slice_find_byte(*rest, '<');
-	if (open < 0)
-		return false;
-	struct slice s = slice_from(*rest, (size_t)open);
-	ptrdiff_t close = slice_find_byte(s, '>');
-	if (close < 0)
-		return false;
-	*id_out = slice_sub(s, 0, (size_t)close + 1);
-	*rest = slice_from(s, (size_t)close + 1);
-	return true;
 }
 
 /* What a message says of itself comes before what others say of it: first each to its parent. */
-static void link_parents(struct thread_tree *t, struct hash *ids)
+static void link_parents(struct thread_tree *t, struct node_table *ids)
 {
 	for (size_t i = 0; i < t->message_count; i++) {
-		struct slice rest = t->messages[i].references, id, last = SLICE_EMPTY;
-		while (take_id(&rest, &id))
-			last = id;
-		if (last.len > 0)
-			link_nodes(t, node_of_id(t, ids, last), (uint32_t)i);
+		const struct thread_message *m = &t->messages[i];
+		if (m->ancestor_count > 0)
+			link_nodes(t, node_of_id(t, ids, m->ancestors[m->ancestor_count - 1]),
+			           (uint32_t)i);
 	}
 }
 
-static int link_chains(struct thread_tree *t, struct hash *ids)
+static int link_chains(struct thread_tree *t, struct node_table *ids)
 {
 	for (size_t i = 0; i < t->message_count; i++) {
-		struct slice rest = t->messages[i].references, id;
+		const struct thread_message *m = &t->messages[i];
 		uint32_t before = THREAD_NONE;
-		while (take_id(&rest, &id)) {
-			uint32_t n = node_of_id(t, ids, id);
+		for (size_t k = 0; k < m->ancestor_count; k++) {
+			uint32_t n = node_of_id(t, ids, m->ancestors[k]);
 			if (before != THREAD_NONE && before != n)
 				link_nodes(t, before, n);
 			before = n;
@@ -125,11 +166,11 @@ static int link_chains(struct thread_tree *t, struct hash *ids)
 
 static int link_all(struct thread_tree *t)
 {
-	struct hash *ids = hash_new();
-	add_messages(t, ids);
-	link_parents(t, ids);
-	int rc = link_chains(t, ids);
-	hash_free(ids);
+	struct node_table ids = node_table_make(t->message_count);
+	add_messages(t, &ids);
+	link_parents(t, &ids);
+	int rc = link_chains(t, &ids);
+	free(ids.places);
 	return rc;
 }
 
@@ -289,18 +330,18 @@ static bool root_is_reply(const struct thread_tree *t, uint32_t n)
 
 /* 5.B: of each subject the root that others join: rather one that is not there, rather one that is
  * no answer. */
-static void choose_roots(struct thread_tree *t, struct hash *subjects)
+static void choose_roots(struct thread_tree *t, struct node_table *subjects)
 {
 	for (size_t i = 0; i < t->root_count; i++) {
 		uint32_t n = t->roots[i];
-		struct slice subject = first_of(t, n)->subject;
-		if (subject.len == 0)
+		uint64_t subject = first_of(t, n)->subject;
+		if (!subject)
 			continue;
-		void *found = hash_find(subjects, subject);
-		uint32_t chosen = found ? (uint32_t)(uintptr_t)found - 1 : n;
-		if (!found || (is_dummy(t, n) && !is_dummy(t, chosen)) ||
+		struct node_place *place = place_get(subjects, subject);
+		uint32_t chosen = place->node;
+		if (chosen == THREAD_NONE || (is_dummy(t, n) && !is_dummy(t, chosen)) ||
 		    (!is_dummy(t, chosen) && root_is_reply(t, chosen) && !root_is_reply(t, n)))
-			hash_put(subjects, subject, as_value(n));
+			place->node = n;
 	}
 }
 
@@ -327,23 +368,19 @@ static uint32_t join(struct thread_tree *t, uint32_t chosen, uint32_t n)
 
 static void gather_subjects(struct thread_tree *t)
 {
-	struct hash *subjects = hash_new();
+	struct node_table subjects = node_table_make(t->root_count);
 	size_t kept = 0, count = t->root_count;
-	choose_roots(t, subjects);
+	choose_roots(t, &subjects);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t n = t->roots[i];
 		if (t->nodes[n].parent != THREAD_NONE)
 			continue; /* with another in one made for both */
-		struct slice subject = first_of(t, n)->subject;
-		void *found = subject.len ? hash_find(subjects, subject) : NULL;
-		uint32_t chosen = found ? (uint32_t)(uintptr_t)found - 1 : n;
-		if (chosen != n) {
-			uint32_t now = join(t, chosen, n);
-			if (now != chosen)
-				hash_put(subjects, subject, as_value(now));
-		}
+		uint64_t subject = first_of(t, n)->subject;
+		struct node_place *place = subject ? place_get(&subjects, subject) : NULL;
+		if (place && place->node != n)
+			place->node = join(t, place->node, n);
 	}
-	hash_free(subjects);
+	free(subjects.places);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t n = t->roots[i];
 		if (t->nodes[n].parent == THREAD_NONE &&
@@ -365,8 +402,9 @@ static int compare_subjects(const void *a, const void *b, void *arg)
 	const struct thread_message *messages = arg;
 	const struct thread_message *x = &messages[*(const uint32_t *)a];
 	const struct thread_message *y = &messages[*(const uint32_t *)b];
-	int order = slice_compare(x->subject, y->subject);
-	return order ? order : compare_messages(x, y);
+	if (x->subject != y->subject)
+		return x->subject < y->subject ? -1 : 1;
+	return compare_messages(x, y);
 }
 
 static void order_by_subject(struct thread_tree *t)
@@ -378,8 +416,7 @@ static void order_by_subject(struct thread_tree *t)
 	qsort_r(sorted, t->message_count, sizeof(*sorted), compare_subjects,
 	        (void *)(uintptr_t)t->messages);
 	for (size_t i = 0; i < t->message_count; i++) {
-		if (i > 0 &&
-		    slice_equal(t->messages[sorted[i]].subject, t->messages[first].subject)) {
+		if (i > 0 && t->messages[sorted[i]].subject == t->messages[first].subject) {
 			t->nodes[sorted[i]].parent = first;
 			continue;
 		}

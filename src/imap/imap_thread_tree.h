@@ -13,11 +13,13 @@ enum { THREAD_NODES_MAX = 3 * 1000 * 1000 };
 
 struct thread_message {
 	uint32_t uid;
-	int64_t date;            /* of sending, in seconds */
-	struct slice id;         /* Message-ID, empty if there is none */
-	struct slice references; /* ids in angle brackets, the direct parent last */
-	struct slice subject;    /* base subject, folded */
-	bool is_reply;           /* by its subject */
+	int64_t date;  /* of sending, in seconds */
+	bool is_reply; /* by its subject */
+	/* Hashes that are evenly spread; 0: there is none. */
+	uint64_t id;               /* of the Message-ID */
+	uint64_t subject;          /* of the base subject */
+	const uint64_t *ancestors; /* ids, the direct parent last */
+	size_t ancestor_count;
 };
 
 struct thread_node {

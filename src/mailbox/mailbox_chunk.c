@@ -12,22 +12,30 @@ static uint8_t width_of(uint64_t bits)
 	                            : 8;
 }
 
-static void put_value(uint8_t *values, unsigned width, uint32_t index, uint64_t value)
+static void put_values(uint8_t *out, unsigned width, const uint64_t *values, uint32_t count)
 {
-	value = htole64(value);
-	memcpy(values + (size_t)index * width, &value, width);
+	/* Nearly all; the loop has no call in it. */
+	for (uint32_t i = 0; i < count && width == 1; i++)
+		out[i] = (uint8_t)values[i];
+	for (uint32_t i = 0; i < count && width > 1; i++) {
+		uint64_t value = htole64(values[i]);
+		memcpy(out + (size_t)i * width, &value, width);
+	}
 }
 
 struct mailbox_chunk *chunk_new(const struct flag_pack *p, uint64_t mod_seq)
 {
 	uint64_t flags_base = ~UINT64_C(0), mod_seq_base = UINT64_MAX, flags = 0, above = 0;
+	uint64_t own_flags[PACK_UIDS], own_mod_seqs[PACK_UIDS];
 	for (uint32_t i = 0; i < p->count; i++) {
 		flags_base &= p->flags[i];
 		mod_seq_base = p->mod_seqs[i] < mod_seq_base ? p->mod_seqs[i] : mod_seq_base;
 	}
 	for (uint32_t i = 0; i < p->count; i++) {
-		flags |= p->flags[i] & ~flags_base;
-		above |= p->mod_seqs[i] - mod_seq_base;
+		own_flags[i] = p->flags[i] & ~flags_base;
+		own_mod_seqs[i] = p->mod_seqs[i] - mod_seq_base;
+		flags |= own_flags[i];
+		above |= own_mod_seqs[i];
 	}
 	uint8_t flags_width = width_of(flags), mod_seq_width = width_of(above);
 	size_t per_message = flags_width + mod_seq_width + 1u;
@@ -45,11 +53,10 @@ struct mailbox_chunk *chunk_new(const struct flag_pack *p, uint64_t mod_seq)
 	c->flags = c->data;
 	c->mod_seqs = c->flags + (size_t)p->count * flags_width;
 	c->offsets = c->mod_seqs + (size_t)p->count * mod_seq_width;
-	for (uint32_t i = 0; i < p->count; i++) {
-		put_value(c->flags, flags_width, i, p->flags[i] & ~flags_base);
-		put_value(c->mod_seqs, mod_seq_width, i, p->mod_seqs[i] - mod_seq_base);
+	put_values(c->flags, flags_width, own_flags, p->count);
+	put_values(c->mod_seqs, mod_seq_width, own_mod_seqs, p->count);
+	for (uint32_t i = 0; i < p->count; i++)
 		c->unseen += !(p->flags[i] & FLAG_SEEN);
-	}
 	memcpy(c->offsets, p->offsets, p->count);
 	return c;
 }

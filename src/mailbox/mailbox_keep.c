@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "mailbox/annotation.h"
+#include "mailbox/key_row.h"
 #include "mailbox/mailbox_rows.h"
 #include "mailbox/mailbox_seen.h"
 
@@ -389,6 +390,8 @@ static int forget_empty(struct db *db, void *arg)
 		rc = annotation_drop_mailbox(db, mailbox_id);
 	if (rc == 0)
 		rc = seen_drop_mailbox(db, mailbox_id);
+	if (rc == 0)
+		rc = key_row_trim(db, mailbox_id);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM expunged WHERE mailbox_id = $1", "i", mailbox_id);
 	if (rc == 0)

@@ -7,11 +7,12 @@
 
 enum { SYSTEM_FLAG_BITS = 5, SYSTEM_FLAGS = (1 << SYSTEM_FLAG_BITS) - 1 };
 
-static bool take_varint(struct cursor *c, uint64_t *out)
+/* A mailbox of a million messages has two million, all of which its first SELECT waits for. */
+static inline bool take_varint(struct cursor *c, uint64_t *out)
 {
 	uint64_t value = 0;
-	char byte;
-	for (unsigned shift = 0; shift < 64 && take_any(c, &byte); shift += 7) {
+	for (unsigned shift = 0; shift < 64 && !cursor_at_end(c); shift += 7) {
+		char byte = *c->at++;
 		value |= (uint64_t)(byte & 0x7f) << shift;
 		if (!(byte & 0x80)) {
 			*out = value;
@@ -39,11 +40,10 @@ int pack_decode(struct slice bytes, struct flag_pack *out)
 	struct cursor c = cursor_of(bytes);
 	uint64_t mod_seq = 0, flags, delta;
 	uint32_t count = 0;
-	char offset;
 
 	while (!cursor_at_end(&c)) {
-		if (count == PACK_UIDS || !take_any(&c, &offset) || !take_varint(&c, &flags) ||
-		    !take_varint(&c, &delta))
+		char offset = *c.at++;
+		if (count == PACK_UIDS || !take_varint(&c, &flags) || !take_varint(&c, &delta))
 			return -EBADMSG;
 		if (count > 0 && (uint8_t)offset <= out->offsets[count - 1])
 			return -EBADMSG;

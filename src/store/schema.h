@@ -25,6 +25,7 @@ extern const char *const schema_pop3_login[];
 extern const char *const schema_account[];
 extern const char *const schema_sender_key[];
 extern const char *const schema_country[];
+extern const char *const schema_key_chunk[];
 
 /* Ascending by version. */
 extern const struct schema_migration schema_migrations[];

@@ -70,6 +70,16 @@ const char *const schema_lesson[] = {
 	NULL,
 };
 
+/* mailbox/key_row.h. The id is as that of flag_chunk. */
+const char *const schema_key_chunk[] = {
+	"CREATE TABLE key_chunk ("
+	"  id      INTEGER PRIMARY KEY,"
+	"  numbers BLOB NOT NULL," /* imap/imap_keys.h has the encoding */
+	"  threads BLOB NOT NULL"
+	")",
+	NULL,
+};
+
 /* mailbox/mail_event.h */
 const char *const schema_mail_event[] = {
 	"CREATE TABLE mail_event ("
