@@ -67,6 +67,7 @@ def test_people_let_in_who_waits(make_server, zone):
     assert "60 minutes" in attempt(server, "2001:db8::1")
     assert server.cli("greylist", "release", "192.0.2.1", check=False).returncode != 0
     assert "1 may come in" in server.cli("greylist", "release", "remote.test").stdout
+    assert [e["state"] for e in entries(server)] == ["ready"]
     assert attempt(server, "2001:db8::1").startswith("250")
     assert attempt(server, "2001:db8:0:1::1").startswith("451")
     # Nothing is noted by a question.

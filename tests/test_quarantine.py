@@ -253,6 +253,9 @@ def test_what_would_become_of_a_message(held):
     assert text.endswith("filters   unasked  virus\nthen      quarantine\n"), text
     text = held.cli("explain", held.dir / "letter.eml").stdout
     assert text.endswith("\nfilters unasked: virus\n"), text
+    (held.dir / "letter.eml").write_text(letter)
+    text = held.cli("explain", held.dir / "letter.eml").stdout
+    assert "score   0.00\n        then    quarantine, as DMARC asks for\n" in text, text
     # A rule about one recipient is about all only if there is no other.
     for others, then in ((), "quarantine"), (("--to", "alice@example.test"), "deliver"):
         found = stages(held, "picky@remote.test", letter.replace("wants", "far"), "--to",

@@ -14,6 +14,7 @@
 struct listing {
 	json_t *items;
 	struct slice text; /* empty: all */
+	int64_t ready_ms;  /* who came before that may come in */
 };
 
 static void list_entry(void *arg, const struct guard_grey_entry *e)
@@ -26,13 +27,14 @@ static void list_entry(void *arg, const struct guard_grey_entry *e)
 	if (l->text.len > 0 && !guard_grey_means(e, l->text))
 		return;
 	struct slice sender = slice_split(&rest, ' ');
-	json_array_append_new(l->items,
-	                      json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:i}", "state",
-	                                kinds[e->kind], "network", admin_json_text(network), "from",
-	                                admin_json_text(sender), "to", admin_json_text(rest),
-	                                "first_ms", (json_int_t)e->first_ms, "last_ms",
-	                                (json_int_t)e->last_ms, "until_ms", (json_int_t)e->until_ms,
-	                                "count", (int)e->count));
+	bool ready = e->kind == GREY_WAITS && e->first_ms <= l->ready_ms;
+	json_array_append_new(
+		l->items,
+		json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:i}", "state",
+	                  ready ? "ready" : kinds[e->kind], "network", admin_json_text(network),
+	                  "from", admin_json_text(sender), "to", admin_json_text(rest), "first_ms",
+	                  (json_int_t)e->first_ms, "last_ms", (json_int_t)e->last_ms, "until_ms",
+	                  (json_int_t)e->until_ms, "count", (int)e->count));
 }
 
 /* Without a server what was saved is known. */
@@ -50,7 +52,8 @@ static int with_guard(struct admin *admin, struct guard **out, struct guard **ow
 
 static int greylist_list(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct listing l = { .text = slice_from_str(admin_text(request, "text")) };
+	struct listing l = { .text = slice_from_str(admin_text(request, "text")),
+		             .ready_ms = clock_wall_ms() - admin->config->greylist.delay_ms };
 	struct guard *guard, *own;
 	int rc = with_guard(admin, &guard, &own);
 	if (rc < 0)

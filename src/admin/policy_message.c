@@ -105,19 +105,6 @@ int policy_message_check(struct policy_message *m, struct guard_question *q)
 
 /* --- what becomes of it ------------------------------------------------------------------- */
 
-static enum guard_fate fate_of_dmarc(const struct policy_message *m)
-{
-	const struct config_trust *c = &m->admin->config->trust;
-	switch (trust_policy(&m->results, c->dmarc_policy)) {
-	case DMARC_REJECT:
-		return GUARD_REJECT;
-	case DMARC_QUARANTINE:
-		return c->dmarc_hold ? GUARD_QUARANTINE : GUARD_JUNK;
-	default:
-		return GUARD_DELIVER;
-	}
-}
-
 static json_t *stage(const char *name, enum guard_fate fate, const char *why)
 {
 	return json_pack("{s:s, s:s, s:o}", "stage", name, "verdict", guard_fate_name(fate), "why",
@@ -175,7 +162,7 @@ int policy_message_tell(struct policy_message *m, struct admin_reply *reply, boo
 	const char *domain = arena_str(m->arena, m->results.policy_domain);
 	int rc = 0;
 	if (m->is_stranger) {
-		fate = fate_of_dmarc(m);
+		fate = guard_dmarc_fate(&m->results, &m->admin->config->trust);
 		if (fate != GUARD_DELIVER)
 			rc = admin_item(reply, stage("dmarc", fate, domain));
 		if (rc == 0 && fate != GUARD_REJECT)

@@ -26,7 +26,7 @@ struct explaining {
 	struct guard_opinion opinion; /* of the classifier */
 	struct attachment_facts files;
 	struct guard_score score;
-	enum guard_fate fate; /* by the score */
+	enum guard_fate fate, dmarc_fate; /* by the score; by DMARC */
 	/* Open until no fiber is left: one may still ask the DNS, for a message that is done. */
 	struct dns *dns;
 	struct trust *trust;
@@ -87,6 +87,7 @@ static void weigh(struct explaining *e, struct dns *dns)
 	attachment_look(e->cli->arena, e->message, e->config, &e->files);
 	count = attachment_join(e->cli->arena, found, count, &e->files, &found);
 	guard_score_opinion(&e->score, &e->opinion);
+	e->dmarc_fate = guard_dmarc_fate(&e->results, &e->config->trust);
 	if (e->rc == 0)
 		e->fate = guard_ask_score(guard, &question, e->cli->arena, e->message, found, count,
 		                          &e->score);
@@ -215,11 +216,21 @@ static void print_threshold(const char *name, int threshold, const char **betwee
 	*between = ", ";
 }
 
-/* What section score says about the total. */
+/* The worse of the two, as far as rules, filters and scripts let it. */
+static enum guard_fate fate_of(const struct explaining *e)
+{
+	return e->dmarc_fate > e->fate ? e->dmarc_fate : e->fate;
+}
+
+/* What section score says about the total, and DMARC. */
 static void print_fate(const struct explaining *e)
 {
 	const struct config_score *c = &e->config->score;
 	const char *between = ": ";
+	if (e->dmarc_fate > e->fate) {
+		printf("        then    %s, as DMARC asks for\n", guard_fate_name(e->dmarc_fate));
+		return;
+	}
 	printf("        then    %s", guard_fate_name(e->fate));
 	print_threshold("tag", c->tag, &between);
 	print_threshold("junk", c->junk, &between);
@@ -235,7 +246,7 @@ static void print_score(const struct explaining *e)
 {
 	const struct guard_score *s = &e->score;
 	char number[GUARD_WEIGHT_TEXT_MAX];
-	if (s->count == 0)
+	if (s->count == 0 && fate_of(e) == GUARD_DELIVER)
 		return;
 	printf("score   %s\n", guard_weight_text(s->total, number));
 	for (size_t i = 0; i < s->count; i++) {
@@ -258,7 +269,7 @@ static json_t *score_json(const struct explaining *e)
 		                                       text_json(slice_from_str(l->evidence))));
 	}
 	return json_pack("{s:s, s:f, s:s, s:o}", "method", "score", "total", s->total / 100.0,
-	                 "then", guard_fate_name(e->fate), "lines", lines);
+	                 "then", guard_fate_name(fate_of(e)), "lines", lines);
 }
 
 static void print_files(const struct attachment_facts *files)
@@ -316,7 +327,7 @@ static void print_results(const struct explaining *e)
 		json_array_append_new(all, verdict_json(&r->verdicts[i]));
 	if (e->files.count > 0)
 		json_array_append_new(all, files_json(&e->files));
-	if (e->score.count > 0)
+	if (e->score.count > 0 || fate_of(e) != GUARD_DELIVER)
 		json_array_append_new(all, score_json(e));
 	if (json_array_size(unasked) > 0)
 		json_array_append_new(

@@ -54,7 +54,9 @@ const struct cli_command cmd_greylist = {
 	.name = "greylist",
 	.summary = "Who was asked to come again: list, release.",
 	.text = "TEXT is an address of a client or its network, a sender, a recipient, or a "
-		"domain\nof either.\n",
+		"domain\nof either. Who is \"ready\" has waited, or was released, and may come in "
+		"with "
+		"the next attempt.\n",
 	.options = options,
 	.verbs = verbs,
 };

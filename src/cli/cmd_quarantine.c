@@ -120,7 +120,11 @@ static void print_row(struct arena *arena, const json_t *item)
 	printf("held     %s until %s, %s\n", cli_date(cli_item_number(item, "at_ms"), at),
 	       cli_date(cli_item_number(item, "until_ms"), until),
 	       cli_bytes(cli_item_number(item, "size"), bytes));
-	printf("to       %s, for %s\n", clean_of(arena, item, "to"), clean_of(arena, item, "for"));
+	const char *to = cli_item_text(item, "to"), *asked = cli_item_text(item, "for");
+	printf("to       %s", clean_of(arena, item, "to"));
+	if (!slice_equal_nocase(slice_from_str(to), slice_from_str(asked)))
+		printf(", for %s", clean_of(arena, item, "for"));
+	putchar('\n');
 	printf("from     <%s>, client %s\n", clean_of(arena, item, "from"),
 	       clean_of(arena, item, "client"));
 	printf("reason   %s: %s\n", cli_item_text(item, "reason"), clean_of(arena, item, "why"));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "guard/guard_pattern.h"
+#include "trust/trust.h"
 
 enum { TEXT_MAX = 900 };
 
@@ -56,6 +57,19 @@ enum guard_fate guard_score_fate(const struct guard_score *s, const struct confi
 	if (config->junk > 0 && s->total >= config->junk)
 		return GUARD_JUNK;
 	return config->tag > 0 && s->total >= config->tag ? GUARD_TAG : GUARD_DELIVER;
+}
+
+enum guard_fate guard_dmarc_fate(const struct trust_results *results,
+                                 const struct config_trust *config)
+{
+	switch (trust_policy(results, config->dmarc_policy)) {
+	case DMARC_REJECT:
+		return GUARD_REJECT;
+	case DMARC_QUARANTINE:
+		return config->dmarc_hold ? GUARD_QUARANTINE : GUARD_JUNK;
+	default:
+		return GUARD_DELIVER;
+	}
 }
 
 const char *guard_weight_text(int weight, char out[static GUARD_WEIGHT_TEXT_MAX])

@@ -32,6 +32,10 @@ void guard_score_facts(struct guard_score *s, struct arena *arena,
 /* "deliver", "tag" ... */
 const char *guard_fate_name(enum guard_fate fate);
 enum guard_fate guard_score_fate(const struct guard_score *s, const struct config_score *config);
+/* What DMARC asks for, as far as section trust lets it. */
+struct trust_results;
+enum guard_fate guard_dmarc_fate(const struct trust_results *results,
+                                 const struct config_trust *config);
 
 /* "6.50", "-1.00" */
 enum { GUARD_WEIGHT_TEXT_MAX = 16 };
