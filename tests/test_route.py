@@ -7,7 +7,8 @@ from dns_zone import DnsZone
 
 ZONES = {
     "far.test": "@ MX 20 mx2\n@ MX 10 mx1\nmx1 A 192.0.2.1\nmx2 A 192.0.2.2\nmx2 AAAA 2001:db8::2",
-    "plain.test": "@ A 192.0.2.3",
+    "plain.test": "@ A 192.0.2.3\nmx A 192.0.2.3",
+    "sister.test": "@ MX 10 mx.plain.test.", "brother.test": "@ MX 10 mx.plain.test.",
     "null.test": "@ MX 0 .",
     "back.test": "@ MX 10 best\n@ MX 20 mx.example.test.\n@ MX 30 worse\nbest A 192.0.2.4\n"
                  "worse A 192.0.2.5",
@@ -15,6 +16,7 @@ ZONES = {
     "forged.test": "@ MX 10 mx\nmx A 192.0.2.6",
 }
 SMARTHOSTS = """
+suppression "alice@example.test" { }
 smarthost "hosted.test" { host = "192.0.2.9" port = 2525 tls = none }
 smarthost "other.test" { host = "192.0.2.9" port = 2525 tls = none }
 """
@@ -94,6 +96,11 @@ def test_by_mx(host):
     assert hosts(plain) == [(0, "plain.test", "192.0.2.3:25")]
     literal = place(host, "x@[192.0.2.77]")
     assert literal["by"] == "literal" and hosts(literal) == [(0, "192.0.2.77", "192.0.2.77:25")]
+    # Domains with the same hosts are one destination for the queue; those of an address are not.
+    assert place(host, "x@brother.test")["shared"] == place(host, "x@sister.test")["shared"] == \
+        "mx:mx.plain.test"
+    assert far["shared"] == "mx:mx1.far.test;mx2.far.test dnssec"
+    assert plain["shared"] is None and literal["shared"] is None
     back = place(host, "x@back.test")
     assert back["own_left_out"] and hosts(back) == [(10, "best.back.test", "192.0.2.4:25")]
 
@@ -116,6 +123,22 @@ def test_who_sends(host):
         assert route(host, "--sender", sender, "alice@example.test")["verdict"] == "local"
 
 
+def test_who_does_not_get_it_any_more(host):
+    """What RCPT and the queue would say of suppressed recipients."""
+    host.cli("suppression", "add", "alice@example.test", "carol@far.test", "--reason", "unknown")
+    refused = route(host, "--from", "alice@example.test", "Carol@FAR.test", status=3)
+    assert refused["verdict"] == "suppressed" and refused["queued"] == []
+    assert refused["reply"].startswith("550 5.1.1 No mail to it since ")
+    assert refused["reply"].endswith(": unknown")
+    # An alias is taken, and leads to the others; others send to her.
+    alias = route(host, "--account", "alice@example.test", "team@example.test", status=3)
+    assert alias["accepted"] and [d["by"] for d in alias["destinations"]] == ["smarthost"]
+    text = host.cli("route", "--account", "alice@example.test", "team@example.test", check=False).stdout
+    assert "carol@far.test comes back, 5.7.1: suppressed: No mail to it since" in text
+    for sender in "bob@example.test", "x@plain.test":
+        assert len(route(host, "--from", sender, "team@example.test")["destinations"]) == 2
+
+
 def test_refused(host):
     host.cli("alias", "add", "--moved", "gone@example.test", "new@far.test")
     host.cli("alias", "add", "a@example.test", "b@example.test")
@@ -134,6 +157,8 @@ def test_refused(host):
 
 
 def test_others_that_stand_in(host):
+    assert tree(route(host, "Postmaster")["tree"]) == [
+        ("postmaster@example.test", "postmaster", [("alice@example.test", "mailbox")])]
     assert tree(route(host, "postmaster@example.test")["tree"]) == [
         ("postmaster@example.test", "postmaster", [("alice@example.test", "mailbox")])]
     host.cli("domain", "catch-all", "example.test", "bob@example.test")

@@ -10,6 +10,7 @@
 #include "queue/queue_table.h"
 #include "route/post.h"
 #include "route/resolve.h"
+#include "route/suppression.h"
 #include "smtp/smtp_session.h"
 #include "store/store.h"
 
@@ -49,6 +50,8 @@ struct question {
 	json_t *tree, *queued, *relay;
 	bool refused;    /* by what the next host said before */
 	bool own_sender; /* it leads to somebody here, who logs in before sending */
+	bool trusted;
+	const char *suppressed; /* what RCPT says of the one recipient; or NULL */
 	struct route_resolution found;
 };
 
@@ -98,6 +101,26 @@ static int sts_json(struct db *db, const struct question *q, struct slice domain
 	return rc == -ENODATA ? 0 : rc;
 }
 
+/* Why mail of the sender does not go to the target any more; or NULL. As RCPT and the queue see it:
+ * who uses the name of somebody of ours through an alias is nobody of ours. */
+static int find_suppressed(struct db *db, const struct question *q, const struct route_target *t,
+                           const char **out)
+{
+	struct suppression found;
+	*out = NULL;
+	if (!q->trusted || q->sender_text.len == 0 || (q->account.len == 0 && t->alias.len > 0))
+		return 0;
+	const struct config_suppression *section = config_suppression_find(
+		q->config, q->arena, q->account, q->sender_text);
+	if (!section)
+		return 0;
+	int rc = suppression_find(db, q->arena, slice_from_str(section->scope), t->address,
+	                          clock_wall_ms(), &found);
+	if (rc == 0)
+		*out = suppression_text(q->arena, &found);
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* Those that get into the queue. */
 static int add_queued(struct db *db, struct question *q)
 {
@@ -111,12 +134,16 @@ static int add_queued(struct db *db, struct question *q)
 		if (rc < 0 && rc != -ENOENT)
 			return rc;
 		bool is_fetched = rc == 0 && !queue_table_has_way(q->config, &errand);
+		rc = find_suppressed(db, q, t, &q->suppressed);
+		if (rc < 0)
+			return rc;
 		json_t *sts;
 		rc = sts_json(db, q, t->domain, &sts);
-		json_array_append_new(q->queued, json_pack("{s:o, s:o, s:b, s:o}", "address",
-		                                           admin_json_text(t->address), "domain",
-		                                           admin_json_text(t->domain), "fetched",
-		                                           is_fetched, "sts", sts));
+		json_array_append_new(q->queued,
+		                      json_pack("{s:o, s:o, s:b, s:s?, s:o}", "address",
+		                                admin_json_text(t->address), "domain",
+		                                admin_json_text(t->domain), "fetched", is_fetched,
+		                                "suppressed", q->suppressed, "sts", sts));
 		if (rc < 0)
 			return rc;
 	}
@@ -160,6 +187,7 @@ static int ask(struct db *db, void *arg)
 	if (q->has_sender)
 		rc = route_resolve(db, q->arena, &quiet, &q->sender, 0, &sender);
 	q->own_sender = sender.local && sender.count > 0;
+	q->trusted = !q->has_sender || q->own_sender || q->given_account;
 	find_account(q, &sender);
 	json_array_clear(q->tree);
 	json_array_clear(q->queued);
@@ -171,11 +199,10 @@ static int ask(struct db *db, void *arg)
 }
 
 /* The same judge as in SMTP, whether the server runs or not. */
-static int judge(const struct admin *admin, const struct question *q, bool trusted,
-                 enum post_verdict *out)
+static int judge(const struct admin *admin, const struct question *q, enum post_verdict *out)
 {
 	const struct post_config config = { .store = admin->store, .config = admin->config };
-	const struct post_client client = { .may_relay = trusted, .account = q->given_account };
+	const struct post_client client = { .may_relay = q->trusted, .account = q->given_account };
 	struct post *post = NULL;
 	int rc = post_open(&config, &post);
 	if (rc < 0)
@@ -195,31 +222,34 @@ static int answer(struct admin *admin, struct question *q, struct admin_reply *r
 {
 	enum post_verdict verdict = POST_TEMPORARY;
 	int rc = store_read(admin->store, ask, q);
-	bool trusted = !q->has_sender || q->own_sender || q->given_account;
 	if (rc == 0)
-		rc = judge(admin, q, trusted, &verdict);
+		rc = judge(admin, q, &verdict);
 	if (verdict == POST_REMOTE && q->refused)
 		verdict = POST_NO_USER;
 	if (rc < 0)
 		return rc;
-	if (!is_accepted(verdict))
-		json_array_clear(q->queued);
 	struct slice line = slice_trim(
 		smtp_answer_line(smtp_verdict_answer(admin->config, verdict)));
+	bool suppressed = verdict == POST_REMOTE && q->suppressed;
+	if (suppressed)
+		line = slice_from_str(arena_printf(q->arena, "550 5.1.1 %s", q->suppressed));
+	bool accepted = is_accepted(verdict) && !suppressed;
+	if (!accepted)
+		json_array_clear(q->queued);
 	struct slice address = address_text(q->arena, &q->address);
 	return admin_item(reply,
 	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O, s:O, s:o, s:o}", "address",
-	                            admin_json_text(address), "trusted", (int)trusted, "verdict",
-	                            verdict_names[verdict], "accepted", (int)is_accepted(verdict),
-	                            "reply", admin_json_text(line), "tree", q->tree, "queued",
-	                            q->queued, "relay", q->relay, "sender",
+	                            admin_json_text(address), "trusted", (int)q->trusted, "verdict",
+	                            suppressed ? "suppressed" : verdict_names[verdict], "accepted",
+	                            (int)accepted, "reply", admin_json_text(line), "tree", q->tree,
+	                            "queued", q->queued, "relay", q->relay, "sender",
 	                            admin_json_text(q->sender_text), "account",
 	                            admin_json_text(q->account)));
 }
 
-static bool parse(struct question *q, const char *text, struct address *out)
+static bool parse(struct question *q, const char *text, unsigned allow, struct address *out)
 {
-	return address_parse(q->arena, slice_from_str(text), ADDRESS_ALLOW_UTF8, out);
+	return address_parse(q->arena, slice_from_str(text), ADDRESS_ALLOW_UTF8 | allow, out);
 }
 
 static int route(struct admin *admin, const json_t *request, struct admin_reply *reply)
@@ -237,14 +267,14 @@ static int route(struct admin *admin, const json_t *request, struct admin_reply 
 	q.limits = route_limits_of(admin->config);
 	q.limits.watch = watch;
 	q.limits.watch_arg = &q;
-	if (rc == 0 && !parse(&q, address, &q.address))
+	if (rc == 0 && !parse(&q, address, ADDRESS_ALLOW_POSTMASTER, &q.address))
 		rc = admin_fail(reply, -EINVAL, "'%s' is no address", address);
-	if (rc == 0 && has_path && !parse(&q, sender, &q.sender))
+	if (rc == 0 && has_path && !parse(&q, sender, 0, &q.sender))
 		rc = admin_fail(reply, -EINVAL, "'%s' is no address", sender);
 	q.has_sender = sender != NULL;
 	const char *name = admin_text(request, "account");
 	if (rc == 0 && name &&
-	    (!parse(&q, name, &account) || !address_canonical(q.arena, &account, &canonical)))
+	    (!parse(&q, name, 0, &account) || !address_canonical(q.arena, &account, &canonical)))
 		rc = admin_fail(reply, -EINVAL, "'%s' is no address", name);
 	else if (rc == 0 && name)
 		q.given_account = arena_str(q.arena, address_text(q.arena, &canonical));

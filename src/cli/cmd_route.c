@@ -6,6 +6,7 @@
 #include "cli/route_tls.h"
 #include "client/client_route.h"
 #include "fiber/fiber.h"
+#include "queue/queue_group.h"
 #include "queue/queue_schedule.h"
 #include "queue/queue_source.h"
 
@@ -112,6 +113,18 @@ static json_t *times_json(const struct look_up *l, const struct config_smarthost
 	                 "delay_notice_ms", (json_int_t)s.delay_notice_ms);
 }
 
+/* Of what else connections, limits and pauses are, besides the mail for the domain; or null. */
+static json_t *shared_json(const struct look_up *l, struct slice key, struct slice domain,
+                           const struct client_route *route, const json_t *sts)
+{
+	struct tls_policy_domain policy;
+	tls_policy_find_domain(l->dns, l->config, route, domain, TLS_DEMAND_USUAL, &policy);
+	struct slice group = queue_group_of(l->arena, key, domain, route, &policy);
+	if (slice_equal(group, key) || json_object_get(sts, "mode"))
+		return json_null();
+	return json_stringn(group.data, group.len);
+}
+
 static json_t *find_place(struct look_up *l, struct slice key, const struct client_errand *errand,
                           const json_t *kept)
 {
@@ -131,9 +144,14 @@ static json_t *find_place(struct look_up *l, struct slice key, const struct clie
 	                          tls_names[client_route_tls(l->config, route.smarthost)][0],
 	                          "dnssec", (int)route.secure, "own_left_out", (int)route.own,
 	                          "hosts", hosts);
-	if (way && way->final != FINAL_NONE)
+	json_object_set_new(place, "shared",
+	                    rc == 0 ? shared_json(l, key, errand->domain, &route, sts)
+	                            : json_null());
+	if (way && way->final != FINAL_NONE) {
+		json_object_set_new(place, "by", json_string("transport"));
+		json_object_set_new(place, "tls", json_null());
 		json_object_set_new(place, "final", final_json(l, way));
-	else if (route.smarthost)
+	} else if (route.smarthost)
 		json_object_set_new(place, "smarthost", smarthost_json(route.smarthost));
 	if (way)
 		json_object_set_new(place, "way", way_json(l, way, errand));
@@ -163,7 +181,7 @@ static void find_places(struct look_up *l)
 	json_t *recipient, *places = json_object_get(l->answer, "destinations");
 	json_array_foreach(json_object_get(l->answer, "queued"), i, recipient)
 	{
-		if (is_true(recipient, "fetched"))
+		if (is_true(recipient, "fetched") || cli_item_text(recipient, "suppressed")[0])
 			continue;
 		const struct client_errand errand = {
 			.domain = slice_from_str(cli_item_text(recipient, "domain")),
@@ -263,6 +281,9 @@ static void print_source(const json_t *source)
 {
 	size_t i;
 	json_t *one;
+	if (json_array_size(json_object_get(source, "addresses")) == 0)
+		printf("  from the address that the system chooses, as %s\n",
+		       cli_item_text(source, "helo"));
 	json_array_foreach(json_object_get(source, "addresses"), i, one) printf(
 		"  from %s, as %s\n", cli_item_text(one, "address"), cli_item_text(one, "helo"));
 }
@@ -316,6 +337,9 @@ static void print_place(const json_t *place)
 		printf("  TLS %s: %s\n", tls, MEANING(tls_names, tls));
 	if (is_true(place, "own_left_out"))
 		printf("  this host is among them: left out, with those that are no better\n");
+	if (cli_item_text(place, "shared")[0])
+		printf("  connections, limits and pauses are those of %s\n",
+		       cli_item_text(place, "shared"));
 	route_tls_print_sts(json_object_get(place, "sts"));
 	json_array_foreach(json_object_get(place, "hosts"), i, host)
 	{
@@ -361,6 +385,10 @@ static void print_answer(const json_t *answer)
 		if (is_true(recipient, "fetched"))
 			printf("%s waits until it is fetched (ATRN)\n",
 			       cli_item_text(recipient, "address"));
+		else if (cli_item_text(recipient, "suppressed")[0])
+			printf("%s comes back, 5.7.1: suppressed: %s\n",
+			       cli_item_text(recipient, "address"),
+			       cli_item_text(recipient, "suppressed"));
 	}
 	json_array_foreach(json_object_get(answer, "destinations"), i, place) print_place(place);
 }
@@ -376,8 +404,13 @@ static void keep_answer(const json_t *item, void *arg)
 static int judge(const json_t *answer)
 {
 	size_t i;
-	json_t *place;
+	json_t *place, *recipient;
 	int status = is_true(answer, "accepted") ? CLI_OK : CLI_FOUND;
+	json_array_foreach(json_object_get(answer, "queued"), i, recipient)
+	{
+		if (cli_item_text(recipient, "suppressed")[0])
+			status = CLI_FOUND;
+	}
 	json_array_foreach(json_object_get(answer, "destinations"), i, place)
 	{
 		if (!cli_item_text(place, "status")[0])

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "directory/directory.h"
-#include "message/date.h"
 #include "route/post_internal.h"
 #include "route/suppression.h"
 #include "store/store.h"
@@ -99,20 +98,6 @@ static int post_find_suppressed(struct db *db, void *arg)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/* The reason is what a host elsewhere has said. */
-static const char *post_suppressed_text(struct arena *arena, const struct suppression *s)
-{
-	char date[DATE_TEXT_MAX];
-	char *out = arena_printf(arena, "No mail to it since %.*s: %.*s",
-	                         SLICE_ARG(date_format(date_local(s->since_ms / 1000), date)),
-	                         (int)(s->reason.len < 300 ? s->reason.len : 300), s->reason.data);
-	for (char *c = out; *c; c++) {
-		if (*c < 0x20 || *c >= 0x7f)
-			*c = '?';
-	}
-	return out;
-}
-
 bool post_is_suppressed(struct post *p, const struct post_client *client, struct arena *arena,
                         const struct address *sender, const struct address *recipient,
                         const char **why_out)
@@ -132,7 +117,7 @@ bool post_is_suppressed(struct post *p, const struct post_client *client, struct
 		log_error("route.recipient.failed", kv_error(rc));
 	if (rc < 0 || !s.is)
 		return false;
-	*why_out = post_suppressed_text(arena, &s.found);
+	*why_out = suppression_text(arena, &s.found);
 	return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "message/date.h"
+
 int suppression_put(struct db *db, const struct suppression *s)
 {
 	return db_run(db,
@@ -41,6 +43,19 @@ int suppression_find(struct db *db, struct arena *arena, struct slice scope, str
 			                     .reason = arena_copy(arena, db_text(&rows, 2)) };
 	db_end(&rows);
 	return rc == -ENODATA ? -ENOENT : rc;
+}
+
+const char *suppression_text(struct arena *arena, const struct suppression *s)
+{
+	char date[DATE_TEXT_MAX];
+	char *out = arena_printf(arena, "No mail to it since %.*s: %.*s",
+	                         SLICE_ARG(date_format(date_local(s->since_ms / 1000), date)),
+	                         (int)(s->reason.len < 300 ? s->reason.len : 300), s->reason.data);
+	for (char *c = out; *c; c++) {
+		if (*c < 0x20 || *c >= 0x7f)
+			*c = '?';
+	}
+	return out;
 }
 
 int suppression_expire(struct db *db, int64_t now_ms)

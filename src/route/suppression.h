@@ -23,6 +23,9 @@ int suppression_remove(struct db *db, struct slice scope, struct slice recipient
 /* That holds at now_ms; the reason lies in the arena. -ENOENT. */
 int suppression_find(struct db *db, struct arena *arena, struct slice scope, struct slice recipient,
                      int64_t now_ms, struct suppression *out);
+/* What who asks for the recipient is told: one line of ASCII, though the reason is what a host
+ * elsewhere has said. */
+const char *suppression_text(struct arena *arena, const struct suppression *s);
 int suppression_expire(struct db *db, int64_t now_ms);
 
 typedef int (*suppression_visit)(const struct suppression *s, void *arg);
