@@ -141,7 +141,7 @@ def test_who_may_send(make_server, behind):
     (transport("host:0"), "write \"unix:PATH\" or \"HOST:PORT\""),
     (transport("no host"), "write \"unix:PATH\" or \"HOST:PORT\""),
     ("transport \"a.test\" { }", "it leads nowhere"),
-    (transport("host") + transport("other"), "duplicate title"),
+    (transport("host") + transport("other"), "with the title 'lists.test' already"),
     ("smarthost lists.test { host = h }\n" + transport("other"), "of this domain already"),
 ])
 def test_mistakes(make_server, text, why):
