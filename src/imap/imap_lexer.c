@@ -142,7 +142,12 @@ bool imap_take_space(struct cursor *c)
 
 bool imap_take_tag(struct cursor *c, struct slice *out)
 {
-	return take_while(c, is_tag_char, IMAP_TAG_MAX, out);
+	struct cursor at = *c;
+	if (!take_while(&at, is_tag_char, IMAP_TAG_MAX, out) ||
+	    (!cursor_at_end(&at) && cursor_peek(&at) != ' '))
+		return false;
+	*c = at;
+	return true;
 }
 
 bool imap_take_atom(struct cursor *c, struct slice *out)

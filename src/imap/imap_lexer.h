@@ -30,6 +30,7 @@ bool imap_line_literal(struct slice line, uint64_t *size_out, bool *at_once_out,
 
 /* One space. Some clients send more; they are taken too. */
 bool imap_take_space(struct cursor *c);
+/* With a space or the end behind it. */
 bool imap_take_tag(struct cursor *c, struct slice *out);
 bool imap_take_atom(struct cursor *c, struct slice *out);
 /* A given word, in any case, that is not just the beginning of a longer atom. */

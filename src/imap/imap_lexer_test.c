@@ -127,6 +127,26 @@ static void sets(void **state)
 	assert_int_equal(imap_set_greatest(&set), 7);
 }
 
+static void tags(void **state)
+{
+	struct slice tag;
+	(void)state;
+	struct cursor c = cursor_of(SLICE("a1 NOOP"));
+	assert_true(imap_take_tag(&c, &tag) && cursor_peek(&c) == ' ');
+	assert_text(tag, "a1");
+	c = cursor_of(SLICE("a1"));
+	assert_true(imap_take_tag(&c, &tag) && cursor_at_end(&c));
+	/* Not a part of what the client said. */
+	static const char *const broken[] = {
+		"", " x", "*", "a+b NOOP", "t\xc3\xbcg NOOP", "a{1}"
+	};
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		c = cursor_of(slice_from_str(broken[i]));
+		assert_false(imap_take_tag(&c, &tag));
+		assert_true(cursor_rest(&c).len == strlen(broken[i]));
+	}
+}
+
 static void flags(void **state)
 {
 	struct imap_flags f;
@@ -159,6 +179,7 @@ int main(void)
 		TEST(broken_strings_leave_the_cursor),
 		TEST(words_end_where_atoms_end),
 		TEST(sets),
+		TEST(tags),
 		TEST(flags),
 	};
 	return cmocka_run_group_tests_name("imap_lexer", tests, NULL, NULL);
