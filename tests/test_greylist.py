@@ -111,4 +111,8 @@ def test_refusals_are_found_by_their_code(make_server, zone):
     assert "refused at stage message by score" in text and "someone@remote.test" in text
     server.stop()
     check()
+    for text in text, server.cli("trace", other).stdout:
+        assert re.search(r"^  to +alice@example.test$", text, re.M)
+        assert re.search(r"^  checked  dkim=none, spf=", text, re.M), text
+        assert re.search(r"^  scored   3.00: dkim=none 3.00$", text, re.M), text
     assert server.cli("trace", "22222222", check=False).returncode != 0

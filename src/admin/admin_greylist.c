@@ -108,13 +108,15 @@ int admin_send_refusal(struct admin *admin, struct admin_reply *reply, struct sl
 	if (rc == 0)
 		rc = admin_item(
 			reply,
-			json_pack("{s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		                  "at_ms", (json_int_t)r->at_ms, "code", admin_json_text(code),
-		                  "event", "refused", "stage", text_or_empty(r->stage), "by",
-		                  text_or_empty(r->by), "client", text_or_empty(r->client), "helo",
-		                  text_or_empty(r->helo), "account", text_or_empty(r->account),
-		                  "from", text_or_empty(r->sender), "to",
-		                  text_or_empty(r->recipient), "reply", text_or_empty(r->reply)));
+			json_pack(
+				"{s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+				"at_ms", (json_int_t)r->at_ms, "code", admin_json_text(code),
+				"event", "refused", "stage", text_or_empty(r->stage), "by",
+				text_or_empty(r->by), "client", text_or_empty(r->client), "helo",
+				text_or_empty(r->helo), "account", text_or_empty(r->account),
+				"from", text_or_empty(r->sender), "to", text_or_empty(r->recipient),
+				"reply", text_or_empty(r->reply), "checked",
+				text_or_empty(r->checked), "scored", text_or_empty(r->scored)));
 	arena_free(w.arena);
 	return rc;
 }

@@ -24,7 +24,8 @@ void cli_print_event(const json_t *item)
 /* What was refused by a code has no journey. */
 static void print_refusal(const json_t *item)
 {
-	static const char *const names[] = { "client", "helo", "account", "from", "to", "reply" };
+	static const char *const names[] = { "client", "helo",  "account", "from",
+		                             "to",     "reply", "checked", "scored" };
 	char date[32];
 	printf("%s  %s  refused at stage %s by %s\n", cli_item_text(item, "code"),
 	       cli_date(cli_item_number(item, "at_ms"), date), cli_item_text(item, "stage"),

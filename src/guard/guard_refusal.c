@@ -83,7 +83,9 @@ static void copy_all(struct arena *arena, const struct guard_refusal *from,
 		                      .account = copy(arena, from->account),
 		                      .sender = copy(arena, from->sender),
 		                      .recipient = copy(arena, from->recipient),
-		                      .reply = copy(arena, from->reply) };
+		                      .reply = copy(arena, from->reply),
+		                      .checked = copy(arena, from->checked),
+		                      .scored = copy(arena, from->scored) };
 }
 
 bool guard_refusals_note(struct guard_refusals *r, const char code[static GUARD_CODE_LEN + 1],
@@ -138,7 +140,7 @@ int guard_refusal_read(struct db *db, struct arena *arena, struct slice code,
 		upper[i] = byte_upper(code.data[i]);
 	int rc = db_query(db, &rows,
 	                  "SELECT at_ms, stage, by_what, client, helo, account, sender, recipient,"
-	                  " reply FROM guard_refusal WHERE code = $1",
+	                  " reply, checked, scored FROM guard_refusal WHERE code = $1",
 	                  "s", upper);
 	rc = rc == 0 ? db_next(&rows) : rc;
 	if (rc == 0)
@@ -150,7 +152,9 @@ int guard_refusal_read(struct db *db, struct arena *arena, struct slice code,
 			                       .account = column(arena, &rows, 5),
 			                       .sender = column(arena, &rows, 6),
 			                       .recipient = column(arena, &rows, 7),
-			                       .reply = column(arena, &rows, 8) };
+			                       .reply = column(arena, &rows, 8),
+			                       .checked = column(arena, &rows, 9),
+			                       .scored = column(arena, &rows, 10) };
 	db_end(&rows);
 	return rc == -ENODATA ? -ENOENT : rc;
 }
@@ -186,10 +190,10 @@ int guard_refusals_write(struct db *db, struct guard_refusals *r, int64_t before
 		rc = db_run(
 			db,
 			"INSERT INTO guard_refusal (code, at_ms, stage, by_what, client, helo,"
-			" account, sender, recipient, reply) VALUES ($1, $2, $3, $4, $5, $6, $7,"
-			" $8, $9, $10) ON CONFLICT (code) DO NOTHING",
-			"sissssssss", k->code, f->at_ms, f->stage, f->by, f->client, f->helo,
-			f->account, f->sender, f->recipient, f->reply);
+			" account, sender, recipient, reply, checked, scored) VALUES ($1, $2, $3,"
+			" $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (code) DO NOTHING",
+			"sissssssssss", k->code, f->at_ms, f->stage, f->by, f->client, f->helo,
+			f->account, f->sender, f->recipient, f->reply, f->checked, f->scored);
 	}
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM guard_refusal WHERE at_ms < $1", "i", before_ms);

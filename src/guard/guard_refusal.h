@@ -21,6 +21,8 @@ struct guard_refusal {
 	const char *by; /* the rule, or what else refused it: "dmarc" */
 	const char *client, *helo, *account, *sender, *recipient;
 	const char *reply; /* with its codes */
+	/* What was known of the message: what checks came to, and the score table. */
+	const char *checked, *scored;
 };
 
 struct guard_refusals *guard_refusals_new(void);

@@ -6,6 +6,7 @@
 #include "guard/guard_score.h"
 
 enum {
+	FOUND_TEXT_MAX = 1000,
 	TAGS_TEXT_MAX = RULE_TAGS_MAX * 48,
 	/* Refusals of one session that are logged: the others are the same once more. */
 	LOGGED_MAX = 20,
@@ -278,6 +279,18 @@ static void count_rule(void *arg, const struct config_rule *rule, const char *wh
 	atomic_fetch_add_explicit(&g->verdicts[rule->verdict], 1, memory_order_relaxed);
 }
 
+/* What the rules were shown of a message, for people. */
+static const char *found_text(const struct judgement *j)
+{
+	const struct guard_speaker *s = j->speaker;
+	struct buf text = buf_make(FOUND_TEXT_MAX);
+	for (size_t i = 0; i < s->found_count; i++)
+		buf_printf(&text, "%s%.*s", i > 0 ? ", " : "", SLICE_ARG(s->found[i]));
+	const char *out = text.len > 0 ? arena_str(j->arena, buf_slice(&text)) : NULL;
+	buf_free(&text);
+	return out;
+}
+
 /* Whoever is asked about it finds it by the code. */
 static void give_code(const struct guard_visit *v, enum rule_stage stage, struct judgement *j,
                       struct guard_decision *d, char code[static GUARD_CODE_LEN + 1])
@@ -294,6 +307,7 @@ static void give_code(const struct guard_visit *v, enum rule_stage stage, struct
 		.sender = j->speaker->sender ? arena_str(j->arena, j->facts.sender) : NULL,
 		.recipient = j->speaker->recipient ? arena_str(j->arena, j->facts.recipient) : NULL,
 		.reply = arena_printf(j->arena, "%d %s %s", d->reply.code, d->reply.enhanced, text),
+		.checked = stage == RULE_MESSAGE ? found_text(j) : NULL,
 	};
 	guard_refuse(v->guard, &refusal, code);
 	snprintf(d->text, sizeof(d->text), "%.*s (ref %s)",

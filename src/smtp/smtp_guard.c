@@ -10,7 +10,7 @@
 #include "trust/trust_spf.h"
 
 /* Recipients that were refused by rules that a journey tells of. */
-enum { REFUSED_MAX = 20 };
+enum { REFUSED_MAX = 20, REFUSAL_TEXT_MAX = 1000 };
 
 static struct guard *guard_of(const struct smtp_session *s) { return s->context->guard; }
 
@@ -71,6 +71,25 @@ bool smtp_guard_is_proven(void *session)
 	return a && a->result == TRUST_PASS;
 }
 
+/* "alice@example.test", "alice@example.test and 2 more" */
+static const char *recipients_text(const struct smtp_transaction *t)
+{
+	if (t->recipient_count == 0)
+		return NULL;
+	const struct address first = { .local = t->recipients[0].local,
+		                       .domain = t->recipients[0].domain };
+	struct slice text = address_text(t->arena, &first);
+	return t->recipient_count == 1 ? arena_str(t->arena, text)
+	                               : arena_printf(t->arena, "%.*s and %zu more",
+	                                              SLICE_ARG(text), t->recipient_count - 1);
+}
+
+/* NULL: nothing; not all of what is long. */
+static const char *text_or_null(struct arena *arena, struct slice text)
+{
+	return text.len > 0 ? arena_str(arena, slice_sub(text, 0, REFUSAL_TEXT_MAX)) : NULL;
+}
+
 void smtp_refuse(struct smtp_session *s, const char *by, int code, const char *enhanced,
                  const char *text)
 {
@@ -85,7 +104,12 @@ void smtp_refuse(struct smtp_session *s, const char *by, int code, const char *e
 		.helo = s->helo,
 		.account = s->client.account,
 		.sender = arena_str(arena, address_text(arena, &s->transaction->sender)),
+		.recipient = recipients_text(s->transaction),
 		.reply = arena_printf(arena, "%d %s %s", code, enhanced, text),
+		.checked = s->transaction->trust
+		                   ? text_or_null(arena, trust_text(s->transaction->trust, arena))
+		                   : NULL,
+		.scored = text_or_null(arena, smtp_score_text(s, arena)),
 	};
 	if (guard_of(s)) {
 		guard_refuse(guard_of(s), &refusal, ref);

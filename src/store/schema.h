@@ -22,6 +22,7 @@ extern const char *const schema_bayes[];
 extern const char *const schema_lesson[];
 extern const char *const schema_mail_event[];
 extern const char *const schema_pop3_login[];
+extern const char *const schema_refusal_why[];
 extern const char *const schema_account[];
 extern const char *const schema_sender_key[];
 extern const char *const schema_country[];

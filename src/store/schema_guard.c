@@ -150,3 +150,10 @@ const char *const schema_pop3_login[] = {
 	")",
 	NULL,
 };
+
+/* guard/guard_refusal.h */
+const char *const schema_refusal_why[] = {
+	"ALTER TABLE guard_refusal ADD COLUMN checked TEXT",
+	"ALTER TABLE guard_refusal ADD COLUMN scored TEXT",
+	NULL,
+};
