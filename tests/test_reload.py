@@ -5,7 +5,9 @@ import re
 import signal
 import smtplib
 import socket
+import subprocess
 import threading
+import time
 
 import pytest
 
@@ -261,6 +263,43 @@ def test_addresses_and_relaying(server):
         assert smtp.rcpt("far@elsewhere.test")[0] == 550
 
 
+def test_relay_domains(server):
+    s = server
+
+    def answer():
+        with s.smtp() as smtp:
+            ehlo(smtp)
+            smtp.mail("x@remote.test")
+            return smtp.rcpt("anybody@branch.test")[0]
+    assert answer() == 550
+    taken(s, 'relay "branch.test" { verify = none }\n', 'relay "branch.test"', "relay")
+    assert answer() == 250
+    # There is nobody to be asked, so it is not known: once by the next host, once more with
+    # another limit.
+    for probes in (1, 2):
+        taken(s, f'relay "branch.test" {{ verify = call-ahead probe-timeout = 1s max-probes = {probes} '
+                 "}\n", 'relay "branch.test"')
+        assert answer() == 450
+    taken(s, "", 'relay "branch.test"', "relay")
+    assert answer() == 550
+
+
+def test_logging_in(server):
+    s = server
+
+    def seconds():
+        began = time.monotonic()
+        with pytest.raises(imaplib.IMAP4.error):
+            imap = imaplib.IMAP4_SSL("127.0.0.1", s.port["imaps"], ssl_context=s.tls_context())
+            imap.login("nobody@example.test", "wrong")
+        return time.monotonic() - began
+    taken(s, "auth { refusal-pause = 0 failure-wait-max = 0 }\n", "auth.refusal-pause",
+          "auth.failure-wait-max")
+    seconds()
+    taken(s, "auth { refusal-pause = 3s failure-wait-max = 0 }\n", "auth.refusal-pause")
+    assert seconds() >= 3
+
+
 def test_times_of_the_queue(server):
     """Options that are looked at for each message go with it; the others wait for a restart."""
     s = server
@@ -333,6 +372,23 @@ def test_database_of_countries(server, tmp_path):
     error, = reload(s)["errors"]
     assert error.startswith(f"{path}: can't be read as a database of countries")
     assert countries() == 1
+
+
+def test_certificates(server):
+    s = server
+
+    def subject(name):
+        out = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{s.port['imaps']}",
+                              "-servername", name], input="", capture_output=True, text=True).stdout
+        return re.search(r"subject=CN = (\S+)", out)[1]
+    assert subject("other.test") == "mx.example.test"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other.test", "-addext",
+                    "subjectAltName=DNS:other.test", "-keyout", s.dir / "other.key", "-out",
+                    s.dir / "other.pem"], check=True, capture_output=True)
+    taken(s, 'certificate other { chain = "other.pem" key = "other.key" }\n',
+          'certificate "other"', "certificate")
+    assert subject("other.test") == "other.test" and subject("mx.example.test") == "mx.example.test"
 
 
 # --- what is wrong, and what can't be -----------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "cli/cli_commands.h"
 #include "cli/cli_file.h"
 #include "dns/dns.h"
+#include "guard/geoip.h"
 #include "net/tls.h"
 #include "sieve/sieve_config.h"
 
@@ -127,6 +128,18 @@ static int check_script(const struct cli *cli, const struct config *config, cons
 	return CLI_FOUND;
 }
 
+static int check_countries(const char *path)
+{
+	struct geoip *countries = NULL;
+	int rc = path ? geoip_open(path, &countries) : 0;
+	geoip_close(countries);
+	if (rc == 0)
+		return CLI_OK;
+	fprintf(stderr, "%s: can't be read as a database of countries: %s\n", path,
+	        strerrordesc_np(-rc));
+	return CLI_FOUND;
+}
+
 static int check(struct cli *cli)
 {
 	struct config *config = cli_load_config(cli);
@@ -146,6 +159,8 @@ static int check(struct cli *cli)
 		status = check_script(cli, config, config->sieve.before);
 	if (status == CLI_OK)
 		status = check_script(cli, config, config->sieve.after);
+	if (status == CLI_OK)
+		status = check_countries(config->account.country_database);
 	if (status == CLI_OK)
 		printf("%s/veredus.conf is good: %zu listeners, %zu certificates\n", config->dir,
 		       config->listener_count, config->certificate_count);

@@ -59,6 +59,9 @@ int server_open(struct server *s);
 int server_run(struct server *s);
 void server_close(struct server *s);
 
+/* Times and offers of logging in. [any thread] */
+void server_set_auth(struct server *s, const struct config *c);
+
 /* Takes in the configuration anew, logs that, and tells: see struct admin. server is a struct
  * server. Waits while another does it. 0, or why it could not wait. */
 int server_reload(void *server, json_t **result_out);

@@ -98,6 +98,14 @@ static void open_oauth(struct server *s)
 		auth_set_oauth(s->auth, oauth_new(&config));
 }
 
+void server_set_auth(struct server *s, const struct config *c)
+{
+	auth_set_refusal_pause(s->auth, c->auth.refusal_pause_ms);
+	auth_set_toll(s->auth, c->auth.toll_max_ms, c->auth.toll_half_ms);
+	auth_set_remember(s->auth, c->auth.remember_ms);
+	auth_set_binding(s->auth, c->auth.channel_binding);
+}
+
 static int open_auth(struct server *s)
 {
 	char *key = NULL;
@@ -110,10 +118,7 @@ static int open_auth(struct server *s)
 	free(key);
 	if (rc < 0)
 		return failed("auth", rc, "auth.key in the data directory must be readable");
-	auth_set_refusal_pause(s->auth, s->config->auth.refusal_pause_ms);
-	auth_set_toll(s->auth, s->config->auth.toll_max_ms, s->config->auth.toll_half_ms);
-	auth_set_remember(s->auth, s->config->auth.remember_ms);
-	auth_set_binding(s->auth, s->config->auth.channel_binding);
+	server_set_auth(s, s->config);
 	open_oauth(s);
 	rc = auth_set_back_ends(s->auth, s->config, mailbox_make_folders);
 	if (rc < 0)

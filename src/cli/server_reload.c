@@ -32,9 +32,15 @@ struct reload {
 
 static void load_certificates(struct reload *r)
 {
+	const struct config *c = r->fresh;
 	char *why = NULL;
+	struct tls_certificate_files *files = ARENA_ARRAY(c->arena, c->certificate_count + 1,
+	                                                  struct tls_certificate_files);
+	for (size_t i = 0; i < c->certificate_count; i++)
+		files[i] = (struct tls_certificate_files){ c->certificates[i].chain_path,
+			                                   c->certificates[i].key_path };
 	struct tls_server *tls = r->server->tls;
-	if (tls && tls_server_load(tls, &r->certificates, &why) < 0)
+	if (tls && tls_server_load(tls, files, c->certificate_count, &r->certificates, &why) < 0)
 		buf_printf(&r->errors, "%s\n", why ? why : "a certificate can't be loaded");
 	free(why);
 }
@@ -67,7 +73,7 @@ static void prepare(void *arg)
 static void take_config(struct server *s, struct config *c)
 {
 	trust_use(s->trust, c);
-	queue_use(s->queue, c);
+	server_set_auth(s, c);
 	learner_use(s->learner, c);
 	mailboxes_keep(s->mailboxes, c->local.keep_expunged_ms);
 	mailboxes_keep_at_most(s->mailboxes, c->local.keep_expunged_bytes);
@@ -90,6 +96,8 @@ static bool take(struct reload *r)
 	if (r->certificates)
 		tls_server_take(s->tls, r->certificates);
 	guard_use(s->guard, c, r->countries);
+	if (differs)
+		queue_use(s->queue, c);
 	post_use(s->post, c, r->scripts);
 	if (differs)
 		take_config(s, c);

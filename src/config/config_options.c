@@ -7,8 +7,7 @@ const struct config_section config_sections[] = {
 	  "Addresses to accept connections on. May stand several times.", .at_start = true },
 	{ "certificate", true, "any name",
 	  "A TLS certificate. The first is the default; others are chosen by the name that the "
-	  "client asks for.",
-	  .at_start = true },
+	  "client asks for." },
 	{ "smarthost", true, "a domain, \"*\" for all that are not local, or with domain any name",
 	  "Where mail goes instead of to the MX of its domain. Sections smarthost, transport and "
 	  "route are asked in the order of the file, those that name the domain before those for "
@@ -20,8 +19,7 @@ const struct config_section config_sections[] = {
 	  .at_start = true },
 	{ "relay", true, "a domain that is not ours",
 	  "A domain whose mail is taken from everybody and passed on, to its better MX hosts or to "
-	  "its smarthost or transport (docs/relay.md).",
-	  .at_start = true },
+	  "its smarthost or transport (docs/relay.md)." },
 	{ "route", true, "as of a smarthost",
 	  "Mail that goes to the MX of its domain, but from other addresses than usual, or is "
 	  "tried for "
@@ -56,7 +54,7 @@ const struct config_section config_sections[] = {
 	{ "imap", false, NULL, "Reading mail over IMAP." },
 	{ "pop3", false, NULL, "Reading mail over POP3." },
 	{ "managesieve", false, NULL, "Keeping scripts over ManageSieve (docs/sieve.md)." },
-	{ "auth", false, NULL, "Logging in, over any protocol.", .at_start = true },
+	{ "auth", false, NULL, "Logging in, over any protocol." },
 	{ "kerberos", false, NULL, "Logging in with a Kerberos ticket (GSSAPI).",
 	  .at_start = true },
 	{ "oauth", false, NULL,

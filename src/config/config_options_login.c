@@ -63,10 +63,12 @@ static const struct config_option options[] = {
 	  "pass it on. Mutt up to 2.2.12 takes the offer and then fails: see docs/auth.md." },
 	{ "auth", "client-certificates", CONFIG_FLAG, "no", AT(auth.client_certificates),
 	  "Ask clients for a TLS certificate, with which they can log in (EXTERNAL) if `veredus "
-	  "certificate` has listed it. None is demanded." },
+	  "certificate` has listed it. None is demanded.",
+	  .at_start = true },
 	{ "auth", "client-ca", CONFIG_PATH, NULL, AT(auth.client_ca),
 	  "Ask clients for a TLS certificate, and believe the e-mail addresses in those that a CA of "
-	  "this file has signed: with such a one the account of that address can log in." },
+	  "this file has signed: with such a one the account of that address can log in.",
+	  .at_start = true },
 
 	{ "kerberos", "keytab", CONFIG_PATH, NULL, AT(kerberos.keytab),
 	  "A file with the keys of smtp/HOSTNAME, imap/HOSTNAME and pop/HOSTNAME; what has a key is "

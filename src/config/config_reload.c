@@ -31,20 +31,34 @@ static void keep_lists(const struct config *old, struct config *c)
 {
 	c->listeners = old->listeners;
 	c->listener_count = old->listener_count;
-	c->certificates = old->certificates;
-	c->certificate_count = old->certificate_count;
 	c->relay_certificates = old->relay_certificates;
 	c->relay_certificate_count = old->relay_certificate_count;
 	c->passdbs = old->passdbs;
 	c->passdb_count = old->passdb_count;
 	c->smarthosts = old->smarthosts;
 	c->smarthost_count = old->smarthost_count;
-	c->relays = old->relays;
-	c->relay_count = old->relay_count;
 	c->queue.sources = old->queue.sources;
 	c->bounces.sign = old->bounces.sign;
 	c->bounces.except = old->bounces.except;
 	c->bounces.plain_for = old->bounces.plain_for;
+}
+
+/* Whether there is TLS at all is settled at the start. */
+static void keep_certificates(const struct config *old, struct config *c,
+                              struct config_changes *changes)
+{
+	if (!old->certificate_count == !c->certificate_count)
+		return;
+	c->certificates = old->certificates;
+	c->certificate_count = old->certificate_count;
+	for (size_t i = 0; i < changes->count; i++) {
+		struct config_change *change = &changes->items[i];
+		if (!change->at_start &&
+		    slice_starts_with(slice_from_str(change->option), SLICE("certificate"))) {
+			change->at_start = true;
+			changes->at_start++;
+		}
+	}
 }
 
 int config_reload(struct config *old, struct config **out, struct config_changes *changes_out,
@@ -58,6 +72,7 @@ int config_reload(struct config *old, struct config **out, struct config_changes
 	config_settings_compare(old, c, c->arena, changes_out);
 	keep_options(old, c);
 	keep_lists(old, c);
+	keep_certificates(old, c, changes_out);
 	*out = c;
 	return 0;
 }

@@ -143,6 +143,22 @@ static void what_is_made_at_the_start_stays(void **state)
 	assert_changes(f, then, "imap.max-urls queue.dane");
 }
 
+#define CERTIFICATE(name)                                                                          \
+	"certificate " name " { chain = \"veredus.conf\" key = \"veredus.conf\" }\n"
+
+static void certificates_come_and_go_but_not_all(void **state)
+{
+	struct fixture *f = *state;
+	begin(f, CERTIFICATE("a"));
+	assert_changes(f, CERTIFICATE("a") CERTIFICATE("b"), "certificate \"b\" certificate");
+	assert_int_equal(f->config->certificate_count, 2);
+	assert_changes(f, "", "!certificate \"a\" !certificate \"b\" !certificate");
+	assert_int_equal(f->config->certificate_count, 2);
+	assert_changes(f, "smtp { max-message = 1M }",
+	               "smtp.max-message !certificate \"a\" !certificate \"b\" !certificate");
+	assert_int_equal(f->config->certificate_count, 2);
+}
+
 static void a_wrong_one_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -194,6 +210,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(of_sections_with_titles_the_title_is_told, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(what_is_made_at_the_start_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(certificates_come_and_go_but_not_all, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(a_wrong_one_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_of_them_stay, setup, teardown),
 	};

@@ -28,9 +28,11 @@ void tls_server_free(struct tls_server *t);
 /* Loads the files again. Sessions that run keep what they have, and tickets given out before stay
  * good; on failure nothing changes. [any thread] */
 int tls_server_reload(struct tls_server *t, char **why_out);
-/* The same in two steps: what is loaded is either taken or freed. */
+/* The same with other files, in two steps: what is loaded is either taken or released. At least one
+ * file. */
 struct tls_set;
-int tls_server_load(struct tls_server *t, struct tls_set **out, char **why_out);
+int tls_server_load(struct tls_server *t, const struct tls_certificate_files *files, size_t count,
+                    struct tls_set **out, char **why_out);
 void tls_server_take(struct tls_server *t, struct tls_set *set);
 void tls_set_release(struct tls_set *set); /* NULL is allowed */
 

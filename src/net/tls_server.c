@@ -223,15 +223,16 @@ static SSL_CTX *server_context(struct tls_server *t, struct tls_set *set)
 	return context;
 }
 
-static int set_load(struct tls_server *t, struct tls_set **out, char **why_out)
+int tls_server_load(struct tls_server *t, const struct tls_certificate_files *files, size_t count,
+                    struct tls_set **out, char **why_out)
 {
 	struct tls_set *set = mem_zero(1, sizeof(*set));
 	int rc;
 
 	atomic_store(&set->references, 1);
 	set->names = hash_new();
-	set->contexts = mem_zero(t->count, sizeof(SSL_CTX *));
-	for (size_t i = 0; i < t->count; i++) {
+	set->contexts = mem_zero(count, sizeof(SSL_CTX *));
+	for (size_t i = 0; i < count; i++) {
 		SSL_CTX *context = server_context(t, set);
 
 		if (!context) {
@@ -240,7 +241,7 @@ static int set_load(struct tls_server *t, struct tls_set **out, char **why_out)
 			return -EINVAL;
 		}
 		set->contexts[set->count++] = context;
-		rc = load_files(context, &t->files[i], why_out);
+		rc = load_files(context, &files[i], why_out);
 		if (rc == 0)
 			rc = ask_clients(t, context, why_out);
 		if (rc < 0) {
@@ -277,7 +278,7 @@ int tls_server_new(const struct tls_certificate_files *files, size_t count, stru
 		*why_out = tls_error_text("random bytes");
 		rc = -EIO;
 	} else {
-		rc = set_load(t, &t->current, why_out);
+		rc = tls_server_load(t, t->files, t->count, &t->current, why_out);
 	}
 	if (rc < 0) {
 		tls_server_free(t);
@@ -303,11 +304,6 @@ void tls_server_free(struct tls_server *t)
 	free(t);
 }
 
-int tls_server_load(struct tls_server *t, struct tls_set **out, char **why_out)
-{
-	return set_load(t, out, why_out);
-}
-
 void tls_server_take(struct tls_server *t, struct tls_set *set)
 {
 	pthread_mutex_lock(&t->lock);
@@ -320,7 +316,7 @@ void tls_server_take(struct tls_server *t, struct tls_set *set)
 int tls_server_reload(struct tls_server *t, char **why_out)
 {
 	struct tls_set *fresh;
-	int rc = set_load(t, &fresh, why_out);
+	int rc = tls_server_load(t, t->files, t->count, &fresh, why_out);
 	if (rc == 0)
 		tls_server_take(t, fresh);
 	return rc;

@@ -58,7 +58,7 @@ int queue_open(const struct queue_config *config, struct queue **out)
 	queue_leases_create(&q->leases, config->store,
 	                    config->node ? config->node : store_node(config->store),
 	                    post_owner(config->post), c->queue.lease_ms);
-	queue_verify_open(q);
+	queue_verify_open(q, c);
 	q->notices = queue_notices_new();
 	queue_final_open(q);
 	q->source_turns = mem_zero(c->smarthost_count + 1, sizeof(*q->source_turns));
@@ -103,7 +103,11 @@ void queue_close(struct queue *q)
 	free(q);
 }
 
-void queue_use(struct queue *q, const struct config *config) { q->config.config = config; }
+void queue_use(struct queue *q, const struct config *config)
+{
+	queue_verify_open(q, config);
+	q->config.config = config;
+}
 
 /* The flag besides the wake, as the feeder also waits in commits, which take wakes for theirs. */
 void queue_added(struct queue *q)

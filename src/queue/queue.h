@@ -53,7 +53,8 @@ struct queue_config {
 
 /* [any thread] */
 int queue_open(const struct queue_config *config, struct queue **out);
-/* Goes by another configuration, but for what is at_start (config_reload.h). [any thread] */
+/* Goes by another configuration, but for what is at_start (config_reload.h), before the post office
+ * does. Not by two threads at once. */
 void queue_use(struct queue *q, const struct config *config);
 void queue_close(struct queue *q);
 /* On the runtime: takes over leases (queue_lease.h) and begins to deliver. */

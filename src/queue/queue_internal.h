@@ -63,9 +63,9 @@ struct queue {
 	struct sts *sts;
 	struct queue_feedback *feedback;
 	struct queue_failures *failures;
-	atomic_int reports_read;          /* at the moment: queue_feedback_receive.c */
-	struct queue_verifier *verifiers; /* queue_verify.c */
-	struct queue_notices *notices;    /* the recorder's */
+	atomic_int reports_read;                  /* at the moment: queue_feedback_receive.c */
+	struct queue_verifier *_Atomic verifiers; /* queue_verify.c */
+	struct queue_notices *notices;            /* the recorder's */
 	struct queue_leases leases;
 	struct semaphore **final_places; /* one a way; NULL where it leads to another host */
 	atomic_uint *source_turns;       /* of section queue, then one a way: queue_source.h */
@@ -107,8 +107,9 @@ int queue_clock_follow(struct queue *q);
 /* True while nothing should end because of a date. Any worker. */
 bool queue_clock_is_doubtful(struct queue *q);
 
-/* queue_verify.c: around queue_verify(). */
-void queue_verify_open(struct queue *q);
+/* queue_verify.c: around queue_verify(). The first again for a configuration that takes the place
+ * of another, before that is in force; not by two threads at once. */
+void queue_verify_open(struct queue *q, const struct config *c);
 void queue_verify_close(struct queue *q);
 
 /* queue_policy.c: what holds for all hosts of a domain. 0, or a negative errno and *outcome: it

@@ -20,8 +20,12 @@
  * the same waits for that. */
 #define LOCKS 256
 
-/* One a section relay of the configuration, in its order. */
+/* One a domain of sections relay, of all configurations that were in force; one more if the limit
+ * of probes became another. The latest first. They are there until the queue closes. */
 struct queue_verifier {
+	struct queue_verifier *next;
+	const char *domain; /* of that configuration */
+	unsigned max_probes;
 	struct semaphore *probes;
 	struct fiber_mutex *locks[LOCKS];
 	_Atomic int64_t trouble_until_ms; /* monotonic */
@@ -39,25 +43,43 @@ struct probe {
 	struct smtp_outcome outcome;
 };
 
-void queue_verify_open(struct queue *q)
+static struct queue_verifier *find_verifier(const struct queue *q, const struct config_relay *relay)
 {
-	const struct config *c = q->config.config;
-	q->verifiers = mem_zero(c->relay_count + 1, sizeof(*q->verifiers));
+	struct queue_verifier *v = q->verifiers;
+	while (v && (v->max_probes != relay->max_probes ||
+	             !slice_equal(slice_from_str(v->domain), slice_from_str(relay->domain))))
+		v = v->next;
+	return v;
+}
+
+void queue_verify_open(struct queue *q, const struct config *c)
+{
 	for (size_t i = 0; i < c->relay_count; i++) {
-		q->verifiers[i].probes = semaphore_new(c->relays[i].max_probes);
+		const struct config_relay *relay = &c->relays[i];
+		if (find_verifier(q, relay))
+			continue;
+		struct queue_verifier *v = mem_zero(1, sizeof(*v));
+		v->domain = relay->domain;
+		v->max_probes = relay->max_probes;
+		v->probes = semaphore_new(relay->max_probes);
 		for (size_t j = 0; j < LOCKS; j++)
-			q->verifiers[i].locks[j] = fiber_mutex_new();
+			v->locks[j] = fiber_mutex_new();
+		v->next = q->verifiers;
+		q->verifiers = v;
 	}
 }
 
 void queue_verify_close(struct queue *q)
 {
-	for (size_t i = 0; q->verifiers && i < q->config.config->relay_count; i++) {
-		semaphore_free(q->verifiers[i].probes);
+	struct queue_verifier *v = q->verifiers;
+	while (v) {
+		struct queue_verifier *next = v->next;
+		semaphore_free(v->probes);
 		for (size_t j = 0; j < LOCKS; j++)
-			fiber_mutex_free(q->verifiers[i].locks[j]);
+			fiber_mutex_free(v->locks[j]);
+		free(v);
+		v = next;
 	}
-	free(q->verifiers);
 }
 
 /* --- what is known -------------------------------------------------------------------- */
@@ -187,7 +209,7 @@ enum post_known queue_verify(struct queue *q, const struct config_relay *relay,
 {
 	struct probe p = { .queue = q,
 		           .relay = relay,
-		           .verifier = &q->verifiers[relay - q->config.config->relays],
+		           .verifier = find_verifier(q, relay),
 		           .arena = arena_new(),
 		           .deadline = deadline_in(relay->probe_timeout_ms) };
 	struct address canonical, wire = *recipient;
