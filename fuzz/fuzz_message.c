@@ -2,6 +2,8 @@
  * for IMAP is well-formed. */
 #include "fuzz.h"
 
+#include <errno.h>
+
 #include "message/fields.h"
 #include "message/oddity.h"
 #include "message/preview.h"
@@ -65,21 +67,32 @@ static void check_imap(struct slice s)
 	FUZZ_CHECK(depth == 0 && s.len > 0);
 }
 
+static void check_section(struct arena *arena, struct slice bytes, const struct message_section *s)
+{
+	struct slice out, structure;
+	bool found = message_section(bytes, 0, &MESSAGE_LIMITS_DEFAULT, arena, s, &out);
+	FUZZ_CHECK(found || s->depth > 0 || s->kind == SECTION_MIME);
+	int rc = message_section_decoded(bytes, &MESSAGE_LIMITS_DEFAULT, arena, s, 1000, &out);
+	FUZZ_CHECK(rc == 0 || rc == -ENOENT || rc == -EOPNOTSUPP);
+	FUZZ_CHECK(rc < 0 || out.len <= 1000);
+	if (message_section_structure(bytes, &MESSAGE_LIMITS_DEFAULT, arena, s, &structure))
+		check_imap(structure);
+}
+
 static void check_sections(struct arena *arena, struct slice bytes)
 {
 	struct slice fields[] = { SLICE("subject"), SLICE("to") };
-	static const unsigned paths[][3] = { { 1 }, { 2 }, { 1, 1 }, { 2, 1 }, { 1, 2, 1 } };
+	static const unsigned paths[][3] = { { 0 }, { 1 }, { 2 }, { 1, 1 }, { 2, 1 }, { 1, 2, 1 } };
 	for (int kind = SECTION_ALL; kind <= SECTION_MIME; kind++) {
 		for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 			struct message_section s = { .kind = (enum message_section_kind)kind,
 				                     .fields = fields,
 				                     .field_count = 2 };
-			struct slice out;
 			while (s.depth < 3 && paths[i][s.depth] > 0) {
 				s.path[s.depth] = paths[i][s.depth];
 				s.depth++;
 			}
-			(void)message_section(bytes, 0, &MESSAGE_LIMITS_DEFAULT, arena, &s, &out);
+			check_section(arena, bytes, &s);
 		}
 	}
 }
