@@ -51,7 +51,8 @@ static struct slice hash_of(struct arena *arena, const struct sender_key *key, s
 bool batv_tag(struct arena *arena, const struct sender_keys *keys, const struct address *sender,
               int64_t now_ms, int64_t valid_ms, struct address *out)
 {
-	if (keys->count == 0 || sender->local.len + TAG_LEN + 6 > LOCAL_MAX)
+	if (keys->count == 0 || sender->local.len == 0 ||
+	    sender->local.len + TAG_LEN + 6 > LOCAL_MAX)
 		return false;
 	const struct sender_key *key = &keys->keys[0];
 	int day = (int)((now_ms / DAY_MS + days_of(valid_ms)) % DAYS);

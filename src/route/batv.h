@@ -22,7 +22,8 @@ enum batv_result {
 	BATV_OLD,
 };
 
-/* The tagged address in the arena; false if it would get too long, or there is no key. */
+/* The tagged address in the arena; false if it would get too long, its local part is empty (""),
+ * or there is no key. */
 bool batv_tag(struct arena *arena, const struct sender_keys *keys, const struct address *sender,
               int64_t now_ms, int64_t valid_ms, struct address *out);
 /* What a tag stands for: *local_out lies in given. Case does not matter. */

@@ -110,6 +110,8 @@ static void what_is_no_tag(void **state)
 	/* What would be too long, or can't be signed, stays as it is. */
 	assert_null(forth(&ours, "a1234567890123456789012345678901234567890123456789@example.org"));
 	assert_null(forth(&(struct sender_keys){ .count = 0 }, "alice@example.org"));
+	/* With nothing behind it a tag is none. */
+	assert_null(forth(&ours, "\"\"@example.org"));
 }
 
 static int begin(void **state)
