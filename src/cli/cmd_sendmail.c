@@ -134,21 +134,29 @@ static int take_option(struct sendmail *m, int letter, const char *text)
 	}
 }
 
-/* -q, -qIid, -qRaddress, -qR@domain, -qSaddress, -qS@domain */
+/* A domain is meant where there is no address. */
+static const char *whose(struct arena *arena, const char *text)
+{
+	return strchr(text, '@') ? text : arena_printf(arena, "@%s", text);
+}
+
+/* -q, -qIid, -qRaddress, -qRdomain, -qSaddress, -qSdomain; the domains also behind an @. */
 static int run_queue(const struct sendmail *m)
 {
 	const char *what = m->queued;
+	struct arena *arena = m->cli->arena;
 	json_t *request;
 	if (!what)
 		request = json_pack("{s:b}", "all", 1);
 	else if (what[0] == 'I' && what[1])
 		request = json_pack("{s:s}", "id", what + 1);
-	else if (what[0] == 'R' && strchr(what, '@'))
-		request = json_pack("{s:s}", "to", what + 1);
-	else if (what[0] == 'S' && strchr(what, '@'))
-		request = json_pack("{s:s}", "from", what + 1);
+	else if (what[0] == 'R' && what[1])
+		request = json_pack("{s:s}", "to", whose(arena, what + 1));
+	else if (what[0] == 'S' && what[1])
+		request = json_pack("{s:s}", "from", whose(arena, what + 1));
 	else
-		return wrong("-q, -qIid, -qRaddress or -qSaddress (the server sees to the queue by "
+		return wrong("-q, -qIid, -qR or -qS with an address or a domain (the server sees "
+		             "to it by "
 		             "itself); not -q",
 		             what);
 	return cli_request(m->cli, "queue.retry", request, NULL, NULL);
