@@ -119,7 +119,8 @@ static int trace(struct admin *admin, const json_t *request, struct admin_reply 
 	int rc = id && is_queue_id(id) ? admin_send_journey(admin, reply, id, &count)
 	                               : send_found(admin, reply, &f, &count);
 	if (rc == 0 && id && count == 0)
-		rc = admin_fail(reply, -ENOENT, "nothing is known of %s", id);
+		rc = admin_fail(reply, -ENOENT, "nothing is known of a message %s%s", id,
+		                strchr(id, '@') ? "; for an address give --from or --to" : "");
 	return rc;
 }
 

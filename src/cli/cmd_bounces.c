@@ -9,13 +9,15 @@ static void print_bounce(const json_t *item, void *arg)
 	bool *any = arg;
 	const char *reporter = cli_item_text(item, "reporter"), *text = cli_item_text(item, "text"),
 		   *report = cli_item_text(item, "report_id");
+	const char *status = cli_item_text(item, "status");
+	if (slice_find(slice_from_str(text), slice_from_str(status)) >= 0)
+		status = "";
 	*any = true;
 	printf("%s  %-9s  %s", cli_date(cli_item_number(item, "at_ms"), date),
 	       cli_item_text(item, "class"), cli_item_text(item, "to"));
 	printf("  from %s, %s\n", cli_item_text(item, "from"), cli_item_text(item, "queue_id"));
-	printf("    %s%s%s%s", cli_item_text(item, "status"), text[0] ? " " : "", text,
-	       reporter[0] ? "  " : "");
-	printf("%s%s%s%s%s\n", reporter[0] ? "said " : "", reporter, report[0] ? " (in " : "",
+	printf("    %s%s%s", status, status[0] && text[0] ? " " : "", text);
+	printf("%s%s%s%s%s\n", reporter[0] ? "  said " : "", reporter, report[0] ? " (in " : "",
 	       report, report[0] ? ")" : "");
 }
 

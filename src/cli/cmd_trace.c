@@ -79,7 +79,6 @@ static bool take_time(const struct cli *cli, const char *option, const char *key
 static int trace(struct cli *cli)
 {
 	struct trace_print print = { .last = "", .arena = cli->arena };
-	json_t *request = json_object();
 	const char *from = cli_text(cli, "from"), *to = cli_text(cli, "to");
 	int64_t limit;
 	if (!cli_number(cli, "limit", 1, 1000, 20, &limit))
@@ -87,6 +86,7 @@ static int trace(struct cli *cli)
 	bool timed = cli_has(cli, "since") || cli_has(cli, "until");
 	if (cli->word_count == 0 && !from && !to && !timed)
 		return cli_usage(cli, "name a message, or give --from, --to, --since or --until");
+	json_t *request = json_object();
 	if (cli->word_count > 0)
 		json_object_set_new(request, "id", json_string(cli->words[0]));
 	if (from)
