@@ -223,7 +223,7 @@ def test_permanent_is_told_over_imap(make_server):
         assert [r["Final-Recipient"] for r in report(raw)] == ["rfc822; no1@far.test",
                                                                "rfc822; no2@far.test"]
         assert {r["Status"] for r in report(raw)} == {"5.1.1"}
-        assert report(raw)[0]["Remote-MTA"] == "dns; 127.0.0.1"
+        assert report(raw)[0]["Remote-MTA"] == "dns; [127.0.0.1]"
         wait_for(lambda: len(remote.taken) == 1, SLOW)
         # Nobody answers a report: one that can't be delivered is the end of it.
         submit(a, ["no@far.test"], sender="")

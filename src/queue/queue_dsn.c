@@ -6,6 +6,7 @@
 #include "message/envelope.h"
 #include "message/header.h"
 #include "message/summary.h"
+#include "net/address.h"
 
 /* Around the message; what is said of one recipient is at most a few paths and a reply. */
 #define FRAME_BYTES     (16 * 1024)
@@ -144,6 +145,23 @@ static void put_explanation(struct buf *out, const struct queue_dsn *dsn, struct
 	buf_printf(out, "\r\nThe message is known here as %.*s.\r\n", SLICE_ARG(dsn->queue_id));
 }
 
+/* remote-mta-field = "Remote-MTA" ":" mta-name-type ";" mta-name      RFC 3464, section 2.3.5
+ * A host that has no name in the configuration is an address literal; who is behind a Unix socket
+ * is none that others know. */
+static void put_remote(struct buf *out, struct slice remote)
+{
+	char literal[NET_ADDRESS_TEXT_MAX];
+	struct net_address a;
+	if (remote.len == 0)
+		return;
+	bool is_address = net_address_parse(remote, 0, &a) == 0;
+	if (is_address && a.any.sa_family == AF_UNIX)
+		return;
+	if (is_address)
+		remote = slice_from_str(net_address_literal(&a, literal));
+	buf_printf(out, "Remote-MTA: dns; %.*s\r\n", SLICE_ARG(remote));
+}
+
 /* original-recipient-field, final-recipient-field...        RFC 3464, section 2.3 */
 static void put_recipient_fields(struct buf *out, const struct queue_dsn *dsn, struct arena *arena,
                                  const struct queue_dsn_recipient *r)
@@ -164,8 +182,7 @@ static void put_recipient_fields(struct buf *out, const struct queue_dsn *dsn, s
 	           slice_is_ascii(r->address) ? "rfc822" : "utf-8", SLICE_ARG(address));
 	buf_printf(out, "Action: %s\r\nStatus: %s\r\n", action_names[dsn->action],
 	           smtp_enhanced_text(r->status, status));
-	if (r->remote.len > 0)
-		buf_printf(out, "Remote-MTA: dns; %.*s\r\n", SLICE_ARG(r->remote));
+	put_remote(out, r->remote);
 	if (r->reply.len > 0) {
 		struct slice reply = clean(arena, dsn, r->reply);
 		buf_printf(out, "Diagnostic-Code: smtp; %.*s\r\n", SLICE_ARG(reply));

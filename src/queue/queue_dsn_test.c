@@ -73,6 +73,24 @@ static void a_failure(void **state)
 	assert_true(has(text, "mx.far.test said:"));
 }
 
+static void hosts_without_a_name(void **state)
+{
+	static const struct {
+		const char *remote, *field;
+	} hosts[] = { { "192.0.2.1", "\r\nRemote-MTA: dns; [192.0.2.1]\r\n" },
+		      { "2001:db8::1", "\r\nRemote-MTA: dns; [IPv6:2001:db8::1]\r\n" },
+		      { "unix:/run/lmtp", "\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; " } };
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		struct queue_dsn dsn = example();
+		struct queue_dsn_recipient one = dsn.recipients[0];
+		bool is_8bit;
+		one.remote = slice_from_str(hosts[i].remote);
+		dsn.recipients = &one;
+		dsn.recipient_count = 1;
+		assert_true(has(queue_dsn_compose(*state, &dsn, &is_8bit), hosts[i].field));
+	}
+}
+
 static void what_is_returned(void **state)
 {
 	struct queue_dsn dsn = example();
@@ -151,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ARENA_TEST(a_failure),
+		ARENA_TEST(hosts_without_a_name),
 		ARENA_TEST(what_is_returned),
 		ARENA_TEST(strangers_forge_nothing),
 		ARENA_TEST(an_endless_message_id),
