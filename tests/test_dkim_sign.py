@@ -206,8 +206,11 @@ def test_life_of_keys(make_server):
         out = s.cli("check", check=False)
         assert out.returncode == 3 and out.stdout.count("missing") == 2
 
-        # The records are published: the keys sign. (An answer that there is none is remembered
-        # for as long as the zone says: so these are the keys of another domain.)
+        # The records are published: the keys sign, though it was known that there are none.
+        s.publish("example.test")
+        out = s.cli("check", check=False)
+        assert out.returncode == 0 and out.stdout.count("signs from now on") == 2, out.stdout
+        assert b"DKIM-Signature" in s.send(message())
         s.cli("create", "second.test", "--selector", "one", "--algorithm", "ed25519")
         s.publish("second.test")
         out = s.cli("check", "second.test").stdout

@@ -127,6 +127,7 @@ struct checking {
 	size_t count, capacity;
 	const struct dkim_row *one;
 	int64_t until_ms;
+	struct dns *fresh; /* NULL: there is none */
 };
 
 static int gather_row(const struct dkim_row *row, void *arg)
@@ -164,10 +165,31 @@ static bool is_same_key(struct arena *arena, struct slice text, struct slice rec
 	                   dkim_tags_value(&ours, "p"));
 }
 
+/* A resolver of its own: that there was no key yet would else be believed for as long as the zone
+ * says, when somebody has just published it. Opening and closing one blocks. */
+static void open_resolver(void *arg)
+{
+	struct checking *c = arg;
+	const struct config *config = c->trust->config;
+	const struct dns_config fresh = { .forwarder = config->dns.forwarder,
+		                          .trust_anchor = config->dns.trust_anchor,
+		                          .timeout_ms = config->dns.timeout_ms,
+		                          .cache_bytes = -1 };
+	if (c->trust->dns && dns_open(&fresh, &c->fresh) < 0)
+		c->fresh = NULL;
+}
+
+static void close_resolver(void *arg)
+{
+	struct checking *c = arg;
+	dns_close(c->fresh);
+}
+
 static void look_for(struct checking *c, struct trust_key_state *state)
 {
 	struct dns_answer answer = { .count = 0 };
-	int rc = dns_txt(c->trust->dns, c->arena, state->name, deadline_in(KEY_LOOKUP_MS), &answer);
+	struct dns *dns = c->fresh ? c->fresh : c->trust->dns;
+	int rc = dns_txt(dns, c->arena, state->name, deadline_in(KEY_LOOKUP_MS), &answer);
 	state->found = TRUST_TEMPERROR;
 	if (rc == -ENOENT || rc == -ENODATA)
 		state->found = TRUST_NONE;
@@ -218,9 +240,11 @@ int trust_keys_check(struct trust *t, struct slice domain, trust_key_visit visit
 {
 	struct checking c = { .trust = t, .arena = arena_new(), .domain = domain };
 	int rc = store_read(t->store, gather_rows, &c);
+	fiber_offload(open_resolver, &c);
 	/* In the order of their age: of two that wait, the later one signs in the end. */
 	for (size_t i = 0; i < c.count && rc == 0; i++)
 		rc = check_one(&c, &c.rows[i], visit, arg);
+	fiber_offload(close_resolver, &c);
 	arena_free(c.arena);
 	int changed = trust_keys_changed(t);
 	return rc < 0 ? rc : changed;
