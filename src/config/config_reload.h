@@ -22,7 +22,7 @@ struct config_setting {
 	const char *section; /* "" outside of sections */
 	const char *title;   /* "" where the section has none */
 	const char *option;  /* "" for the order of a section with titles, in value */
-	const char *value;
+	const char *value;   /* of a file with a password: also what tells that from another */
 };
 
 struct config_change {

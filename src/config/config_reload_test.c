@@ -43,6 +43,8 @@ static int teardown(void **state)
 	config_free_all(f->config);
 	free(f->errors);
 	unlink(f->path);
+	snprintf(f->path, sizeof(f->path), "%s/password", f->dir);
+	unlink(f->path);
 	rmdir(f->dir);
 	free(f);
 	return 0;
@@ -159,6 +161,32 @@ static void certificates_come_and_go_but_not_all(void **state)
 	assert_int_equal(f->config->certificate_count, 2);
 }
 
+static void write_password(const struct fixture *f, const char *text)
+{
+	char path[96];
+	snprintf(path, sizeof(path), "%s/password", f->dir);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void another_password_is_a_change(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const text =
+		"smarthost \"*\" { host = a.test user = u password-file = password }\n"
+		"filter f { address = \"127.0.0.1:1\" kind = rspamd password-file = password "
+		"}\n";
+	write_password(f, "one\n");
+	begin(f, text);
+	assert_changes(f, text, "");
+	write_password(f, "two\n");
+	assert_changes(f, text, "filter \"f\" !smarthost \"*\"");
+	assert_string_equal(f->config->filters.items[0].password, "two");
+	assert_string_equal(f->config->smarthosts[0].password, "one");
+}
+
 static void a_wrong_one_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -212,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_made_at_the_start_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(certificates_come_and_go_but_not_all, setup,
 		                                teardown),
+		cmocka_unit_test_setup_teardown(another_password_is_a_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wrong_one_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_of_them_stay, setup, teardown),
 	};

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "config/config_check.h"
 #include "config/config_options.h"
 #include "config/config_reload.h"
 #include "config/config_text.h"
@@ -39,6 +40,20 @@ static const char *value_of(struct arena *arena, cfg_opt_t *opt)
 	return out;
 }
 
+/* A file with a password counts as changed when the password has. */
+static const char *with_secret(const struct config *c, const char *path)
+{
+	const char *whole = path[0] == '/' ? path : arena_printf(c->arena, "%s/%s", c->dir, path);
+	const char *secret = config_read_secret(c->arena, whole);
+	return arena_printf(c->arena, "%s\n%llx", path,
+	                    (unsigned long long)hash_bytes(slice_from_str(secret)));
+}
+
+static bool is_secret(const struct config_option *o)
+{
+	return o->kind == CONFIG_PATH && slice_ends_with(slice_from_str(o->name), SLICE("-file"));
+}
+
 static void collect_options(struct collector *c, const char *section, const char *title, cfg_t *cfg)
 {
 	const struct config_option *o;
@@ -48,8 +63,10 @@ static void collect_options(struct collector *c, const char *section, const char
 		cfg_opt_t *given = cfg_getopt(cfg, o->name);
 		if (!given || cfg_opt_size(given) == 0)
 			continue;
-		const struct config_setting s = { section, title, o->name,
-			                          value_of(c->config->arena, given) };
+		const char *value = value_of(c->config->arena, given);
+		if (is_secret(o))
+			value = with_secret(c->config, value);
+		const struct config_setting s = { section, title, o->name, value };
 		add(c, &s);
 	}
 }

@@ -41,7 +41,7 @@ void guard_ask_dnswl(struct guard *g, struct trust_results *results, struct aren
 	size_t count = 0;
 	if (!g->dns || g->config->dns_lists.count == 0 || guard_is_exempt(g, client))
 		return;
-	struct guard_listed *listed = guard_listed_new(g);
+	struct guard_listed *listed = guard_listed_new(g, g->config);
 	guard_listed_address(listed, LIST_ASK_CLIENT, client);
 	const struct guard_listing *all = guard_listed_all(listed, &count);
 	add(results, arena, all, count, client);

@@ -26,6 +26,7 @@ struct asking {
 	struct guard *guard;
 	struct arena *arena;
 	const struct config_dns_list *list;
+	unsigned max_questions;
 	enum dns_list_ask kind;
 	int64_t deadline;
 	struct dns_question questions[GUARD_LINKS_MAX];
@@ -37,14 +38,16 @@ struct asking {
 
 struct guard_listed {
 	struct guard *guard;
+	const struct config *config;
 	struct list askings;
 	struct guard_listing *all; /* owned */
 };
 
-struct guard_listed *guard_listed_new(struct guard *g)
+struct guard_listed *guard_listed_new(struct guard *g, const struct config *config)
 {
 	struct guard_listed *l = mem_zero(1, sizeof(*l));
 	l->guard = g;
+	l->config = config;
 	list_init(&l->askings);
 	return l;
 }
@@ -186,6 +189,7 @@ static struct asking *prepare(struct guard_listed *l, const struct config_dns_li
 	a->guard = l->guard;
 	a->arena = arena;
 	a->list = list;
+	a->max_questions = l->config->score.max_links;
 	a->kind = kind;
 	a->deadline = now_ms + list->timeout_ms;
 	return a;
@@ -193,7 +197,7 @@ static struct asking *prepare(struct guard_listed *l, const struct config_dns_li
 
 static void want(struct asking *a, const char *name, const char *about)
 {
-	if (!name || a->count == GUARD_LINKS_MAX || a->count == a->guard->config->score.max_links)
+	if (!name || a->count == GUARD_LINKS_MAX || a->count == a->max_questions)
 		return;
 	for (size_t i = 0; i < a->count; i++) {
 		if (slice_equal(slice_from_str(a->questions[i].name), slice_from_str(name)))
@@ -218,7 +222,7 @@ static void begin(struct guard_listed *l, struct asking *a)
 void guard_listed_address(struct guard_listed *l, enum dns_list_ask kind,
                           const struct net_address *address)
 {
-	const struct config_dns_lists *lists = &l->guard->config->dns_lists;
+	const struct config_dns_lists *lists = &l->config->dns_lists;
 	char ip[NET_ADDRESS_TEXT_MAX];
 	guard_listed_forget(l, kind);
 	for (size_t i = 0; i < lists->count; i++) {
@@ -238,7 +242,7 @@ static void want_domain(struct asking *a, struct slice domain)
 
 void guard_listed_domain(struct guard_listed *l, enum dns_list_ask kind, struct slice domain)
 {
-	const struct config_dns_lists *lists = &l->guard->config->dns_lists;
+	const struct config_dns_lists *lists = &l->config->dns_lists;
 	guard_listed_forget(l, kind);
 	for (size_t i = 0; i < lists->count; i++) {
 		struct asking *a = prepare(l, &lists->items[i], kind);
@@ -251,7 +255,7 @@ void guard_listed_domain(struct guard_listed *l, enum dns_list_ask kind, struct 
 
 void guard_listed_links(struct guard_listed *l, struct slice message)
 {
-	const struct config *c = l->guard->config;
+	const struct config *c = l->config;
 	struct arena *arena = arena_new();
 	struct guard_links links;
 	guard_listed_forget(l, LIST_ASK_LINKS);

@@ -1,6 +1,6 @@
 /* What lists in the DNS say about a session: its client, its names, the links in its message.
  *
- *     struct guard_listed *l = guard_listed_new(g);
+ *     struct guard_listed *l = guard_listed_new(g, config);
  *     guard_listed_address(l, LIST_ASK_CLIENT, &client)   asks all lists that want to be, at once
  *     guard_listed_domain(l, LIST_ASK_HELO, helo)
  *     guard_listed_all(l, &count)                         waits for what was asked
@@ -17,7 +17,8 @@
 
 struct guard_listed;
 
-struct guard_listed *guard_listed_new(struct guard *g);
+/* config: of the session, whose lists they are. */
+struct guard_listed *guard_listed_new(struct guard *g, const struct config *config);
 void guard_listed_end(struct guard_listed *l);
 /* Each begins anew what of this kind was asked before. */
 void guard_listed_address(struct guard_listed *l, enum dns_list_ask kind,

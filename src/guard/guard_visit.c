@@ -27,6 +27,7 @@ struct guard_visit {
 /* One judgement: the facts, and what answers for those that have to be asked for. */
 struct judgement {
 	struct guard *guard;
+	const struct config *config;
 	struct guard_lookup *lookup;
 	struct guard_listed *listed; /* NULL: no list has anything to say */
 	struct arena *arena;
@@ -107,8 +108,7 @@ static int ask_score(void *arg)
 	if (j->speaker->add_score)
 		j->speaker->add_score(j->speaker->add_score_arg, s);
 	add_lists(s, j->arena, j->listed);
-	guard_score_facts(s, j->arena, &j->guard->config->score, j->facts.found,
-	                  j->facts.found_count);
+	guard_score_facts(s, j->arena, &j->config->score, j->facts.found, j->facts.found_count);
 	return s->total;
 }
 
@@ -118,7 +118,7 @@ static int64_t ask_greylist(void *arg)
 	const struct judgement *j = arg;
 	const struct guard_speaker *s = j->speaker;
 	if (s->account || guard_is_exempt(j->guard, j->facts.client) ||
-	    (j->guard->config->greylist.skip_spf && s->is_proven && s->is_proven(s->is_proven_arg)))
+	    (j->config->greylist.skip_spf && s->is_proven && s->is_proven(s->is_proven_arg)))
 		return 0;
 	return guard_grey_ask(j->guard->grey, j->facts.client, j->facts.sender, j->facts.recipient,
 	                      clock_wall_ms(), j->take);
@@ -209,10 +209,10 @@ static bool takes_from_strangers(const struct config *c, const char *listener)
 static void begin_lists(struct guard_visit *v)
 {
 	struct guard *g = v->guard;
-	if (!g->dns || g->config->dns_lists.count == 0 || guard_is_exempt(g, v->client) ||
-	    !takes_from_strangers(g->config, v->listener))
+	if (!g->dns || v->config->dns_lists.count == 0 || guard_is_exempt(g, v->client) ||
+	    !takes_from_strangers(v->config, v->listener))
 		return;
-	v->listed = guard_listed_new(g);
+	v->listed = guard_listed_new(g, v->config);
 	guard_listed_address(v->listed, LIST_ASK_CLIENT, v->client);
 }
 
@@ -358,6 +358,7 @@ static void judge(struct guard_visit *v, enum rule_stage stage, const struct gua
 	struct arena *arena = arena_new();
 	struct judgement j = {
 		.guard = v->guard,
+		.config = v->config,
 		.lookup = v->lookup,
 		.listed = v->listed,
 		.rdns = v->told_name ? GUARD_RDNS_CONFIRMED : GUARD_RDNS_UNASKED,
@@ -391,10 +392,11 @@ enum guard_fate guard_weigh_message(struct guard *g, struct guard_visit *v, stru
                                     const struct slice *found, size_t count,
                                     struct guard_score *score)
 {
+	const struct config *c = v ? v->config : g->config;
 	if (v)
 		add_lists(score, arena, v->listed);
-	guard_score_facts(score, arena, &g->config->score, found, count);
-	return guard_score_fate(score, &g->config->score);
+	guard_score_facts(score, arena, &c->score, found, count);
+	return guard_score_fate(score, &c->score);
 }
 
 enum guard_rdns guard_visit_rdns(struct guard_visit *v, const char **name_out)
@@ -457,7 +459,7 @@ static struct guard_listed *ask_lists_now(struct guard *g, const struct guard_qu
                                           enum rule_stage stage)
 {
 	struct guard_visit v = { .guard = g, .config = g->config, .name_asked = true };
-	v.listed = guard_listed_new(g);
+	v.listed = guard_listed_new(g, v.config);
 	if (q->client)
 		guard_listed_address(v.listed, LIST_ASK_CLIENT, q->client);
 	for (enum rule_stage s = RULE_HELO; s <= stage && s <= RULE_MAIL; s++) {
@@ -473,22 +475,23 @@ void guard_ask(struct guard *g, const struct guard_question *q, enum rule_stage 
                guard_explain explain, void *explain_arg, struct guard_decision *out)
 {
 	struct arena *arena = arena_new();
+	const struct config *c = g->config;
 	struct judgement j = { .guard = g,
+		               .config = c,
 		               .rdns = q->rdns,
 		               .rdns_name = q->rdns_name,
 		               .facts = { .client = q->client,
 		                          .listener = q->listener,
-		                          .by_name = is_for_readers(g->config, q->listener) } };
+		                          .by_name = is_for_readers(c, q->listener) } };
 	set_facts(&j, arena, &q->speaker);
-	if (q->rdns == GUARD_RDNS_UNASKED && !j.facts.by_name && g->dns && g->config->guard.rdns &&
-	    g->config->rules.use_rdns && !guard_is_exempt(g, q->client))
+	if (q->rdns == GUARD_RDNS_UNASKED && !j.facts.by_name && g->dns && c->guard.rdns &&
+	    c->rules.use_rdns && !guard_is_exempt(g, q->client))
 		j.rdns = guard_lookup_now(g->dns, arena, q->client,
-		                          deadline_in(g->config->guard.rdns_timeout_ms),
-		                          &j.rdns_name);
-	if (g->dns && g->config->dns_lists.count > 0 && !q->speaker.account &&
+		                          deadline_in(c->guard.rdns_timeout_ms), &j.rdns_name);
+	if (g->dns && c->dns_lists.count > 0 && !q->speaker.account &&
 	    !guard_is_exempt(g, q->client))
 		j.listed = ask_lists_now(g, q, stage);
-	guard_rules_walk(&g->config->rules, stage, &j.facts, explain, explain_arg, out);
+	guard_rules_walk(&c->rules, stage, &j.facts, explain, explain_arg, out);
 	guard_listed_end(j.listed);
 	arena_free(arena);
 }
