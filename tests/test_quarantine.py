@@ -199,13 +199,15 @@ def test_what_is_shown_does_not_speak_to_the_terminal(held):
          "From: \x1b[2J\x9b31m <a@b.test>\r\nSubject: =?utf-8?B?G1szMW1yZWTigK5hYmM=?=\r\n"
          "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain;"
          " charset=utf-8\r\n\r\nHi \x1b]0;title\x07\r\n\u202eevil\u009b1m\0\r\n--b\r\n"
-         "Content-Type: application/pdf; name=\"\x1b[1mbill.pdf\"\r\n\r\nx\r\n--b--\r\n")
+         "Content-Type: application/pdf; name=\"\x1b[1mbill.pdf\"\r\n\r\nGIF89a\r\n--b--\r\n")
     row, = rows(held, "--user", "alice@example.test")
     text = held.cli("quarantine", "show", str(row["id"])).stdout \
         + held.cli("quarantine", "list").stdout
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u202e]", text), repr(text)
     assert "  | Hi ?]0;title?\n" in text and "bill.pdf" in text and "red" in text
-    assert json.loads(held.cli("quarantine", "show", "--json", str(row["id"])).stdout)[0]["parts"]
+    shown = json.loads(held.cli("quarantine", "show", "--json", str(row["id"])).stdout)[0]
+    assert shown["parts"] and shown["files"]
+    assert re.search(r"\nFiles:\n  \| attachment=mismatch .*bill\.pdf", text), text
     raw = held.dir / "raw.eml"
     with open(raw, "wb") as out:
         subprocess.run([VEREDUS, "-d", held.dir, "quarantine", "show", "--raw", str(row["id"])],

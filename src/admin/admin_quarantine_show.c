@@ -4,6 +4,7 @@
 
 #include "admin/admin_quarantine.h"
 #include "fiber/fiber.h"
+#include "guard/attachment.h"
 #include "message/mime.h"
 #include "message/preview.h"
 #include "store/store.h"
@@ -16,6 +17,7 @@ enum {
 };
 
 struct showing {
+	const struct config *config;
 	const struct message_limits *limits;
 	struct arena *arena;
 	int64_t id;
@@ -91,6 +93,17 @@ static void take_apart(void *arg)
 		s->text = message_preview(s->message, s->limits, s->arena);
 }
 
+/* What its files are, whatever they say: who releases it is to know. */
+static json_t *files_of(struct showing *s)
+{
+	struct attachment_facts *facts = ARENA_NEW(s->arena, struct attachment_facts);
+	json_t *files = json_array();
+	attachment_look(s->arena, s->message, s->config, facts);
+	for (size_t i = 0; i < facts->count; i++)
+		json_array_append_new(files, admin_json_text(facts->items[i]));
+	return files;
+}
+
 static int send_shown(struct showing *s, struct admin_reply *reply)
 {
 	s->fields = json_array();
@@ -99,6 +112,7 @@ static int send_shown(struct showing *s, struct admin_reply *reply)
 	json_t *item = admin_quarantine_item(&s->row);
 	json_object_set_new(item, "fields", s->fields);
 	json_object_set_new(item, "parts", s->parts);
+	json_object_set_new(item, "files", files_of(s));
 	json_object_set_new(item, "text", admin_json_text(s->text));
 	json_object_set_new(item, "more_text", json_boolean(s->is_cut));
 	return admin_item(reply, item);
@@ -114,7 +128,8 @@ static int send_raw(struct showing *s, struct admin_reply *reply)
 
 int admin_quarantine_show(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
-	struct showing s = { .limits = &admin->config->message,
+	struct showing s = { .config = admin->config,
+		             .limits = &admin->config->message,
 		             .arena = arena_new(),
 		             .id = admin_number(request, "id", 0),
 		             .text = SLICE_EMPTY };

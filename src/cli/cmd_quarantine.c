@@ -162,6 +162,12 @@ static void print_shown(const json_t *item, void *arg)
 		       cli_item_number(member, "size"), name[0] ? ", \"" : "", name,
 		       name[0] ? "\"" : "");
 	}
+	const json_t *files = json_object_get(item, "files");
+	if (json_array_size(files) > 0)
+		printf("\nFiles:\n");
+	json_array_foreach(files, i, member)
+		printf("  | %s\n",
+	               shown_text(arena, slice_from_str(json_string_value(member)), false).data);
 	print_text(arena, item);
 }
 
