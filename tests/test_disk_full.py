@@ -9,6 +9,7 @@ import time
 import pytest
 
 from conftest import Server
+from test_imap import Raw
 
 DISK = "28m"
 BALLAST = 6 << 20
@@ -59,6 +60,9 @@ def test_a_full_disk_refuses_and_nothing_breaks(small_disk, tmp_path):
                 accepted.append(number)
             assert (code, text[:5]) == (452, b"4.3.1"), (code, text)
             assert len(accepted) > 20
+            client = Raw(server)
+            assert b"NO [UNAVAILABLE] " in client.append(b"Subject: x\r\n\r\n" + b"x" * (1 << 20))
+            client.close()
             # Small things may still fit, but a session goes on, and so does reading.
             assert smtp.noop()[0] == 250
             assert numbers_of(server) == accepted

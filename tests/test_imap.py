@@ -693,8 +693,11 @@ def test_sessions_see_each_other(server, raw):
     # Expunges are held back while numbers must stay what they are.
     lines = other.ok("FETCH 5 UID")
     assert b"* 6 EXISTS" in lines and not any(b"EXPUNGE" in line for line in lines)
-    lines = other.ok("STORE 4 +FLAGS (\\Seen)")
-    assert not any(b"EXPUNGE" in line for line in lines)
+    lines = other.command("STORE 4 +FLAGS (\\Seen)")
+    assert len(lines) == 1 and b"NO [EXPUNGEISSUED]" in lines[0]
+    assert other.ok("STORE 4 +FLAGS.SILENT (\\Seen)") == []
+    line, = other.ok("STORE 4:5 +FLAGS (\\Answered)")[-1:]
+    assert line.startswith(b"* 5 FETCH (FLAGS (\\Answered")
     lines = other.command("FETCH 4 BODY.PEEK[]")
     assert b"NO [EXPUNGEISSUED]" in lines[-1]
     # What is there no more is not said to have been copied.

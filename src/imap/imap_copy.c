@@ -85,13 +85,6 @@ static bool take_arguments(struct imap_command *c, struct uid_set *uids, struct 
 	       imap_find_mailbox(c, name, "TRYCREATE", ACL_INSERT, to);
 }
 
-static bool has_some(const struct mailbox_view *view, const struct uid_set *uids)
-{
-	struct mailbox_set_walk walk = { .uids = uids };
-	struct mailbox_item item;
-	return mailbox_view_next_of(view, &walk, &item);
-}
-
 static void copy(struct imap_command *c, bool move)
 {
 	const struct imap_context *context = imap_context(c->s);
@@ -134,7 +127,7 @@ static void copy(struct imap_command *c, bool move)
 	if (step.copied.count > 0 && step.from_id == step.to_id)
 		uid_set_add(c->arena, &c->own, step.copied.first_uid,
 		            step.copied.first_uid + (uint32_t)step.copied.count - 1);
-	if (step.copied.count == 0 && has_some(c->s->selected->view, &uids)) {
+	if (step.copied.count == 0 && imap_are_gone(c->s, &uids)) {
 		imap_no(c, "EXPUNGEISSUED", "The messages are there no more.");
 		return;
 	}

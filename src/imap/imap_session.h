@@ -161,6 +161,9 @@ struct imap_expected {
  * why the view can't be had: -ENOENT when the mailbox has been deleted, -EACCES when it may not be
  * read any more. */
 int imap_sync(struct imap_session *s, bool hold_expunges, const struct imap_expected *expected);
+/* Of the messages of a command, which the client knows, none is there any more: others have
+ * expunged them (RFC 2180 section 4). */
+bool imap_are_gone(struct imap_session *s, const struct uid_set *uids);
 /* Messages that nobody has been told of are \Recent for this session alone, from now on; unless
  * the mailbox is open for reading only. After SELECT, and before leaving. */
 void imap_claim_recent(struct imap_session *s);

@@ -195,6 +195,10 @@ void imap_store(struct imap_command *c)
 	mailboxes_changed(context->mailboxes, step.view->mailbox_id);
 	learner_tell(context->learner, &step.lesson);
 	post_events_tell(context->events, &step.event);
+	if (!request.silent && imap_are_gone(c->s, &uids)) {
+		imap_no(c, "EXPUNGEISSUED", "The messages are there no more.");
+		return;
+	}
 	const char *code = modified_code(c, &step.newer);
 	uids = uid_set_without(c->arena, &uids, &step.newer);
 	struct imap_expected expected = { &uids, request.how, step.flags & allowed, allowed };

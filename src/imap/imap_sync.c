@@ -263,6 +263,25 @@ int imap_sync(struct imap_session *s, bool hold_expunges, const struct imap_expe
 	return 0;
 }
 
+static bool has_some(const struct mailbox_view *view, const struct uid_set *uids)
+{
+	struct mailbox_set_walk walk = { .uids = uids };
+	struct mailbox_item item;
+	return mailbox_view_next_of(view, &walk, &item);
+}
+
+bool imap_are_gone(struct imap_session *s, const struct uid_set *uids)
+{
+	const struct mailbox_view *view = s->selected->view;
+	struct mailbox_view *now;
+	if (!has_some(view, uids) || mailbox_view_get_for(imap_context(s)->mailboxes,
+	                                                  view->mailbox_id, view->viewer, &now) < 0)
+		return false;
+	bool gone = !has_some(now, uids);
+	mailbox_view_release(now);
+	return gone;
+}
+
 /* --- leaving ------------------------------------------------------------------------- */
 
 struct recent_step {
