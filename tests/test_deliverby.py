@@ -69,6 +69,11 @@ def test_host_that_is_down(down):
     assert told(server, 2)[1] == ("failed", "5.4.7")
     wait_for(lambda: [e["to"] for e in entries(server)] == ["n@far.test"], SLOW, "one")
     assert "bounced" in server.cli("trace", "<r@a.test>").stdout
+    # The queue shows when it would come back.
+    submit(server, ["soon@far.test"], "soon", mail_options=["BY=600;R"], rcpt_options=["NOTIFY=NEVER"])
+    lasts = {e["to"]: (e["expires_ms"] - e["arrived_ms"]) / 1000 for e in entries(server)}
+    assert 590 < lasts["soon@far.test"] <= 600 < 86400 < lasts["n@far.test"]
+    server.cli("queue", "drop", "--yes", "soon@far.test")
     with Remote(port=server.dead_port) as remote:
         server.cli("queue", "retry", "all")
         wait_for(lambda: remote.taken, SLOW, "the message")

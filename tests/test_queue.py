@@ -55,6 +55,7 @@ def test_list_and_show(filled):
     assert first["last_ms"] >= first["arrived_ms"]
     assert len(entries(server, first["id"])) == 2
     assert len(entries(server, "--limit", "1")) == 1
+    assert server.cli("queue", "list", "--limit", "1").stdout.endswith("; there may be more\n")
     text = server.cli("queue", "list").stdout
     assert "2 messages for 3 recipients" in text and "450 4.2.1 busy" in text
     shown = server.cli("queue", "show", first["id"]).stdout

@@ -47,7 +47,9 @@ static int64_t expiry(const struct config *config, const struct queue_entry *e)
 	envelope_options_parse(e->options, e->arrived_ms, &options);
 	if (options.hold_until_ms != 0)
 		schedule.expire_ms = 0;
-	return queue_schedule_expiry(&schedule, e->arrived_ms, e->expires_ms);
+	int64_t expires_ms = queue_schedule_expiry(&schedule, e->arrived_ms, e->expires_ms);
+	bool returns = options.by_mode == 'R' && options.by_ms < expires_ms;
+	return returns ? options.by_ms : expires_ms;
 }
 
 /* "last" stands for "last_text", as it was called before there was more. */

@@ -110,9 +110,10 @@ static int queue_list(struct cli *cli)
 	if (status == CLI_OK && t.recipients == 0)
 		print_nothing(cli);
 	else if (status == CLI_OK)
-		printf("%lld message%s for %lld recipient%s, %s\n", t.messages,
+		printf("%lld message%s for %lld recipient%s, %s%s\n", t.messages,
 		       t.messages == 1 ? "" : "s", t.recipients, t.recipients == 1 ? "" : "s",
-		       cli_bytes(t.bytes, bytes));
+		       cli_bytes(t.bytes, bytes),
+		       t.recipients == limit ? "; there may be more" : "");
 	return status;
 }
 
