@@ -95,12 +95,19 @@ int cli_usage(const struct cli *cli, const char *format, ...)
 void cli_print_commands(FILE *out)
 {
 	fputs("usage: veredus [-d DIR] COMMAND ...\n\n"
-	      "DIR is the data directory (/var/lib/veredus). Commands:\n\n",
+	      "DIR is the data directory (/var/lib/veredus).\n",
 	      out);
-	for (size_t i = 0; cli_commands[i]; i++)
-		fprintf(out, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+	for (size_t i = 0; cli_commands[i]; i++) {
+		for (const struct cli_heading *h = cli_headings; h->above; h++) {
+			if (h->above == cli_commands[i])
+				fprintf(out, "\n%s:\n", h->text);
+		}
+		fprintf(out, "  %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+	}
 	fputs("\n`veredus help COMMAND` tells more about one.\n", out);
 }
+
+enum { OPTION_WIDTH = 26 };
 
 static void print_options(FILE *out, const struct cli_option *options)
 {
@@ -111,7 +118,10 @@ static void print_options(FILE *out, const struct cli_option *options)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->argument ? " " : "",
 		         o->argument ? o->argument : "");
-		fprintf(out, "  %-26s %s\n", left, o->help);
+		if (strlen(left) > OPTION_WIDTH)
+			fprintf(out, "  %s\n%*s%s\n", left, OPTION_WIDTH + 3, "", o->help);
+		else
+			fprintf(out, "  %-*s %s\n", OPTION_WIDTH, left, o->help);
 	}
 }
 
@@ -122,7 +132,7 @@ void cli_print_help(FILE *out, const struct cli_command *command)
 	if (command->verbs) {
 		fputc('\n', out);
 		for (const struct cli_verb *v = command->verbs; v->name; v++)
-			fprintf(out, "  %-10s %s\n", v->name, v->help);
+			fprintf(out, "  %-12s %s\n", v->name, v->help);
 	}
 	if (command->text)
 		fprintf(out, "\n%s", command->text);

@@ -80,6 +80,12 @@ enum { CLI_ANY_WORDS = 1 << 20 };
 
 /* The table; ends with NULL. */
 extern const struct cli_command *const cli_commands[];
+/* What the help writes above a command; ends with a cleared entry. */
+struct cli_heading {
+	const struct cli_command *above;
+	const char *text;
+};
+extern const struct cli_heading cli_headings[];
 
 /* Parses what stands behind argv[0] and fills *out. On failure (-EINVAL) *why_out is a text in
  * the arena. Without a command *out has none and the call succeeds. */

@@ -36,6 +36,7 @@ const struct cli_command cmd_send = { .name = "send",
 	                              .options = options,
 	                              .max_words = 1,
 	                              .run = nothing };
+const struct cli_heading cli_headings[] = { { 0 } };
 const struct cli_command *const cli_commands[] = { &cmd_help, &cmd_version, &cmd_user, &cmd_send,
 	                                           NULL };
 

@@ -119,8 +119,8 @@ const struct cli_command cmd_trace = {
 		 "TIME] "
 		 "[--until TIME] [--limit N]",
 	.text = "The queue id stands in the Received field, in the log, and in the reply\n"
-		"to who sent the message; CODE (\"ref\") in the reply to who was refused. The "
-		"options find messages, the newest first.\n",
+		"to who sent the message; CODE (\"ref\") in the reply to who was refused. "
+		"The\noptions find messages, the newest first.\n",
 	.options = trace_options,
 	.max_words = 1,
 	.run = trace,
