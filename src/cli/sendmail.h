@@ -33,8 +33,6 @@ struct sendmail {
 
 /* sendmail_message.c: reads and sends. */
 int sendmail_deliver(const struct sendmail *m);
-/* The login name of who calls; in the arena. */
-const char *sendmail_user(struct arena *arena);
 
 /* cmd_mailq.c and cmd_alias_import.c; these return an enum cli_exit. domain NULL: that of the
  * server. */

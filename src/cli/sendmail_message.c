@@ -11,7 +11,8 @@
 
 enum { NAME_MAX_BYTES = 200 };
 
-const char *sendmail_user(struct arena *arena)
+/* The login name of who calls; in the arena. */
+static const char *sendmail_user(struct arena *arena)
 {
 	const struct passwd *user = getpwuid(getuid());
 	return user ? arena_str(arena, slice_from_str(user->pw_name))

@@ -19,7 +19,6 @@ struct smtp_timeouts smtp_timeouts_default(void)
 }
 
 unsigned smtp_client_extensions(const struct smtp_client *c) { return c->extensions; }
-uint64_t smtp_client_max_size(const struct smtp_client *c) { return c->max_size; }
 const struct net_address *smtp_client_peer(const struct smtp_client *c)
 {
 	return conn_peer(c->conn);

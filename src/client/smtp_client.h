@@ -135,7 +135,6 @@ enum smtp_extension {
 };
 unsigned smtp_client_extensions(const struct smtp_client *c);
 /* Of SIZE; 0 when not told. */
-uint64_t smtp_client_max_size(const struct smtp_client *c);
 struct conn_tls_info smtp_client_tls(const struct smtp_client *c);
 enum tls_trouble smtp_client_tls_trouble(const struct smtp_client *c);
 const struct net_address *smtp_client_peer(const struct smtp_client *c);

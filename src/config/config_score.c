@@ -13,11 +13,6 @@ static const char *const ask_names[LIST_ASK_KINDS + 1] = { "client", "name",  "h
 	                                                   "sender", "links", "link-addresses",
 	                                                   NULL };
 
-const char *dns_list_ask_name(unsigned i)
-{
-	return ask_names[i < LIST_ASK_KINDS ? i : LIST_ASK_KINDS];
-}
-
 /* --- small languages --------------------------------------------------------------------- */
 
 bool config_parse_weight(struct slice text, int *out)

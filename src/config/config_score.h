@@ -64,7 +64,5 @@ struct config_score {
 bool config_parse_weight(struct slice text, int *out);
 bool config_parse_list_answer(struct arena *arena, const char *text, int weight,
                               struct dns_list_answer *out);
-/* "client" and the like; NULL beyond the last. i is the number of the bit. */
-const char *dns_list_ask_name(unsigned i);
 
 #endif

@@ -10,12 +10,6 @@ struct fiber_joiner {
 	fiber_id id;
 };
 
-struct fiber_deferred {
-	struct fiber_deferred *next;
-	void (*fn)(void *arg);
-	void *arg;
-};
-
 /* --- life ----------------------------------------------------------------------------- */
 
 static void on_deadline(struct timer *timer)
@@ -58,8 +52,6 @@ struct fiber *fiber_new(struct worker *w, fiber_id ticket, const char *name)
 	f->fn = NULL;
 	f->joiners = NULL;
 	f->joining = 0;
-	f->arena = NULL;
-	f->deferred = NULL;
 	f->waiting = WAIT_NONE;
 	f->cancelled = CANCEL_NONE;
 	f->grace_end = atomic_load_explicit(&w->runtime->grace_end, memory_order_relaxed);
@@ -68,7 +60,7 @@ struct fiber *fiber_new(struct worker *w, fiber_id ticket, const char *name)
 	return f;
 }
 
-struct fiber *fiber_find(struct worker *w, fiber_id id)
+static struct fiber *fiber_find(struct worker *w, fiber_id id)
 {
 	return id_is_ticket(id) ? hash_find(w->tickets, ticket_key(&id))
 	                        : slot_find(&w->fibers, id);
@@ -125,7 +117,6 @@ void fiber_drop(struct fiber *f)
 	}
 	if (f->stack)
 		sanitize_end(&f->sanitize);
-	arena_free(f->arena);
 	free(f);
 }
 
@@ -149,13 +140,6 @@ static void fiber_main(void *arg)
 		f->fn(f->arg);
 	else
 		f->step(f->arg, f->why);
-	while (f->deferred) {
-		struct fiber_deferred *deferred = f->deferred;
-		f->deferred = deferred->next;
-		deferred->fn(deferred->arg);
-	}
-	arena_free(f->arena);
-	f->arena = NULL;
 	f->ended = true;
 	fiber_leave(f);
 	abort();
@@ -451,48 +435,4 @@ void fiber_yield(void)
 	f->waits_for = "ready";
 	list_append(&f->worker->ready, &f->link);
 	fiber_leave(f);
-}
-
-struct arena *fiber_arena(void)
-{
-	struct fiber *f = fiber_needed();
-	if (!f->arena)
-		f->arena = arena_new();
-	return f->arena;
-}
-
-void fiber_defer(void (*fn)(void *arg), void *arg)
-{
-	struct fiber *f = fiber_needed();
-	struct fiber_deferred *deferred = ARENA_NEW(fiber_arena(), struct fiber_deferred);
-	*deferred = (struct fiber_deferred){ .next = f->deferred, .fn = fn, .arg = arg };
-	f->deferred = deferred;
-}
-
-static void fiber_show(const struct fiber *f,
-                       void (*callback)(const struct fiber_info *info, void *arg), void *arg)
-{
-	struct fiber_info info = {
-		.id = f->id,
-		.name = f->name,
-		.waits_for = f->waits_for,
-		.worker = f->worker->number,
-	};
-	callback(&info, arg);
-}
-
-void fiber_each(void (*callback)(const struct fiber_info *info, void *arg), void *arg)
-{
-	struct worker *w = worker_here;
-	size_t position = 0;
-	struct slice key;
-	void *f;
-	if (!w)
-		return;
-	for (uint32_t i = 0; i < w->fibers.count; i++) {
-		if (w->fibers.at[i].object)
-			fiber_show(w->fibers.at[i].object, callback, arg);
-	}
-	while (hash_next(w->tickets, &position, &key, &f))
-		fiber_show(f, callback, arg);
 }

@@ -70,7 +70,8 @@ void fiber_yield(void);
 int fiber_wait_fd(int fd, int events, int64_t deadline);
 
 /* Waits for a wake. A wake is a token: one that came before the park is kept, and a second one is
- * the same as one, so waiters loop on their condition. why is shown by fiber_each(). */
+ * the same as one, so waiters loop on their condition. scripts/fiber-gdb.py
+ * shows why. */
 int fiber_park(const char *why, int64_t deadline);
 /* [any thread] */
 void fiber_wake(fiber_id id);
@@ -80,19 +81,5 @@ void fiber_wake_all(const fiber_id *ids, size_t count);
 /* Runs fn(arg) on a thread of the pool and returns when it has returned, whatever happens to the
  * fiber meanwhile: arg may lie on the caller's stack. Outside a fiber it simply calls fn. */
 void fiber_offload(void (*fn)(void *arg), void *arg);
-
-/* An arena that is freed when the fiber ends. */
-struct arena *fiber_arena(void);
-/* fn(arg) when the fiber ends, last in first out. */
-void fiber_defer(void (*fn)(void *arg), void *arg);
-
-struct fiber_info {
-	fiber_id id;
-	const char *name;
-	const char *waits_for; /* "running", "offload", "fd", or the why of fiber_park */
-	int worker;
-};
-/* Calls back for each fiber of the calling worker. [loop] */
-void fiber_each(void (*callback)(const struct fiber_info *info, void *arg), void *arg);
 
 #endif

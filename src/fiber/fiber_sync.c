@@ -47,14 +47,6 @@ static bool semaphore_try_locked(struct semaphore *s)
 	return true;
 }
 
-bool semaphore_try(struct semaphore *s)
-{
-	pthread_mutex_lock(&s->lock);
-	bool taken = semaphore_try_locked(s);
-	pthread_mutex_unlock(&s->lock);
-	return taken;
-}
-
 /* One wait; true when it is over: the place was granted, or status is an error. */
 static bool semaphore_wait(struct semaphore *s, struct semaphore_waiter *waiter, int *status,
                            int64_t deadline)

@@ -434,57 +434,6 @@ static void errno_and_thread_locals_stay(void **state)
 	run_on_fiber(2, errno_body, NULL);
 }
 
-static void append_one(void *arg) { ((char *)arg)[strlen(arg)] = '1'; }
-
-static void append_two(void *arg)
-{
-	CHECK(fiber_sleep(deadline_in(1)) == 0);
-	((char *)arg)[strlen(arg)] = '2';
-}
-
-static void deferring_fiber(void *arg)
-{
-	char *copy = arena_str(fiber_arena(), SLICE("freed at the end"));
-	fiber_defer(append_one, arg);
-	fiber_defer(append_two, arg);
-	((char *)arg)[0] = copy[0];
-}
-
-static void count_fibers(const struct fiber_info *info, void *arg)
-{
-	int *seen = arg;
-	if (strcmp(info->name, "waiter") == 0 && strcmp(info->waits_for, "for the test") == 0)
-		*seen += 1;
-	if (strcmp(info->waits_for, "running") == 0 && info->id == fiber_self())
-		*seen += 10;
-}
-
-static void waiting_fiber(void *arg)
-{
-	(void)arg;
-	fiber_park("for the test", DEADLINE_NEVER);
-}
-
-static void defer_body(void *arg)
-{
-	char text[8] = "";
-	int seen = 0;
-	(void)arg;
-	CHECK(fiber_join(fiber_start(-1, "defer", deferring_fiber, text), DEADLINE_NEVER) == 0);
-	CHECK(strcmp(text, "f21") == 0);
-	fiber_id waiter = fiber_start(-1, "waiter", waiting_fiber, NULL);
-	fiber_yield();
-	fiber_each(count_fibers, &seen);
-	CHECK(seen == 11);
-	fiber_wake(waiter);
-}
-
-static void defers_and_lists(void **state)
-{
-	(void)state;
-	run_on_fiber(1, defer_body, NULL);
-}
-
 static void wait_for_wake(void *arg)
 {
 	CHECK(fiber_park("many", deadline_in(20000)) == 0);
@@ -613,7 +562,6 @@ int main(void)
 		cmocka_unit_test(offload_never_returns_early),
 		cmocka_unit_test(offload_outlasts_the_stop),
 		cmocka_unit_test(errno_and_thread_locals_stay),
-		cmocka_unit_test(defers_and_lists),
 		cmocka_unit_test(many_fibers),
 #if !FIBER_ASAN && !FIBER_TSAN
 		cmocka_unit_test(starts_wait_for_stacks),

@@ -37,7 +37,6 @@ enum fiber_waiting {
 enum fiber_cancelled { CANCEL_NONE, CANCEL_PENDING, CANCEL_TOLD };
 
 struct fiber_joiner;
-struct fiber_deferred;
 
 struct fiber {
 	struct list link; /* among the ready, or the spare */
@@ -55,8 +54,6 @@ struct fiber {
 	fiber_fn fn; /* NULL: a step */
 	watch_fn step;
 	void *arg;
-	struct arena *arena;
-	struct fiber_deferred *deferred;
 	int result; /* of the wait that is over */
 	enum fiber_waiting waiting;
 	enum fiber_cancelled cancelled;
@@ -157,7 +154,6 @@ void runtime_put(void);
 /* --- fiber.c ------------------------------------------------------------------------- */
 
 struct fiber *fiber_new(struct worker *w, fiber_id ticket, const char *name);
-struct fiber *fiber_find(struct worker *w, fiber_id id);
 /* False if there was no stack for it: it stays ready. */
 bool fiber_run(struct fiber *f);
 /* Ends a wait with a result. */

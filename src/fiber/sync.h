@@ -12,7 +12,6 @@ struct semaphore *semaphore_new(int64_t count);
 void semaphore_free(struct semaphore *s);
 /* Takes a place, waiting for one. */
 int semaphore_take(struct semaphore *s, int64_t deadline);
-bool semaphore_try(struct semaphore *s);
 /* [any thread] Gives a place back. */
 void semaphore_post(struct semaphore *s);
 

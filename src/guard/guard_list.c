@@ -26,7 +26,9 @@ const char *guard_list_address_name(struct arena *arena, const struct config_dns
 	return arena_printf(arena, "%.*s.%s", SLICE_ARG(name), list->zone);
 }
 
-struct slice guard_list_registrable(struct slice domain)
+/* The part of a name under which its owner has it: "example.co.uk" of "www.example.co.uk", by the
+ * list of public suffixes. The name itself if that does not say. */
+static struct slice guard_list_registrable(struct slice domain)
 {
 	char text[NAME_MAX_TEXT + 1];
 	if (domain.len > NAME_MAX_TEXT)

@@ -19,9 +19,6 @@ const char *guard_list_address_name(struct arena *arena, const struct config_dns
 /* "example.net.dbl.example.org" for a canonical name; NULL: it is none that lists know. */
 const char *guard_list_domain_name(struct arena *arena, const struct config_dns_list *list,
                                    struct slice domain);
-/* The part of a name under which its owner has it: "example.co.uk" of "www.example.co.uk", by the
- * list of public suffixes. The name itself if that does not say. */
-struct slice guard_list_registrable(struct slice domain);
 
 /* Of one answer of several; *weight_out is set if it means that it is listed. */
 enum guard_list_meaning guard_list_read(const struct config_dns_list *list,

@@ -219,7 +219,8 @@ bool imap_at_end(struct imap_command *c)
 	return false;
 }
 
-struct uid_set imap_set_uids(struct imap_command *c, const struct imap_set *set, bool by_uid)
+/* A set as UIDs; numbers that no message has are left out. */
+static struct uid_set imap_set_uids(struct imap_command *c, const struct imap_set *set, bool by_uid)
 {
 	struct imap_seek seek = imap_seek_of(c, NULL);
 	return imap_seek_uids(&seek, set, by_uid);

@@ -8,7 +8,7 @@
 bool imap_is_atom_char(char c) { return c > ' ' && c < 0x7f && !strchr("(){%*\"\\]", c); }
 
 /* Bytes above 0x7F stand in no grammar, but clients send raw UTF-8 in names. */
-bool imap_is_astring_char(char c)
+static bool imap_is_astring_char(char c)
 {
 	return imap_is_atom_char(c) || c == ']' || (unsigned char)c >= 0x80;
 }

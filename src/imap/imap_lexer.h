@@ -21,7 +21,6 @@ enum {
 };
 
 bool imap_is_atom_char(char c);
-bool imap_is_astring_char(char c);
 
 /* Does this line end by announcing a literal: "{5}", or "{5+}" (RFC 7888), which is sent without
  * waiting? prefix_out is the line without it. */

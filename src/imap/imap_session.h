@@ -143,8 +143,6 @@ bool imap_decode_name(struct imap_command *c, struct slice wire, struct slice *u
 bool imap_take_mailbox(struct imap_command *c, struct slice *name_out);
 /* The arguments are used up; else BAD is set. */
 bool imap_at_end(struct imap_command *c);
-/* A set as UIDs; numbers that no message has are left out. */
-struct uid_set imap_set_uids(struct imap_command *c, const struct imap_set *set, bool by_uid);
 /* Sequence numbers or UIDs of the selected mailbox as a set of UIDs; false (BAD is set) for a
  * sequence number that no message has. */
 bool imap_resolve(struct imap_command *c, const struct imap_set *set, struct uid_set *uids_out);

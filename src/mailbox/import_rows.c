@@ -108,11 +108,6 @@ int import_note_item(struct db *db, int64_t source_id, struct slice key,
 	              (int64_t)item->source_uid, (int64_t)item->brought);
 }
 
-int import_forget_item(struct db *db, int64_t source_id, struct slice key)
-{
-	return import_forget_number(db, source_id, key_number(key));
-}
-
 int import_forget_number(struct db *db, int64_t source_id, int64_t number)
 {
 	return db_run(db, "DELETE FROM import_item WHERE source_id = $1 AND key = $2", "ii",

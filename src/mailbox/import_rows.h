@@ -30,7 +30,6 @@ struct import_item {
 int import_find_item(struct db *db, int64_t source_id, struct slice key, struct import_item *out);
 int import_note_item(struct db *db, int64_t source_id, struct slice key,
                      const struct import_item *item);
-int import_forget_item(struct db *db, int64_t source_id, struct slice key);
 /* Those of a source in the order of their numbers, which are behind the keys, up to some thousand
  * at a time: start with *after INT64_MIN; -ENODATA when there are no more. The visit may not change
  * any. */

@@ -132,11 +132,6 @@ enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_SET };
 /* Of those UIDs that exist; *changed_out (NULL allowed) is how many were changed. */
 int mailbox_change_flags(struct db *db, int64_t mailbox_id, const struct uid_set *uids,
                          enum flag_change how, uint64_t flags, uint64_t *changed_out);
-/* The same but for messages whose MODSEQ is greater than that; those, told in the arena, are left
- * as they are (RFC 7162 section 3.1.3). */
-int mailbox_change_flags_since(struct db *db, struct arena *arena, int64_t mailbox_id,
-                               const struct uid_set *uids, uint64_t mod_seq, enum flag_change how,
-                               uint64_t flags, struct uid_set *newer_out);
 /* Of a row that was made before they were kept. */
 int mailbox_set_references(struct db *db, int64_t mailbox_id, uint32_t uid,
                            struct slice references);

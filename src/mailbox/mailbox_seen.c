@@ -255,17 +255,3 @@ int mailbox_change_flags(struct db *db, int64_t mailbox_id, const struct uid_set
 		                        .mask = FLAGS_ANY };
 	return mailbox_request_flags(db, &request, NULL, changed_out);
 }
-
-int mailbox_change_flags_since(struct db *db, struct arena *arena, int64_t mailbox_id,
-                               const struct uid_set *uids, uint64_t mod_seq, enum flag_change how,
-                               uint64_t flags, struct uid_set *newer_out)
-{
-	struct flag_request request = { .mailbox_id = mailbox_id,
-		                        .uids = uids,
-		                        .how = how,
-		                        .flags = flags,
-		                        .mask = FLAGS_ANY,
-		                        .arena = arena,
-		                        .unchanged_since = mod_seq };
-	return mailbox_request_flags(db, &request, newer_out, NULL);
-}

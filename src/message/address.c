@@ -242,14 +242,3 @@ bool address_canonical(struct arena *arena, const struct address *a, struct addr
 	*out = lower;
 	return true;
 }
-
-bool address_equal(struct arena *arena, const struct address *a, const struct address *b)
-{
-	struct slice left, right;
-	if (!slice_equal(a->local, b->local))
-		return false;
-	if (slice_equal_nocase(a->domain, b->domain))
-		return true;
-	return domain_canonical(arena, a->domain, &left) &&
-	       domain_canonical(arena, b->domain, &right) && slice_equal(left, right);
-}

@@ -62,8 +62,6 @@ struct slice address_path(struct arena *arena, const struct address *a);
 /* The form that keys are made of: domain_canonical() of the domain, the local part in lower case
  * (ASCII letters only; other bytes as they are). False if the domain is no domain. */
 bool address_canonical(struct arena *arena, const struct address *a, struct address *out);
-/* Domains by canonical form, local parts byte for byte. */
-bool address_equal(struct arena *arena, const struct address *a, const struct address *b);
 
 /* Checks an ASCII host or domain name: labels of letters, digits, inner hyphens and (as the world
  * has them) underscores, 63 octets each, 255 in all. No trailing dot. */

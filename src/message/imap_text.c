@@ -7,7 +7,7 @@
 
 #define NIL SLICE("NIL")
 
-void imap_put_number(struct buf *out, uint64_t number)
+static void imap_put_number(struct buf *out, uint64_t number)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
@@ -32,7 +32,8 @@ static void put_literal(struct buf *out, struct slice s)
 	buf_commit(out, s.len);
 }
 
-void imap_put_string(struct buf *out, struct slice s)
+/* string of RFC 3501: quoted if that is allowed, else a literal. */
+static void imap_put_string(struct buf *out, struct slice s)
 {
 	size_t escapes = 0;
 	for (size_t i = 0; i < s.len; i++) {

@@ -4,9 +4,6 @@
 
 #include "message/mime.h"
 
-/* string of RFC 3501: quoted if that is allowed, else a literal. */
-void imap_put_string(struct buf *out, struct slice s);
-void imap_put_number(struct buf *out, uint64_t number);
 /* The envelope of a message, parentheses included; each field's value is cut at value_bytes. */
 void imap_put_envelope(struct buf *out, struct arena *arena, const struct mime_fields *fields,
                        const struct message_limits *limits, size_t value_bytes);

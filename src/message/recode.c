@@ -243,8 +243,8 @@ int recode_plan(struct arena *arena, struct slice bytes, const struct message_li
 
 /* --- headers ------------------------------------------------------------------------- */
 
-int recode_header_plain(void *unused, const struct mime_part *part, struct slice header,
-                        const char *encoding, struct outlet *out)
+static int recode_header_plain(void *unused, const struct mime_part *part, struct slice header,
+                               const char *encoding, struct outlet *out)
 {
 	struct header_walk walk = { .rest = header };
 	struct header_field field;

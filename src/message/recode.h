@@ -35,10 +35,7 @@ int recode_plan(struct arena *arena, struct slice bytes, const struct message_li
  * if that stays. 0 or a negative errno, which ends the writing. */
 typedef int recode_header(void *arg, const struct mime_part *part, struct slice header,
                           const char *encoding, struct outlet *out);
-/* One that changes nothing else. */
-int recode_header_plain(void *unused, const struct mime_part *part, struct slice header,
-                        const char *encoding, struct outlet *out);
-/* header NULL: recode_header_plain. 0, or what sink or header returned. */
+/* header NULL: nothing else changes. 0, or what sink or header returned. */
 int recode_write(const struct recode *r, recode_header *header, void *header_arg, dot_sink *sink,
                  void *sink_arg);
 

@@ -118,13 +118,3 @@ bool message_section_structure(struct slice bytes, const struct message_limits *
 	buf_free(&text);
 	return true;
 }
-
-size_t message_top_length(struct slice bytes, size_t header_size, uint64_t lines)
-{
-	size_t at = header_size > 0 ? header_size : header_length(bytes);
-	for (; lines > 0 && at < bytes.len; lines--) {
-		const char *lf = memchr(bytes.data + at, '\n', bytes.len - at);
-		at = lf ? (size_t)(lf - bytes.data) + 1 : bytes.len;
-	}
-	return at;
-}

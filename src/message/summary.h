@@ -81,7 +81,4 @@ bool message_section_structure(struct slice bytes, const struct message_limits *
                                struct arena *arena, const struct message_section *section,
                                struct slice *out);
 
-/* Length of the header and the first lines of the body (POP3 TOP). header_size as above. */
-size_t message_top_length(struct slice bytes, size_t header_size, uint64_t lines);
-
 #endif

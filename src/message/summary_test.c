@@ -211,16 +211,6 @@ static void test_decoded(void **state)
 	                 -ENOENT);
 }
 
-static void test_top(void **state)
-{
-	(void)state;
-	struct slice m = SLICE("a: b\r\n\r\n1\r\n2\r\n3");
-	assert_int_equal(message_top_length(m, 0, 0), 8);
-	assert_int_equal(message_top_length(m, 8, 1), 11);
-	assert_int_equal(message_top_length(m, 8, 3), 15);
-	assert_int_equal(message_top_length(m, 8, 1000), 15);
-}
-
 /* Larger than the limits: still well-formed, and with what fits. */
 static void test_limits(void **state)
 {
@@ -257,7 +247,6 @@ int main(void)
 		ARENA_TEST(test_structure),
 		ARENA_TEST(test_sections),
 		ARENA_TEST(test_decoded),
-		ARENA_TEST(test_top),
 		ARENA_TEST(test_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,8 +279,6 @@ static const char *find_line_end(const struct conn *c)
 	return memchr(c->in + c->in_scanned, '\n', c->in_end - c->in_scanned);
 }
 
-bool conn_has_line(const struct conn *c) { return c->in && find_line_end(c); }
-
 /* Consumes up to the next LF, wherever that is. 1 when it was there. */
 static int skip_line(struct conn *c, int64_t deadline)
 {

@@ -61,8 +61,6 @@ enum line_end { LINE_CRLF, LINE_LF };
  * rest is never taken for a line. */
 int conn_read_line(struct conn *c, size_t max, struct slice *line_out, enum line_end *end_out,
                    int64_t deadline);
-/* True if a whole line, ended by LF, is buffered: the next conn_read_line() will not wait. */
-bool conn_has_line(const struct conn *c);
 
 /* --- writing ------------------------------------------------------------------------- */
 

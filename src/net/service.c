@@ -67,7 +67,9 @@ static bool is_shut_out(const struct service *s, const struct net_address *clien
 	return s->config.is_shut_out && s->config.is_shut_out(s->config.is_shut_out_arg, client);
 }
 
-enum service_limit service_admit(struct service *s, const struct net_address *peer)
+/* Counts a session in, or returns the limit that it would pass. peer NULL: it is not known yet who
+ * the client is, service_admit_client() follows. */
+static enum service_limit service_admit(struct service *s, const struct net_address *peer)
 {
 	uint64_t open = atomic_fetch_add(&s->open, 1) + 1;
 	enum service_limit reached = SERVICE_LIMIT_NONE;

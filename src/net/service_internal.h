@@ -36,9 +36,8 @@ void service_unbind(struct service *s);
 
 void service_hold(struct service *s);
 void service_release(struct service *s);
-/* Counts a session in, or returns the limit that it would pass. peer NULL: it is not known yet who
- * the client is, service_admit_client() follows. */
-enum service_limit service_admit(struct service *s, const struct net_address *peer);
+/* The limits of its client, for a session that was counted in before it was known who that is:
+ * returns the one that it would pass. */
 enum service_limit service_admit_client(struct service *s, const struct net_address *peer);
 /* peer NULL: it was never known. True if so many have left since the peak that their memory is
  * worth giving back. */

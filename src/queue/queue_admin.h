@@ -59,7 +59,6 @@ struct queue_filter {
 	bool has_state;
 	enum queue_state state;
 };
-bool queue_filter_means(const struct queue_filter *filter, const struct queue_entry *entry);
 
 /* In a read: looks at `rows` rows behind *place, oldest first, and hands out those that are meant;
  * slices are valid until visit returns. A non-zero return of visit ends the look and is returned.

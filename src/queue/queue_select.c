@@ -74,7 +74,7 @@ static bool means_words(const struct hash *words, const struct queue_entry *e)
 	       has_word(words, e->forward_path);
 }
 
-bool queue_filter_means(const struct queue_filter *f, const struct queue_entry *e)
+static bool queue_filter_means(const struct queue_filter *f, const struct queue_entry *e)
 {
 	return (!f->has_state || e->state == f->state) &&
 	       (f->arrived_before_ms == 0 || e->arrived_ms < f->arrived_before_ms) &&

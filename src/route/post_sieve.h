@@ -127,8 +127,6 @@ struct sieve_job sorting_job(struct sorting *s);
 int sorting_apply(struct sorting *s, const struct sieve_result *result);
 /* The user is told, at most once a day, and the message is kept. */
 int sorting_complain(struct sorting *s, const char *script, unsigned line, const char *text);
-void sorting_say(struct sorting *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void sorting_remember(struct sorting *s, enum sieve_memory kind, struct slice key, int64_t for_ms);
 /* 1: it is remembered. */
 int sorting_remembers(struct sorting *s, enum sieve_memory kind, struct slice key);
 /* Finds a mailbox of the account. Inside a closure. 0 or -ENOENT, or an error. */

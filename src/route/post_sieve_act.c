@@ -10,7 +10,8 @@
 
 #define DAY_MS (24 * 60 * 60 * 1000LL)
 
-void sorting_say(struct sorting *s, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void sorting_say(struct sorting *s, const char *format,
+                                                              ...)
 {
 	struct buf text = buf_make(1000);
 	va_list args;
@@ -27,7 +28,8 @@ void sorting_say(struct sorting *s, const char *format, ...)
 
 /* --- memory --------------------------------------------------------------------------------- */
 
-void sorting_remember(struct sorting *s, enum sieve_memory kind, struct slice key, int64_t for_ms)
+static void sorting_remember(struct sorting *s, enum sieve_memory kind, struct slice key,
+                             int64_t for_ms)
 {
 	struct post_memory *m = ARENA_NEW(s->arena, struct post_memory);
 	*m = (struct post_memory){ .next = s->drop->sorted->memories,

@@ -100,8 +100,10 @@ static struct slice take_word(struct slice *rest)
 	return word;
 }
 
-struct sieve_text_list machine_split_flags(struct machine *m, struct slice text,
-                                           const struct sieve_text_list *more)
+/* Flags of a list of strings, each of which may hold several: known ones spelt right, none twice.
+ * In what stays. */
+static struct sieve_text_list machine_split_flags(struct machine *m, struct slice text,
+                                                  const struct sieve_text_list *more)
 {
 	struct sieve_text_list list = { .items = ARENA_ARRAY(m->arena, FLAGS_MAX, struct slice) };
 	if (more && more->count > 0)
@@ -115,7 +117,7 @@ struct sieve_text_list machine_split_flags(struct machine *m, struct slice text,
 	return list;
 }
 
-struct sieve_text_list machine_flags(struct machine *m, const struct sieve_arg *arg)
+static struct sieve_text_list machine_flags(struct machine *m, const struct sieve_arg *arg)
 {
 	struct sieve_text_list list = { .items = NULL };
 	for (size_t i = 0; arg && i < arg->count; i++)

@@ -60,7 +60,9 @@ static enum date_part find_part(struct slice part)
 
 bool sieve_date_part_is_known(struct slice part) { return find_part(part) != DATE_PARTS; }
 
-bool sieve_date_part(struct arena *arena, struct slice part, struct date date, struct slice *out)
+/* In the zone of the date; in the arena. False if there is no such part. */
+static bool sieve_date_part(struct arena *arena, struct slice part, struct date date,
+                            struct slice *out)
 {
 	struct civil c = civil_of(date);
 	int offset = date.offset_minutes < 0 ? -date.offset_minutes : date.offset_minutes;

@@ -5,8 +5,6 @@
 #include "message/date.h"
 
 bool sieve_date_part_is_known(struct slice part);
-/* In the zone of the date; in the arena. False if there is no such part. */
-bool sieve_date_part(struct arena *arena, struct slice part, struct date date, struct slice *out);
 /* "+0100" or "-0330" as minutes. */
 bool sieve_date_zone(struct slice zone, int *minutes_out);
 

@@ -80,9 +80,6 @@ int machine_spend(struct machine *m, size_t bytes);
 /* A line of the trace; costs nothing without one. */
 void machine_trace(struct machine *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Calls that may park and are errors of others. */
-int machine_has_mailbox(struct machine *m, enum sieve_mailbox_test by, struct slice key,
-                        struct slice name, bool *out);
 
 /* A string with its variables put in; in the scratch. */
 struct slice machine_string(struct machine *m, const struct sieve_string *s);
@@ -127,8 +124,6 @@ bool matcher_try(struct matcher *t, struct slice value);
 /* A value that may be missing counts for nothing, but for :count. The result of the test; 0 or an
  * error. */
 int matcher_end(struct matcher *t, bool *out);
-bool sieve_compare_equal(struct machine *m, enum sieve_comparator c, struct slice a,
-                         struct slice b);
 
 /* --- the message, sieve_message.c ------------------------------------------------------ */
 
@@ -170,11 +165,6 @@ void machine_replace_body(struct machine *m, struct slice body);
 
 /* Room for one more, with line, script and message set; NULL: too many, which was told. */
 struct sieve_action *machine_add(struct machine *m, enum sieve_action_kind kind);
-/* Flags of a list of strings, each of which may hold several: known ones spelt right, none twice.
- * In what stays. */
-struct sieve_text_list machine_flags(struct machine *m, const struct sieve_arg *arg);
-struct sieve_text_list machine_split_flags(struct machine *m, struct slice text,
-                                           const struct sieve_text_list *more);
 int machine_fcc(struct machine *m, const struct sieve_call *call, struct sieve_fcc *out);
 
 /* --- including ------------------------------------------------------------------------- */

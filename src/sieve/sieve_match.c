@@ -51,11 +51,6 @@ static int order(enum sieve_comparator comparator, struct slice a, struct slice 
 	return comparator == COMPARE_NUMERIC ? order_numeric(a, b) : slice_compare(a, b);
 }
 
-bool sieve_compare_equal(struct machine *m, enum sieve_comparator c, struct slice a, struct slice b)
-{
-	return order(c, collate(m->scratch, c, a), collate(m->scratch, c, b)) == 0;
-}
-
 static bool holds(enum sieve_relation relation, int difference)
 {
 	switch (relation) {

@@ -4,8 +4,8 @@
 #include "message/address.h"
 #include "sieve/sieve_machine.h"
 
-int machine_has_mailbox(struct machine *m, enum sieve_mailbox_test by, struct slice key,
-                        struct slice name, bool *out)
+static int machine_has_mailbox(struct machine *m, enum sieve_mailbox_test by, struct slice key,
+                               struct slice name, bool *out)
 {
 	const struct sieve_outside *outside = &m->job->outside;
 	int rc = outside->mailbox ? outside->mailbox(outside->arg, by, key, name) : 0;

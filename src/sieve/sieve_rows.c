@@ -205,12 +205,6 @@ int sieve_remember(struct db *db, int64_t account_id, enum sieve_memory kind, st
 	return rc < 0 ? rc : forget_past(db, now_ms);
 }
 
-int sieve_forget(struct db *db, int64_t account_id, enum sieve_memory kind)
-{
-	return db_run(db, "DELETE FROM sieve_memory WHERE account_id = $1 AND kind = $2", "ii",
-	              account_id, (int64_t)kind);
-}
-
 int sieve_remove_account(struct db *db, int64_t account_id)
 {
 	int rc = db_run(db, "DELETE FROM sieve_script WHERE account_id = $1", "i", account_id);

@@ -58,8 +58,6 @@ int sieve_remembers(struct db *db, int64_t account_id, enum sieve_memory kind, s
 /* Until then (wall clock); what is past is forgotten by the way. */
 int sieve_remember(struct db *db, int64_t account_id, enum sieve_memory kind, struct slice key,
                    int64_t now_ms, int64_t until_ms);
-/* Of vacation: everybody gets an answer again. */
-int sieve_forget(struct db *db, int64_t account_id, enum sieve_memory kind);
 
 /* All of an account that is going. */
 int sieve_remove_account(struct db *db, int64_t account_id);

@@ -68,8 +68,6 @@ static int memory(struct db *db, void *arg)
 	                 0);
 	assert_int_equal(db_get_int(db, &count, "SELECT count(*) FROM sieve_memory", ""), 0);
 	assert_int_equal(count, 1);
-	assert_int_equal(sieve_forget(db, 1, SIEVE_SEEN), 0);
-	assert_int_equal(sieve_remembers(db, 1, SIEVE_SEEN, SLICE("y"), NOW + HOUR), 0);
 	assert_int_equal(sieve_remove_account(db, 2), 0);
 	return 0;
 }

@@ -8,7 +8,7 @@
 
 enum { RECIPIENTS_AT_FIRST = 4 };
 
-enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address)
+static enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address)
 {
 	switch (parsed) {
 	case SMTP_PARSED_ADDRESS:

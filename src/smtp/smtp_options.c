@@ -98,7 +98,8 @@ static bool is_unwanted(struct slice unwanted, struct slice keyword)
 	return false;
 }
 
-bool smtp_options_refuse_solicitation(const struct smtp_session *s, struct slice keywords)
+/* Are any of these keywords, with commas between them, unwanted here? */
+static bool smtp_options_refuse_solicitation(const struct smtp_session *s, struct slice keywords)
 {
 	const char *unwanted = unwanted_keywords(s);
 	while (unwanted && keywords.len > 0) {

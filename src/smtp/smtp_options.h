@@ -12,8 +12,6 @@
 enum smtp_answer smtp_options_judge(const struct smtp_session *s, struct arena *arena,
                                     const struct smtp_mail_command *mail,
                                     struct envelope_options *out);
-/* Are any of these keywords, with commas between them, unwanted here? */
-bool smtp_options_refuse_solicitation(const struct smtp_session *s, struct slice keywords);
 /* Does the message's own header name one? */
 bool smtp_options_refuse_header(struct smtp_session *s, struct slice message);
 

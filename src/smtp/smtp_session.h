@@ -184,8 +184,7 @@ bool smtp_may_ask(const struct smtp_session *s, enum config_who who);
 
 /* A further one, empty; valid until the next. */
 struct post_recipient *smtp_new_recipient(struct smtp_transaction *t);
-/* What is said to a command line that can't be read, and of an address. */
-enum smtp_answer smtp_parse_answer(enum smtp_parsed parsed, enum smtp_answer bad_address);
+/* What is said of an address. */
 enum smtp_answer smtp_verdict_answer(const struct config *config, enum post_verdict verdict);
 /* To DATA and BDAT in a transaction without recipients: RFC 5321 section 4.1.1.4. */
 enum smtp_answer smtp_nobody_answer(const struct smtp_session *s);

@@ -207,7 +207,8 @@ bool authres_parse(struct arena *arena, struct slice value, struct authres *out)
 	return cursor_at_end(&c);
 }
 
-bool authres_parse_id(struct arena *arena, struct slice value, struct slice *id_out)
+/* Whose it is; false if not even that can be read. */
+static bool authres_parse_id(struct arena *arena, struct slice value, struct slice *id_out)
 {
 	struct cursor c = cursor_of(value);
 	return skip_cfws(&c) && take_value(&c, arena, id_out);

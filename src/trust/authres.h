@@ -29,8 +29,6 @@ struct authres {
 
 /* Reads a value, without the name of the field. False if it is none. */
 bool authres_parse(struct arena *arena, struct slice value, struct authres *out);
-/* Whose it is; false if not even that can be read. */
-bool authres_parse_id(struct arena *arena, struct slice value, struct slice *id_out);
 /* Does the value speak in our name? Also if it can't be read, and has our name anywhere. */
 bool authres_is_ours(struct arena *arena, struct slice value, struct slice our_id);
 

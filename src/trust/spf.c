@@ -52,13 +52,15 @@ static enum trust_result judge_answer(struct spf_run *r, int rc)
 	}
 }
 
-enum trust_result spf_ask_addresses(struct spf_run *r, const char *name, bool v6,
-                                    struct dns_answer *out)
+static enum trust_result spf_ask_addresses(struct spf_run *r, const char *name, bool v6,
+                                           struct dns_answer *out)
 {
 	return judge_answer(r, dns_addresses_of(r->q->dns, r->arena, name, v6, r->deadline, out));
 }
 
-enum trust_result spf_ask_mx(struct spf_run *r, const char *name, struct dns_answer *out)
+/* Answers of the DNS: pass: there are records; none; temperror; permerror: there were too many
+ * empty ones. */
+static enum trust_result spf_ask_mx(struct spf_run *r, const char *name, struct dns_answer *out)
 {
 	return judge_answer(r, dns_mx(r->q->dns, r->arena, name, r->deadline, out));
 }

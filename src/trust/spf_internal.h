@@ -17,11 +17,6 @@ struct spf_run {
 	size_t name_count;
 };
 
-/* Answers of the DNS: pass: there are records; none; temperror; permerror: there were too many
- * empty ones. */
-enum trust_result spf_ask_addresses(struct spf_run *r, const char *name, bool v6,
-                                    struct dns_answer *out);
-enum trust_result spf_ask_mx(struct spf_run *r, const char *name, struct dns_answer *out);
 /* Counts a term that asks the DNS; false: it is one too many. */
 bool spf_count_lookup(struct spf_run *r);
 /* Finds out which names lead back to the client. */
