@@ -169,6 +169,8 @@ def test_addresses_that_are_none_for_it(make_server, place):
     for raw in server.messages():
         found |= {r["Final-Recipient"]: r["Status"] for r in report(raw)}
     assert found == {f"rfc822; {address}": "5.1.3" for address in to}
+    shown = b"".join(server.messages())
+    assert b'the address ".x"@m.test: can\'t be part of a path' in shown
     assert list(place.glob("**/Maildir")) == []
 
 

@@ -314,6 +314,12 @@ def test_trace_by_time_and_alias(make_server):
         assert events("--since", time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() - 3600)),
                       "--until", "2100-01-01")[:3] == all_of_it[:3]
         assert events("--until", "1h") == events("--since", "2100-01-01") == []
+        # Whoever asks otherwise than it wants to be asked is told how.
+        assert events("--to", "<team@example.test>") == all_of_it
+        assert "whole addresses" in server.cli("trace", "--to", "@far.test").stdout
+        assert "give --from or --to" in server.cli("trace", "bob@far.test", check=False).stderr
+        bad = server.cli("trace", check=False)
+        assert bad.returncode == 2 and "name a message" in bad.stderr and "Sanitizer" not in bad.stderr
         for bad in ["yesterday", "2026-13-01", "2026-01-01x"]:
             result = server.cli("trace", "--since", bad, check=False)
             assert result.returncode == 2 and "neither a time" in result.stderr

@@ -84,6 +84,13 @@ const char *admin_text(const json_t *request, const char *key)
 	return json_string_value(json_object_get(request, key));
 }
 
+struct slice admin_bare(const char *text)
+{
+	struct slice s = slice_from_str(text);
+	bool angled = s.len > 2 && s.data[0] == '<' && s.data[s.len - 1] == '>';
+	return angled ? slice_sub(s, 1, s.len - 2) : s;
+}
+
 const char *admin_need(const json_t *request, const char *key, struct admin_reply *reply)
 {
 	const char *text = admin_text(request, key);

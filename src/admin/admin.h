@@ -111,6 +111,8 @@ int admin_fail(struct admin_reply *reply, int rc, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A text of the request; NULL if there is none. */
 const char *admin_text(const json_t *request, const char *key);
+/* An address without the angle brackets in which addresses are often shown; but <> stays. */
+struct slice admin_bare(const char *text);
 /* A text that must be there: NULL after admin_fail(). */
 const char *admin_need(const json_t *request, const char *key, struct admin_reply *reply);
 int64_t admin_number(const json_t *request, const char *key, int64_t otherwise);

@@ -77,8 +77,8 @@ static int bounces(struct admin *admin, const json_t *request, struct admin_repl
 	int rc = take_class(request, reply, &l.filter);
 	if (rc < 0)
 		return rc;
-	l.filter.sender = slice_from_str(admin_text(request, "from"));
-	l.filter.to = slice_from_str(admin_text(request, "to"));
+	l.filter.sender = admin_bare(admin_text(request, "from"));
+	l.filter.to = admin_bare(admin_text(request, "to"));
 	l.filter.queue_id = slice_from_str(admin_text(request, "id"));
 	if (age_ms > 0)
 		l.filter.since_ms = clock_wall_ms() - age_ms;

@@ -4,22 +4,13 @@
 #include "admin/admin_queue.h"
 #include "base/clock.h"
 
-/* As addresses are often shown: <bob@example.org>. But <> is one of its own. */
-static struct slice bare(const char *text)
-{
-	struct slice s = slice_from_str(text);
-	bool angled = s.len > 2 && slice_starts_with(s, SLICE("<")) &&
-	              slice_ends_with_nocase(s, SLICE(">"));
-	return angled ? slice_sub(s, 1, s.len - 2) : s;
-}
-
 static void add_word(struct queue_filter *f, struct arena *arena, const char *word)
 {
 	if (!word || !*word)
 		return;
 	if (!f->words)
 		f->words = hash_new();
-	hash_put(f->words, arena_lower(arena, bare(word)), f);
+	hash_put(f->words, arena_lower(arena, admin_bare(word)), f);
 }
 
 static void add_words(struct queue_filter *f, const json_t *request)
@@ -73,7 +64,7 @@ int admin_queue_filter(const json_t *request, struct queue_filter *out, bool *al
 	int64_t newer_ms = admin_number(request, "newer_ms", 0);
 	*out = (struct queue_filter){
 		.domain = slice_from_str(admin_text(request, "domain")),
-		.sender = bare(admin_text(request, "from")),
+		.sender = admin_bare(admin_text(request, "from")),
 		.reason = slice_from_str(admin_text(request, "reason")),
 		.arrived_before_ms = older_ms > 0 ? now_ms - older_ms : 0,
 		.arrived_after_ms = newer_ms > 0 ? now_ms - newer_ms : 0,

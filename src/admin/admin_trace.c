@@ -102,8 +102,8 @@ static int trace(struct admin *admin, const json_t *request, struct admin_reply 
 	const char *id = admin_text(request, "id");
 	struct found f = {
 		.filter = { .message_id = slice_from_str(id),
-		            .from = slice_from_str(admin_text(request, "from")),
-		            .to = slice_from_str(admin_text(request, "to")),
+		            .from = admin_bare(admin_text(request, "from")),
+		            .to = admin_bare(admin_text(request, "to")),
 		            .since_ms = admin_number(request, "since_ms", 0),
 		            .until_ms = admin_number(request, "until_ms", 0) },
 		.limit = id ? TRACE_LIMIT_MAX : admin_number(request, "limit", TRACE_LIMIT),

@@ -99,7 +99,10 @@ static int trace(struct cli *cli)
 		json_decref(request);
 		return CLI_USAGE;
 	}
-	return cli_list(cli, "trace", request, print_event, &print);
+	int status = cli_list(cli, "trace", request, print_event, &print);
+	if (status == CLI_OK && cli->word_count == 0 && !print.last[0] && !cli_has(cli, "json"))
+		puts("Nothing is known of such mail; --from and --to are whole addresses.");
+	return status;
 }
 
 static const struct cli_option trace_options[] = {

@@ -110,7 +110,8 @@ static void run_command(const struct final_errand *e)
 		const char *text = config_template_expand(e->arena, e->way->command[i],
 		                                          TEMPLATE_ARGUMENT, &e->values);
 		if (!text) {
-			say("5.1.3", "the address", "", "can't be told to the command");
+			say("5.1.3", "the address", arena_str(e->arena, e->values.recipient),
+			    "can't be told to the command");
 			_exit(EX_NOUSER);
 		}
 		argv[i] = (char *)(uintptr_t)text;
@@ -152,7 +153,8 @@ static int write_file(struct final_errand *e)
 	const char *path = config_template_expand(e->arena, e->way->path, TEMPLATE_PATH,
 	                                          &e->values);
 	if (!path || path[0] != '/') {
-		say("5.1.3", "the address", "", "can't be part of a path");
+		say("5.1.3", "the address", arena_str(e->arena, e->values.recipient),
+		    "can't be part of a path");
 		return EX_NOUSER;
 	}
 	int rc = map_message(e);
