@@ -5,6 +5,7 @@
 #include "cli/certificate.h"
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_dns.h"
 #include "cli/cli_file.h"
 #include "dns/dns.h"
 #include "guard/geoip.h"
@@ -76,8 +77,7 @@ static void look_at_certificates(const struct config *config)
 
 static int check_resolver(const struct config *config)
 {
-	const struct dns_config dns_config = { .forwarder = config->dns.forwarder,
-		                               .trust_anchor = config->dns.trust_anchor };
+	const struct dns_config dns_config = cli_dns_config(config);
 	struct dns *dns;
 	int rc = dns_open(&dns_config, &dns);
 	if (rc == 0)

@@ -1,6 +1,7 @@
 /* veredus dns */
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_dns.h"
 #include "cli/dns_wish.h"
 #include "fiber/fiber.h"
 
@@ -70,9 +71,7 @@ static void ask(void *arg)
 {
 	struct asking *a = arg;
 	const struct config *c = a->wishes->config;
-	const struct dns_config dns_config = { .forwarder = c->dns.forwarder,
-		                               .trust_anchor = c->dns.trust_anchor,
-		                               .timeout_ms = c->dns.timeout_ms };
+	const struct dns_config dns_config = cli_dns_config(c);
 	struct dns *dns = NULL;
 	a->rc = dns_open(&dns_config, &dns);
 	if (a->rc == 0)

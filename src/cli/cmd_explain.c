@@ -4,6 +4,7 @@
 
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_dns.h"
 #include "cli/cli_file.h"
 #include "cli/cli_link.h"
 #include "dns/dns.h"
@@ -98,9 +99,7 @@ static void ask(void *arg)
 {
 	struct explaining *e = arg;
 	const struct config *c = e->config;
-	const struct dns_config dns_config = { .forwarder = c->dns.forwarder,
-		                               .trust_anchor = c->dns.trust_anchor,
-		                               .timeout_ms = c->dns.timeout_ms };
+	const struct dns_config dns_config = cli_dns_config(c);
 	const struct trust_question question = { .message = e->message,
 		                                 .client = e->has_client ? &e->client : NULL,
 		                                 .helo = cli_text(e->cli, "helo"),

@@ -1,6 +1,7 @@
 /* veredus guard: the lists in the DNS. */
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_dns.h"
 #include "dns/dns.h"
 #include "fiber/fiber.h"
 #include "guard/guard_list_check.h"
@@ -57,9 +58,7 @@ static void ask(void *arg)
 {
 	struct asking *a = arg;
 	const struct config *c = a->config;
-	const struct dns_config dns_config = { .forwarder = c->dns.forwarder,
-		                               .trust_anchor = c->dns.trust_anchor,
-		                               .timeout_ms = c->dns.timeout_ms };
+	const struct dns_config dns_config = cli_dns_config(c);
 	a->rc = dns_open(&dns_config, &a->dns);
 	for (size_t i = 0; i < c->dns_lists.count && a->rc == 0; i++) {
 		if (a->what)

@@ -3,6 +3,7 @@
 
 #include "cli/cli_admin.h"
 #include "cli/cli_commands.h"
+#include "cli/cli_dns.h"
 #include "cli/route_tls.h"
 #include "client/client_route.h"
 #include "fiber/fiber.h"
@@ -204,9 +205,7 @@ static void look_up(void *arg)
 {
 	struct look_up *l = arg;
 	const struct config *c = l->config;
-	const struct dns_config dns = { .forwarder = c->dns.forwarder,
-		                        .trust_anchor = c->dns.trust_anchor,
-		                        .timeout_ms = c->dns.timeout_ms };
+	const struct dns_config dns = cli_dns_config(c);
 	l->rc = dns_open(&dns, &l->dns);
 	if (l->rc == 0)
 		find_places(l);

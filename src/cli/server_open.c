@@ -6,6 +6,7 @@
 #include "auth/oauth.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/cli_dns.h"
 #include "cli/server.h"
 #include "fiber/sync.h"
 #include "imap/imap_index.h"
@@ -129,14 +130,7 @@ static int open_auth(struct server *s)
 static int open_dns(struct server *s)
 {
 	const struct config *c = s->config;
-	const struct dns_config config = {
-		.forwarder = c->dns.forwarder,
-		.trust_anchor = c->dns.trust_anchor,
-		.timeout_ms = c->dns.timeout_ms,
-		.cache_bytes = c->dns.cache_bytes ? (int64_t)c->dns.cache_bytes : -1,
-		.min_ttl_s = (uint32_t)(c->dns.min_ttl_ms / 1000),
-		.max_ttl_s = (uint32_t)(c->dns.max_ttl_ms / 1000),
-	};
+	const struct dns_config config = cli_dns_config(c);
 	int rc = dns_open(&config, &s->dns);
 	return rc < 0 ? failed("dns", rc, "see section dns of veredus.conf") : 0;
 }
