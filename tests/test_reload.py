@@ -151,6 +151,26 @@ def test_sessions_of_readers_go_on(server):
     imap.logout()
 
 
+def test_limits_of_listeners(server):
+    s = server
+    limit = "max-sessions-per-address = 0 "   # of smtp: it is the first
+    base = s.base
+    with s.smtp(), s.smtp():
+        try:
+            s.base = base.replace(limit, "max-sessions-per-address = 2 ", 1)
+            taken(s, "", 'listen "smtp".max-sessions-per-address')
+            with pytest.raises(smtplib.SMTPConnectError, match="421"):
+                s.smtp()
+            s.base = base.replace(limit, limit + "\nmax-sessions = 3 ", 1)
+            taken(s, "", 'listen "smtp".max-sessions-per-address', 'listen "smtp".max-sessions')
+            with s.smtp(), pytest.raises(smtplib.SMTPConnectError, match="421"):
+                s.smtp()
+        finally:
+            s.base = base
+        taken(s, "", 'listen "smtp".max-sessions')
+        s.smtp().quit()
+
+
 # --- what judges mail --------------------------------------------------------------------------
 
 
@@ -423,7 +443,8 @@ def test_what_needs_a_restart_is_told(server):
             "smtp { max-recipients = 200 }\n")
     told = reload(s, text)
     assert told["taken"] == ["smtp.max-recipients"]
-    assert told["restart"] == ["workers", 'listen "more"', "listen"]
+    assert told["restart"] == ["workers", 'listen "more".protocol', 'listen "more".address',
+                               "listen"]
     result = s.cli("reload").stdout
     assert "needs a restart  workers\n" in result and "taken in" not in result
     assert re.search(r"server.reload .*restart=\"workers, listen", s.log_text())

@@ -70,8 +70,21 @@ static void prepare(void *arg)
 
 /* --- taking ------------------------------------------------------------------------------- */
 
+static void take_limits(struct server *s, const struct config *c)
+{
+	const struct config *old = s->config;
+	for (size_t i = 0; i < s->service_count; i++) {
+		const struct config_listener *l = service_config(s->services[i])->listener;
+		if (!l)
+			continue;
+		l = &c->listeners[l - old->listeners];
+		service_set_limits(s->services[i], l->max_sessions, l->max_sessions_per_address, l);
+	}
+}
+
 static void take_config(struct server *s, struct config *c)
 {
+	take_limits(s, c);
 	trust_use(s->trust, c);
 	server_set_auth(s, c);
 	learner_use(s->learner, c);

@@ -4,7 +4,7 @@
 
 const struct config_section config_sections[] = {
 	{ "listen", true, "its name, and its protocol unless that is said otherwise",
-	  "Addresses to accept connections on. May stand several times.", .at_start = true },
+	  "Addresses to accept connections on. May stand several times." },
 	{ "certificate", true, "any name",
 	  "A TLS certificate. The first is the default; others are chosen by the name that the "
 	  "client asks for." },

@@ -29,8 +29,6 @@ static void keep_options(const struct config *old, struct config *c)
 /* Lists that are kept, and what is made of sections with titles. */
 static void keep_lists(const struct config *old, struct config *c)
 {
-	c->listeners = old->listeners;
-	c->listener_count = old->listener_count;
 	c->relay_certificates = old->relay_certificates;
 	c->relay_certificate_count = old->relay_certificate_count;
 	c->passdbs = old->passdbs;
@@ -41,6 +39,36 @@ static void keep_lists(const struct config *old, struct config *c)
 	c->bounces.sign = old->bounces.sign;
 	c->bounces.except = old->bounces.except;
 	c->bounces.plain_for = old->bounces.plain_for;
+}
+
+static const struct config_listener *find_listener(const struct config *c,
+                                                   const struct config_listener *wanted)
+{
+	for (size_t i = 0; i < c->listener_count; i++) {
+		if (slice_equal(slice_from_str(c->listeners[i].name), slice_from_str(wanted->name)))
+			return &c->listeners[i];
+	}
+	return NULL;
+}
+
+/* Those that there are stay as they are, but for whom they let in. */
+static void keep_listeners(const struct config *old, struct config *c)
+{
+	struct config_listener *all = ARENA_ARRAY(c->arena, old->listener_count + 1,
+	                                          struct config_listener);
+	for (size_t i = 0; i < old->listener_count; i++) {
+		const struct config_listener *fresh = find_listener(c, &old->listeners[i]);
+		all[i] = old->listeners[i];
+		if (!fresh)
+			continue;
+		all[i].max_sessions = fresh->max_sessions;
+		all[i].max_sessions_per_address = fresh->max_sessions_per_address;
+		all[i].auth_without_tls = fresh->auth_without_tls;
+		all[i].xclient_networks = fresh->xclient_networks;
+		all[i].xclient_network_count = fresh->xclient_network_count;
+	}
+	c->listeners = all;
+	c->listener_count = old->listener_count;
 }
 
 /* Whether there is TLS at all is settled at the start. */
@@ -72,6 +100,7 @@ int config_reload(struct config *old, struct config **out, struct config_changes
 	config_settings_compare(old, c, c->arena, changes_out);
 	keep_options(old, c);
 	keep_lists(old, c);
+	keep_listeners(old, c);
 	keep_certificates(old, c, changes_out);
 	*out = c;
 	return 0;

@@ -27,7 +27,8 @@ struct config_setting {
 
 struct config_change {
 	const char *option; /* "smtp.max-message"; "rule \"NAME\"" for all options of a section with
-	                       a title; "rule" for their order */
+	                       a title, but "listen \"NAME\".max-sessions"; "rule" for their
+	                       order */
 	bool at_start;      /* it needs a restart: the old value is kept */
 };
 

@@ -119,10 +119,30 @@ static bool is_at_start(const struct config_setting *s)
 	return (section && section->at_start) || (o && o->at_start);
 }
 
+static bool has_title(const struct config *c, const char *section, const char *title)
+{
+	for (size_t i = 0; i < c->setting_count; i++) {
+		const struct config_setting *s = &c->settings[i];
+		if (slice_equal(slice_from_str(s->section), slice_from_str(section)) &&
+		    slice_equal(slice_from_str(s->title), slice_from_str(title)))
+			return true;
+	}
+	return false;
+}
+
+/* A listener comes and goes with the server, whatever it says. */
+static bool is_of_one_only(const struct config_setting *s, const struct config *other)
+{
+	return slice_equal(slice_from_str(s->section), SLICE("listen")) &&
+	       (!s->option[0] || !has_title(other, s->section, s->title));
+}
+
 static const char *name_of(struct arena *arena, const struct config_setting *s)
 {
+	bool both = slice_equal(slice_from_str(s->section), SLICE("listen"));
 	if (s->title[0])
-		return arena_printf(arena, "%s \"%s\"", s->section, s->title);
+		return arena_printf(arena, "%s \"%s\"%s%s", s->section, s->title, both ? "." : "",
+		                    both ? s->option : "");
 	if (!s->option[0] || !s->section[0])
 		return s->option[0] ? s->option : s->section;
 	return arena_printf(arena, "%s.%s", s->section, s->option);
@@ -132,7 +152,8 @@ static void tell(struct comparison *c, const struct config_setting *s)
 {
 	struct config_changes *out = c->out;
 	const char *name = name_of(c->arena, s);
-	if (hash_find(c->told, slice_from_str(name)))
+	const char *key = arena_printf(c->arena, "%s\n%d", name, c->at_start);
+	if (hash_find(c->told, slice_from_str(key)))
 		return;
 	if (out->count == c->room) {
 		struct config_change *grown = ARENA_ARRAY(c->arena, c->room * 2 + 16,
@@ -144,7 +165,7 @@ static void tell(struct comparison *c, const struct config_setting *s)
 	}
 	out->items[out->count++] = (struct config_change){ name, c->at_start };
 	out->at_start += c->at_start;
-	hash_put(c->told, slice_from_str(name), (void *)name);
+	hash_put(c->told, slice_from_str(key), (void *)name);
 }
 
 static struct slice key_of(struct arena *arena, const struct config_setting *s)
@@ -175,7 +196,7 @@ static void compare(struct comparison *c, const struct config *a, const struct c
 	struct hash *others = settings_by_key(c->arena, b);
 	for (size_t i = 0; i < a->setting_count; i++) {
 		const struct config_setting *s = &a->settings[i];
-		if (is_at_start(s) != c->at_start)
+		if ((is_at_start(s) || is_of_one_only(s, b)) != c->at_start)
 			continue;
 		const struct config_setting *other = hash_find(others, key_of(c->arena, s));
 		const char *value = other ? other->value : otherwise(s);

@@ -47,13 +47,15 @@ static bool count_host(struct service *s, const struct net_address *peer, int by
 {
 	struct slice key = net_address_client(peer);
 	intptr_t count;
+	unsigned max;
 	bool fits;
 
 	if (!s->per_address)
 		return true;
 	pthread_mutex_lock(&s->lock);
 	count = (intptr_t)hash_find(s->per_address, key) + by;
-	fits = by < 0 || count <= (intptr_t)s->config.max_sessions_per_address;
+	max = s->config.max_sessions_per_address;
+	fits = by < 0 || max == 0 || count <= (intptr_t)max;
 	if (count == 0)
 		hash_remove(s->per_address, key);
 	else if (fits)
@@ -74,7 +76,8 @@ static enum service_limit service_admit(struct service *s, const struct net_addr
 	uint64_t open = atomic_fetch_add(&s->open, 1) + 1;
 	enum service_limit reached = SERVICE_LIMIT_NONE;
 
-	if (s->config.max_sessions > 0 && open > s->config.max_sessions)
+	unsigned max = s->config.max_sessions;
+	if (max > 0 && open > max)
 		reached = SERVICE_LIMIT_TOTAL;
 	else if (peer && is_shut_out(s, peer))
 		reached = SERVICE_LIMIT_SHUT_OUT;
@@ -232,7 +235,8 @@ int service_listen(const struct service_config *config, struct service **out)
 	s->config = *config;
 	atomic_store(&s->references, 1);
 	pthread_mutex_init(&s->lock, NULL);
-	if (config->max_sessions_per_address > 0)
+	/* Sessions of a listener are counted even without a limit: there may be one later. */
+	if (config->max_sessions_per_address > 0 || config->listener)
 		s->per_address = hash_new();
 	rc = service_bind(s);
 	if (rc < 0) {
@@ -241,6 +245,14 @@ int service_listen(const struct service_config *config, struct service **out)
 	}
 	*out = s;
 	return 0;
+}
+
+void service_set_limits(struct service *s, unsigned max_sessions, unsigned max_per_address,
+                        const struct config_listener *listener)
+{
+	s->config.max_sessions = max_sessions;
+	s->config.max_sessions_per_address = max_per_address;
+	s->config.listener = listener;
 }
 
 /* Every worker accepts, and every socket is accepted from: where there are fewer sockets than

@@ -79,10 +79,11 @@ struct service_config {
 	 * max_sessions_per_address, which does not hold for the proxy itself. */
 	const struct net_network *proxy_networks;
 	size_t proxy_network_count;
-	int64_t proxy_ms;                  /* to wait for that header; 0: SERVICE_PROXY_MS */
-	unsigned max_sessions;             /* in total for this listener; 0: no limit */
-	unsigned max_sessions_per_address; /* 0: no limit; a /64 counts as one IPv6 address */
-	unsigned socket_mode;              /* permissions of a Unix socket; 0: the umask's */
+	int64_t proxy_ms;              /* to wait for that header; 0: SERVICE_PROXY_MS */
+	_Atomic unsigned max_sessions; /* in total for this listener; 0: no limit */
+	/* 0: no limit; a /64 counts as one IPv6 address. */
+	_Atomic unsigned max_sessions_per_address;
+	unsigned socket_mode; /* permissions of a Unix socket; 0: the umask's */
 	/* Its owner, 0 or -1 to leave it as it is made. */
 	int64_t socket_uid, socket_gid;
 	unsigned workers; /* that will accept, each on a socket of its own; 0: one a core */
@@ -91,7 +92,7 @@ struct service_config {
 	void *is_shut_out_arg;
 	void *context; /* for the protocol: service_context() */
 	/* For the protocol, too: the listener's section, NULL if it has none. */
-	const struct config_listener *listener;
+	const struct config_listener *_Atomic listener;
 };
 
 enum { SERVICE_HANDSHAKE_MS = 30 * 1000, SERVICE_PROXY_MS = 10 * 1000 };
@@ -100,6 +101,10 @@ enum { SERVICE_HANDSHAKE_MS = 30 * 1000, SERVICE_PROXY_MS = 10 * 1000 };
  * with service_start() on the runtime. What config points at must live as long as the service.
  * -EADDRINUSE, -EACCES... */
 int service_listen(const struct service_config *config, struct service **out);
+/* Other limits, for connections that come, and another section for the protocol to look into.
+ * [any thread] */
+void service_set_limits(struct service *s, unsigned max_sessions, unsigned max_per_address,
+                        const struct config_listener *listener);
 /* On a fiber. */
 void service_start(struct service *s);
 /* [any thread] Stops accepting; sessions go on. */
