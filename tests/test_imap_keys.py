@@ -7,7 +7,9 @@ from conftest import wait_for
 from test_imap import Raw
 
 COMMANDS = ["SORT (DATE) UTF-8 ALL", "SORT (REVERSE DATE SIZE) UTF-8 ALL", "SORT (SIZE REVERSE ARRIVAL) UTF-8 ALL",
-            "UID SORT (REVERSE SIZE) UTF-8 UNSEEN", "SORT RETURN (MIN MAX COUNT) (DATE) UTF-8 ALL",
+            "UID SORT (REVERSE SIZE) UTF-8 UNSEEN",
+            "SORT (SUBJECT REVERSE DATE) UTF-8 ALL", "SORT (REVERSE FROM) UTF-8 ALL", "SORT (DISPLAYFROM CC) UTF-8 ALL",
+            "SORT (TO DISPLAYTO SIZE) UTF-8 2:590", "SORT RETURN (MIN MAX COUNT) (DATE) UTF-8 ALL",
             "THREAD REFERENCES UTF-8 ALL", "THREAD REFS UTF-8 ALL", "UID THREAD ORDEREDSUBJECT UTF-8 ALL",
             "THREAD REFS UTF-8 100:580",
             "SORT (DATE) UTF-8 5,300,550"]  # so few that rows are read
@@ -20,7 +22,10 @@ def append(client, numbers):
         parent = pick.randrange(max(1, i))
         refers = pick.choice([f"References: <{parent // 2}@x>\r\n <{parent}@x>\r\n", f"In-Reply-To: <{parent}@x>\r\n", "",
                               f"References: {' '.join(f'<{n}@y>' for n in range(i % 300))} <{parent}@x>\r\n"])
-        text = (f"Subject: {pick.choice(['', 'Re: '])}{pick.randrange(80)}\r\nMessage-ID: <{i}@x>\r\n{refers}"
+        name = pick.choice(["", "", '"Us all" ', "=?utf-8?q?=C3=84nne?= ", "zed "])
+        text = (f"From: {name}<{pick.choice('Abcd')}{pick.randrange(9)}@x.test>\r\nCc: {pick.choice(['a@x.test', 'B@x.test'])}\r\n"
+                f"To: {pick.choice('xYz')}@x.test, other@x.test\r\n"
+                f"Subject: {pick.choice(['', 'Re: '])}{pick.randrange(80)}\r\nMessage-ID: <{i}@x>\r\n{refers}"
                 f"Date: {pick.randint(1, 28)} {pick.choice(['Jan', 'Feb'])} {pick.choice([1965, 1999, 2025])} 10:00:00 +0100\r\n\r\n"
                 f"{'x' * pick.randrange(50)}")
         messages.append(f" {{{len(text)}+}}\r\n{text}")
@@ -73,9 +78,10 @@ def test_the_same_with_and_without(make_server):
     assert ask(server) == want
 
     # Rows that are of no use, or say that they are none: as without.
-    change(server, "UPDATE key_chunk SET numbers = substr(numbers, 1, 1001), threads = substr(threads, 1, 999)"
+    change(server, "UPDATE key_chunk SET numbers = substr(numbers, 1, 1001), threads = substr(threads, 1, 999),"
+                   " texts = substr(texts, 1, 2999)"
                    " WHERE id % 16777216 = 0",
-           "UPDATE key_chunk SET numbers = x'', threads = x'' WHERE id % 16777216 = 1")
+           "UPDATE key_chunk SET numbers = x'', threads = x'', texts = x'' WHERE id % 16777216 = 1")
     assert ask(server) == want
 
     # They are read, not the messages' rows; those behind them are. New mail comes in beside them.

@@ -53,17 +53,45 @@ static struct slice ancestors_of(struct arena *scratch, const struct mailbox_mes
 	return imap_first_id(imap_envelope_next(scratch, envelope, ENVELOPE_IN_REPLY_TO));
 }
 
+static struct slice text_of(struct arena *scratch, enum imap_keys_text text, struct slice envelope)
+{
+	static const enum imap_envelope_field fields[] = {
+		[KEYS_CC] = ENVELOPE_CC,        [KEYS_FROM] = ENVELOPE_FROM,
+		[KEYS_TO] = ENVELOPE_TO,        [KEYS_DISPLAYFROM] = ENVELOPE_FROM,
+		[KEYS_DISPLAYTO] = ENVELOPE_TO,
+	};
+	struct imap_envelope_walk walk = imap_envelope_walk(envelope);
+	if (text == KEYS_SUBJECT)
+		return imap_sort_subject(
+			scratch, imap_envelope_next(scratch, &walk, ENVELOPE_SUBJECT), NULL);
+	bool display = text == KEYS_DISPLAYFROM || text == KEYS_DISPLAYTO;
+	return imap_fold(scratch, imap_envelope_address(scratch, envelope, fields[text], display));
+}
+
+static void take_texts(struct arena *arena, struct arena *scratch, struct slice envelope,
+                       unsigned what, struct imap_keys *out)
+{
+	struct slice *texts = ARENA_ARRAY(arena, KEYS_TEXTS, struct slice);
+	for (enum imap_keys_text text = 0; text < KEYS_TEXTS; text++)
+		texts[text] = what & 1u << text
+		                      ? arena_copy(arena, text_of(scratch, text, envelope))
+		                      : SLICE_EMPTY;
+	out->texts = texts;
+}
+
 static uint64_t hash_or_none(struct slice text) { return text.len ? imap_keys_hash(text) : 0; }
 
 void imap_keys_of_row(struct arena *arena, struct arena *scratch, const struct mailbox_message *row,
-                      bool threads, struct imap_keys *out)
+                      unsigned what, struct imap_keys *out)
 {
 	struct imap_envelope_walk envelope = imap_envelope_walk(row->envelope);
 	struct slice date = imap_envelope_next(scratch, &envelope, ENVELOPE_DATE);
 	*out = (struct imap_keys){ .internal_ms = row->internal_ms,
 		                   .sent_s = imap_sent_date(date, row),
 		                   .size_bytes = row->size_bytes };
-	if (threads) {
+	if (what & ~(unsigned)KEYS_THREADS)
+		take_texts(arena, scratch, row->envelope, what, out);
+	if (what & KEYS_THREADS) {
 		struct slice subject = imap_envelope_next(scratch, &envelope, ENVELOPE_SUBJECT);
 		struct slice ids = ancestors_of(scratch, row, &envelope);
 		struct slice id = imap_envelope_next(scratch, &envelope, ENVELOPE_MESSAGE_ID);

@@ -1,4 +1,4 @@
-/* What messages are sorted and threaded by: dates, size, and their ids and base subject as hashes.
+/* What messages are sorted and threaded by: dates, size, texts, and ids and base subject as hashes.
  *
  * These never change. So the keys of 256 UIDs that can't become more are packed into one row
  * (table key_chunk), which is read instead of 256 long ones. Nothing is written with a delivery:
@@ -19,6 +19,10 @@
  *     8 bytes  hash of the base subject, 0 without one
  *     1 byte   1: a reply by its subject
  *     2 bytes  how many ids of other messages follow, 8 bytes each: its ancestors, the parent last
+ *
+ * texts, likewise, of each enum imap_keys_text:
+ *
+ *     2 bytes  length of the text that follows, which is folded
  */
 #ifndef VEREDUS_IMAP_IMAP_KEYS_H
 #define VEREDUS_IMAP_IMAP_KEYS_H
@@ -26,10 +30,24 @@
 #include "imap/imap_session.h"
 #include "mailbox/mailbox_view.h"
 
+enum imap_keys_text {
+	KEYS_CC,
+	KEYS_FROM,
+	KEYS_SUBJECT,
+	KEYS_TO,
+	KEYS_DISPLAYFROM,
+	KEYS_DISPLAYTO,
+	KEYS_TEXTS,
+};
+/* What is wanted besides numbers: a set of these, and of 1 << enum imap_keys_text. */
+enum { KEYS_THREADS = 1 << KEYS_TEXTS, KEYS_ALL = (KEYS_THREADS << 1) - 1 };
+
 struct imap_keys {
 	int64_t internal_ms, sent_s;
 	uint64_t size_bytes;
-	/* Only when asked for. */
+	/* Those of enum imap_keys_text that are asked for; NULL: none are. */
+	const struct slice *texts;
+	/* KEYS_THREADS */
 	uint64_t id, subject; /* 0: none */
 	bool is_reply;
 	const uint64_t *ancestors; /* the direct parent last */
@@ -44,8 +62,9 @@ uint64_t imap_keys_hash(struct slice text);
 void imap_keys_ancestors(struct arena *arena, struct slice ids, struct imap_keys *keys);
 
 /* Of the messages of the selected mailbox with those UIDs, in their order. Those that somebody has
- * removed meanwhile may be left out. The ancestors are in the command's arena. */
-int imap_each_keys(struct imap_command *c, const struct uid_set *uids, bool threads,
+ * removed meanwhile may be left out. Texts and ancestors are in the command's arena. A negative
+ * result of visit ends it. */
+int imap_each_keys(struct imap_command *c, const struct uid_set *uids, unsigned what,
                    int (*visit)(const struct mailbox_item *item, const struct imap_keys *keys,
                                 void *arg),
                    void *arg);
@@ -55,11 +74,14 @@ int imap_keys_fill(struct store *store, int64_t mailbox_id, bool *more_out);
 
 /* --- for the files of this alone ----------------------------------------------------- */
 
-enum { KEYS_READ = READ_ENVELOPE | READ_KEYS };
-/* From a row that was read with KEYS_READ, or READ_ENVELOPE without threads. Ancestors are in the
- * arena; the scratch is emptied. */
+/* How a row is to be read for that (enum mailbox_read). */
+static inline unsigned imap_keys_read(unsigned what)
+{
+	return what & KEYS_THREADS ? READ_ENVELOPE | READ_KEYS : READ_ENVELOPE;
+}
+/* Texts and ancestors are in the arena; the scratch is emptied. */
 void imap_keys_of_row(struct arena *arena, struct arena *scratch, const struct mailbox_message *row,
-                      bool threads, struct imap_keys *out);
+                      unsigned what, struct imap_keys *out);
 /* The value of References in a message; empty if it can't be read. May block. */
 struct slice imap_keys_references(struct store *store, struct arena *arena, int64_t blob_id);
 

@@ -7,7 +7,7 @@
 
 enum {
 	NUMBERS_BYTES_MAX = PACK_UIDS * (1 + 3 * 8),
-	THREADS_BYTES_MAX = 1 << 20, /* whose messages need more has no use for a packed row */
+	LONG_BYTES_MAX = 1 << 20, /* whose messages need more has no use for a packed row */
 };
 
 struct fill {
@@ -56,22 +56,41 @@ static int put_threads(struct buf *out, const struct imap_keys *keys)
 	return rc;
 }
 
+static int put_texts(struct buf *out, const struct imap_keys *keys)
+{
+	int rc = 0;
+	for (size_t i = 0; i < KEYS_TEXTS && rc == 0; i++) {
+		uint16_t len = htole16((uint16_t)keys->texts[i].len);
+		rc = keys->texts[i].len > UINT16_MAX
+		             ? -E2BIG
+		             : buf_append(out, slice_of((const char *)&len, sizeof(len)));
+		if (rc == 0)
+			rc = buf_append(out, keys->texts[i]);
+	}
+	return rc;
+}
+
 static struct key_row pack(const struct fill *f)
 {
 	struct key_row row = { .number = f->number };
-	struct buf numbers = buf_make(NUMBERS_BYTES_MAX), threads = buf_make(THREADS_BYTES_MAX);
+	struct buf numbers = buf_make(NUMBERS_BYTES_MAX), threads = buf_make(LONG_BYTES_MAX);
+	struct buf texts = buf_make(LONG_BYTES_MAX);
 	int rc = 0;
 	for (size_t i = 0; i < f->count && rc == 0; i++) {
 		rc = put_numbers(&numbers, f->uids[i], &f->keys[i]);
 		if (rc == 0)
 			rc = put_threads(&threads, &f->keys[i]);
+		if (rc == 0)
+			rc = put_texts(&texts, &f->keys[i]);
 	}
 	if (rc == 0) {
 		row.numbers = arena_copy(f->arena, buf_slice(&numbers));
 		row.threads = arena_copy(f->arena, buf_slice(&threads));
+		row.texts = arena_copy(f->arena, buf_slice(&texts));
 	}
 	buf_free(&numbers);
 	buf_free(&threads);
+	buf_free(&texts);
 	return row;
 }
 
@@ -81,7 +100,7 @@ static int keep_row(const struct mailbox_message *m, void *arg)
 {
 	struct fill *f = arg;
 	f->uids[f->count] = m->uid;
-	imap_keys_of_row(f->arena, f->scratch, m, true, &f->keys[f->count++]);
+	imap_keys_of_row(f->arena, f->scratch, m, KEYS_ALL, &f->keys[f->count++]);
 	return f->count == PACK_UIDS ? 1 : 0;
 }
 
@@ -92,7 +111,8 @@ static int read_rows(struct db *db, void *arg)
 	struct uid_range range = { before + 1, before + PACK_UIDS };
 	const struct uid_set uids = { .ranges = &range, .count = 1 };
 	f->count = 0;
-	return mailbox_each_message(db, f->mailbox_id, &uids, KEYS_READ, keep_row, f);
+	return mailbox_each_message(db, f->mailbox_id, &uids, imap_keys_read(KEYS_ALL), keep_row,
+	                            f);
 }
 
 static void look_up_references(struct fill *f)

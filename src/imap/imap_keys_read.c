@@ -17,8 +17,8 @@ struct keys_batch {
 	bool known[KEYS_BATCH];
 	size_t count, next;
 	int64_t mailbox_id;
-	bool threads;
-	struct arena *ancestors;       /* the command's */
+	unsigned what;
+	struct arena *kept;            /* the command's */
 	struct arena *arena, *scratch; /* of a batch; of a message */
 };
 
@@ -71,16 +71,34 @@ static bool take_threads(struct cursor *c, struct arena *arena, struct imap_keys
 	return take_ancestors(c, arena, out);
 }
 
+static bool take_texts(struct cursor *c, struct arena *arena, struct imap_keys *out)
+{
+	struct slice *texts = ARENA_ARRAY(arena, KEYS_TEXTS, struct slice), bytes;
+	for (size_t i = 0; i < KEYS_TEXTS; i++) {
+		uint16_t len;
+		if (!take_bytes(c, sizeof(len), &bytes))
+			return false;
+		memcpy(&len, bytes.data, sizeof(len));
+		if (!take_bytes(c, le16toh(len), &texts[i]))
+			return false;
+	}
+	out->texts = texts;
+	return true;
+}
+
 /* Bytes that are no packed row end it: what it has not said is read from the messages' rows. */
 static int take_packed(const struct key_row *row, void *arg)
 {
 	struct keys_batch *b = arg;
 	struct cursor numbers = cursor_of(row->numbers), threads = cursor_of(row->threads);
+	struct cursor texts = cursor_of(arena_copy(b->kept, row->texts));
 	struct imap_keys keys = { 0 };
 	char offset;
 	while (b->next < b->count && take_numbers(&numbers, &offset, &keys)) {
 		uint32_t uid = row->number * PACK_UIDS + (uint8_t)offset + 1;
-		if (b->threads && !take_threads(&threads, b->ancestors, &keys))
+		if ((b->what & KEYS_THREADS) && !take_threads(&threads, b->kept, &keys))
+			break;
+		if ((b->what & ~(unsigned)KEYS_THREADS) && !take_texts(&texts, b->kept, &keys))
 			break;
 		while (b->next < b->count && b->items[b->next].uid < uid)
 			b->next++;
@@ -101,9 +119,15 @@ static int take_row(const struct mailbox_message *row, void *arg)
 		b->next++;
 	if (b->next == b->count || b->items[b->next].uid != row->uid)
 		return 0;
-	imap_keys_of_row(b->ancestors, b->scratch, row, b->threads, &b->keys[b->next]);
+	imap_keys_of_row(b->kept, b->scratch, row, b->what, &b->keys[b->next]);
 	b->known[b->next] = true;
 	return 0;
+}
+
+static unsigned parts_of(unsigned what)
+{
+	return (what & KEYS_THREADS ? KEY_ROW_THREADS : 0u) |
+	       (what & ~(unsigned)KEYS_THREADS ? KEY_ROW_TEXTS : 0u);
 }
 
 static int read_keys(struct db *db, void *arg)
@@ -115,21 +139,22 @@ static int read_keys(struct db *db, void *arg)
 	int rc = 0;
 	b->next = 0;
 	if (b->count / KEYS_DENSE >= last - first)
-		rc = key_row_each(db, b->mailbox_id, first, last, b->threads, take_packed, b);
+		rc = key_row_each(db, b->mailbox_id, first, last, parts_of(b->what), take_packed,
+		                  b);
 	for (size_t i = 0; i < b->count; i++) {
 		if (!b->known[i])
 			uid_set_add(b->arena, &lacking, b->items[i].uid, b->items[i].uid);
 	}
 	b->next = 0;
 	if (rc == 0 && lacking.count > 0)
-		rc = mailbox_each_message(db, b->mailbox_id, &lacking,
-		                          b->threads ? KEYS_READ : READ_ENVELOPE, take_row, b);
+		rc = mailbox_each_message(db, b->mailbox_id, &lacking, imap_keys_read(b->what),
+		                          take_row, b);
 	return rc;
 }
 
 /* --- all of them --------------------------------------------------------------------- */
 
-int imap_each_keys(struct imap_command *c, const struct uid_set *uids, bool threads,
+int imap_each_keys(struct imap_command *c, const struct uid_set *uids, unsigned what,
                    int (*visit)(const struct mailbox_item *item, const struct imap_keys *keys,
                                 void *arg),
                    void *arg)
@@ -139,8 +164,8 @@ int imap_each_keys(struct imap_command *c, const struct uid_set *uids, bool thre
 	struct keys_batch *b = mem_zero(1, sizeof(*b));
 	int rc = 0;
 	b->mailbox_id = view->mailbox_id;
-	b->threads = threads;
-	b->ancestors = c->arena;
+	b->what = what;
+	b->kept = c->arena;
 	b->arena = arena_new();
 	b->scratch = arena_new();
 	do {

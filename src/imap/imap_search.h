@@ -32,13 +32,4 @@ bool imap_search_may_run(struct imap_command *c, struct imap_search *request);
 int64_t imap_sent_date(struct slice date, const struct mailbox_message *row);
 struct slice imap_sort_subject(struct arena *scratch, struct slice subject, bool *is_reply_out);
 
-/* Calls visit for the row of each message of the selected mailbox that is in the set, ascending;
- * what is a set of enum mailbox_read. It runs inside a read of the store: slices of the row are
- * valid during the call, and it must not wait. Other sessions have a turn now and then. A negative
- * result ends it. */
-int imap_each_row(struct imap_command *c, const struct uid_set *uids, unsigned what,
-                  int (*visit)(const struct mailbox_item *item, const struct mailbox_message *row,
-                               void *arg),
-                  void *arg);
-
 #endif

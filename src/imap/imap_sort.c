@@ -23,12 +23,12 @@ struct sort {
 
 /* --- order --------------------------------------------------------------------------- */
 
-static int add_row(const struct mailbox_item *item, const struct mailbox_message *row, void *arg)
+static int add_entry(const struct mailbox_item *item, const struct imap_keys *keys, void *arg)
 {
 	struct sort *s = arg;
 	struct imap_sort_entry *e = &s->entries[s->count++];
 	*e = (struct imap_sort_entry){ .seq = item->seq, .uid = item->uid };
-	imap_sort_fill(&s->sorter, row, e);
+	imap_sort_fill(&s->sorter, keys, e);
 	return arena_used(s->c->arena) > SORT_BYTES_MAX ? -E2BIG : 0;
 }
 
@@ -59,7 +59,7 @@ static int sort_by_numbers(struct sort *s, const struct uid_set *uids)
 	struct numbers n = { .entries = mem_alloc(most * sizeof(*n.entries)),
 		             .keys = mem_alloc(most * sizeof(*n.keys)) };
 	uint32_t *order = mem_alloc(most * sizeof(*order));
-	int rc = imap_each_keys(s->c, uids, false, add_keys, &n);
+	int rc = imap_each_keys(s->c, uids, 0, add_keys, &n);
 	if (rc == 0)
 		imap_sort_by_numbers(&s->request, n.keys, order, n.count);
 	for (size_t i = 0; i < n.count && rc == 0; i++)
@@ -237,9 +237,8 @@ static int sort_found(struct sort *s, const struct uid_set *uids)
 		return sort_by_numbers(s, uids);
 	if (take_kept(s, &key, uids))
 		return 0;
-	s->sorter = (struct imap_sorter){ &s->request, &s->seek, c->arena, arena_new() };
-	int rc = imap_each_row(c, uids, imap_sort_reads(&s->request), add_row, s);
-	arena_free(s->sorter.scratch);
+	s->sorter = (struct imap_sorter){ &s->request, &s->seek, c->arena };
+	int rc = imap_each_keys(c, uids, imap_sort_wants(&s->request), add_entry, s);
 	if (rc < 0)
 		return rc;
 	if (s->count > SORT_OFFLOAD)

@@ -9,6 +9,8 @@
 union imap_sort_value;
 struct imap_sort_entry {
 	uint32_t seq, uid;
+	uint64_t rank; /* the beginning of the first value: tells nearly all apart without a look at
+	                  it */
 	union imap_sort_value *values; /* one a key */
 };
 
@@ -16,13 +18,12 @@ struct imap_sorter {
 	const struct imap_sort *request;
 	const struct imap_seek *seek; /* for RELEVANCY */
 	struct arena *arena;          /* of values */
-	struct arena *scratch;        /* emptied after each message */
 };
 
-/* What has to be read of messages (enum mailbox_read). */
-unsigned imap_sort_reads(const struct imap_sort *request);
-/* The values of a message. */
-void imap_sort_fill(const struct imap_sorter *s, const struct mailbox_message *row,
+/* Which keys of messages are needed: of imap_each_keys(). */
+unsigned imap_sort_wants(const struct imap_sort *request);
+/* The values of a message, whose UID is there. Texts stay where they are. */
+void imap_sort_fill(const struct imap_sorter *s, const struct imap_keys *keys,
                     struct imap_sort_entry *e);
 /* All it sorts by is dates and sizes: then imap_sort_by_numbers() has the order. */
 bool imap_sort_is_by_numbers(const struct imap_sort *request);

@@ -1,10 +1,10 @@
 /* What messages are sorted by, and their order. */
 #include "imap/imap_sort.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "imap/imap_envelope.h"
 #include "imap/imap_search.h"
 #include "message/base_subject.h"
 #include "message/date.h"
@@ -27,72 +27,72 @@ struct slice imap_sort_subject(struct arena *scratch, struct slice subject, bool
 	return imap_fold(scratch, message_base_subject(scratch, subject, is_reply_out));
 }
 
-static struct slice field_of(const struct imap_sorter *s, const struct mailbox_message *row,
-                             enum imap_envelope_field field)
-{
-	struct imap_envelope_walk w = imap_envelope_walk(row->envelope);
-	return imap_envelope_next(s->scratch, &w, field);
-}
-
-static struct slice text_of(const struct imap_sorter *s, enum imap_sort_kind kind,
-                            const struct mailbox_message *row)
-{
-	static const enum imap_envelope_field fields[] = {
-		[SORT_CC] = ENVELOPE_CC,        [SORT_FROM] = ENVELOPE_FROM,
-		[SORT_TO] = ENVELOPE_TO,        [SORT_DISPLAYFROM] = ENVELOPE_FROM,
-		[SORT_DISPLAYTO] = ENVELOPE_TO,
-	};
-	bool display = kind == SORT_DISPLAYFROM || kind == SORT_DISPLAYTO;
-	struct slice text;
-	if (kind == SORT_SUBJECT)
-		text = imap_sort_subject(s->scratch, field_of(s, row, ENVELOPE_SUBJECT), NULL);
-	else
-		text = imap_fold(s->scratch, imap_envelope_address(s->scratch, row->envelope,
-		                                                   fields[kind], display));
-	return arena_copy(s->arena, text);
-}
-
-static union imap_sort_value value_of(const struct imap_sorter *s, enum imap_sort_kind kind,
-                                      const struct mailbox_message *row)
-{
-	switch (kind) {
-	case SORT_ARRIVAL:
-		return (union imap_sort_value){ .number = row->internal_ms };
-	case SORT_DATE:
-		return (union imap_sort_value){ .number = imap_sent_date(
-							field_of(s, row, ENVELOPE_DATE), row) };
-	case SORT_SIZE:
-		return (union imap_sort_value){ .number = (int64_t)row->size_bytes };
-	case SORT_RELEVANCY:
-		return (union imap_sort_value){ .number = -(int64_t)imap_seek_score(s->seek,
-			                                                            row->uid) };
-	default:
-		return (union imap_sort_value){ .text = text_of(s, kind, row) };
-	}
-}
-
-void imap_sort_fill(const struct imap_sorter *s, const struct mailbox_message *row,
-                    struct imap_sort_entry *e)
-{
-	e->values = arena_alloc(s->arena, s->request->count * sizeof(*e->values));
-	for (size_t i = 0; i < s->request->count; i++)
-		e->values[i] = value_of(s, s->request->keys[i].kind, row);
-	arena_reset(s->scratch);
-}
-
 static bool is_number(enum imap_sort_kind kind)
 {
 	return kind == SORT_ARRIVAL || kind == SORT_DATE || kind == SORT_SIZE ||
 	       kind == SORT_RELEVANCY;
 }
 
-unsigned imap_sort_reads(const struct imap_sort *request)
+static enum imap_keys_text text_of(enum imap_sort_kind kind)
 {
+	static const enum imap_keys_text texts[] = {
+		[SORT_CC] = KEYS_CC,
+		[SORT_FROM] = KEYS_FROM,
+		[SORT_SUBJECT] = KEYS_SUBJECT,
+		[SORT_TO] = KEYS_TO,
+		[SORT_DISPLAYFROM] = KEYS_DISPLAYFROM,
+		[SORT_DISPLAYTO] = KEYS_DISPLAYTO,
+	};
+	return texts[kind];
+}
+
+unsigned imap_sort_wants(const struct imap_sort *request)
+{
+	unsigned what = 0;
 	for (size_t i = 0; i < request->count; i++) {
-		if (!is_number(request->keys[i].kind) || request->keys[i].kind == SORT_DATE)
-			return READ_ENVELOPE;
+		if (!is_number(request->keys[i].kind))
+			what |= 1u << text_of(request->keys[i].kind);
 	}
-	return 0;
+	return what;
+}
+
+static union imap_sort_value value_of(const struct imap_sorter *s, enum imap_sort_kind kind,
+                                      uint32_t uid, const struct imap_keys *keys)
+{
+	switch (kind) {
+	case SORT_ARRIVAL:
+		return (union imap_sort_value){ .number = keys->internal_ms };
+	case SORT_DATE:
+		return (union imap_sort_value){ .number = keys->sent_s };
+	case SORT_SIZE:
+		return (union imap_sort_value){ .number = (int64_t)keys->size_bytes };
+	case SORT_RELEVANCY:
+		return (union imap_sort_value){ .number = -(int64_t)imap_seek_score(s->seek, uid) };
+	default:
+		return (union imap_sort_value){ .text = keys->texts[text_of(kind)] };
+	}
+}
+
+static uint64_t rank_of_text(struct slice text)
+{
+	uint64_t rank = 0;
+	if (text.len > 0)
+		memcpy(&rank, text.data, text.len < sizeof(rank) ? text.len : sizeof(rank));
+	return be64toh(rank);
+}
+
+static uint64_t rank_of_number(int64_t number) { return (uint64_t)number ^ UINT64_C(1) << 63; }
+
+void imap_sort_fill(const struct imap_sorter *s, const struct imap_keys *keys,
+                    struct imap_sort_entry *e)
+{
+	e->values = arena_alloc(s->arena, s->request->count * sizeof(*e->values));
+	for (size_t i = 0; i < s->request->count; i++)
+		e->values[i] = value_of(s, s->request->keys[i].kind, e->uid, keys);
+	e->rank = is_number(s->request->keys[0].kind) ? rank_of_number(e->values[0].number)
+	                                              : rank_of_text(e->values[0].text);
+	if (s->request->keys[0].reverse)
+		e->rank = ~e->rank;
 }
 
 /* --- order --------------------------------------------------------------------------- */
@@ -101,6 +101,8 @@ int imap_sort_compare(const void *a, const void *b, void *arg)
 {
 	const struct imap_sort_entry *x = a, *y = b;
 	const struct imap_sort *request = arg;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
 	for (size_t i = 0; i < request->count; i++) {
 		int order = is_number(request->keys[i].kind)
 		                    ? (x->values[i].number > y->values[i].number) -
@@ -130,11 +132,10 @@ struct ranked {
 
 static uint64_t rank_of(enum imap_sort_kind kind, bool reverse, const struct imap_keys *keys)
 {
-	uint64_t number = kind == SORT_SIZE   ? keys->size_bytes
-	                  : kind == SORT_DATE ? (uint64_t)keys->sent_s
-	                                      : (uint64_t)keys->internal_ms;
-	number ^= kind == SORT_SIZE ? 0 : UINT64_C(1) << 63; /* dates may be negative */
-	return reverse ? ~number : number;
+	int64_t number = kind == SORT_SIZE   ? (int64_t)keys->size_bytes
+	                 : kind == SORT_DATE ? keys->sent_s
+	                                     : keys->internal_ms;
+	return reverse ? ~rank_of_number(number) : rank_of_number(number);
 }
 
 /* One pass: by one byte, those that have the same stay as they are. */
@@ -192,6 +193,7 @@ void imap_sort_by_numbers(const struct imap_sort *request, const struct imap_key
 
 struct place_step {
 	struct imap_sorter sorter;
+	struct arena *scratch;
 	int64_t mailbox_id;
 	const uint32_t *order;
 	size_t count;
@@ -201,6 +203,7 @@ struct place_step {
 
 struct load {
 	const struct imap_sorter *sorter;
+	struct arena *scratch;
 	struct imap_sort_entry entry;
 	bool found;
 };
@@ -208,7 +211,10 @@ struct load {
 static int load_row(const struct mailbox_message *row, void *arg)
 {
 	struct load *load = arg;
-	imap_sort_fill(load->sorter, row, &load->entry);
+	struct imap_keys keys;
+	imap_keys_of_row(load->sorter->arena, load->scratch, row,
+	                 imap_sort_wants(load->sorter->request), &keys);
+	imap_sort_fill(load->sorter, &keys, &load->entry);
 	load->found = true;
 	return 0;
 }
@@ -217,11 +223,12 @@ static int load_row(const struct mailbox_message *row, void *arg)
 static int load_entry(struct db *db, struct place_step *step, uint32_t uid,
                       struct imap_sort_entry *out)
 {
-	struct load load = { .sorter = &step->sorter, .entry = { .seq = uid, .uid = uid } };
+	struct load load = { .sorter = &step->sorter,
+		             .scratch = step->scratch,
+		             .entry = { .seq = uid, .uid = uid } };
 	struct uid_set uids = { 0 };
 	uid_set_add(step->sorter.arena, &uids, uid, uid);
-	int rc = mailbox_each_message(db, step->mailbox_id, &uids,
-	                              imap_sort_reads(step->sorter.request), load_row, &load);
+	int rc = mailbox_each_message(db, step->mailbox_id, &uids, READ_ENVELOPE, load_row, &load);
 	*out = load.entry;
 	return rc == 0 && !load.found ? -ENOENT : rc;
 }
@@ -257,9 +264,9 @@ int imap_sort_place(struct imap_session *s, const struct imap_sort *request, con
 		                   .count = count,
 		                   .uid = uid };
 	step.sorter.arena = arena_new();
-	step.sorter.scratch = arena_new();
+	step.scratch = arena_new();
 	int rc = store_read(imap_context(s)->store, place_step, &step);
-	arena_free(step.sorter.scratch);
+	arena_free(step.scratch);
 	arena_free(step.sorter.arena);
 	if (rc == 0)
 		*place_out = step.place;

@@ -103,7 +103,7 @@ static int read_rows(struct thread *t, const struct uid_set *uids)
 	do {
 		t->count = 0;
 		t->unknown_count = 0;
-		rc = imap_each_keys(c, uids, true, add_message, t);
+		rc = imap_each_keys(c, uids, KEYS_THREADS, add_message, t);
 		if (rc == 0)
 			learn_references(t);
 	} while (rc == 0 && t->unknown_count == UNKNOWN_BATCH);

@@ -4,22 +4,29 @@
 
 #include "mailbox/mailbox_rows.h"
 
-int key_row_each(struct db *db, int64_t mailbox_id, uint32_t first, uint32_t last, bool threads,
+#define KEY_ROW_QUERY(threads, texts)                                                              \
+	"SELECT id, numbers, " threads ", " texts " FROM key_chunk WHERE id >= $1 AND id <= $2"    \
+	" ORDER BY id"
+
+int key_row_each(struct db *db, int64_t mailbox_id, uint32_t first, uint32_t last, unsigned parts,
                  int (*visit)(const struct key_row *row, void *arg), void *arg)
 {
 	/* What is not asked for is not read: it lies on pages of its own. */
-	const char *sql = threads ? "SELECT id, numbers, threads FROM key_chunk"
-	                            " WHERE id >= $1 AND id <= $2 ORDER BY id"
-	                          : "SELECT id, numbers, NULL FROM key_chunk"
-	                            " WHERE id >= $1 AND id <= $2 ORDER BY id";
+	static const char *const queries[] = {
+		KEY_ROW_QUERY("NULL", "NULL"),
+		KEY_ROW_QUERY("threads", "NULL"),
+		KEY_ROW_QUERY("NULL", "texts"),
+		KEY_ROW_QUERY("threads", "texts"),
+	};
 	struct db_rows rows;
-	int rc = db_query(db, &rows, sql, "ii", pack_key(mailbox_id, first),
+	int rc = db_query(db, &rows, queries[parts], "ii", pack_key(mailbox_id, first),
 	                  pack_key(mailbox_id, last));
 	while (rc == 0 && (rc = db_next(&rows)) == 0) {
 		const struct key_row row = {
 			.number = (uint32_t)(db_int(&rows, 0) - pack_key(mailbox_id, 0)),
 			.numbers = db_bytes(&rows, 1),
 			.threads = db_bytes(&rows, 2),
+			.texts = db_bytes(&rows, 3),
 		};
 		rc = visit(&row, arg);
 	}
@@ -55,9 +62,10 @@ int key_row_lacking(struct db *db, int64_t mailbox_id, uint32_t numbers_out[KEY_
 int key_row_save(struct db *db, int64_t mailbox_id, const struct key_row *row)
 {
 	return db_run(db,
-	              "INSERT INTO key_chunk (id, numbers, threads) VALUES ($1, $2, $3)"
+	              "INSERT INTO key_chunk (id, numbers, threads, texts) VALUES ($1, $2, $3, $4)"
 	              " ON CONFLICT (id) DO NOTHING",
-	              "ibb", pack_key(mailbox_id, row->number), row->numbers, row->threads);
+	              "ibbb", pack_key(mailbox_id, row->number), row->numbers, row->threads,
+	              row->texts);
 }
 
 int key_row_trim(struct db *db, int64_t mailbox_id)

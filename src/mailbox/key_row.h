@@ -10,11 +10,12 @@ enum { KEY_ROWS_AT_ONCE = 16 };
 
 struct key_row {
 	uint32_t number; /* (UID - 1) / 256 of its messages */
-	struct slice numbers, threads;
+	struct slice numbers, threads, texts;
 };
 
-/* Those of a range of numbers, ascending; threads is empty unless it is asked for. */
-int key_row_each(struct db *db, int64_t mailbox_id, uint32_t first, uint32_t last, bool threads,
+enum { KEY_ROW_THREADS = 1, KEY_ROW_TEXTS = 2 };
+/* Those of a range of numbers, ascending; parts is a set of these: what is not in it is empty. */
+int key_row_each(struct db *db, int64_t mailbox_id, uint32_t first, uint32_t last, unsigned parts,
                  int (*visit)(const struct key_row *row, void *arg), void *arg);
 /* Numbers of records of flags that have no such row, the lowest first. Only where no further
  * message can come in between. -ENOENT: the mailbox is gone. */

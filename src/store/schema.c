@@ -730,5 +730,6 @@ const struct schema_migration schema_migrations[] = {
 	{ .version = 45, .statements = schema_pop3_login },
 	{ .version = 46, .statements = schema_key_chunk },
 	{ .version = 47, .statements = schema_refusal_why },
+	{ .version = 48, .statements = schema_key_texts },
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

@@ -27,6 +27,7 @@ extern const char *const schema_account[];
 extern const char *const schema_sender_key[];
 extern const char *const schema_country[];
 extern const char *const schema_key_chunk[];
+extern const char *const schema_key_texts[];
 
 /* Ascending by version. */
 extern const struct schema_migration schema_migrations[];

@@ -80,6 +80,13 @@ const char *const schema_key_chunk[] = {
 	NULL,
 };
 
+/* They are made again. */
+const char *const schema_key_texts[] = {
+	"DELETE FROM key_chunk",
+	"ALTER TABLE key_chunk ADD COLUMN texts BLOB NOT NULL DEFAULT ''",
+	NULL,
+};
+
 /* mailbox/mail_event.h */
 const char *const schema_mail_event[] = {
 	"CREATE TABLE mail_event ("
