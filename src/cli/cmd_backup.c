@@ -117,6 +117,25 @@ static int explain(const struct cli *cli, const char *target, const char *what, 
 	return cli_fail("%s: %s", what, strerrordesc_np(-rc));
 }
 
+/* A copy that is lost with what it is a copy of, and that the next one would copy. */
+static bool is_inside(struct cli *cli, const char *target)
+{
+	char *dir = realpath(cli->dir, NULL);
+	struct slice path = slice_from_str(target);
+	ptrdiff_t slash = slice_find_last_byte(path, '/');
+	char *to = realpath(target, NULL);
+	if (!to && slash != 0) /* it is to be made there */
+		to = realpath(slash < 0 ? "."
+		                        : arena_str(cli->arena, slice_sub(path, 0, (size_t)slash)),
+		              NULL);
+	bool is = dir && to &&
+	          slice_starts_with(slice_from_str(arena_printf(cli->arena, "%s/", to)),
+	                            slice_from_str(arena_printf(cli->arena, "%s/", dir)));
+	free(dir);
+	free(to);
+	return is;
+}
+
 static int make(struct cli *cli, const char *target)
 {
 	struct backup_made made;
@@ -125,6 +144,10 @@ static int make(struct cli *cli, const char *target)
 	int64_t keep, began = clock_monotonic_ms();
 	if (!cli_number(cli, "keep", 1, KEEP_MAX, 1, &keep))
 		return CLI_USAGE;
+	if (is_inside(cli, target))
+		return cli_fail("%s is in the data directory: name one elsewhere, best on another "
+		                "disk",
+		                target);
 	int rc = backup_make(cli->arena, cli->dir, target, (unsigned)keep, &made, &what);
 	if (rc < 0)
 		return explain(cli, target, what, rc);

@@ -189,8 +189,9 @@ static int init(struct cli *cli)
 	if (status == CLI_OK)
 		status = make_domain(cli, init.domain);
 	if (status == CLI_OK)
-		printf("\nNext: veredus -d %s user add SOMEBODY@%s\n      veredus -d %s serve\n",
-		       cli->dir, init.domain, cli->dir);
+		printf("\nNext: veredus -d %s user add SOMEBODY@%s\n      veredus -d %s serve\n"
+		       "      veredus -d %s dns show\n",
+		       cli->dir, init.domain, cli->dir, cli->dir);
 	return status;
 }
 
