@@ -237,6 +237,7 @@ def test_life_of_keys(make_server):
         assert b"DKIM-Signature" not in s.send(message("carol@second.test"), "carol@second.test")
         s.cli("remove", "second.test")
         assert s.cli("remove", "second.test", check=False).returncode == 1
+        assert "second.test has no keys" in s.cli("check", "second.test", check=False).stderr
 
         # Keys outlive the server, and can be looked at without one.
         s.cli("activate", "example.test", s.keys()[0]["selector"])

@@ -250,6 +250,15 @@ def test_explanations(receiver):
     assert text("exp6") is None
 
 
+def test_what_was_not_asked_is_told(receiver):
+    letter = pathlib.Path(receiver.dir) / "unasked.eml"
+    letter.write_bytes(LETTER)
+    for known, told in (("--from", "a@pass.world.test"), True), ((), True), \
+            (("--from", "a@pass.world.test", "--ip", "192.0.2.3"), False):
+        text = receiver.cli("explain", *known, letter).stdout
+        assert ("spf     unasked: it takes --ip and --from\n" in text) == told, text
+
+
 def test_evidence(receiver):
     verdict, = explain(receiver, "ann@exp6.world.test")
     assert verdict["evidence"]["record"] == "v=spf1 include:exp.world.test -all"

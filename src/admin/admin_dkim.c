@@ -330,6 +330,8 @@ static int dkim_check(struct admin *admin, const json_t *request, struct admin_r
 		rc = take_names(&c, request, reply);
 	if (rc == 0)
 		rc = trust_keys_check(admin->trust, c.domain, note_found, items);
+	if (rc == 0 && c.domain.len > 0 && json_array_size(items) == 0)
+		rc = admin_fail(reply, -ENOENT, "%.*s has no keys", SLICE_ARG(c.domain));
 	int sent = admin_items(reply, items);
 	arena_free(c.arena);
 	return rc < 0 ? rc : sent;

@@ -313,6 +313,9 @@ static void print_results(const struct explaining *e)
 	json_t *unasked = filters_json(e);
 	const struct trust_results *r = &e->results;
 	if (!cli_has(e->cli, "json")) {
+		/* So DMARC may fail for that alone. */
+		if (e->config->trust.spf && (!e->has_client || !e->has_sender))
+			puts("spf     unasked: it takes --ip and --from");
 		for (size_t i = 0; i < r->count; i++)
 			print_verdict(&r->verdicts[i]);
 		print_files(&e->files);
