@@ -1,10 +1,12 @@
 """A backup has all that was accepted before it began, and what it has comes back."""
+import contextlib
 import fcntl
 import imaplib
 import json
 import os
 import shutil
 import smtplib
+import sqlite3
 import subprocess
 import threading
 import time
@@ -30,6 +32,12 @@ def filled(make_server, tmp_path):
     make_maildir(tmp_path / "source")
     run(s, "maildir", ALICE, tmp_path / "source")
     return s
+
+
+def nothing_waits(server):
+    """All mail lies in segments: nothing will be added to them behind the test's back."""
+    with contextlib.closing(sqlite3.connect(server.dir / "veredus.db")) as db:
+        return db.execute("SELECT count(*) FROM fresh_blob").fetchone() == (0,)
 
 
 def elsewhere(server, path, make_server):
@@ -63,6 +71,7 @@ def test_everything_comes_back(filled, make_server, tmp_path):
 def test_the_second_takes_what_is_new(filled, tmp_path):
     s = filled
     first = backup(s, tmp_path / "backup")
+    wait_for(lambda: nothing_waits(s), 30, "all mail in segments")
     for path in (s.dir / "segments").iterdir():   # what was just written is copied once more
         os.utime(path, (time.time() - 60, time.time() - 60))
     backup(s, tmp_path / "backup", "--keep", "3")
