@@ -86,7 +86,7 @@ static int put_ban(struct db *db, void *arg) { return guard_row_put(db, arg); }
 int guard_store_put_ban(struct guard *g, const struct guard_ban *ban)
 {
 	struct guard_ban copy = *ban;
-	return store_commit(g->store, NULL, 0, put_ban, &copy);
+	return !g->store ? 0 : store_commit(g->store, NULL, 0, put_ban, &copy);
 }
 
 static int remove_ban(struct db *db, void *arg) { return guard_row_remove(db, arg); }
@@ -94,7 +94,7 @@ static int remove_ban(struct db *db, void *arg) { return guard_row_remove(db, ar
 int guard_store_remove_ban(struct guard *g, const struct net_network *network)
 {
 	struct net_network copy = *network;
-	return store_commit(g->store, NULL, 0, remove_ban, &copy);
+	return !g->store ? 0 : store_commit(g->store, NULL, 0, remove_ban, &copy);
 }
 
 /* --- reading ---------------------------------------------------------------------------- */

@@ -18,6 +18,22 @@ static struct net_address address(const char *text)
 	return a;
 }
 
+static void bans_hold_without_a_store(void **state)
+{
+	struct config *config = config_defaults(*state);
+	struct guard *g = open_guard(config, NULL);
+	struct net_address a = address("192.0.2.1");
+	struct guard_ban ban = { .left_ms = GUARD_BAN_FOR_EVER, .by_hand = true, .reason = "me" };
+	for (int i = 0; i < 5; i++)
+		guard_note(g, &a, GUARD_EARLY_TALK);
+	assert_true(guard_is_banned(g, &a));
+	net_network_parse(SLICE("198.51.100.0/24"), &ban.network);
+	assert_int_equal(guard_ban_add(g, &ban), 0);
+	assert_int_equal(guard_ban_remove(g, &ban.network), 0);
+	guard_close(g);
+	config_free(config);
+}
+
 static void bans_and_rates_survive(void **state)
 {
 	struct store *store = testing_open(*state);
@@ -109,6 +125,7 @@ static void missteps_cost_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bans_hold_without_a_store),
 		TEST(bans_and_rates_survive),
 		TEST(some_are_exempt),
 		TEST(missteps_cost_time),
