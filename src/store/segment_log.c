@@ -300,14 +300,14 @@ int segment_log_end(struct segment_log *log)
 
 /* --- a new segment ------------------------------------------------------------------- */
 
-/* A file of the wanted size, or on a disk that is nearly full one that just takes the record. */
+/* A file of the wanted size, or of what a disk that is nearly full has room for. */
 static int prepare_for(struct segment_log *log, uint64_t need)
 {
 	uint64_t least = page_round(need + SEGMENT_HEADER_LEN);
 	uint64_t wanted = next_size(log);
-	if (wanted < least || !has_room(log, wanted))
-		wanted = least;
-	return prepare_locked(log, wanted);
+	while (wanted > least && !has_room(log, wanted))
+		wanted = page_round(wanted / 2);
+	return prepare_locked(log, wanted > least ? wanted : least);
 }
 
 /* Durable before the file has the name of a segment. */
