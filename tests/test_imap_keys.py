@@ -100,4 +100,13 @@ def test_the_same_with_and_without(make_server):
     append(client, range(651, 751))
     append(client, range(751, 801))
     wait_for(lambda: packed(server) == [1, 2], what="the first row to go")
+
+    # Long texts are not gathered for a row that has no room for them.
+    long = f"Subject: {'long ' * 4000}\r\n\r\n"
+    for _ in range(3):
+        client.ok("APPEND INBOX" + f" {{{len(long)}+}}\r\n{long}" * 80)
+    wait_for(lambda: packed(server) == [1, 2, 3], what="a row that says nothing")
+    assert database(server, "SELECT length(numbers), length(texts) FROM key_chunk ORDER BY id")[2] == (0, 0)
+    number, = client.ok("SORT RETURN (COUNT) (SUBJECT DATE) UTF-8 ALL")
+    assert number.endswith(b" COUNT 772")
     client.close()

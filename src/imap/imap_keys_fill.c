@@ -8,12 +8,16 @@
 enum {
 	NUMBERS_BYTES_MAX = PACK_UIDS * (1 + 3 * 8),
 	LONG_BYTES_MAX = 1 << 20, /* whose messages need more has no use for a packed row */
+	/* Of keys before they are packed. Six texts of 64 KiB a message would be more than a GiB,
+	 * and anybody may send such messages. */
+	ROW_BYTES_MAX = 4 << 20,
 };
 
 struct fill {
 	struct store *store;
 	int64_t mailbox_id;
 	struct arena *arena, *scratch;
+	struct arena *row_arena; /* the keys' of the row that is made */
 	uint32_t lacking[KEY_ROWS_AT_ONCE];
 	size_t lacking_count;
 	uint32_t number;          /* of the row that is made */
@@ -75,7 +79,7 @@ static struct key_row pack(const struct fill *f)
 	struct key_row row = { .number = f->number };
 	struct buf numbers = buf_make(NUMBERS_BYTES_MAX), threads = buf_make(LONG_BYTES_MAX);
 	struct buf texts = buf_make(LONG_BYTES_MAX);
-	int rc = 0;
+	int rc = arena_used(f->row_arena) > ROW_BYTES_MAX ? -E2BIG : 0;
 	for (size_t i = 0; i < f->count && rc == 0; i++) {
 		rc = put_numbers(&numbers, f->uids[i], &f->keys[i]);
 		if (rc == 0)
@@ -100,8 +104,8 @@ static int keep_row(const struct mailbox_message *m, void *arg)
 {
 	struct fill *f = arg;
 	f->uids[f->count] = m->uid;
-	imap_keys_of_row(f->arena, f->scratch, m, KEYS_ALL, &f->keys[f->count++]);
-	return f->count == PACK_UIDS ? 1 : 0;
+	imap_keys_of_row(f->row_arena, f->scratch, m, KEYS_ALL, &f->keys[f->count++]);
+	return f->count == PACK_UIDS || arena_used(f->row_arena) > ROW_BYTES_MAX ? 1 : 0;
 }
 
 static int read_rows(struct db *db, void *arg)
@@ -123,7 +127,7 @@ static void look_up_references(struct fill *f)
 		struct slice ids = imap_keys_references(f->store, f->scratch,
 		                                        f->keys[i].unknown_in);
 		if (ids.len > 0)
-			imap_keys_ancestors(f->arena, ids, &f->keys[i]);
+			imap_keys_ancestors(f->row_arena, ids, &f->keys[i]);
 		arena_reset(f->scratch);
 	}
 }
@@ -153,6 +157,7 @@ static int fill_some(struct fill *f)
 		return rc == -ENOENT ? 0 : rc;
 	for (size_t i = 0; i < f->lacking_count; i++) {
 		f->number = f->lacking[i];
+		arena_reset(f->row_arena);
 		rc = store_read(f->store, read_rows, f);
 		if (rc < 0)
 			return rc;
@@ -170,8 +175,10 @@ int imap_keys_fill(struct store *store, int64_t mailbox_id, bool *more_out)
 	f->mailbox_id = mailbox_id;
 	f->arena = arena;
 	f->scratch = arena_new();
+	f->row_arena = arena_new();
 	int rc = fill_some(f);
 	*more_out = rc == 0 && f->lacking_count == KEY_ROWS_AT_ONCE;
+	arena_free(f->row_arena);
 	arena_free(f->scratch);
 	arena_free(arena);
 	return rc;
