@@ -124,12 +124,16 @@ static void socket_owner(const struct config_place *p, const char *text, int64_t
 
 static void add_listener(struct config *c, const struct config_listener *listener)
 {
-	struct config_listener *grown = ARENA_ARRAY(c->arena, c->listener_count + 1,
-	                                            struct config_listener);
-	if (c->listener_count > 0)
-		memcpy(grown, c->listeners, c->listener_count * sizeof(*grown));
-	grown[c->listener_count++] = *listener;
-	c->listeners = grown;
+	size_t count = c->listener_count;
+	/* Twice as many at each power of two: all that was too small stays in the arena. */
+	if ((count & (count - 1)) == 0) {
+		struct config_listener *grown = ARENA_ARRAY(c->arena, 2 * count + 1,
+		                                            struct config_listener);
+		if (count > 0)
+			memcpy(grown, c->listeners, count * sizeof(*grown));
+		c->listeners = grown;
+	}
+	c->listeners[c->listener_count++] = *listener;
 }
 
 void config_add_listen(const struct config_place *p, const struct config_listen *listen)

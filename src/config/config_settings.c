@@ -104,7 +104,8 @@ void config_settings_collect(struct config *config, struct cfg_t *cfg)
 /* --- comparing ---------------------------------------------------------------------------- */
 
 struct comparison {
-	struct arena *arena;
+	struct arena *arena;   /* of what is told, which lives as long as the configuration */
+	struct arena *scratch; /* of keys */
 	struct config_changes *out;
 	struct hash *told; /* names of changes */
 	bool at_start;     /* these options, or the others */
@@ -151,8 +152,8 @@ static const char *name_of(struct arena *arena, const struct config_setting *s)
 static void tell(struct comparison *c, const struct config_setting *s)
 {
 	struct config_changes *out = c->out;
-	const char *name = name_of(c->arena, s);
-	const char *key = arena_printf(c->arena, "%s\n%d", name, c->at_start);
+	const char *name = name_of(c->scratch, s);
+	const char *key = arena_printf(c->scratch, "%s\n%d", name, c->at_start);
 	if (hash_find(c->told, slice_from_str(key)))
 		return;
 	if (out->count == c->room) {
@@ -163,6 +164,7 @@ static void tell(struct comparison *c, const struct config_setting *s)
 		out->items = grown;
 		c->room = c->room * 2 + 16;
 	}
+	name = arena_str(c->arena, slice_from_str(name));
 	out->items[out->count++] = (struct config_change){ name, c->at_start };
 	out->at_start += c->at_start;
 	hash_put(c->told, slice_from_str(key), (void *)name);
@@ -193,12 +195,12 @@ static const char *otherwise(const struct config_setting *s)
  * sections, which is told if nothing else is of them. */
 static void compare(struct comparison *c, const struct config *a, const struct config *b)
 {
-	struct hash *others = settings_by_key(c->arena, b);
+	struct hash *others = settings_by_key(c->scratch, b);
 	for (size_t i = 0; i < a->setting_count; i++) {
 		const struct config_setting *s = &a->settings[i];
 		if ((is_at_start(s) || is_of_one_only(s, b)) != c->at_start)
 			continue;
-		const struct config_setting *other = hash_find(others, key_of(c->arena, s));
+		const struct config_setting *other = hash_find(others, key_of(c->scratch, s));
 		const char *value = other ? other->value : otherwise(s);
 		if (!slice_equal(slice_from_str(s->value), slice_from_str(value)))
 			tell(c, s);
@@ -217,7 +219,9 @@ static void compare_both_ways(const struct config *old, const struct config *fre
 void config_settings_compare(const struct config *old, const struct config *fresh,
                              struct arena *arena, struct config_changes *out)
 {
-	struct comparison c = { .arena = arena, .out = out, .told = hash_new() };
+	struct comparison c = {
+		.arena = arena, .scratch = arena_new(), .out = out, .told = hash_new()
+	};
 	const struct config *first = old;
 	*out = (struct config_changes){ .count = 0 };
 	while (first->older)
@@ -225,4 +229,5 @@ void config_settings_compare(const struct config *old, const struct config *fres
 	compare_both_ways(old, fresh, false, &c);
 	compare_both_ways(first, fresh, true, &c);
 	hash_free(c.told);
+	arena_free(c.scratch);
 }
