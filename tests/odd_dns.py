@@ -6,6 +6,7 @@
     with OddDns(answer) as odd:     # odd.forwarder, odd.anchor; odd.asked counts the questions
 """
 import collections
+import errno
 import pathlib
 import socket
 import tempfile
@@ -19,6 +20,23 @@ import dns.rdatatype
 import dns.rrset
 
 
+def both_at_one_port():
+    """A UDP and a TCP socket; of most numbers that are free for the one, the other is free, too."""
+    for _ in range(1000):
+        udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+        udp.bind(("127.0.0.1", 0))
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tcp.bind(udp.getsockname())
+            return udp, tcp
+        except OSError as e:
+            udp.close()
+            tcp.close()
+            if e.errno != errno.EADDRINUSE:
+                raise
+    raise OSError("no port is free for both")
+
+
 class OddDns:
     def __init__(self, answer):
         self.answer = answer
@@ -29,14 +47,9 @@ class OddDns:
         # Of a zone that nobody asks for: nothing else is signed.
         self.anchor = pathlib.Path(self.directory.name) / "anchor"
         self.anchor.write_text("unrelated.test. 3600 IN DS 4711 13 2 " + "0" * 63 + "7\n")
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
-        port = self.udp.getsockname()[1]
-        self.tcp = socket.socket()
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind(("127.0.0.1", port))
+        self.udp, self.tcp = both_at_one_port()
         self.tcp.listen(50)
-        self.forwarder = f"127.0.0.1@{port}"
+        self.forwarder = f"127.0.0.1@{self.tcp.getsockname()[1]}"
         self.threads = [threading.Thread(target=f, daemon=True)
                         for f in (self.serve_udp, self.serve_tcp)]
         for thread in self.threads:

@@ -17,7 +17,7 @@ LONG = 60
 @pytest.fixture(scope="module")
 def server():
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
-    yield make(accounts=("alice", "bob", "carol", "dora", "erin", "fred"))
+    yield make(accounts=("alice", "bob", "carol", "dora", "erin", "fred", "gina", "hugo"))
     dispose()
 
 
@@ -101,33 +101,33 @@ def test_causes_and_what_is_done(server):
 
 
 def test_the_journey_has_it(server):
-    fred = Owner(server, "fred", '''
+    gina = Owner(server, "gina", '''
         require ["imapsieve", "fileinto"];
         fileinto "later";
         ''')
-    fred.ok("CREATE later")
+    gina.ok("CREATE later")
     with server.smtp() as smtp:
-        smtp.sendmail("ann@far.test", ["fred@example.test"], MESSAGE % (b"far", b"far"))
-    fred.ok("SELECT INBOX")
-    fred.ok("COPY 1 work")
-    fred.see("later", {"far": set()})
+        smtp.sendmail("ann@far.test", ["gina@example.test"], MESSAGE % (b"far", b"far"))
+    gina.ok("SELECT INBOX")
+    gina.ok("COPY 1 work")
+    gina.see("later", {"far": set()})
 
     def journey():
         return server.cli("trace", "<far@example.test>").stdout
     wait_for(lambda: "sorted" in journey(), LONG, "the journey")
-    assert re.search(r"sorted +fred@example.test +COPY into work: filed into later, marked as deleted",
+    assert re.search(r"sorted +gina@example.test +COPY into work: filed into later, marked as deleted",
                      journey()), journey()
     # Whoever writes the fields of a message writes no journey.
-    copy = server.messages("fred")[0]
+    copy = server.messages("gina")[0]
     with server.smtp() as smtp:
-        smtp.sendmail("ann@far.test", ["bob@example.test"], MESSAGE % (b"to-bob", b"to-bob"))
-    other = server.wait_messages(1, "bob")[-1]
-    assert b"to-bob" in other
-    assert b" OK " in fred.append(other, "work")
-    fred.see("later", {"far": set(), "to-bob": set()})
-    assert "sorted" not in server.cli("trace", "<to-bob@example.test>").stdout
+        smtp.sendmail("ann@far.test", ["hugo@example.test"], MESSAGE % (b"to-hugo", b"to-hugo"))
+    other = server.wait_messages(1, "hugo")[-1]
+    assert b"to-hugo" in other
+    assert b" OK " in gina.append(other, "work")
+    gina.see("later", {"far": set(), "to-hugo": set()})
+    assert "sorted" not in server.cli("trace", "<to-hugo@example.test>").stdout
     assert b"far" in copy and metric(server, 'sieve_events_total{result="done"}') >= 2
-    fred.close()
+    gina.close()
 
 
 def test_changed_messages_are_new_ones(server):
