@@ -123,7 +123,7 @@ def test_alpine(server, tmp_path):
     screen.press(b"*n", b"letter")
     screen.press(b"d", b"deletion")
     screen.press(b"s", b"SAVE")
-    screen.press(b"Archive\r", b"copied to|Saving DONE")   # the latter when it took a while
+    screen.press(b"Archive\r", b"copied to|Saving +DONE")   # that when it took a while
     assert screen.end(b"q") == 0
     client.ok("SELECT INBOX")
     assert b"letter 1" in client.ok("FETCH 1 ENVELOPE")[0]
