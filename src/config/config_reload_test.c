@@ -8,33 +8,21 @@
 #include "base/buf.h"
 #include "config/config_options.h"
 #include "config/config_reload.h"
+#include "config/config_testing.h"
 
 struct fixture {
-	char dir[64];
-	char path[96];
+	struct config_place place;
 	struct config *config; /* in force */
 	struct config *fresh;
 	struct config_changes changes;
 	char *errors;
 };
 
-static void write_config(const struct fixture *f, const char *text)
-{
-	FILE *file = fopen(f->path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = mem_zero(1, sizeof(*f));
-	snprintf(f->dir, sizeof(f->dir), "/tmp/veredus-config-XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	snprintf(f->path, sizeof(f->path), "%s/veredus.conf", f->dir);
 	*state = f;
-	return 0;
+	return config_place_make(&f->place);
 }
 
 static int teardown(void **state)
@@ -42,10 +30,10 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	config_free_all(f->config);
 	free(f->errors);
-	unlink(f->path);
-	snprintf(f->path, sizeof(f->path), "%s/password", f->dir);
-	unlink(f->path);
-	rmdir(f->dir);
+	unlink(f->place.path);
+	snprintf(f->place.path, sizeof(f->place.path), "%s/password", f->place.dir);
+	unlink(f->place.path);
+	rmdir(f->place.dir);
 	free(f);
 	return 0;
 }
@@ -53,14 +41,14 @@ static int teardown(void **state)
 static void begin(struct fixture *f, const char *text)
 {
 	char *errors;
-	write_config(f, text);
-	assert_int_equal(config_load(f->dir, &f->config, &errors), 0);
+	config_place_write(&f->place, "veredus.conf", text);
+	assert_int_equal(config_load(f->place.dir, &f->config, &errors), 0);
 	free(errors);
 }
 
 static int load_again(struct fixture *f, const char *text)
 {
-	write_config(f, text);
+	config_place_write(&f->place, "veredus.conf", text);
 	free(f->errors);
 	return config_reload(f->config, &f->fresh, &f->changes, &f->errors);
 }
@@ -164,7 +152,7 @@ static void certificates_come_and_go_but_not_all(void **state)
 static void write_password(const struct fixture *f, const char *text)
 {
 	char path[96];
-	snprintf(path, sizeof(path), "%s/password", f->dir);
+	snprintf(path, sizeof(path), "%s/password", f->place.dir);
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
 	fputs(text, file);
@@ -194,13 +182,14 @@ static void a_wrong_one_is_refused(void **state)
 	begin(f, "smtp { max-message = 10M }\n");
 	assert_int_equal(load_again(f, "smtp { max-message = 20M }\nsmtp {\nmax-mesage = 1M\n}\n"),
 	                 -EINVAL);
-	snprintf(expected, sizeof(expected), "%s:3: there is no option 'max-mesage'", f->path);
+	snprintf(expected, sizeof(expected), "%s:3: there is no option 'max-mesage'",
+	         f->place.path);
 	assert_non_null(strstr(f->errors, expected));
 	assert_int_equal(
 		load_again(f, "rule a { sender = { \"x\" } verdict = reject reply = 7 }\n"),
 		-EINVAL);
 	assert_non_null(strstr(f->errors, ":1: rule \"a\":"));
-	unlink(f->path);
+	unlink(f->place.path);
 	free(f->errors);
 	assert_int_equal(config_reload(f->config, &f->fresh, &f->changes, &f->errors), -ENOENT);
 	assert_changes(f, "smtp { max-message = 10M }\n", "");

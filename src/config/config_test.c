@@ -10,10 +10,10 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/config_options.h"
+#include "config/config_testing.h"
 
 struct fixture {
-	char dir[64];
-	char path[96];
+	struct config_place place;
 	struct config *config;
 	char *errors;
 };
@@ -21,12 +21,8 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = mem_zero(1, sizeof(*f));
-	snprintf(f->dir, sizeof(f->dir), "/tmp/veredus-config-XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	snprintf(f->path, sizeof(f->path), "%s/veredus.conf", f->dir);
 	*state = f;
-	return 0;
+	return config_place_make(&f->place);
 }
 
 static void forget(struct fixture *f)
@@ -37,16 +33,6 @@ static void forget(struct fixture *f)
 	f->errors = NULL;
 }
 
-static void write_file(const struct fixture *f, const char *name, const char *text)
-{
-	char path[128];
-	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
@@ -55,10 +41,10 @@ static int teardown(void **state)
 	forget(f);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[128];
-		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		snprintf(path, sizeof(path), "%s/%s", f->place.dir, names[i]);
 		unlink(path);
 	}
-	rmdir(f->dir);
+	rmdir(f->place.dir);
 	free(f);
 	return 0;
 }
@@ -66,8 +52,8 @@ static int teardown(void **state)
 static int load(struct fixture *f, const char *text)
 {
 	forget(f);
-	write_file(f, "veredus.conf", text);
-	return config_load(f->dir, &f->config, &f->errors);
+	config_place_write(&f->place, "veredus.conf", text);
+	return config_load(f->place.dir, &f->config, &f->errors);
 }
 
 /* Loading fails, and one line of the errors is the path and this. */
@@ -76,7 +62,7 @@ static void assert_error(struct fixture *f, const char *text, const char *expect
 	assert_int_equal(load(f, text), -EINVAL);
 	assert_non_null(f->errors);
 	char line[512];
-	snprintf(line, sizeof(line), "%s%s\n", f->path, expected);
+	snprintf(line, sizeof(line), "%s%s\n", f->place.path, expected);
 	if (!strstr(f->errors, line))
 		fail_msg("expected: %sfound: %s", line, f->errors);
 }
@@ -175,7 +161,7 @@ static void empty_file_gives_defaults(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(load(f, ""), 0);
 	const struct config *c = f->config;
-	assert_string_equal(c->dir, f->dir);
+	assert_string_equal(c->dir, f->place.dir);
 	assert_non_null(c->hostname);
 	assert_int_equal(c->smtp.max_message_bytes, 50 << 20);
 	assert_int_equal(c->smtp.max_recipients, 1000);
@@ -204,10 +190,10 @@ static void empty_file_gives_defaults(void **state)
 static void reads_everything(void **state)
 {
 	struct fixture *f = *state;
-	write_file(f, "c.pem", "x");
-	write_file(f, "c.key", "x");
-	write_file(f, "password", "secret\n");
-	write_file(f, "more.conf", "pop3 { idle = 11m }\n");
+	config_place_write(&f->place, "c.pem", "x");
+	config_place_write(&f->place, "c.key", "x");
+	config_place_write(&f->place, "password", "secret\n");
+	config_place_write(&f->place, "more.conf", "pop3 { idle = 11m }\n");
 	char text[2048];
 	snprintf(text, sizeof(text),
 	         "hostname = \"MX.Example.TEST\"\nworkers = 3\n"
@@ -223,7 +209,7 @@ static void reads_everything(void **state)
 	         "local { plus-separator = \"\" }\n"
 	         "log { level = debug }\n"
 	         "include(\"%s/more.conf\")\n",
-	         f->dir, f->dir);
+	         f->place.dir, f->place.dir);
 	if (load(f, text) != 0)
 		fail_msg("%s", f->errors);
 	assert_null(f->errors);
@@ -347,19 +333,19 @@ static void lines_are_counted_right(void **state)
 	             ":6: there is no option 'lgo': did you mean 'log'?");
 	assert_error(f, "hostname = \"a#b\"\nlgo { }\n",
 	             ":2: there is no option 'lgo': did you mean 'log'?");
-	write_file(f, "more.conf", "# a comment\nlog {\n\tjsno = yes\n}\n");
+	config_place_write(&f->place, "more.conf", "# a comment\nlog {\n\tjsno = yes\n}\n");
 	char more[128];
 	snprintf(more, sizeof(more), "%s/more.conf:3: there is no option 'jsno' in section log",
-	         f->dir);
+	         f->place.dir);
 	assert_int_equal(load(f, "\ninclude(more.conf)\n"), -EINVAL);
 	assert_non_null(strstr(f->errors, more));
-	write_file(f, "more.conf", "# a comment\n");
+	config_place_write(&f->place, "more.conf", "# a comment\n");
 	assert_error(f, "\ninclude(more.conf)\nlgo { }\n",
 	             ":3: there is no option 'lgo': did you mean 'log'?");
 	assert_int_equal(load(f, "\ninclude(none.conf)\n"), -EINVAL);
 	assert_non_null(strstr(f->errors, "veredus.conf:2: include: "));
 	/* One that includes itself ends too. */
-	write_file(f, "more.conf", "include(more.conf)\n");
+	config_place_write(&f->place, "more.conf", "include(more.conf)\n");
 	assert_int_equal(load(f, "include(more.conf)\n"), -EINVAL);
 }
 
@@ -375,7 +361,7 @@ static void sections_add_up(void **state)
 static void missing_file_says_init(void **state)
 {
 	struct fixture *f = *state;
-	assert_int_equal(config_load(f->dir, &f->config, &f->errors), -ENOENT);
+	assert_int_equal(config_load(f->place.dir, &f->config, &f->errors), -ENOENT);
 	assert_non_null(strstr(f->errors, "`veredus init` makes one"));
 	assert_int_equal(load(f, "#"), 0);
 	assert_int_equal(load(f, "#\n"), 0);
@@ -392,32 +378,32 @@ static void warnings_do_not_fail(void **state)
 static void initial_file_loads(void **state)
 {
 	struct fixture *f = *state;
-	struct config_init init = { .dir = f->dir,
+	struct config_init init = { .dir = f->place.dir,
 		                    .domain = "example.test",
 		                    .hostname = "mx.example.test",
 		                    .port_offset = 2000 };
-	write_file(f, "c.pem", "x");
+	config_place_write(&f->place, "c.pem", "x");
 	assert_int_equal(config_write_initial(&init), 0);
 	assert_int_equal(config_write_initial(&init), -EEXIST);
 	struct stat st;
-	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(stat(f->place.path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	/* The certificate is not there yet, and that is all there is to say. */
-	assert_int_equal(config_load(f->dir, &f->config, &f->errors), -EINVAL);
+	assert_int_equal(config_load(f->place.dir, &f->config, &f->errors), -EINVAL);
 	struct slice rest = slice_from_str(f->errors);
 	while (rest.len > 0)
 		assert_true(slice_find(slice_split(&rest, '\n'), SLICE("certificate \"main\"")) >
 		            0);
 	char from[160], to[160];
 	for (int i = 0; i < 2; i++) {
-		snprintf(from, sizeof(from), "%s/c.pem", f->dir);
-		snprintf(to, sizeof(to), "%s/certificate.%s", f->dir, i ? "key" : "pem");
+		snprintf(from, sizeof(from), "%s/c.pem", f->place.dir);
+		snprintf(to, sizeof(to), "%s/certificate.%s", f->place.dir, i ? "key" : "pem");
 		assert_int_equal(link(from, to), 0);
 	}
 	forget(f);
-	int rc = config_load(f->dir, &f->config, &f->errors);
+	int rc = config_load(f->place.dir, &f->config, &f->errors);
 	for (int i = 0; i < 2; i++) {
-		snprintf(to, sizeof(to), "%s/certificate.%s", f->dir, i ? "key" : "pem");
+		snprintf(to, sizeof(to), "%s/certificate.%s", f->place.dir, i ? "key" : "pem");
 		unlink(to);
 	}
 	if (rc != 0)
