@@ -39,12 +39,16 @@ class Owner(User):
         assert b" OK " in self.append(message, mailbox)
 
     def flags(self, mailbox):
-        """Of its messages, by their subjects, whatever is selected."""
+        """Of its messages, by their subjects, whatever is selected. A script may set flags meanwhile, which is told in
+        lines of its own."""
         other = User(self.server, self.user)
         other.ok(f"EXAMINE {mailbox}")
         found = {}
         for line in other.ok("FETCH 1:* (FLAGS ENVELOPE)"):
-            flags, subject = re.search(rb'FLAGS \((.*?)\).*?ENVELOPE \("[^"]*" "([^"]*)"', line).groups()
+            told = re.search(rb'FLAGS \((.*?)\).*?ENVELOPE \("[^"]*" "([^"]*)"', line)
+            if not told:
+                continue
+            flags, subject = told.groups()
             found[subject.decode()] = set(flags.decode().split()) - {"\\Recent"}
         other.close()
         return found
