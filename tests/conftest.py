@@ -35,19 +35,29 @@ PASSWORD = "correct horse"
 START_SECONDS = 30   # a bound for slow sanitized runs, not a measurement
 
 
+LOCK_DIR = pathlib.Path(tempfile.gettempdir()) / "veredus-test-ports"
+
+
+def lock_of(port):
+    """None if another process of tests has it."""
+    LOCK_DIR.mkdir(exist_ok=True)
+    lock = open(LOCK_DIR / str(port), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
 class PortOffset:
     """An offset to the standard ports that no other test uses. Multiples of 39: no two of them
     make two of our ports meet."""
 
     def __init__(self):
-        lock_dir = pathlib.Path(tempfile.gettempdir()) / "veredus-test-ports"
-        lock_dir.mkdir(exist_ok=True)
         for offset in range(10010, 28500, 39):
-            self.lock = open(lock_dir / str(offset), "w")
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self.lock.close()
+            self.lock = lock_of(offset)
+            if not self.lock:
                 continue
             if all(self.is_free(port + offset) for port in PORTS.values()):
                 self.value = offset
@@ -74,7 +84,23 @@ def is_sanitized():
     return b"__asan_init" in VEREDUS.read_bytes()
 
 
+def own_ports():
+    """Ports that nobody else comes to use: not another process of tests, and not the kernel, which
+    takes those of connections, and of who binds port 0, from below them."""
+    locks = []   # held to the end of the process
+    for first in range(61000, 65500, 25):
+        if lock := lock_of(first):
+            locks.append(lock)
+            yield from filter(PortOffset.is_free, range(first, first + 25))
+
+
+OWN_PORTS = own_ports()
+
+
 def free_port():
+    """A port where nobody listens, for the test alone: it may be bound, or left, at any time."""
+    for port in OWN_PORTS:
+        return port
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
