@@ -19,26 +19,13 @@ import subprocess
 import tempfile
 import time
 
+from conftest import free_port
+
 KNOTD = shutil.which("knotd") or "/usr/sbin/knotd"
 KNOTC = shutil.which("knotc") or "/usr/sbin/knotc"
 KEYMGR = shutil.which("keymgr") or "/usr/sbin/keymgr"
 START_SECONDS = 30   # a bound for slow machines, not a measurement
 TTL = 300
-
-
-def free_port():
-    """A port that is free for both UDP and TCP on 127.0.0.1."""
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, \
-                socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            udp.bind(("127.0.0.1", 0))
-            port = udp.getsockname()[1]
-            try:
-                tcp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")
 
 
 def question(name, qtype):

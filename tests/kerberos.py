@@ -5,19 +5,10 @@ import socket
 import subprocess
 import time
 
+from conftest import free_port
+
 REALM = "EXAMPLE.TEST"
 PASSWORD = "four words of kerberos"
-
-
-def free_udp_and_tcp_port():
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            try:
-                udp.bind(tcp.getsockname())
-            except OSError:
-                continue
-            return tcp.getsockname()[1]
 
 
 class Realm:
@@ -25,7 +16,7 @@ class Realm:
         self.dir = pathlib.Path(directory)
         self.name = name
         self.process = None
-        port = free_udp_and_tcp_port()
+        port = free_port()
         (self.dir / "krb5.conf").write_text(f"""
 [libdefaults]
   default_realm = {name}
