@@ -330,6 +330,38 @@ static void archives_that_hide(void **state)
 	arena_free(a);
 }
 
+/* A tar of one entry of another type than a file, which has bytes all the same: "D" of GNU tar. */
+static struct slice tar_of_directory(struct arena *a, size_t size)
+{
+	char *tar = arena_zero(a, 512 + size, 1);
+	unsigned sum = 0;
+	memcpy(tar, "dir", 3);
+	memcpy(tar + 100, "0000755", 7);
+	memcpy(tar + 124, arena_printf(a, "%011zo", size), 11);
+	memcpy(tar + 136, "00000000000", 11);
+	memcpy(tar + 148, "        ", 8);
+	tar[156] = 'D';
+	memcpy(tar + 257, "ustar  ", 8);
+	for (size_t i = 0; i < 512; i++)
+		sum += (unsigned char)tar[i];
+	memcpy(tar + 148, arena_printf(a, "%06o", sum), 7);
+	return slice_of(tar, 512 + size);
+}
+
+static void what_is_no_file_counts(void **state)
+{
+	(void)state;
+	struct arena *a = arena_new();
+	const struct member tar = { "x", tar_of_directory(a, (size_t)2 * 1048576) };
+	const struct member small = { "x", tar_of_directory(a, 512) };
+	assert_string_equal(look(a, "a.tgz", "", pack(a, "raw", "gzip", NULL, &tar, 1)),
+	                    "archive a.tgz: gzip\n"
+	                    "bomb a.tgz: it becomes far larger than it is\n");
+	assert_string_equal(look(a, "a.tgz", "", pack(a, "raw", "gzip", NULL, &small, 1)),
+	                    "archive a.tgz: gzip\n");
+	arena_free(a);
+}
+
 static void polyglots(void **state)
 {
 	(void)state;
@@ -402,6 +434,7 @@ int main(void)
 		cmocka_unit_test(archives),
 		cmocka_unit_test(documents),
 		cmocka_unit_test(archives_that_hide),
+		cmocka_unit_test(what_is_no_file_counts),
 		cmocka_unit_test(polyglots),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(who_wants_to_know),

@@ -40,7 +40,7 @@ static void support(struct archive *a, enum sniff_kind kind)
 }
 
 /* All of it, so that nothing is unpacked that is not counted: to pass over a member of a solid
- * archive costs as much as to read it. */
+ * archive costs as much as to read it, and a directory or a link may have bytes, too. */
 static bool read_member(struct archive *a, struct unpack_budget *budget, struct buf *out,
                         struct unpack_result *result)
 {
@@ -54,7 +54,7 @@ static bool read_member(struct archive *a, struct unpack_budget *budget, struct 
 			return false;
 		}
 		budget->bytes -= (uint64_t)got;
-		if (buf_append(out, slice_of(step, (size_t)got)) < 0)
+		if (out && buf_append(out, slice_of(step, (size_t)got)) < 0)
 			return false;
 	}
 	result->damaged |= got < 0;
@@ -71,14 +71,15 @@ static bool look_at(struct archive *a, struct archive_entry *entry, struct unpac
 		                                                : slice_from_str(name),
 	};
 	bool goes_on = true;
-	if (archive_entry_filetype(entry) != AE_IFREG && archive_entry_filetype(entry) != 0)
-		return true;
+	bool is_file = archive_entry_filetype(entry) == AE_IFREG ||
+	               archive_entry_filetype(entry) == 0;
 	bool is_encrypted = archive_entry_is_encrypted(entry);
 	result->encrypted |= is_encrypted;
 	if (!is_encrypted)
-		goes_on = read_member(a, budget, &bytes, result);
+		goes_on = read_member(a, budget, is_file ? &bytes : NULL, result);
 	member.bytes = buf_slice(&bytes);
-	visit(arg, &member);
+	if (is_file)
+		visit(arg, &member);
 	buf_free(&bytes);
 	return goes_on;
 }
