@@ -42,8 +42,7 @@ trust {{ trusted-sealers = {{ "Lists.test" }} }}""")
         before = len(self.remote.taken)
         with self.server.smtp() as smtp:
             smtp.sendmail("ann@signed.test", [to], data)
-        wait_for(lambda: len(self.remote.taken) > before, 30, "the message")
-        return self.remote.taken[-1].data
+        return wait_for(lambda: self.remote.taken[before:], 30, "the message")[0].data
 
     def dns(self, name, timeout=5):
         name = name.decode().strip(".")

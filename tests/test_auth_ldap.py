@@ -162,7 +162,7 @@ def test_names_and_accounts(with_ldap):
 
 
 def test_gone_and_back(with_ldap, slapd):
-    server = with_ldap("timeout = 2s", before="passdb internal { }")
+    server = with_ldap(before="passdb internal { }")
     assert login(server, ALICE, "in ldap") == 235
     try:
         slapd.stop()
@@ -171,6 +171,11 @@ def test_gone_and_back(with_ldap, slapd):
     finally:
         slapd.start()
     assert login(server, ALICE, "in ldap") == 235
+
+
+def test_hanging_and_back(with_ldap, slapd):
+    server = with_ldap("timeout = 2s", before="passdb internal { }")
+    wait_for(lambda: login(server, ALICE, "in ldap") == 235, what="an answer in time")
     slapd.process.send_signal(signal.SIGSTOP)
     try:
         start = time.monotonic()
