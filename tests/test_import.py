@@ -151,6 +151,12 @@ def test_maildir(any_server, tmp_path):
     assert counts(run(s, "maildir", ALICE, path)) == (1, 0, 5, 0)
     assert counts(run(s, "maildir", ALICE, path, "--again")) == (1, 5, 0, 0)
     assert list(listing(s, "Work/2026")) == ["message 4"]
+    # Names that no folder may have here.
+    for folder in (".100%..*", ".\udcff"):
+        (path / folder / "cur").mkdir(parents=True)
+        (path / folder / "cur/1767262806.M7P1.host:2,").write_text(message(7))
+    assert counts(run(s, "maildir", ALICE, path)) == (2, 0, 6, 0)
+    assert list(listing(s, "100_/_")) == list(listing(s, "_")) == ["message 7"]
 
 
 def test_import_is_seen_by_who_is_looking(server, tmp_path):

@@ -5,9 +5,12 @@ import imaplib
 import json
 import os
 import pathlib
+import re
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -269,3 +272,103 @@ def test_from_veredus_over_tls(make_server, tmp_path):
     assert list(listing(s, "v1.2")) == ["message 71"]
     assert counts(run(s, old.port["imap"], *options, "--insecure", "--tls", "starttls")) \
         == (0, 0, 0, 0)
+
+
+class Shaky:
+    """A server of one folder with so many messages, each Flagged that is in the set."""
+
+    def __init__(self, count):
+        self.count, self.flagged = count, set()
+        self.refuses = None     # commands that have this in them
+        self.empty = None       # the UID whose message is NIL
+        self.ends_at = None     # before the message of this UID the connection ends
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client, client.makefile("rwb") as f:
+                try:
+                    self.talk(f)
+                except OSError:
+                    pass
+
+    def talk(self, f):
+        f.write(b"* OK\r\n")
+        f.flush()
+        for line in f:
+            tag, command = line.decode().rstrip().split(" ", 1)
+            if self.refuses and self.refuses in command:
+                f.write(f"{tag} NO [UNAVAILABLE] not now\r\n".encode())
+            else:
+                for part in self.answer(command):
+                    if part is None:
+                        return
+                    f.write(part)
+                f.write(f"{tag} OK\r\n".encode())
+            f.flush()
+
+    def answer(self, command):
+        if command.startswith("LIST"):
+            yield b'* LIST () "/" "50% off"\r\n'
+        elif command.startswith("EXAMINE"):
+            yield (f"* {self.count} EXISTS\r\n* OK [UIDVALIDITY 9]\r\n"
+                   f"* OK [UIDNEXT {self.count + 1}]\r\n").encode()
+        elif command.startswith("UID FETCH"):
+            for uid in self.uids(command.split()[2]):
+                flags = "\\Flagged" if uid in self.flagged else ""
+                items = f"* {uid} FETCH (UID {uid} FLAGS ({flags}) RFC822.SIZE 99"
+                if "BODY" in command:
+                    if uid == self.ends_at:
+                        yield None
+                    text = message(uid).replace("\n", "\r\n")
+                    items += " BODY[] " + ("NIL" if uid == self.empty else
+                                           f"{{{len(text)}}}\r\n{text}")
+                yield items.encode() + b")\r\n"
+
+    def uids(self, ranges):
+        for first, last in re.findall(r"(\d+)(?::(\d+|\*))?", ranges):
+            yield from range(int(first), 1 + (self.count if last == "*" else int(last or first)))
+
+
+@pytest.fixture
+def shaky():
+    server = Shaky(230)
+    yield server
+    server.listener.close()
+
+
+SHAKY = ("--tls", "none", "--user", "old")
+
+
+def test_what_could_not_be_had_is_asked_for_again(shaky, server):
+    """A list that is refused, a message that does not come; each is said, and none forgotten."""
+    shaky.count = 5
+    shaky.refuses = "RFC822.SIZE"
+    result = run(server, shaky.port, *SHAKY, check=False)
+    assert result.returncode == 3 and "list of messages" in result.stderr
+    shaky.refuses, shaky.empty = None, 3
+    result = run(server, shaky.port, *SHAKY, check=False)
+    assert result.returncode == 3 and "UID 3" in result.stderr
+    assert counts(json.loads(result.stdout)) == (4, 0, 0, 1)
+    shaky.empty, shaky.count = None, 6
+    assert counts(run(server, shaky.port, *SHAKY)) == (2, 0, 0, 0)
+    assert set(listing(server, "50_ off")) == {f"message {i}" for i in range(1, 7)}
+    assert counts(run(server, shaky.port, *SHAKY)) == (0, 0, 0, 0)
+
+
+def test_flags_that_change_between_two_halves(shaky, make_server):
+    """The first run ends in the middle; what it has brought is looked at once more."""
+    s = make_server()
+    shaky.ends_at = 230
+    assert run(s, shaky.port, *SHAKY, check=False).returncode == 1
+    shaky.ends_at, shaky.flagged = None, {1}
+    result = run(s, shaky.port, *SHAKY)
+    assert counts(result) == (30, 0, 200, 0) and result["flags_changed"] == 1
+    there = listing(s, "50_ off")
+    assert len(there) == 230 and there["message 1"][0] == {"\\Flagged"}

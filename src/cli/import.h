@@ -48,6 +48,9 @@ struct import_message {
 
 /* From the command line; all others return an enum cli_exit. */
 int import_begin(struct cli *cli, struct import *out);
+/* Makes a name of another program's folder one that a folder may have here (mailbox_name()), in
+ * place: what may not stand in it becomes "_", empty levels go. */
+void import_clean_name(char *name);
 /* From here on messages go into this folder, and come from this source. Names are copied. */
 int import_folder(struct import *im, const char *folder, const char *source);
 int import_add(struct import *im, const struct import_message *message);

@@ -3,8 +3,9 @@
  * Of each folder UIDVALIDITY, UIDNEXT and HIGHESTMODSEQ are remembered. The next run brings
  * messages from UIDNEXT on, and the flags of those before it that changed: with CONDSTORE (RFC
  * 7162) only these are asked for. Each message is remembered, too, so that an interrupted run goes
- * on. With --delete those that went there since are asked for, too, unless the folder has as many
- * as it had. */
+ * on; and so are the UIDs of messages that could not be had, which the next run asks for again.
+ * With --delete those that went there since are asked for, too, unless the folder has as many as it
+ * had. */
 #include <errno.h>
 
 #include "admin/admin.h"
@@ -21,11 +22,12 @@ enum {
 	FETCH_BYTES = 8 << 20,
 	FLAGS_AT_ONCE = 100,
 	SET_BYTES_MAX = 32 << 20, /* of UIDs, as import.gone takes them */
-	KEY_TEXT = 48,
+	STATE_TEXT_MAX = 4000,    /* of what import.put takes */
 };
 
 struct wanted {
 	uint32_t uid;
+	bool came;
 	uint64_t size;
 };
 
@@ -55,7 +57,14 @@ struct imap_import {
 	bool searched;
 	struct wanted *wanted;
 	size_t wanted_count, wanted_capacity;
-	json_t *flags; /* to be sent */
+	struct uid_set old_failed, failed; /* that could not be had, in the last run and in this */
+	bool is_incomplete;                /* the server did not say all: nothing is noted */
+	struct wanted *group;              /* those that are fetched */
+	size_t group_count;
+	bool is_unread;                   /* a message is there, but nothing came of it */
+	uint32_t known_first, known_last; /* brought by a run that was interrupted; 0: none */
+	uint32_t flags_first, flags_last; /* whose flags are wanted */
+	json_t *flags;                    /* to be sent */
 	uint64_t flags_changed;
 	uint64_t removed;
 	int status;
@@ -146,6 +155,11 @@ static int load_state(struct imap_import *ii)
 			numbers[i] = 0;
 	}
 	bool same = numbers[0] == ii->uid_validity;
+	ii->failed = ii->old_failed = (struct uid_set){ 0 };
+	if (same && rest.len > 0 && uid_set_read(ii->im.arena, &ii->old_failed, rest) < 0)
+		return cli_fail("%s: what is remembered of it is damaged", ii->im.folder);
+	ii->is_incomplete = false;
+	ii->known_first = ii->known_last = 0;
 	ii->old_validity = numbers[0];
 	ii->old_next = same ? numbers[1] : 0;
 	ii->old_mod_seq = same ? numbers[2] : 0;
@@ -154,13 +168,26 @@ static int load_state(struct imap_import *ii)
 	return status;
 }
 
+/* "9 120 715 33 7:8,12". What is not noted is looked at once more by the next run, which leaves out
+ * what is here. */
 static void note_state(struct imap_import *ii)
 {
-	char text[100];
-	snprintf(text, sizeof(text), "%llu %llu %llu %u", (unsigned long long)ii->uid_validity,
-	         (unsigned long long)ii->uid_next, (unsigned long long)ii->mod_seq,
-	         cli_has(ii->cli, "delete") ? ii->exists : 0);
-	import_keep_state(&ii->im, text);
+	struct buf text = buf_make(STATE_TEXT_MAX);
+	uid_set_sort(&ii->failed);
+	buf_printf(&text, "%llu %llu %llu %u ", (unsigned long long)ii->uid_validity,
+	           (unsigned long long)ii->uid_next, (unsigned long long)ii->mod_seq,
+	           cli_has(ii->cli, "delete") ? ii->exists : 0);
+	if (uid_set_write(&ii->failed, &text) == 0 && !ii->is_incomplete)
+		import_keep_state(&ii->im, arena_str(ii->response, buf_slice(&text)));
+	buf_free(&text);
+}
+
+/* Some of the folder could not be had. */
+static void note_incomplete(struct imap_import *ii, const char *what)
+{
+	ii->is_incomplete = true;
+	import_note_failure(&ii->im, arena_printf(ii->response, "%s, %s", ii->im.folder, what),
+	                    imap_client_why(ii->client));
 }
 
 static const char *key_of(const struct imap_import *ii, struct arena *arena, uint32_t uid)
@@ -177,13 +204,13 @@ static int take_size(void *arg, struct slice response)
 	arena_reset(ii->response);
 	/* "n:*" gives the last message also if it is before n (RFC 3501 section 6.4.8). */
 	if (!imap_read_fetch(response, ii->response, &f) || f.uid == 0 || !f.has_size ||
-	    f.uid < ii->old_next)
+	    (f.uid < ii->old_next && !uid_set_has(&ii->old_failed, f.uid)))
 		return 0;
 	if (ii->wanted_count == ii->wanted_capacity) {
 		ii->wanted_capacity = ii->wanted_capacity ? ii->wanted_capacity * 2 : 1024;
 		ii->wanted = mem_grow(ii->wanted, ii->wanted_capacity * sizeof(*ii->wanted));
 	}
-	ii->wanted[ii->wanted_count++] = (struct wanted){ f.uid, f.size };
+	ii->wanted[ii->wanted_count++] = (struct wanted){ .uid = f.uid, .size = f.size };
 	if (f.uid >= ii->uid_next)
 		ii->uid_next = (uint64_t)f.uid + 1;
 	return 0;
@@ -197,13 +224,32 @@ static json_t *keywords_of(const struct imap_fetched *f)
 	return list;
 }
 
+static struct wanted *find_wanted(struct imap_import *ii, uint32_t uid)
+{
+	for (size_t i = 0; i < ii->group_count; i++) {
+		if (ii->group[i].uid == uid)
+			return &ii->group[i];
+	}
+	return NULL;
+}
+
 static int take_message(void *arg, struct slice response)
 {
 	struct imap_import *ii = arg;
 	struct imap_fetched f;
 	arena_reset(ii->response);
-	if (!imap_read_fetch(response, ii->response, &f) || f.uid == 0 || !f.has_body)
+	if (!imap_read_fetch(response, ii->response, &f)) {
+		ii->is_unread |= slice_find_nocase(response, SLICE(" FETCH (")) > 0;
 		return 0;
+	}
+	struct wanted *wanted = find_wanted(ii, f.uid);
+	if (!wanted || wanted->came)
+		return 0;
+	if (!f.has_body) {
+		ii->is_unread = true;
+		return 0;
+	}
+	wanted->came = true;
 	const struct import_message m = { .bytes = f.body,
 		                          .at_ms = f.has_date ? f.date.unix_s * 1000
 		                                              : clock_wall_ms(),
@@ -216,16 +262,59 @@ static int take_message(void *arg, struct slice response)
 	return ii->status == CLI_OK ? 0 : -ECANCELED;
 }
 
-static int fetch_some(struct imap_import *ii, const struct wanted *wanted, size_t count)
+static int fetch_group(struct imap_import *ii, struct wanted *wanted, size_t count)
 {
 	struct buf set = buf_make(16 * 1024);
 	for (size_t i = 0; i < count; i++)
 		buf_printf(&set, "%s%u", i > 0 ? "," : "", wanted[i].uid);
+	ii->group = wanted;
+	ii->group_count = count;
+	ii->is_unread = false;
 	int rc = imap_client_run(ii->client, take_message, ii,
 	                         "UID FETCH %.*s (UID FLAGS INTERNALDATE BODY.PEEK[])",
 	                         SLICE_ARG(buf_slice(&set)));
 	buf_free(&set);
-	return explain(ii, rc, "fetching messages");
+	return rc;
+}
+
+static void note_failed(struct imap_import *ii, uint32_t uid, const char *why)
+{
+	uid_set_add(ii->im.arena, &ii->failed, uid, uid);
+	import_note_failure(&ii->im, arena_printf(ii->response, "%s, UID %u", ii->im.folder, uid),
+	                    why);
+}
+
+/* What did not come with the others is asked for by itself. If the server says nothing of it, and
+ * OK, it went meanwhile. */
+static int fetch_alone(struct imap_import *ii, struct wanted *wanted)
+{
+	int rc = fetch_group(ii, wanted, 1);
+	if (rc < 0 || wanted->came)
+		return rc < 0 ? rc : 0;
+	if (rc == IMAP_CLIENT_NO)
+		note_failed(ii, wanted->uid, imap_client_why(ii->client));
+	else if (ii->is_unread)
+		note_failed(ii, wanted->uid, "the server's answer holds no message");
+	return 0;
+}
+
+static int fetch_some(struct imap_import *ii, struct wanted *wanted, size_t count)
+{
+	int rc = fetch_group(ii, wanted, count);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		if (!wanted[i].came)
+			rc = fetch_alone(ii, &wanted[i]);
+	}
+	return rc < 0 ? explain(ii, rc, "fetching messages") : CLI_OK;
+}
+
+static void note_known(struct imap_import *ii, uint32_t uid)
+{
+	ii->im.known++;
+	if (ii->known_first == 0 || uid < ii->known_first)
+		ii->known_first = uid;
+	if (uid > ii->known_last)
+		ii->known_last = uid;
 }
 
 /* Those of a group that are not here yet: the group becomes shorter. */
@@ -240,12 +329,9 @@ static int leave_known_out(struct imap_import *ii, struct wanted *group, size_t 
 	int status = import_ask_known(&ii->im, keys, *count, known);
 	for (size_t i = 0; i < *count && status == CLI_OK; i++) {
 		if (known[i])
-			ii->im.known++;
+			note_known(ii, group[i].uid);
 		else if (group[i].size > ii->im.message_bytes)
-			import_note_failure(&ii->im,
-			                    arena_printf(ii->response, "%s, UID %u", ii->im.folder,
-			                                 group[i].uid),
-			                    "the message is too large");
+			note_failed(ii, group[i].uid, "the message is too large");
 		else
 			group[left++] = group[i];
 	}
@@ -272,16 +358,31 @@ static int fetch_all(struct imap_import *ii)
 	return status;
 }
 
+static int list_sizes(struct imap_import *ii, const char *set)
+{
+	int rc = imap_client_run(ii->client, take_size, ii, "UID FETCH %s (UID RFC822.SIZE)", set);
+	if (rc < 0)
+		return explain(ii, rc, "the list of messages");
+	/* Some servers refuse it in an empty folder. */
+	if (rc == IMAP_CLIENT_NO && ii->exists > 0)
+		note_incomplete(ii, "the list of messages");
+	return CLI_OK;
+}
+
+/* What the last run could not have, and what has come since. */
 static int bring_new(struct imap_import *ii)
 {
+	struct buf set = buf_make(STATE_TEXT_MAX);
+	int status = CLI_OK;
 	ii->wanted_count = 0;
 	uint64_t from = ii->old_next > 0 ? ii->old_next : 1;
-	if (ii->uid_next > 0 && from >= ii->uid_next)
-		return CLI_OK;
-	int rc = imap_client_run(ii->client, take_size, ii, "UID FETCH %llu:* (UID RFC822.SIZE)",
-	                         (unsigned long long)from);
-	/* Some servers refuse it in an empty folder. */
-	return rc < 0 ? explain(ii, rc, "the list of messages") : fetch_all(ii);
+	if (ii->old_failed.count > 0 && uid_set_write(&ii->old_failed, &set) == 0)
+		status = list_sizes(ii, arena_str(ii->im.arena, buf_slice(&set)));
+	buf_free(&set);
+	if (status == CLI_OK && (ii->uid_next == 0 || from < ii->uid_next))
+		status = list_sizes(ii,
+		                    arena_printf(ii->im.arena, "%llu:*", (unsigned long long)from));
+	return status == CLI_OK ? fetch_all(ii) : status;
 }
 
 /* --- flags of messages that are here ---------------------------------------------------- */
@@ -307,8 +408,8 @@ static int take_flags(void *arg, struct slice response)
 	struct imap_import *ii = arg;
 	struct imap_fetched f;
 	arena_reset(ii->response);
-	if (!imap_read_fetch(response, ii->response, &f) || f.uid == 0 || !f.has_flags ||
-	    f.uid >= ii->old_next)
+	if (!imap_read_fetch(response, ii->response, &f) || f.uid < ii->flags_first ||
+	    f.uid > ii->flags_last || !f.has_flags)
 		return 0;
 	json_array_append_new(ii->flags,
 	                      json_pack("{s:s, s:i, s:o}", "key", key_of(ii, ii->response, f.uid),
@@ -318,18 +419,34 @@ static int take_flags(void *arg, struct slice response)
 	return ii->status == CLI_OK ? 0 : -ECANCELED;
 }
 
+static int bring_flags_of(struct imap_import *ii, uint32_t first, uint32_t last)
+{
+	char since[48] = "";
+	ii->flags_first = first;
+	ii->flags_last = last;
+	if (ii->old_mod_seq > 0 && ii->mod_seq > 0)
+		snprintf(since, sizeof(since), " (CHANGEDSINCE %llu)",
+		         (unsigned long long)ii->old_mod_seq);
+	int rc = imap_client_run(ii->client, take_flags, ii, "UID FETCH %u:%u (UID FLAGS)%s", first,
+	                         last, since);
+	if (rc < 0)
+		return explain(ii, rc, "flags");
+	if (rc == IMAP_CLIENT_NO && ii->exists > 0)
+		note_incomplete(ii, "flags");
+	return send_flags(ii);
+}
+
 static int bring_flags(struct imap_import *ii)
 {
 	if (ii->old_next <= 1 || (ii->old_mod_seq > 0 && ii->old_mod_seq == ii->mod_seq))
 		return CLI_OK;
-	char since[48] = "";
-	if (ii->old_mod_seq > 0 && ii->mod_seq > 0)
-		snprintf(since, sizeof(since), " (CHANGEDSINCE %llu)",
-		         (unsigned long long)ii->old_mod_seq);
-	int rc = imap_client_run(ii->client, take_flags, ii, "UID FETCH 1:%llu (UID FLAGS)%s",
-	                         (unsigned long long)ii->old_next - 1, since);
-	int status = rc < 0 ? explain(ii, rc, "flags") : ii->status;
-	return status == CLI_OK ? send_flags(ii) : status;
+	return bring_flags_of(ii, 1, (uint32_t)(ii->old_next - 1));
+}
+
+/* They may have changed since the run that was interrupted. */
+static int bring_flags_of_known(struct imap_import *ii)
+{
+	return ii->known_first > 0 ? bring_flags_of(ii, ii->known_first, ii->known_last) : CLI_OK;
 }
 
 /* --- messages that went there ----------------------------------------------------------- */
@@ -360,7 +477,7 @@ static bool none_went(const struct imap_import *ii)
 {
 	uint64_t fresh = 0;
 	for (size_t i = 0; i < ii->wanted_count; i++)
-		fresh += ii->wanted[i].uid < ii->examined_next;
+		fresh += ii->wanted[i].uid >= ii->old_next && ii->wanted[i].uid < ii->examined_next;
 	return ii->old_exists > 0 && ii->exists - fresh == ii->old_exists;
 }
 
@@ -412,10 +529,9 @@ static int note_new_validity(struct imap_import *ii)
 static const char *target_name(struct imap_import *ii, const struct folder *f)
 {
 	const char *into = cli_text(ii->cli, "folder");
-	struct slice name = f->use ? slice_from_str(f->use) : f->name;
-	if (!into)
-		return arena_str(ii->response, name);
-	return arena_printf(ii->response, "%s/%.*s", into, SLICE_ARG(name));
+	char *name = arena_str(ii->response, f->use ? slice_from_str(f->use) : f->name);
+	import_clean_name(name);
+	return into ? arena_printf(ii->response, "%s/%s", into, name) : name;
 }
 
 static int import_one(struct imap_import *ii, const struct folder *f)
@@ -441,6 +557,8 @@ static int import_one(struct imap_import *ii, const struct folder *f)
 		status = bring_flags(ii);
 	if (status == CLI_OK)
 		status = bring_new(ii);
+	if (status == CLI_OK)
+		status = bring_flags_of_known(ii);
 	if (status == CLI_OK)
 		status = bring_deletions(ii);
 	if (status != CLI_OK)

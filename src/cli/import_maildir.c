@@ -303,6 +303,7 @@ static const char *folder_name(struct arena *arena, const char *above, struct sl
 			c += 2;
 		}
 	}
+	import_clean_name(text + strlen(above) + (above[0] ? 1 : 0));
 	return text;
 }
 

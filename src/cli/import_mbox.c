@@ -272,7 +272,9 @@ static const char *folder_name(struct walk *w, const char *above, const char *na
 		s = slice_sub(s, 0, s.len - 4);
 	else if (slice_ends_with(s, SLICE(".mbox")))
 		s = slice_sub(s, 0, s.len - 5);
-	return arena_printf(w->arena, "%s%s%.*s", above, above[0] ? "/" : "", SLICE_ARG(s));
+	char *clean = arena_str(w->arena, s);
+	import_clean_name(clean);
+	return arena_printf(w->arena, "%s%s%s", above, above[0] ? "/" : "", clean);
 }
 
 static int walk_path(struct walk *w, const char *path, const char *folder, int depth);

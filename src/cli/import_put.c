@@ -79,6 +79,23 @@ static int forget(struct import *im)
 	return cli_link_call(im->link, "import.forget", new_request(im), NULL, 0, &none);
 }
 
+void import_clean_name(char *name)
+{
+	bool is_utf8 = slice_is_utf8(slice_from_str(name));
+	char *to = name;
+	for (const char *from = name; *from != '\0'; from++) {
+		unsigned char c = (unsigned char)*from;
+		if (c == '/' && (to == name || to[-1] == '/'))
+			continue;
+		bool is_bad = c < ' ' || c == 0x7f || c == '*' || c == '%' ||
+		              (c >= 0x80 && !is_utf8);
+		*to++ = is_bad ? '_' : *from;
+	}
+	while (to > name && to[-1] == '/')
+		to--;
+	*to = '\0';
+}
+
 int import_folder(struct import *im, const char *folder, const char *source)
 {
 	int status = import_flush(im);
