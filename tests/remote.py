@@ -6,7 +6,8 @@
 The script is asked before each reply ("CONNECT" for the greeting, "." for the end of a message).
 It returns the reply's text, None for a friendly one, CLOSE to hang up without a word, SILENCE to
 say nothing until the client goes, or bytes to be sent as they are. After a 421 the server hangs up.
-Messages that were answered 250 are in `taken`, as they came, with time and envelope.
+Messages that were answered 250 are in `taken`, as they came, with time and envelope. Nobody is greeted
+while the event `let_in` is cleared.
 """
 import dataclasses
 import socket
@@ -59,6 +60,7 @@ class Session(threading.Thread):
     def talk(self):
         self.file = self.sock.makefile("rb")
         self.reset()
+        self.remote.let_in.wait()
         if not self.answer("CONNECT", ""):
             return
         while raw := self.file.readline(100_000):
@@ -179,6 +181,8 @@ class Remote:
         self.certificate, self.users = certificate, users or {}
         self.taken, self.sessions, self.open = [], [], set()
         self.lock = threading.Lock()
+        self.let_in = threading.Event()
+        self.let_in.set()
         self.context = None
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.listener = socket.create_server((address, port), family=family, backlog=200)
@@ -199,6 +203,7 @@ class Remote:
     def __exit__(self, *exc):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.let_in.set()
         self.hang_up()
 
     def hang_up(self):

@@ -123,12 +123,13 @@ def test_a_letter_warns(make_server):
     server = make_server(accounts=("alice", "bob"),
                          config="quota { check-every = 1s\n warn-at = 50\n warn-again-at = 75 }")
     server.cli("quota", "set", "alice@example.test", "--messages", "8")
-    alice = User(server, "alice")
-    alice.ok("SELECT INBOX")
+    alice, inbox = User(server, "alice"), User(server, "alice")
+    inbox.ok("SELECT INBOX")
     for _ in range(4):
         alice.append(MESSAGE, "Sent")
     letter, = server.wait_messages(1)
-    assert alice.ok("NOOP")[-2:] == [b"* 1 EXISTS", b"* 1 RECENT"]
+    assert inbox.ok("NOOP")[-2:] == [b"* 1 EXISTS", b"* 1 RECENT"]
+    inbox.close()
     mail = email.message_from_bytes(letter)
     assert mail["Subject"] == "Your mailbox is 50 % full" and mail["Return-Path"] == "<>"
     assert mail["From"] == "postmaster@example.test" and mail["To"] == "alice@example.test"

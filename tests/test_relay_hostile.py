@@ -7,8 +7,9 @@ from conftest import wait_for
 from remote import CLOSE, SILENCE, Remote
 from test_relay import SLOW, entries, report, smarthost, submit, wait_empty
 
-FAST = """queue { retry-first = 100ms retry-max = 300ms connect-timeout = 2s command-timeout = 1s
-                  data-timeout = 1s }"""
+# Times that no remote of ours needs, though the machine stands still for a while.
+FAST = """queue { retry-first = 100ms retry-max = 300ms connect-timeout = 6s command-timeout = 6s
+                  data-timeout = 6s }"""
 STAGES = ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."]
 
 
@@ -64,11 +65,30 @@ def test_hanging_up_at_each_stage(pair, stage):
     assert "the connection was lost" in events
 
 
-@pytest.mark.parametrize("stage", ["CONNECT", "MAIL", "."])
-def test_silence(pair, stage):
-    events = endure(pair, lambda s, verb, line: SILENCE if verb == stage else None, times=1,
-                    subject=f"at-{STAGES.index(stage)}-silence")
-    assert "no answer in time" in events
+def once(reply, at):
+    said = []
+
+    def script(session, verb, line):
+        if verb == at and not said:
+            said.append(session)
+            return reply
+    return script
+
+
+def test_silence(make_server):
+    """At three stages, all waited for at the same time."""
+    with Remote(once(SILENCE, "CONNECT")) as connect, Remote(once(SILENCE, "MAIL")) as mail, \
+            Remote(once(SILENCE, ".")) as end:
+        remotes = {"connect.test": connect, "mail.test": mail, "end.test": end}
+        server = make_server(domain="a.test", config=FAST + "".join(
+            "\n" + smarthost(r, domain).split("\n")[0] for domain, r in remotes.items())
+                             + '\nrelay-networks = { "127.0.0.0/8" }')
+        for domain in remotes:
+            submit(server, f"x@{domain}", domain)
+        wait_empty(server)
+        for domain, remote in remotes.items():
+            assert [t.recipients for t in remote.taken] == [[f"x@{domain}"]]
+            assert "no answer in time" in server.cli("trace", f"<{domain}@a.test>").stdout
 
 
 GARBAGE = {

@@ -43,7 +43,9 @@ def test_grows_as_messages_get_through(make_server):
     with Remote(crowd) as remote:
         a = make_server(domain="a.test", config=smarthost(remote) + "queue { "
                         "first-connections-per-destination = 1 max-connections-per-destination = 4 }")
+        remote.let_in.clear()   # whoever hangs up for want of mail is not seen to be gone at once
         send(a, 40)
+        remote.let_in.set()
         wait_for(lambda: len(remote.taken) == 40, SLOW)
         assert 2 <= crowd.most_seen <= 4
         wait_empty(a)
@@ -55,7 +57,9 @@ def test_what_is_refused_goes_over_those_that_work(make_server):
     with Remote(crowd) as remote:
         a = make_server(domain="a.test", config=smarthost(remote) + "queue { "
                         f"first-connections-per-destination = 2 {LATER} }}")
+        remote.let_in.clear()
         send(a, 30)
+        remote.let_in.set()
         wait_for(lambda: len(remote.taken) == 30, SLOW)
         wait_empty(a)
         assert crowd.most_seen == 2
@@ -64,9 +68,9 @@ def test_what_is_refused_goes_over_those_that_work(make_server):
         assert "deferred" not in "".join(journey(a, f"<m{i}@a.test>") for i in range(30))
 
 
-def spread(remote):
-    times = sorted(t.at for t in remote.taken)
-    return times[-1] - times[0]
+def since(began, remote):
+    """Until the last was taken: which may be seen late, but not too early."""
+    return max(t.at for t in remote.taken) - began
 
 
 def test_messages_in_a_minute(make_server):
@@ -74,9 +78,10 @@ def test_messages_in_a_minute(make_server):
     with Remote() as remote:
         a = make_server(domain="a.test", config=smarthost(remote)
                         + "queue { destination-messages-per-minute = 600 }")
+        began = time.monotonic()
         send(a, 40)
         wait_for(lambda: len(remote.taken) == 40, SLOW)
-        assert spread(remote) >= 2.5
+        assert since(began, remote) >= 2.5
         wait_empty(a)
 
 
@@ -85,12 +90,13 @@ def test_recipients_in_a_minute_by_route(make_server):
     with Remote() as remote:
         a = make_server(domain="a.test", config=smarthost(remote,
                                                           extra="recipients-per-minute = 600"))
+        began = time.monotonic()
         with a.smtp() as smtp:
             for i in range(8):
                 smtp.sendmail("alice@a.test", [f"{n}@far{i}.test" for n in "abcde"],
                               message(f"m{i}"))
         wait_for(lambda: len(remote.taken) == 8, SLOW)
-        assert spread(remote) >= 2
+        assert since(began, remote) >= 2
         wait_empty(a)
 
 
@@ -102,7 +108,8 @@ def test_connections_in_a_minute(make_server):
     with Remote(script) as remote:
         a = make_server(domain="a.test", config=smarthost(remote, extra="connections-per-minute = 60")
                         + f"queue {{ {LATER} }}")
+        began = time.monotonic()
         send(a, 4)
         wait_for(lambda: len(remote.taken) == 4, SLOW)
-        assert spread(remote) >= 2.5
+        assert since(began, remote) >= 2.5
         wait_empty(a)

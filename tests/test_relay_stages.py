@@ -17,7 +17,7 @@ from test_relay import report
 
 CONFIG = """
 relay-networks = { "127.0.0.0/8" }
-queue { retry-first = 1h retry-max = 1h connect-timeout = 3s command-timeout = 2s data-timeout = 2s
+queue { retry-first = 1h retry-max = 1h connect-timeout = 6s command-timeout = 6s data-timeout = 6s
         max-connections = 500 }
 """
 WAITS, BOUNCES, ARRIVES = "waiting", "bounced", "relayed"

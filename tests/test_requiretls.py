@@ -146,6 +146,7 @@ def test_report_goes_as_safely(start, certificate):
         server = start(remote.port)
         submit(server, "bob@open.test", sender="smith@b.test")
         wait_for(lambda: len(remote.taken) == 1, SLOW, "the report")
+        wait_empty(server)   # it has our reply
         remote.extensions = ("DSN",)
         remote.hang_up()
         submit(server, "bob@open.test", sender="smith@b.test")
@@ -177,7 +178,7 @@ def test_tls_required_no(start, certificate):
         assert remote.taken[0].session.tls
         message = email.message_from_bytes(remote.taken[0].data, policy=email.policy.default)
         assert message["TLS-Required"] == "No"
-        assert len(entries(server)) == 1
+        wait_for(lambda: len(entries(server)) == 1, SLOW, "its end")
 
 
 def test_requiretls_counts_more(start, certificate):
