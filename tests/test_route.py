@@ -14,6 +14,7 @@ ZONES = {
                  "worse A 192.0.2.5",
     "loop.test": "@ MX 10 mx.example.test.",
     "forged.test": "@ MX 10 mx\nmx A 192.0.2.6",
+    "zero.test": "@ MX 10 mx\nmx A 0.0.0.0\nmx AAAA ::\nmx AAAA ::ffff:0.0.0.0\nmx A 224.0.0.1",
 }
 SMARTHOSTS = """
 suppression "alice@example.test" { }
@@ -107,6 +108,7 @@ def test_by_mx(host):
 
 @pytest.mark.parametrize("domain, status, exit_status", [
     ("null.test", "5.1.10", 3), ("nowhere.far.test", "5.1.2", 3), ("loop.test", "5.4.6", 3),
+    ("zero.test", "5.4.4", 3), ("[0.0.0.0]", "5.4.4", 3),
     ("forged.test", "4.4.3", 75)])
 def test_no_way(host, domain, status, exit_status):
     found = place(host, f"x@{domain}", status=exit_status)

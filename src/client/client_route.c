@@ -132,6 +132,9 @@ static void add_hop(struct search *s, const char *host, struct net_address addre
 {
 	struct client_route *r = s->out;
 	net_address_set_port(&address, port);
+	/* Whoever publishes that may want us to send to ourselves, who may trust this host. */
+	if (!r->smarthost && !net_address_is_host(&address))
+		return;
 	if (!r->smarthost && is_own_address(s->config, &address)) {
 		s->own = true;
 		return;

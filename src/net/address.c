@@ -191,6 +191,17 @@ bool net_address_is_loopback(const struct net_address *a)
 	return IN6_IS_ADDR_LOOPBACK(&ip) || (IN6_IS_ADDR_V4MAPPED(&ip) && ip.s6_addr[12] == 127);
 }
 
+bool net_address_is_host(const struct net_address *a)
+{
+	struct in6_addr ip;
+
+	if (!to_v6(a, &ip))
+		return a->any.sa_family == AF_UNIX;
+	if (IN6_IS_ADDR_V4MAPPED(&ip))
+		return ip.s6_addr[12] != 0 && ip.s6_addr[12] < 224;
+	return !IN6_IS_ADDR_UNSPECIFIED(&ip) && !IN6_IS_ADDR_MULTICAST(&ip);
+}
+
 struct slice net_address_client(const struct net_address *a)
 {
 	switch (a->any.sa_family) {

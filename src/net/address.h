@@ -36,6 +36,9 @@ void net_address_set_port(struct net_address *a, uint16_t port);
 bool net_address_same_host(const struct net_address *a, const struct net_address *b);
 /* Any Unix socket is loopback. */
 bool net_address_is_loopback(const struct net_address *a);
+/* May a host have it? Not 0.0.0.0 and ::, by which a connection leads to ourselves, nor the rest of
+ * 0.0.0.0/8, multicast, and 240.0.0.0/4 (RFC 1122 section 3.2.1.3); IPv4-mapped as IPv4. */
+bool net_address_is_host(const struct net_address *a);
 /* What counts as one client: an IPv4 address, or the /64 that a client of IPv6 has to itself; all
  * Unix sockets are one. A key, which lies in *a. */
 struct slice net_address_client(const struct net_address *a);

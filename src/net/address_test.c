@@ -111,6 +111,26 @@ static void hosts(void **state)
 	assert_true(net_address_is_loopback(&a));
 }
 
+static void what_no_host_has(void **state)
+{
+	static const char *const none[] = {
+		"0.0.0.0",        "0.1.2.3", "224.0.0.1", "255.255.255.255",
+		"::ffff:0.0.0.0", "::",      "ff02::1",   "*"
+	};
+	static const char *const some[] = { "192.0.2.1", "127.0.0.1",   "::ffff:192.0.2.1",
+		                            "::1",       "2001:db8::1", "unix:/run/x" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		struct net_address a = parsed(none[i]);
+		assert_false(net_address_is_host(&a));
+	}
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		struct net_address a = parsed(some[i]);
+		assert_true(net_address_is_host(&a));
+	}
+}
+
 static bool in(const char *network, const char *address)
 {
 	struct net_network n;
@@ -185,6 +205,7 @@ int main(void)
 		cmocka_unit_test(parse_refuses),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(hosts),
+		cmocka_unit_test(what_no_host_has),
 		cmocka_unit_test(networks),
 	};
 
