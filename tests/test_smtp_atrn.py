@@ -8,13 +8,12 @@ import tempfile
 
 import pytest
 
-from conftest import _factory, free_port, wait_for
+from conftest import _factory, wait_for
 from remote import CLOSE, Remote, Session
 from test_relay import entries
 from test_smtp import Wire
 
 CONFIG = """
-listen odmr { address = { "127.0.0.1:%d" } }
 smtp { turn = yes }
 auth { client-certificates = yes }
 suppression "bob@example.test" { }
@@ -50,14 +49,12 @@ def server(shared):
 
 
 def prepare(server):
-    port = free_port()
-    server.configure(CONFIG % port)
+    server.listen("odmr", "odmr")
+    server.configure(CONFIG)
     server.cli("fetch", "add", "far.test", "alice@example.test")
     server.cli("fetch", "add", "further.test", "alice@example.test")
     server.cli("fetch", "add", "bobs.test", "bob@example.test")
-    server.start()
-    server.port["odmr"] = port
-    return server
+    return server.start()
 
 
 def send(server, *to, count=1):
@@ -71,7 +68,7 @@ def waiting(server):
     def settled():
         found = entries(server)
         return all(e["state"] == "waiting" for e in found) and (sorted(e["to"] for e in found),)
-    return wait_for(settled, 10, "a queue at rest")[0]
+    return wait_for(settled, what="a queue at rest")[0]
 
 
 @contextlib.contextmanager
@@ -104,7 +101,7 @@ def test_mail_is_taken_for_it_and_waits(server):
         # Below a domain that is fetched is another domain.
         assert smtp.rcpt("a@sub.far.test")[0] == 550
     assert waiting(server) == ["a@far.test"]
-    [entry] = entries(server)
+    [entry] = wait_for(lambda: [e for e in entries(server) if e["last"]], what="a look at it")
     assert entry["attempts"] == 0
     assert entry["last"] == "waits to be fetched (ATRN)"
 
@@ -125,7 +122,7 @@ def test_fetch(server):
     with logged_in(server) as wire:
         wire.expect("ATRN", "453 4.0.0")
         wire.expect("QUIT", "221")
-    line = wait_for(lambda: [l for l in server.log_text().splitlines() if "messages=5" in l], 5)
+    line = wait_for(lambda: [l for l in server.log_text().splitlines() if "messages=5" in l])
     assert "smtp.turned" in line[0]
 
 
@@ -173,7 +170,7 @@ def test_a_smarthost_of_its_own_is_a_way(make_server):
                                     f'port = {remote.port} }}')
         server.cli("fetch", "add", "far.test", "alice@example.test")
         send(server, "a@far.test")
-        wait_for(lambda: taken(remote) == ["a@far.test"], 10)
+        wait_for(lambda: taken(remote) == ["a@far.test"])
 
 
 def test_what_the_client_refuses_and_puts_off(server):

@@ -227,7 +227,7 @@ def test_times_of_a_way(make_server):
         assert report(raw)[0]["Action"] == "failed"
         [left] = json.loads(server.cli("queue", "list", "--json").stdout)
         assert left["to"] == "x@slow.test" and left["attempts"] == 1
-        assert len(tries["slow"]) == 1 and len(tries["fast"]) > 8
+        assert len(tries["slow"]) == 1 and len(tries["fast"]) > 3   # two, again and again
         [found] = route(server, "x@fast.test")
         assert found["times"] == {"retry_first_ms": 100, "retry_max_ms": 200, "expire_ms": 5000,
                                   "delay_notice_ms": 400}
@@ -338,7 +338,8 @@ def test_who_answers_and_does_not_want(make_server):
         server = make_server(config=asking(dns, "both.test", f"smtp-port = {remote.port}"))
         submit(server, "x@both.test")
         wait_empty(server)
-        assert len(grim.sessions) == len(remote.sessions) == 2
+        # A connection that came too late to be the first, on a slow machine, says nothing.
+        assert len(grim.sessions) == sum(bool(s.verbs) for s in remote.sessions) == 2
         assert len(remote.taken) == 1
         assert "deferred" not in server.cli("trace", "<relayed@a.test>").stdout
 
