@@ -87,7 +87,7 @@ def reports(server):
 
 
 def counts(server):
-    with sqlite3.connect(f"file:{server.dir}/veredus.db?mode=ro", uri=True) as db:
+    with sqlite3.connect(f"file:{server.dir}/veredus.db?mode=ro", uri=True, timeout=60) as db:
         return db.execute("SELECT count(*) FROM report_count WHERE kind = 1").fetchone()[0]
 
 
@@ -170,7 +170,7 @@ def test_by_policy(server, remote, dns):
     """A domain that changes its policy within a day gets a report for each."""
     hand_in(server, "good.test", signer="good.test")
     wait_for(lambda: counts(server) == 1, SLOW, "the count")
-    with sqlite3.connect(server.dir / "veredus.db") as db:
+    with sqlite3.connect(server.dir / "veredus.db", timeout=60) as db:
         db.execute("UPDATE report_count SET policy = replace(policy, '\"p\":\"reject\"', '\"p\":\"none\"')")
     hand_in(server, "good.test", signer="good.test")
     server.cli("dmarc", "send")

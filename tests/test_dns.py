@@ -3,7 +3,6 @@ import os
 import pathlib
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -165,12 +164,12 @@ def test_silent_server(dns):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         forwarder = f"127.0.0.1@{silent.getsockname()[1]}"
-        started = time.monotonic()
-        lines = probe("mx example.test", "a example.test", forwarder=forwarder, timeout_ms=300)
+        # Each limit ends it, long before the other one would.
+        lines = probe("mx example.test", "a example.test", forwarder=forwarder, timeout_ms=300,
+                      deadline_ms=3_600_000)
         assert [line[2] for line in lines] == ["EAGAIN", "EAGAIN"]
-        lines = probe("a example.test", forwarder=forwarder, deadline_ms=300)
+        lines = probe("a example.test", forwarder=forwarder, timeout_ms=3_600_000, deadline_ms=300)
         assert [line[2] for line in lines] == ["ETIMEDOUT"]
-        assert time.monotonic() - started < 15
 
 
 def test_many_at_once(dns):

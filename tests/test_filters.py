@@ -1,5 +1,6 @@
 """Filters: a milter that answers by a script, and OpenDKIM."""
 import base64
+import contextlib
 import email
 import pathlib
 import re
@@ -18,7 +19,7 @@ from milter import (ACCEPT, CLOSE, DISCARD, LEADING_SPACE, REJECT, SILENCE, TEMP
 
 LETTER = (b"Subject: Hello\r\nX-Old: one\r\nX-Folded: a\r\n b\r\nX-Old: two\r\n"
           b"Date: Sun, 1 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@remote.test>\r\n\r\nBody\r\n")
-FAST = ("connect-timeout = 2s command-timeout = 500ms message-timeout = 500ms total-timeout = 3s")
+TIMES = "connect-timeout = 30s command-timeout = 30s message-timeout = 60s"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def milter():
 def server(milter):
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
     one = make(start=False)
-    one.configure(f'filter "script" {{ address = "{milter.address}" max-connections = 2 {FAST} }}\n'
+    one.configure(f'filter "script" {{ address = "{milter.address}" max-connections = 2 {TIMES} }}\n'
                   "guard { greeting-wait = 0 }")
     one.start()
     yield one
@@ -43,6 +44,20 @@ def again(milter):
     milter.script = lambda talk, command, data: None
     milter.protocol, milter.version, milter.actions = 0, 6, 0x1FF
     milter.talks.clear()
+
+
+@contextlib.contextmanager
+def times(server, text):
+    """The server has other limits of time."""
+    conf = server.dir / "veredus.conf"
+    before = conf.read_text()
+    conf.write_text(before.replace(TIMES, text))
+    server.cli("reload")
+    try:
+        yield
+    finally:
+        conf.write_text(before)
+        server.cli("reload")
 
 
 def send(server, letter=LETTER, to=("alice@example.test",)):
@@ -192,7 +207,7 @@ def test_quarantine(server, milter):
 
 
 WRONG = {
-    "hangs up": CLOSE, "says nothing": SILENCE, "speaks nonsense": b"Z",
+    "hangs up": CLOSE, "speaks nonsense": b"Z",
     "no field": b"hX A\0b\0", "too long": b"b" * (1024 * 1024 + 1), "no reply": b"y250 Fine\0",
     "early change": None, "too many changes": [add(b"X-A", b"b")] * 1001,
     "fails": b"f", "is old": None, "wants more": None,
@@ -211,36 +226,51 @@ def test_what_goes_wrong_defers(server, milter, wrong):
     assert len(server.messages()) == before
 
 
+def test_what_says_nothing_defers(server, milter):
+    milter.script = lambda talk, command, data: SILENCE if command == b"E" else None
+    before = len(server.messages())
+    with times(server, "message-timeout = 500ms"):
+        assert send(server).startswith("451 4.7.1 It can't be looked at now")
+    assert len(server.messages()) == before
+
+
+class Progress(list):
+    """Packets that say that the work goes on, for so long; then the answer."""
+
+    def __init__(self, seconds, *answer):
+        super().__init__(answer)
+        self.seconds = seconds
+
+    def __iter__(self):
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            yield b"p"
+            time.sleep(0.1)
+        yield from super().__iter__()
+
+
 def test_progress_buys_time_but_not_for_ever(server, milter):
-    def slow(talk, command, data):
-        if command == b"E":
-            time.sleep(0.3)
-            return [b"p"] if talk.append((b"p", b"")) else None
-        return None
-    milter.script = slow
-    assert send(server).startswith("250")
-
-    def forever(talk, command, data):
-        return Forever() if command == b"E" else None
-
-    class Forever(list):
-        def __iter__(self):
-            while not milter.stop.wait(0.1):
-                yield b"p"
-    milter.script = forever
-    began = time.monotonic()
-    assert send(server).startswith("451")
-    assert 2 < time.monotonic() - began < 20
+    milter.script = lambda talk, command, data: Progress(3.5, b"c") if command == b"E" else None
+    with times(server, "message-timeout = 3s"):
+        assert send(server).startswith("250")
+    milter.script = lambda talk, command, data: Progress(30) if command == b"E" else None
+    with times(server, "total-timeout = 1s"):
+        began = time.monotonic()
+        assert send(server).startswith("451")
+        assert time.monotonic() - began > 0.9
 
 
 def test_only_so_many_at_once(server, milter):
-    shown, most, lock = [0], [0], threading.Lock()
+    shown, most, changed = [0], [0], threading.Condition()
 
     def slow(talk, command, data):
-        with lock:
+        with changed:
             shown[0] += {b"C": 1, b"E": -1}.get(command, 0)
             most[0] = max(most[0], shown[0])
-        time.sleep(0.2 if command == b"M" else 0)
+            changed.notify_all()
+            if command == b"M":
+                assert changed.wait_for(lambda: most[0] > 1, 20)
+        time.sleep(0.2 if command == b"M" else 0)   # for a third that would be one too many
     milter.script = slow
     replies = []
     threads = [threading.Thread(target=lambda: replies.append(send(server))) for _ in range(6)]
@@ -307,7 +337,7 @@ def test_opendkim_signs_what_users_send(make_server, tmp_path):
             except smtplib.SMTPDataError:
                 return False
             return True
-        wait_for(sent, 20, "opendkim")
+        wait_for(sent, 60, "opendkim")
         message = last(server)
     finally:
         process.terminate()

@@ -1,4 +1,5 @@
 """Mail for commands and for files of Unix users: what they get, as whom, and what becomes of it."""
+import contextlib
 import mailbox
 import os
 import pathlib
@@ -47,12 +48,22 @@ def last(server, subject="relayed"):
     return journey(server, f"<{subject}@a.test>")
 
 
+def told(server, count):
+    """Action and status by recipient, from all reports, when there are so many."""
+    def find():
+        return {r["Final-Recipient"].removeprefix("rfc822; "): (r["Action"], r["Status"])
+                for raw in server.messages() for r in report(raw)}
+    return wait_for(lambda: len(found := find()) >= count and found, SLOW, "the reports")
+
+
 # --- commands ------------------------------------------------------------------------------
 
 def script(place, text):
-    path = place / "command"
-    path.write_text("#!/bin/sh\n" + text)
-    path.chmod(0o755)
+    """In place of an earlier one at once, which may be running."""
+    path, new = place / "command", place / "command.new"
+    new.write_text("#!/bin/sh\n" + text)
+    new.chmod(0o755)
+    new.rename(path)
     return path
 
 
@@ -110,12 +121,10 @@ exit $1
     server = make_server(config=transport(f'pipe = {{ "{command}", "${{local}}" }} user = games'))
     submit(server, [f"{status}@unix.test" for status in (0, *SAID)])
     wait_empty(server)
-    told = last(server)
-    assert told.count("relayed ") == 1 and "5.0.0 fine" in told and "no way" in told
-    found = {r["Final-Recipient"]: (r["Action"], r["Status"])
-             for raw in server.wait_messages(1, seconds=SLOW) for r in report(raw)}
-    assert found == {f"rfc822; {status}@unix.test": ("failed", code)
-                     for status, (_, code) in SAID.items()}
+    shown = last(server)
+    assert shown.count("relayed ") == 1 and "5.0.0 fine" in shown and "no way" in shown
+    assert told(server, len(SAID)) == {f"{status}@unix.test": ("failed", code)
+                                       for status, (_, code) in SAID.items()}
 
 
 def test_later(make_server, place):
@@ -135,7 +144,8 @@ case $1 in 1) exit 75;; 2) echo 4.2.2 over quota; exit 75;; 3) kill -9 $$;; 4) e
 def test_hostile_commands(make_server, place):
     """One that never ends, with children that ignore signals; one that never stops talking; one
     that is not there."""
-    endless = script(place, "(trap '' TERM; sleep 61234) & sleep 61234; wait")
+    sleep = f"sleep 6{os.getpid()}"     # no other's
+    endless = script(place, f"(trap '' TERM; {sleep}) & {sleep}; wait")
     server = make_server(config=(
         transport(f'pipe = {{ "{endless}" }} user = games time-limit = 500ms', "endless.test")
         + 'transport "loud.test" { pipe = { "/usr/bin/yes", "loud" } user = games time-limit = 1s }\n'
@@ -145,7 +155,7 @@ def test_hostile_commands(make_server, place):
     wait_for(lambda: last(server).count("it took longer than it may") >= 2
              and "No such file or directory" in last(server), SLOW, "attempts")
     server.cli("queue", "drop", "--yes", "all")
-    wait_for(lambda: subprocess.run(["pgrep", "-f", "^sleep 61234"],
+    wait_for(lambda: subprocess.run(["pgrep", "-f", f"^{sleep}$"],
                                     stdout=subprocess.DEVNULL).returncode == 1, SLOW,
              "the end of the children")
     # One that does not read its mail has it all the same; a large one fills its pipe otherwise.
@@ -162,13 +172,7 @@ def test_addresses_that_are_none_for_it(make_server, place):
     to = ["-oops@unix.test", '"../../etc"@m.test', 'a/b@m.test', '".x"@m.test']
     submit(server, to)
     wait_empty(server)
-    found = {}
-    for raw in server.wait_messages(1, seconds=SLOW):
-        found |= {r["Final-Recipient"]: r["Status"] for r in report(raw)}
-    wait_for(lambda: len(server.messages()) >= 2, SLOW, "the reports")
-    for raw in server.messages():
-        found |= {r["Final-Recipient"]: r["Status"] for r in report(raw)}
-    assert found == {f"rfc822; {address}": "5.1.3" for address in to}
+    assert told(server, len(to)) == {address: ("failed", "5.1.3") for address in to}
     shown = b"".join(server.messages())
     assert b'the address ".x"@m.test: can\'t be part of a path' in shown
     assert list(place.glob("**/Maildir")) == []
@@ -206,10 +210,8 @@ def test_maildir(make_server, place):
         st = file.stat()
         assert (st.st_mode & 0o7777, st.st_uid, st.st_gid) == (0o600, USER.pw_uid, USER.pw_gid)
         assert file.name.endswith(f",S={st.st_size}")
-    found = {}
-    for raw in server.wait_messages(1, seconds=SLOW):
-        found |= {r["Final-Recipient"]: r["Status"] for r in report(raw)}
-    assert found == {"rfc822; nobody-here@unix.test": "5.1.1", "rfc822; root@unix.test": "5.7.1"}
+    assert told(server, 2) == {"nobody-here@unix.test": ("failed", "5.1.1"),
+                               "root@unix.test": ("failed", "5.7.1")}
 
 
 def test_a_maildir_of_somebody_else(make_server, place):
@@ -224,6 +226,7 @@ def test_a_maildir_of_somebody_else(make_server, place):
     submit(server, "games@unix.test")
     wait_for(lambda: "Too many levels of symbolic links" in last(server), SLOW, "an attempt")
     assert list(other.iterdir()) == []
+    os.chown(homes, 0, 0)   # an attempt between these makes no new one
     (homes / "Maildir").unlink()
     other.rename(homes / "Maildir")
     wait_for(lambda: "Operation not permitted" in last(server), SLOW, "an attempt")
@@ -363,9 +366,10 @@ def test_an_mbox_that_leads_elsewhere(make_server, spool, place):
 
 
 def helper_of(server):
-    found = subprocess.run(["pgrep", "-P", str(server.process.pid), "-x", "veredus-final"],
-                           capture_output=True, text=True)
-    return int(found.stdout.split()[0])
+    """It has its name a moment after it was forked."""
+    return int(wait_for(lambda: subprocess.run(
+        ["pgrep", "-P", str(server.process.pid), "-x", "veredus-final"], capture_output=True,
+        text=True).stdout.split(), what="the helper")[0])
 
 
 def test_a_full_disk_leaves_no_piece(make_server, spool):
@@ -410,9 +414,8 @@ def test_killed_in_between(make_server, spool):
                 pass
         server.process.wait()
         # What a dead process had locked another may have 30 seconds later.
-        lock = spool / "games.lock"
-        if lock.exists():
-            os.utime(lock, (time.time() - 60, time.time() - 60))
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(spool / "games.lock", (time.time() - 60, time.time() - 60))
         server.start()
     wait_empty(server)
     whole = [m["Subject"] for m in read_mbox(spool / "games")
@@ -424,8 +427,13 @@ def test_the_helper_ends_with_the_server(make_server, spool):
     server = mbox_server(make_server, spool)
     helper = helper_of(server)
     server.stop()
-    wait_for(lambda: not pathlib.Path(f"/proc/{helper}").exists()
-             or "Z" in pathlib.Path(f"/proc/{helper}/stat").read_text(), 20, "the helper's end")
+
+    def has_ended():
+        try:
+            return " Z " in pathlib.Path(f"/proc/{helper}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+    wait_for(has_ended, SLOW, "the helper's end")
 
 
 MISTAKES = [

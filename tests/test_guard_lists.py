@@ -29,10 +29,10 @@ b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2 A 127.0.0.4
     "everybody.test": "* A 127.0.0.2\n*.0.0.127 A 127.0.0.2\n",
 }
 LISTS = """
-dns-list bl { zone = "bl.test" weight = "4"
+dns-list bl { zone = "bl.test" weight = "4" timeout = 30s
               answers = { "127.0.0.2-127.0.0.7", "127.0.0.9=1.5" } }
-dns-list dbl { zone = "dbl.test" ask = { helo, sender, links, link-addresses } weight = "5" }
-dns-list good { zone = "good.test" weight = "-6" }
+dns-list dbl { zone = "dbl.test" timeout = 30s ask = { helo, sender, links, link-addresses } weight = "5" }
+dns-list good { zone = "good.test" weight = "-6" timeout = 30s }
 rule "good ones" { listed = { "good" } verdict = allow }
 rule "bad ones" { listed = { "bl 127.0.0.4" } stage = rcpt verdict = reject }
 rule "bad name" { listed = { "dbl 127.0.1.3" } verdict = defer reply = "450 4.7.1 Not with that name" }
@@ -202,8 +202,8 @@ def test_lists_check(listed, make_server, zone):
 def test_a_list_that_fails_lets_all_pass(make_server, zone):
     """One that refuses is believed by nobody, and left alone; the operator is told once."""
     server = guard_server(make_server, '''
-        dns-list refuses { zone = "refuses.test" weight = "50" }
-        dns-list everybody { zone = "everybody.test" answers = { "127.0.0.4" } }
+        dns-list refuses { zone = "refuses.test" weight = "50" timeout = 30s }
+        dns-list everybody { zone = "everybody.test" answers = { "127.0.0.4" } timeout = 30s }
         score { reject = "5" }
         rule "bad" { listed = { "*" } stage = rcpt verdict = reject }''', dns=zone)
     for i in range(3):

@@ -59,9 +59,10 @@ def test_unavailable(make_server):
     client = Raw(server)
     client.ok("SELECT INBOX")
     path = server.dir / "veredus.db"
-    with contextlib.closing(sqlite3.connect(path)) as db:
+    with contextlib.closing(sqlite3.connect(path, timeout=60)) as db:
         db.execute("CREATE TABLE spare (x)")   # so that nothing of it is remembered
-        assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        wait_for(lambda: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0,
+                 what="a moment without readers")
     os.truncate(path, 4096)
     for command in ("SELECT Sent", "STATUS Sent (MESSAGES)", 'LIST "" *', "CREATE x",
                     "APPEND INBOX {6+}\r\nx: y\r\n"):
