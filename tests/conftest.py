@@ -118,6 +118,13 @@ def wait_for(condition, seconds=20, what="condition"):
         time.sleep(0.02)
 
 
+def within_a_day(seconds=120):
+    """Returns when so much is left of this day of UTC, for tests of what is counted by days."""
+    left = 86400 - time.time() % 86400
+    if left < seconds:
+        time.sleep(left + 1)
+
+
 class Templates:
     """Data directories as `init` and `user add` make them, one for each set of accounts. Servers
     begin with a copy: hashing passwords is slow on purpose, and would be half of what a test costs."""

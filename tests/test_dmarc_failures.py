@@ -4,7 +4,7 @@ import email
 import email.policy
 import json
 
-from conftest import wait_for
+from conftest import wait_for, within_a_day
 from dns_zone import DnsZone
 from remote import Remote
 from test_relay import SLOW
@@ -50,6 +50,7 @@ def test_told_and_read(make_server):
 dns {{ forwarder = "{zone.forwarder}" trust-anchor = "{zone.anchor}" }}
 queue {{ smtp-port = {remote.port} retry-first = 100ms retry-max = 1s }}
 dmarc-report {{ failures = yes failures-per-day = 2 address = "alice@a.test" }}""")
+        within_a_day()
         signature = "DKIM-Signature: v=1; a=rsa-sha256; d=fail.test; s=s; h=from; bh=YWJj; b=YWJj\r\n"
         assert hand_in(server, "fail.test", more=signature) == 550
         wait_for(lambda: len(remote.taken) == 1, SLOW, "a report")
