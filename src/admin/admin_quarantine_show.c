@@ -5,6 +5,7 @@
 #include "admin/admin_quarantine.h"
 #include "fiber/fiber.h"
 #include "guard/attachment.h"
+#include "guard/guard.h"
 #include "message/mime.h"
 #include "message/preview.h"
 #include "store/store.h"
@@ -18,6 +19,7 @@ enum {
 
 struct showing {
 	const struct config *config;
+	struct guard *guard;
 	const struct message_limits *limits;
 	struct arena *arena;
 	int64_t id;
@@ -60,7 +62,7 @@ static void take_part(struct showing *s, const struct mime_part *part)
 	                                "disposition", decoded(s, part->disposition)));
 }
 
-static void take_text(struct showing *s, const struct mime_part *part)
+static void take_words(struct showing *s, const struct mime_part *part)
 {
 	struct slice bytes = mime_decode_all(s->arena, part->encoding, mime_body(part, s->message),
 	                                     TEXT_MAX + 1);
@@ -86,7 +88,7 @@ static void take_apart(void *arg)
 		take_part(s, part);
 		if (has_text || !mime_is(part, "text", "plain"))
 			continue;
-		take_text(s, part);
+		take_words(s, part);
 		has_text = true;
 	}
 	if (!has_text)
@@ -98,7 +100,7 @@ static json_t *files_of(struct showing *s)
 {
 	struct attachment_facts *facts = ARENA_NEW(s->arena, struct attachment_facts);
 	json_t *files = json_array();
-	attachment_look(s->arena, s->message, s->config, facts);
+	(void)attachment_look(guard_files(s->guard), s->arena, s->message, s->config, facts);
 	for (size_t i = 0; i < facts->count; i++)
 		json_array_append_new(files, admin_json_text(facts->items[i]));
 	return files;
@@ -129,6 +131,7 @@ static int send_raw(struct showing *s, struct admin_reply *reply)
 int admin_quarantine_show(struct admin *admin, const json_t *request, struct admin_reply *reply)
 {
 	struct showing s = { .config = admin->config,
+		             .guard = admin->guard,
 		             .limits = &admin->config->message,
 		             .arena = arena_new(),
 		             .id = admin_number(request, "id", 0),

@@ -83,10 +83,13 @@ int policy_message_check(struct policy_message *m, struct guard_question *q)
 	q->message = m->bytes;
 	if (!m->is_stranger)
 		return 0;
-	if (attachment_is_wanted(c))
-		attachment_look(m->arena, m->bytes, c, &m->files);
+	int rc = attachment_is_wanted(c)
+	                 ? attachment_look(guard_files(m->guard), m->arena, m->bytes, c, &m->files)
+	                 : 0;
+	if (rc < 0)
+		return rc;
 	if (c->trust.verify) {
-		int rc = trust_check(m->admin->trust, m->arena, &question, &m->results);
+		rc = trust_check(m->admin->trust, m->arena, &question, &m->results);
 		if (rc < 0)
 			return rc;
 		add_iprev(m);

@@ -9,7 +9,7 @@
 #include "cli/cli_link.h"
 #include "dns/dns.h"
 #include "fiber/fiber.h"
-#include "guard/attachment.h"
+#include "guard/attachment_process.h"
 #include "guard/guard.h"
 #include "guard/guard_classify.h"
 #include "trust/trust.h"
@@ -25,6 +25,7 @@ struct explaining {
 	bool has_sender;
 	struct trust_results results;
 	struct guard_opinion opinion; /* of the classifier */
+	struct attachment_helper *files_helper;
 	struct attachment_facts files;
 	struct guard_score score;
 	enum guard_fate fate, dmarc_fate; /* by the score; by DMARC */
@@ -85,7 +86,7 @@ static void weigh(struct explaining *e, struct dns *dns)
 	if (e->rc == 0 && e->has_client)
 		guard_ask_dnswl(guard, &e->results, e->cli->arena, &e->client);
 	size_t count = trust_found(&e->results, e->cli->arena, &found);
-	attachment_look(e->cli->arena, e->message, e->config, &e->files);
+	(void)attachment_look(e->files_helper, e->cli->arena, e->message, e->config, &e->files);
 	count = attachment_join(e->cli->arena, found, count, &e->files, &found);
 	guard_score_opinion(&e->score, &e->opinion);
 	e->dmarc_fate = guard_dmarc_fate(&e->results, &e->config->trust);
@@ -340,10 +341,26 @@ static void print_results(const struct explaining *e)
 	json_decref(all);
 }
 
+static int explain_with(struct explaining *e)
+{
+	const struct runtime_config runtime = { .workers = 1 };
+	int status = ask_classifier(e);
+	if (status != CLI_OK)
+		return status;
+	int rc = runtime_run(&runtime, ask, e);
+	trust_close(e->trust);
+	dns_close(e->dns);
+	if (rc == 0)
+		rc = e->rc;
+	if (rc < 0)
+		return cli_fail("it could not be checked: %s", strerrordesc_np(-rc));
+	print_results(e);
+	return CLI_OK;
+}
+
 static int explain(struct cli *cli)
 {
 	struct explaining e = { .cli = cli };
-	const struct runtime_config runtime = { .workers = 1 };
 	int status = cli_read_message(cli->arena, cli->words[0], &e.message);
 	if (status == CLI_OK)
 		status = read_envelope(&e);
@@ -351,20 +368,11 @@ static int explain(struct cli *cli)
 	if (!config)
 		return CLI_FAILED;
 	e.config = config;
-	status = ask_classifier(&e);
-	if (status != CLI_OK) {
-		config_free(config);
-		return status;
-	}
-	int rc = runtime_run(&runtime, ask, &e);
-	trust_close(e.trust);
-	dns_close(e.dns);
-	if (rc == 0)
-		rc = e.rc;
-	if (rc == 0)
-		print_results(&e);
-	else
-		status = cli_fail("it could not be checked: %s", strerrordesc_np(-rc));
+	/* Before there are threads. */
+	int rc = attachment_helper_start(&e.files_helper);
+	status = rc < 0 ? cli_fail("there can be no more processes: %s", strerrordesc_np(-rc))
+	                : explain_with(&e);
+	attachment_helper_stop(e.files_helper);
 	config_free(config);
 	return status;
 }

@@ -9,6 +9,7 @@
 #include "cli/cli_commands.h"
 #include "cli/server.h"
 #include "config/config_reload.h"
+#include "guard/attachment_process.h"
 
 /* Taken by a fiber through a descriptor: blocked before there is a second thread, so in all. */
 static int block_signals(void)
@@ -20,6 +21,15 @@ static int block_signals(void)
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* As the user that it is now, and before there is a thread. */
+static int start_helper(struct server *s)
+{
+	int rc = attachment_helper_start(&s->files);
+	if (rc < 0)
+		log_error("server.files", kv_error(rc));
+	return rc;
 }
 
 static int serve(struct cli *cli)
@@ -42,6 +52,8 @@ static int serve(struct cli *cli)
 		rc = server_bind(&server);
 	if (rc == 0)
 		rc = server_drop(&server);
+	if (rc == 0)
+		rc = start_helper(&server);
 	if (rc == 0)
 		rc = server_open(&server);
 	if (rc == 0)

@@ -35,6 +35,7 @@ struct server {
 	struct trust *trust;
 	struct post *post;
 	struct final *final;
+	struct attachment_helper *files;
 	struct queue *queue;
 	struct smtp_context smtp[LISTENER_ODMR + 1]; /* by enum listener_kind */
 	struct pop3_context pop3;

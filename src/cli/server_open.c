@@ -9,6 +9,7 @@
 #include "cli/cli_dns.h"
 #include "cli/server.h"
 #include "fiber/sync.h"
+#include "guard/attachment_process.h"
 #include "imap/imap_index.h"
 #include "imap/imap_orders.h"
 #include "mailbox/learner.h"
@@ -137,9 +138,9 @@ static int open_dns(struct server *s)
 
 static int open_guard(struct server *s)
 {
-	const struct guard_config config = { .config = s->config,
-		                             .store = s->store,
-		                             .dns = s->dns };
+	const struct guard_config config = {
+		.config = s->config, .store = s->store, .dns = s->dns, .files = s->files
+	};
 	int rc = guard_open(&config, &s->guard);
 	return rc < 0 ? failed("guard", rc, "") : 0;
 }
@@ -348,6 +349,7 @@ void server_close(struct server *s)
 		post_close(s->post);
 	guard_buckets_free(s->web.buckets);
 	guard_close(s->guard);
+	attachment_helper_stop(s->files);
 	trust_close(s->trust);
 	dns_close(s->dns);
 	auth_close(s->auth);

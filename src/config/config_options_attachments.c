@@ -9,6 +9,8 @@ static const struct config_option options[] = {
 	  "Archives inside of archives that are looked into.", .min = 1, .max = 10 },
 	{ "attachments", "max-members", CONFIG_NUMBER, "1000", AT(attachments.max_members),
 	  "Members of all archives in a message that are.", .min = 1, .max = 100000 },
+	{ "attachments", "max-time", CONFIG_DURATION, "5s", AT(attachments.max_ms),
+	  "CPU time that looking into a message may take, in whole seconds.", .min = 1000, .max = 60000 },
 	{ "attachments", "max-unpacked", CONFIG_SIZE, "64M", AT(attachments.max_unpacked_bytes),
 	  "Bytes that come out of all archives in a message; what would be more is not looked at, and "
 	  "called a bomb if it is a hundred times what it was packed.", .min = 65536,

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "fiber/fiber.h"
 #include "final/final_internal.h"
+#include "net/fd_pass.h"
 
 /* A message that is larger is copied on the thread pool. */
 #define OFFLOAD_BYTES (256 * 1024)
@@ -134,31 +135,13 @@ static void copy_message(void *arg)
 
 /* --- asking ----------------------------------------------------------------------------- */
 
-static int send_once(const struct final *f, struct slice request, const int *fds)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(FINAL_FDS * sizeof(int))];
-	} control = { .room = { 0 } };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)request.data, .iov_len = request.len };
-	struct msghdr message = { .msg_iov = &part,
-		                  .msg_iovlen = 1,
-		                  .msg_control = control.room,
-		                  .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(FINAL_FDS * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, FINAL_FDS * sizeof(int));
-	return sendmsg(f->socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* All workers share the socket, so that none can wait for it. */
 static int send_request(const struct final *f, struct slice request, const int *fds)
 {
 	int64_t deadline = deadline_in(SEND_MS);
 	int rc;
-	while ((rc = send_once(f, request, fds)) == -EAGAIN && clock_monotonic_ms() < deadline) {
+	while ((rc = fd_pass_send(f->socket, request, fds, FINAL_FDS)) == -EAGAIN &&
+	       clock_monotonic_ms() < deadline) {
 		rc = fiber_sleep(deadline_in(SEND_AGAIN_MS));
 		if (rc == -ECANCELED)
 			break;

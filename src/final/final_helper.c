@@ -15,6 +15,7 @@
 #include "client/smtp_reply.h"
 #include "final/final_internal.h"
 #include "message/address.h"
+#include "net/fd_pass.h"
 
 enum {
 	OUTPUT_MAX = 4096,     /* of a command; the rest is read, and not kept */
@@ -290,32 +291,11 @@ static void minder_run(const struct config *config, struct slice request, const 
 
 /* --- the helper ------------------------------------------------------------------------- */
 
-static int receive(int socket, char *room, int *fds)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(FINAL_FDS * sizeof(int))];
-	} control;
-	struct iovec part = { .iov_base = room, .iov_len = FINAL_REQUEST_MAX };
-	struct msghdr message = { .msg_iov = &part,
-		                  .msg_iovlen = 1,
-		                  .msg_control = control.room,
-		                  .msg_controllen = sizeof(control.room) };
-	ssize_t got;
-	do {
-		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	const struct cmsghdr *c = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(FINAL_FDS * sizeof(int)))
-		return -1;
-	memcpy(fds, CMSG_DATA(c), FINAL_FDS * sizeof(int));
-	return (int)got;
-}
-
 void final_helper_run(int socket, const struct config *config)
 {
 	char *request = mem_alloc(FINAL_REQUEST_MAX);
-	int fds[FINAL_FDS], len;
+	int fds[FINAL_FDS];
+	ssize_t len;
 	/* Nothing of the server's but its standard error. */
 	if (socket != PATH_FDS_FROM && dup2(socket, PATH_FDS_FROM) < 0)
 		_exit(EX_OSERR);
@@ -325,7 +305,7 @@ void final_helper_run(int socket, const struct config *config)
 	/* Ended by the server's end alone: its signals are blocked, those of a terminal too. */
 	signal(SIGCHLD, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	while ((len = receive(socket, request, fds)) >= 0) {
+	while ((len = fd_pass_receive(socket, request, FINAL_REQUEST_MAX, fds, FINAL_FDS)) >= 0) {
 		pid_t pid = fork();
 		if (pid == 0) {
 			close(socket);

@@ -1,8 +1,8 @@
 #include "guard/attachment.h"
 
-#include "fiber/fiber.h"
 #include "guard/attachment_internal.h"
 #include "guard/attachment_name.h"
+#include "guard/attachment_process.h"
 #include "message/mime.h"
 
 enum {
@@ -25,6 +25,8 @@ void attachment_add(struct attachment_looking *l, const char *kind, struct slice
 		if (slice_equal(f->items[i], fact))
 			return;
 	f->items[f->count++] = fact;
+	if (l->tell)
+		l->tell(l->tell_arg, fact);
 }
 
 size_t attachment_join(struct arena *arena, const struct slice *found, size_t count,
@@ -250,14 +252,6 @@ bool attachment_is_wanted(const struct config *config)
 
 /* --- messages ----------------------------------------------------------------------------- */
 
-struct looking {
-	struct arena *arena;
-	const struct config *config;
-	struct slice message;
-	const struct mime_part *parts;
-	struct attachment_facts *out;
-};
-
 /* What people read in the message itself is none. */
 static bool is_file(struct arena *arena, const struct mime_part *part, struct slice *name_out)
 {
@@ -270,36 +264,54 @@ static bool is_file(struct arena *arena, const struct mime_part *part, struct sl
 	       slice_starts_with_nocase(slice_trim(part->disposition), SLICE("attachment"));
 }
 
-static void look(void *arg)
+static void look_at_parts(struct attachment_looking *l, struct slice message,
+                          const struct mime_part *parts)
 {
-	struct looking *k = arg;
-	struct attachment_looking l = begin(k->arena, &k->config->attachments, k->out);
-	for (const struct mime_part *p = k->parts; p; p = mime_next(p)) {
+	for (const struct mime_part *p = parts; p; p = mime_next(p)) {
 		struct attachment_file f = { .depth = 0 };
-		if (!is_file(k->arena, p, &f.name))
+		if (!is_file(l->arena, p, &f.name))
 			continue;
 		struct arena *decoded = arena_new();
 		const struct slice type[] = { p->type, SLICE("/"), p->subtype };
-		f.path = path_of(k->arena, SLICE_EMPTY, f.name);
+		f.path = path_of(l->arena, SLICE_EMPTY, f.name);
 		f.type = arena_concat(decoded, type, 3);
-		f.bytes = mime_decode_all(decoded, p->encoding, mime_body(p, k->message), PART_MAX);
-		look_at(&l, &f);
+		f.bytes = mime_decode_all(decoded, p->encoding, mime_body(p, message), PART_MAX);
+		look_at(l, &f);
 		arena_free(decoded);
 	}
 }
 
-void attachment_look(struct arena *arena, struct slice message, const struct config *config,
-                     struct attachment_facts *out)
+void attachment_look_here(struct slice message, const struct config_attachments *config,
+                          const struct message_limits *limits, attachment_tell *tell, void *arg)
 {
-	struct looking k = { .arena = arena, .config = config, .message = message, .out = out };
+	struct arena *arena = arena_new();
+	struct attachment_facts facts;
+	struct attachment_looking l = begin(arena, config, &facts);
+	l.tell = tell;
+	l.tell_arg = arg;
+	look_at_parts(&l, message, mime_parse(arena, message, limits));
+	arena_free(arena);
+}
+
+static bool has_files(struct arena *arena, struct slice message, const struct config *config)
+{
 	struct slice name;
-	bool has_files = false;
+	for (const struct mime_part *p = mime_parse(arena, message, &config->message); p;
+	     p = mime_next(p))
+		if (is_file(arena, p, &name))
+			return true;
+	return false;
+}
+
+int attachment_look(struct attachment_helper *helper, struct arena *arena, struct slice message,
+                    const struct config *config, struct attachment_facts *out)
+{
 	out->count = 0;
-	if (!config->attachments.look)
-		return;
-	k.parts = mime_parse(arena, message, &config->message);
-	for (const struct mime_part *p = k.parts; p && !has_files; p = mime_next(p))
-		has_files = is_file(arena, p, &name);
-	if (has_files)
-		fiber_offload(look, &k);
+	if (!config->attachments.look || !has_files(arena, message, config))
+		return 0;
+	if (helper)
+		return attachment_process_look(helper, arena, message, config, out);
+	struct attachment_looking l = begin(arena, &config->attachments, out);
+	look_at_parts(&l, message, mime_parse(arena, message, &config->message));
+	return 0;
 }

@@ -14,7 +14,9 @@
 #include "base/arena.h"
 #include "config/config.h"
 
-enum { ATTACHMENT_FACTS_MAX = 40 };
+enum { ATTACHMENT_FACTS_MAX = 40, ATTACHMENT_FACT_BYTES = 400 };
+
+struct attachment_helper;
 
 struct attachment_facts {
 	struct slice items[ATTACHMENT_FACTS_MAX]; /* in the arena */
@@ -23,10 +25,10 @@ struct attachment_facts {
 
 /* Could any rule or weight want to know? */
 bool attachment_is_wanted(const struct config *config);
-/* Looks at all parts of a message that are files, on a thread of the pool if there are any: parks
- * the fiber then. */
-void attachment_look(struct arena *arena, struct slice message, const struct config *config,
-                     struct attachment_facts *out);
+/* Looks at all parts of a message that are files, in a process of the helper if there are any:
+ * parks the fiber then. Without a helper here. 0, or -ECANCELED. */
+int attachment_look(struct attachment_helper *helper, struct arena *arena, struct slice message,
+                    const struct config *config, struct attachment_facts *out);
 /* Facts of others and these, in the arena; files may be NULL. How many. */
 size_t attachment_join(struct arena *arena, const struct slice *found, size_t count,
                        const struct attachment_facts *files, struct slice **out);

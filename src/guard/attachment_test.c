@@ -390,7 +390,7 @@ static void messages(void **state)
 	struct arena *a = arena_new();
 	const struct config config = { .attachments = limits, .message = MESSAGE_LIMITS_DEFAULT };
 	struct attachment_facts facts;
-	attachment_look(a,
+	attachment_look(NULL, a,
 	                SLICE("Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 	                      "--b\r\nContent-Type: text/html\r\n\r\n<html><script>\r\n"
 	                      "--b\r\nContent-Type: message/rfc822\r\n\r\n"
@@ -400,7 +400,7 @@ static void messages(void **state)
 	                &config, &facts);
 	assert_int_equal(facts.count, 1);
 	assert_true(slice_equal(facts.items[0], SLICE("attachment=mismatch a.png: PDF")));
-	attachment_look(a, SLICE("Subject: x\r\n\r\n#!/bin/sh\r\n"), &config, &facts);
+	attachment_look(NULL, a, SLICE("Subject: x\r\n\r\n#!/bin/sh\r\n"), &config, &facts);
 	assert_int_equal(facts.count, 0);
 	arena_free(a);
 }

@@ -73,6 +73,8 @@ static struct guard_bans_config bans_of(const struct config *c)
 	};
 }
 
+struct attachment_helper *guard_files(const struct guard *g) { return g ? g->files : NULL; }
+
 int guard_open(const struct guard_config *config, struct guard **out)
 {
 	const struct config *c = config->config;
@@ -81,6 +83,7 @@ int guard_open(const struct guard_config *config, struct guard **out)
 	g->config = c;
 	g->store = config->store;
 	g->dns = config->dns;
+	g->files = config->files;
 	g->buckets = guard_buckets_new(c->guard.max_tracked);
 	g->bans = guard_bans_new(&bans);
 	g->grey = guard_grey_new(&c->greylist);

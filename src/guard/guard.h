@@ -23,6 +23,7 @@
 #include "guard/guard_score.h"
 #include "message/address.h"
 
+struct attachment_helper;
 struct guard;
 struct guard_visit;
 struct store;
@@ -31,8 +32,9 @@ struct db;
 
 struct guard_config {
 	const struct config *config;
-	struct store *store; /* NULL: nothing is remembered */
-	struct dns *dns;     /* NULL: nothing is looked up */
+	struct store *store;             /* NULL: nothing is remembered */
+	struct dns *dns;                 /* NULL: nothing is looked up */
+	struct attachment_helper *files; /* NULL: attachments are looked at in this process */
 };
 /* Reads bans and buckets from the store. [any thread] */
 int guard_open(const struct guard_config *config, struct guard **out);
@@ -46,6 +48,9 @@ void guard_close(struct guard *g);
  * go on meanwhile. To be called before a session can have the configuration. */
 struct geoip;
 void guard_use(struct guard *g, const struct config *config, struct geoip *countries);
+
+/* That of its configuration; NULL without a guard, too. */
+struct attachment_helper *guard_files(const struct guard *g);
 
 /* [any thread] */
 bool guard_is_exempt(const struct guard *g, const struct net_address *client);

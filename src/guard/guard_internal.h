@@ -18,6 +18,7 @@ struct guard {
 	const struct config *_Atomic config; /* in force: config_reload.h */
 	struct store *store;
 	struct dns *dns;
+	struct attachment_helper *files;
 	struct guard_buckets *buckets;
 	struct guard_bans *bans;
 	struct guard_grey *grey;

@@ -186,13 +186,17 @@ static void tell_domains(const struct smtp_session *s, struct slice message)
 	queue_failure_note(s->context->queue, s->transaction->trust, &question, policy_of(s));
 }
 
-static void look_at_files(struct smtp_session *s, struct slice message)
+static bool look_at_files(struct smtp_session *s, struct slice message)
 {
 	struct smtp_transaction *t = s->transaction;
 	if (!attachment_is_wanted(s->config))
-		return;
+		return true;
 	t->files = ARENA_NEW(t->arena, struct attachment_facts);
-	attachment_look(t->arena, message, s->config, t->files);
+	int rc = attachment_look(guard_files(s->context->guard), t->arena, message, s->config,
+	                         t->files);
+	if (rc < 0)
+		smtp_end_on_error(s, rc);
+	return rc == 0;
 }
 
 bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleaned *out)
@@ -203,7 +207,8 @@ bool smtp_trust(struct smtp_session *s, struct slice message, struct smtp_cleane
 		return true;
 	guard_look_into(s->visit, message);
 	s->transaction->content = message;
-	look_at_files(s, message);
+	if (!look_at_files(s, message))
+		return false;
 	if (s->config->trust.verify) {
 		if (!check(s, message))
 			return false;
