@@ -15,7 +15,8 @@ from test_relay import SLOW, submit
 SOAK = "VEREDUS_SOAK" in os.environ
 MESSAGES, SECONDS, FIRST_STEP, LAST_STEP = (100_000, 900, 30, 120) if SOAK else (3000, 10, 1, 4)
 AT_ONCE = 5          # connections to a host that has not failed yet
-MOST_SECONDS = 6.0   # for one message of the living, while others use this machine
+MOST_SECONDS = 15.0  # for one message of the living, on a machine that may stand still meanwhile
+HALF_SECONDS = 1.5   # for half of them
 CONFIG = """relay-networks = {{ "127.0.0.0/8" }}
 queue {{ retry-first = {first}s retry-max = {last}s first-connections-per-destination = {at_once} }}
 smarthost "dead.test" {{ host = "127.0.0.1" port = {dead.port} tls = none }}
@@ -42,6 +43,7 @@ def dead_and_alive(make_server):
     with Remote(closes) as dead, Remote() as live:
         server = make_server(domain="a.test", config=CONFIG.format(
             dead=dead, live=live, first=FIRST_STEP, last=LAST_STEP, at_once=AT_ONCE))
+        began = time.monotonic()
         crowd = subprocess.Popen(
             [VEREDUS, "bench", "smtp", "--server", f"127.0.0.1:{server.port['smtp']}",
              "--messages", str(MESSAGES), "--size", "1000", "--from", "alice@a.test",
@@ -49,11 +51,12 @@ def dead_and_alive(make_server):
         sent = live_mail(server, crowd)
         assert crowd.wait() == 0
         wait_for(lambda: len(live.taken) == len(sent), SLOW, "all mail that can go")
-        one_a_step(probes)
+        wait_for(lambda: probes[-1] - probes[0] > FIRST_STEP, SLOW, "another try")
+        one_a_step(len(probes), time.monotonic() - began)
         took = sorted(t.at - sent[re.search(rb"^Subject: (\S+)\r$", t.data, re.M).group(1).decode()]
                       for t in live.taken)
         assert len(took) == len(sent) and took[-1] < MOST_SECONDS, took[-5:]
-        assert statistics.median(took) < MOST_SECONDS / 4, statistics.median(took)
+        assert statistics.median(took) < HALF_SECONDS, statistics.median(took)
         # Those that were never tried say why, too.
         assert summary(server) == summary(server, "--reason", "4.4.1") == {"dead.test": MESSAGES}
         assert server.messages("alice") == []
@@ -72,16 +75,14 @@ def live_mail(server, crowd):
     return sent
 
 
-def one_a_step(probes):
-    """Those that were on their way when the first one failed, and then one at the end of each pause."""
-    later = [at for at in probes if at - probes[0] > FIRST_STEP / 2]
-    assert len(probes) - len(later) <= AT_ONCE
-    assert len(later) >= 2
-    steps = [b - a for a, b in zip(later, later[1:])]
-    assert all(step > 0.85 * FIRST_STEP for step in steps), steps
-    # Each pause is twice the one before, up to the last.
-    for number, step in enumerate(steps):
-        assert step > 0.85 * min(FIRST_STEP * 2 ** (number + 1), LAST_STEP), steps
+def one_a_step(probes, seconds):
+    """Those that were on their way when the first one failed, and then one at the end of each pause,
+    of which each is twice the one before, up to the last. Counted: when the remote sees one tells
+    little of when it was sent."""
+    most, pause = AT_ONCE, FIRST_STEP
+    while (seconds := seconds - 0.85 * pause) > 0:
+        most, pause = most + 1, min(2 * pause, LAST_STEP)
+    assert probes <= most, (probes, most)
 
 
 def summary(server, *which):

@@ -1,4 +1,5 @@
 """Attacks on a server from outside, each of which once worked or nearly did."""
+import statistics
 import threading
 import time
 
@@ -56,15 +57,26 @@ def test_many_expansions_hold_up_nobody(make_server):
     server = make_server(config="workers = 1")
     server.cli("alias", "add", "list@example.test",
                *[f"member{n}@far{n}.test" for n in range(900)])
-    slowest = 0.0
+    # Resolved at once it takes as long as all of the RCPTs, forty times a single one: each time. A
+    # machine that stands still does so now and then.
+    found = []
+    while not found or found[-1][0] >= 20 * found[-1][1]:
+        assert len(found) < 10, [f"{slowest:.3f} s, a single look-up {single:.3f} s"
+                                 for slowest, single in found]
+        found.append(longest_wait(server))
+
+
+def longest_wait(server):
+    """Of another session while the message is resolved, and what a RCPT took before."""
+    slowest, single = 0.0, []
     with server.smtp() as smtp, server.smtp() as other:
         smtp.helo("client.test")
         other.helo("client.test")
         smtp.mail("mallory@client.test")
-        single = time.monotonic()
         for n in range(40):
+            start = time.monotonic()
             assert smtp.rcpt(f"list+{n}@example.test")[0] == 250
-        single = (time.monotonic() - single) / 40
+            single.append(time.monotonic() - start)
         smtp.putcmd("DATA")
         assert smtp.getreply()[0] == 354
         smtp.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
@@ -76,5 +88,4 @@ def test_many_expansions_hold_up_nobody(make_server):
             assert other.noop()[0] == 250
             slowest = max(slowest, time.monotonic() - start)
         thread.join()
-    # Resolved at once it takes as long as all of the RCPTs, forty times a single one.
-    assert slowest < 20 * single, f"{slowest:.3f} s, a single look-up {single:.3f} s"
+    return slowest, statistics.median(single)

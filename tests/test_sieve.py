@@ -103,8 +103,8 @@ else { redirect "far@far.test"; }''', dave='redirect "alice@example.test";')
         assert first["Delivered-To"] == "alice@example.test"
         assert remote.taken[0].sender == "carol@far.test"
         # What goes round is kept where it began.
-        assert subjects(server) == ["both", "circle"]
-        assert subjects(server, user="bob") == ["near"]
+        wait_for(lambda: subjects(server) == ["both", "circle"], what="what goes round")
+        wait_for(lambda: subjects(server, user="bob") == ["near"], what="what bob is sent")
         # The same message again is not sent on again.
         text = MESSAGE.format(subject="away", id="same")
         send(server, text=text)
