@@ -220,6 +220,9 @@ def test_life_of_keys(make_server):
         # Rotation: the old key signs until the new one is there.
         s.cli("rotate", "second.test", "--selector", "two", "--algorithm", "ed25519")
         assert b"s=one" in s.send(message("carol@second.test"), "carol@second.test")
+        again = s.cli("rotate", "second.test", "--algorithm", "ed25519", check=False)
+        assert "the key two of second.test waits" in again.stderr, again
+        assert [key["selector"] for key in s.keys("second.test")] == ["one", "two"]
         s.publish("second.test")
         s.cli("check", "second.test")
         assert b"s=two" in s.send(message("carol@second.test"), "carol@second.test")
@@ -244,6 +247,8 @@ def test_life_of_keys(make_server):
         s.server.stop()
         assert len(s.keys()) == 2
         assert s.cli("check", check=False).returncode == 1
+        assert "make some with veredus dkim create" in s.cli("rotate", "third.test",
+                                                             check=False).stderr
         for bad in (["create", "-"], ["rotate", "third.test"], ["create", "x.test", "--bits", "512"],
                     ["create", "x.test", "--algorithm", "dsa"]):
             assert s.cli(*bad, check=False).returncode == 1

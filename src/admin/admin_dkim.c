@@ -22,6 +22,7 @@ struct change {
 	struct dkim_row rows[KINDS];
 	size_t count;
 	bool is_rotation, has_any;
+	struct slice waits; /* the selector of one that does, of a kind that is made; empty: none */
 	int64_t until_ms;
 };
 
@@ -31,6 +32,7 @@ static struct change begin(struct admin *admin)
 		                .admin = admin,
 		                .domain = SLICE_EMPTY,
 		                .selector = SLICE_EMPTY,
+		                .waits = SLICE_EMPTY,
 		                .until_ms = clock_wall_ms() +
 		                            admin->config->trust.keep_old_keys_ms };
 }
@@ -202,11 +204,13 @@ static int add_row(struct db *db, struct change *c, struct dkim_row *row)
 	return rc;
 }
 
-static int note_any(const struct dkim_row *row, void *arg)
+static int note_row(const struct dkim_row *row, void *arg)
 {
 	struct change *c = arg;
-	(void)row;
 	c->has_any = true;
+	for (size_t i = 0; i < c->count; i++)
+		if (row->state == DKIM_WAITS && row->algorithm == c->rows[i].algorithm)
+			c->waits = arena_copy(c->arena, row->selector);
 	return 0;
 }
 
@@ -214,9 +218,13 @@ static int add_in_commit(struct db *db, void *arg)
 {
 	struct change *c = arg;
 	c->has_any = false;
-	int rc = dkim_row_each(db, c->domain, note_any, c);
+	c->waits = SLICE_EMPTY;
+	int rc = dkim_row_each(db, c->domain, note_row, c);
 	if (rc == 0 && c->is_rotation != c->has_any)
 		rc = c->is_rotation ? -ENOENT : -EALREADY;
+	/* Of two that wait the one would push the other aside as soon as it signs. */
+	if (rc == 0 && c->waits.len > 0)
+		rc = -EBUSY;
 	for (size_t i = 0; i < c->count && rc == 0; i++)
 		rc = add_row(db, c, &c->rows[i]);
 	return rc;
@@ -230,7 +238,16 @@ static int explain(struct change *c, struct admin_reply *reply, int rc)
 		                  "%.*s has keys: make new ones with veredus dkim rotate",
 		                  SLICE_ARG(c->domain));
 	case -ENOENT:
-		return admin_fail(reply, rc, "%.*s has no such key", SLICE_ARG(c->domain));
+		return admin_fail(reply, rc,
+		                  c->is_rotation
+		                          ? "%.*s has no keys: make some with veredus dkim create"
+		                          : "%.*s has no such key",
+		                  SLICE_ARG(c->domain));
+	case -EBUSY:
+		return admin_fail(reply, rc,
+		                  "the key %.*s of %.*s waits for its record in the DNS: publish "
+		                  "it (veredus dkim show), or remove it",
+		                  SLICE_ARG(c->waits), SLICE_ARG(c->domain));
 	case -EEXIST:
 		return admin_fail(reply, rc,
 		                  "there is a key of that name: choose another selector");
