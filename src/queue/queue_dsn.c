@@ -11,6 +11,7 @@
 /* Around the message; what is said of one recipient is at most a few paths and a reply. */
 #define FRAME_BYTES     (16 * 1024)
 #define RECIPIENT_BYTES (8 * 1024)
+#define EIGHT_BIT       "Content-Transfer-Encoding: 8bit\r\n"
 
 static const char *const action_names[] = {
 	[DSN_FAILED] = "failed",       [DSN_DELAYED] = "delayed",   [DSN_RELAYED] = "relayed",
@@ -95,8 +96,9 @@ static struct slice shown(struct arena *arena, const struct queue_dsn *dsn, stru
 	return clean(arena, dsn, address);
 }
 
+/* A multipart with 8-bit parts is 8-bit itself (RFC 2045 section 6.4). */
 static void put_header(struct buf *out, const struct queue_dsn *dsn, struct arena *arena,
-                       const char *boundary)
+                       const char *boundary, bool is_8bit)
 {
 	struct slice id = draft_message_id(arena, slice_from_str(dsn->hostname));
 	struct slice to = clean(arena, dsn, dsn->reverse_path);
@@ -114,16 +116,16 @@ static void put_header(struct buf *out, const struct queue_dsn *dsn, struct aren
 	/* RFC 3834: nobody is to answer this by itself. */
 	buf_printf(out,
 	           "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-	           "Content-Type: multipart/report; report-type=%s;\r\n\tboundary=\"%s\"\r\n",
-	           dsn->smtputf8 ? "global-delivery-status" : "delivery-status", boundary);
+	           "Content-Type: multipart/report; report-type=%s;\r\n\tboundary=\"%s\"\r\n%s",
+	           dsn->smtputf8 ? "global-delivery-status" : "delivery-status", boundary,
+	           is_8bit ? EIGHT_BIT : "");
 }
 
 static void put_explanation(struct buf *out, const struct queue_dsn *dsn, struct arena *arena,
                             const char *boundary)
 {
 	buf_printf(out, "\r\n--%s\r\nContent-Type: text/plain; charset=%s\r\n%s\r\n", boundary,
-	           dsn->smtputf8 ? "utf-8" : "us-ascii",
-	           dsn->smtputf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+	           dsn->smtputf8 ? "utf-8" : "us-ascii", dsn->smtputf8 ? EIGHT_BIT : "");
 	buf_printf(out, "This is the mail system at %s.\r\n\r\n", dsn->hostname);
 	buf_append(out, slice_from_str(dsn->is_double ? double_opening : openings[dsn->action]));
 	for (size_t i = 0; i < dsn->recipient_count; i++) {
@@ -197,7 +199,7 @@ static void put_status(struct buf *out, const struct queue_dsn *dsn, struct aren
 {
 	buf_printf(out, "\r\n--%s\r\nContent-Type: message/%s\r\n%s\r\n", boundary,
 	           dsn->smtputf8 ? "global-delivery-status" : "delivery-status",
-	           dsn->smtputf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+	           dsn->smtputf8 ? EIGHT_BIT : "");
 	buf_printf(out, "Reporting-MTA: dns; %s\r\n", dsn->hostname);
 	if (dsn->envid.len > 0) {
 		struct slice envid = clean(arena, dsn, xtext_show(arena, dsn->envid));
@@ -211,18 +213,27 @@ static void put_status(struct buf *out, const struct queue_dsn *dsn, struct aren
 		put_recipient_fields(out, dsn, arena, &dsn->recipients[i]);
 }
 
+static bool returns_whole(const struct queue_dsn *dsn)
+{
+	return dsn->action == DSN_FAILED &&
+	       (dsn->ret == 'F' || (dsn->ret != 'H' && dsn->message.len <= QUEUE_DSN_RETURN_MAX));
+}
+
+static struct slice returned_part(const struct queue_dsn *dsn)
+{
+	size_t len = returns_whole(dsn) ? dsn->message.len : header_length(dsn->message);
+	return slice_sub(dsn->message, 0, len);
+}
+
 static void put_original(struct buf *out, const struct queue_dsn *dsn, const char *boundary)
 {
-	bool whole = dsn->action == DSN_FAILED &&
-	             (dsn->ret == 'F' ||
-	              (dsn->ret != 'H' && dsn->message.len <= QUEUE_DSN_RETURN_MAX));
-	size_t header = header_length(dsn->message);
-	struct slice part = whole ? dsn->message : slice_sub(dsn->message, 0, header);
+	bool whole = returns_whole(dsn);
+	struct slice part = returned_part(dsn);
 	const char *type = whole ? "message/rfc822" : "text/rfc822-headers";
 	if (dsn->smtputf8)
 		type = whole ? "message/global" : "message/global-headers";
 	buf_printf(out, "\r\n--%s\r\nContent-Type: %s\r\n%s\r\n", boundary, type,
-	           slice_is_ascii(part) ? "" : "Content-Transfer-Encoding: 8bit\r\n");
+	           slice_is_ascii(part) ? "" : EIGHT_BIT);
 	buf_append(out, part);
 	buf_printf(out, "\r\n--%s--\r\n", boundary);
 }
@@ -243,12 +254,12 @@ struct slice queue_dsn_compose(struct arena *arena, const struct queue_dsn *dsn,
 	size_t most = FRAME_BYTES + dsn->message.len + dsn->recipient_count * RECIPIENT_BYTES;
 	struct buf out = buf_make(most);
 	const char *boundary = make_boundary(arena, dsn);
-	put_header(&out, dsn, arena, boundary);
+	*is_8bit_out = dsn->smtputf8 || !slice_is_ascii(returned_part(dsn));
+	put_header(&out, dsn, arena, boundary, *is_8bit_out);
 	put_explanation(&out, dsn, arena, boundary);
 	put_status(&out, dsn, arena, boundary);
 	put_original(&out, dsn, boundary);
 	struct slice text = arena_copy(arena, buf_slice(&out));
 	buf_free(&out);
-	*is_8bit_out = !slice_is_ascii(text);
 	return text;
 }

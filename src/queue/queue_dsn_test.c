@@ -117,6 +117,26 @@ static void what_is_returned(void **state)
 	assert_true(slice_ends_with(text, SLICE("--\r\n")));
 }
 
+static void says_that_it_is_8bit(void **state)
+{
+	struct queue_dsn dsn = example();
+	bool is_8bit;
+	struct slice value;
+	assert_false(header_find(queue_dsn_compose(*state, &dsn, &is_8bit),
+	                         SLICE("Content-Transfer-Encoding"), &value));
+	dsn.message = SLICE("Subject: x\r\n\r\nGr\xc3\xbc\xc3\x9f"
+	                    "e\r\n");
+	struct slice text = queue_dsn_compose(*state, &dsn, &is_8bit);
+	assert_true(is_8bit);
+	assert_true(header_find(text, SLICE("Content-Transfer-Encoding"), &value));
+	assert_true(slice_equal(slice_trim(value), SLICE("8bit")));
+	/* Nothing of that is in the header, which is what comes back here. */
+	dsn.ret = 'H';
+	text = queue_dsn_compose(*state, &dsn, &is_8bit);
+	assert_false(is_8bit);
+	assert_false(header_find(text, SLICE("Content-Transfer-Encoding"), &value));
+}
+
 static void strangers_forge_nothing(void **state)
 {
 	struct queue_dsn_recipient evil = bob;
@@ -171,6 +191,7 @@ int main(void)
 		ARENA_TEST(a_failure),
 		ARENA_TEST(hosts_without_a_name),
 		ARENA_TEST(what_is_returned),
+		ARENA_TEST(says_that_it_is_8bit),
 		ARENA_TEST(strangers_forge_nothing),
 		ARENA_TEST(an_endless_message_id),
 		ARENA_TEST(utf8_addresses),

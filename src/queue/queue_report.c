@@ -97,6 +97,9 @@ static struct queue_dsn_recipient describe(struct queue_report *r, const struct 
 			arena_printf(r->arena, "It was tried until its time was over. Last: %.*s",
 		                     SLICE_ARG(o->text)));
 	}
+	/* What a host refused for good, and is tried again all the same, is a delay. */
+	if (job->targets[i].end == QUEUE_END_DEFERRED)
+		out.status.class = 4;
 	if (out.status.class == 0)
 		out.status.class = job->targets[i].end == QUEUE_END_RELAYED ? 2 : 5;
 	return out;

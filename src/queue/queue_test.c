@@ -212,6 +212,25 @@ static void what_is_too_old_goes_back(void **state)
 	clock_shift_wall(-(5 * 24 + 5) * 3600 * 1000LL);
 }
 
+/* RFC 3464 section 2.3.4: 5.x.x would be an end. */
+static void refused_at_the_door(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "CONNECT", NULL, -1, "554 5.7.1 go away" };
+	office_post(o, "alice@example.test", "bob@far.test", NOTIFY_FAILURE | NOTIFY_DELAY);
+	office_wait(o, DEFERRED, 1);
+	clock_let_pass(5 * 3600 * 1000LL);
+	queue_kick(o->queue);
+	office_wait(o, INBOXED, 1);
+	EXPECT(o, has(office_inbox(o), "\r\nAction: delayed\r\nStatus: 4.7.1\r\n"));
+	EXPECT(o, has(office_inbox(o), "\r\nDiagnostic-Code: smtp; 554 5.7.1 go away\r\n"));
+}
+
+static void a_delay_is_no_end(void **state)
+{
+	office_run(*state, refused_at_the_door);
+	clock_shift_wall(-5 * 3600 * 1000LL);
+}
+
 static void after_a_crash(struct office *o)
 {
 	office_wait(o, QUEUED, 0);
@@ -517,6 +536,7 @@ int main(void)
 		TEST(a_report_goes_through_the_queue),
 		TEST(success_is_told_if_asked),
 		TEST(what_is_too_old_goes_back),
+		TEST(a_delay_is_no_end),
 		TEST(a_clock_set_forward_bounces_nothing),
 		TEST(a_clock_set_back_delays_nothing),
 		TEST(rows_from_the_future_are_due),
