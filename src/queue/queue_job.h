@@ -28,6 +28,8 @@ enum queue_end {
 struct queue_target {
 	int64_t position; /* of its row */
 	struct slice domain;
+	struct slice
+		way; /* the domain whose way it goes: where the operator sends it, or its own */
 	unsigned attempts; /* before this one */
 	bool asked;        /* the operator wants it now */
 	bool delay_told;   /* of a delay, before */

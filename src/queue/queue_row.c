@@ -98,17 +98,22 @@ struct queue_job *queue_row_job(const struct db_rows *rows, const struct queue_r
 	return job;
 }
 
+/* Mostly that of the others. */
+static struct slice copy_domain(struct queue_job *job, struct slice domain)
+{
+	return slice_equal(domain, job->domain) ? job->domain : arena_copy(job->arena, domain);
+}
+
 void queue_row_add(struct queue_job *job, const struct db_rows *rows)
 {
 	size_t i = queue_job_add(job);
-	struct slice domain = db_text(rows, COL_DOMAIN);
 	job->wire[i].path = arena_copy(job->arena, db_text(rows, COL_PATH));
 	job->wire[i].notify = (unsigned)db_int(rows, COL_NOTIFY);
 	job->wire[i].orcpt = arena_copy(job->arena, db_text(rows, COL_ORCPT));
 	job->targets[i] = (struct queue_target){
 		.position = db_int(rows, COL_POSITION),
-		.domain = slice_equal(domain, job->domain) ? job->domain
-		                                           : arena_copy(job->arena, domain),
+		.domain = copy_domain(job, db_text(rows, COL_DOMAIN)),
+		.way = copy_domain(job, way_of(rows)),
 		.attempts = (unsigned)db_int(rows, COL_ATTEMPTS),
 		.asked = db_int(rows, COL_ASKED) == QUEUE_ASKED_NOW,
 		.delay_told = db_int(rows, COL_DELAY_TOLD) != 0,

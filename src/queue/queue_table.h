@@ -72,7 +72,7 @@ int queue_table_turn(struct store *store, struct slice domain, struct queue_page
  * (invariants 1 and 2), journeys. The DSN is the caller's. */
 struct queue_recorded {
 	size_t gone;  /* rows of recipients that end; one that the operator dropped isn't there */
-	bool due_now; /* the operator wants one back that was put off */
+	bool due_now; /* as the operator wishes: one that was put off is due at once */
 };
 int queue_table_record(struct db *db, const struct queue_job *job, struct queue_recorded *out);
 

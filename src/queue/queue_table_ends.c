@@ -73,15 +73,18 @@ static int record_gone(struct db *db, const struct queue_job *job, size_t i,
 /* When a row is due again, but for what the operator wished meanwhile. $4 is never. */
 #define DUE_AGAIN " due_ms = CASE held WHEN 1 THEN $4 ELSE $3 END,"
 
-/* It was on its way when the operator wanted it back. */
+/* The operator wanted it back, or sent it another way than the one it was on: it is due at once. */
 static int record_wish(struct db *db, const struct queue_job *job, size_t i,
                        struct queue_recorded *out)
 {
+	const struct queue_target *t = &job->targets[i];
 	int64_t changed;
 	int rc = db_change(db, &changed,
 	                   "UPDATE queue_recipient SET due_ms = $3"
-	                   " WHERE queue_message_id = $1 AND position = $2 AND asked = 2",
-	                   "iii", job->message, job->targets[i].position, job->ended_ms);
+	                   " WHERE queue_message_id = $1 AND position = $2"
+	                   " AND lease_owner IS NULL AND (asked = 2 OR (held = 0 AND"
+	                   " CASE reroute WHEN '' THEN domain ELSE reroute END <> $4))",
+	                   "iiit", job->message, t->position, job->ended_ms, t->way);
 	out->due_now |= rc == 0 && changed > 0;
 	return rc;
 }
@@ -107,19 +110,21 @@ static int record_deferred(struct db *db, const struct queue_job *job, size_t i,
 	return rc < 0 ? rc : note_event(db, job, i, JOURNEY_DEFERRED);
 }
 
-static int record_returned(struct db *db, const struct queue_job *job, size_t i)
+static int record_returned(struct db *db, const struct queue_job *job, size_t i,
+                           struct queue_recorded *out)
 {
 	const struct queue_target *t = &job->targets[i];
 	char status[SMTP_ENHANCED_TEXT_MAX];
-	return db_run(db,
-	              "UPDATE queue_recipient SET lease_owner = NULL," DUE_AGAIN
-	              " last_status = CASE WHEN $5 = '' THEN last_status ELSE $6 END,"
-	              " last_text = CASE WHEN $5 = '' THEN last_text ELSE $5 END"
-	              " WHERE queue_message_id = $1 AND position = $2"
-	              " AND coalesce(lease_owner, '') = $7",
-	              "iiiitss", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
-	              job->wire[i].outcome.text,
-	              queue_row_status(job->wire[i].outcome.enhanced, status), job->lease);
+	int rc = db_run(db,
+	                "UPDATE queue_recipient SET lease_owner = NULL," DUE_AGAIN
+	                " last_status = CASE WHEN $5 = '' THEN last_status ELSE $6 END,"
+	                " last_text = CASE WHEN $5 = '' THEN last_text ELSE $5 END"
+	                " WHERE queue_message_id = $1 AND position = $2"
+	                " AND coalesce(lease_owner, '') = $7",
+	                "iiiitss", job->message, t->position, t->due_ms, QUEUE_NEVER_MS,
+	                job->wire[i].outcome.text,
+	                queue_row_status(job->wire[i].outcome.enhanced, status), job->lease);
+	return rc < 0 ? rc : record_wish(db, job, i, out);
 }
 
 static int record_one(struct db *db, const struct queue_job *job, size_t i,
@@ -134,7 +139,7 @@ static int record_one(struct db *db, const struct queue_job *job, size_t i,
 	case QUEUE_END_DEFERRED:
 		return record_deferred(db, job, i, out);
 	default:
-		return record_returned(db, job, i);
+		return record_returned(db, job, i, out);
 	}
 }
 

@@ -448,17 +448,22 @@ static int do_look(struct db *db, void *arg)
 
 static int do_act(struct db *db, void *arg) { return queue_act(db, &((struct act *)arg)->order); }
 
+static int64_t act_so(struct office *o, struct act *a)
+{
+	a->order.places = a->found;
+	a->order.now_ms = clock_wall_ms();
+	EXPECT_NUMBER(o, store_read(o->store, do_look, a), 0);
+	EXPECT_NUMBER(o, store_commit(o->store, NULL, 0, do_act, a), 0);
+	if (a->order.withdraw)
+		queue_withdraw(o->queue, a->found, a->order.count);
+	queue_kick(o->queue);
+	return a->order.changed;
+}
+
 static int64_t act(struct office *o, enum queue_action action, struct queue_filter filter)
 {
-	struct act a = { .filter = filter,
-		         .order = { .action = action, .now_ms = clock_wall_ms() } };
-	a.order.places = a.found;
-	EXPECT_NUMBER(o, store_read(o->store, do_look, &a), 0);
-	EXPECT_NUMBER(o, store_commit(o->store, NULL, 0, do_act, &a), 0);
-	if (a.order.withdraw)
-		queue_withdraw(o->queue, a.found, a.order.count);
-	queue_kick(o->queue);
-	return a.order.changed;
+	struct act a = { .filter = filter, .order = { .action = action } };
+	return act_so(o, &a);
 }
 
 #define FAR         ((struct queue_filter){ .domain = SLICE("far.test") })
@@ -522,6 +527,48 @@ static void the_operator_ends_a_pause(void **state)
 	office_run(o, asked_for);
 }
 
+/* Long enough for the operator, who comes when it is on its way; nothing fails if he comes later.
+ */
+static void greet_late(void) { fiber_sleep(deadline_in(200)); }
+
+static void rerouted_on_the_way(struct office *o)
+{
+	const char *elsewhere = arena_printf(o->arena, "127.0.0.1:%u", o->remote.port);
+	o->remote.connected = greet_late;
+	office_post(o, "alice@example.test", "bob@far.test carol@near.test", 0);
+	while (o->remote.connections == 0)
+		fiber_sleep(deadline_in(5));
+	o->remote.connected = NULL;
+	struct act a = { .filter = FAR,
+		         .order = { .action = QUEUE_REROUTE,
+		                    .reroute = slice_from_str(elsewhere) } };
+	EXPECT_NUMBER(o, act_so(o, &a), 1);
+	office_wait(o, QUEUED, 1);
+	EXPECT_NUMBER(o, o->remote.messages, 1);
+	/* The other one has no new way. */
+	office_wait(o,
+	            "SELECT count(*) FROM queue_recipient WHERE lease_owner IS NULL"
+	            " AND attempts = 1 AND due_ms > last_ms + 1000000",
+	            1);
+	EXPECT_NUMBER(o, act(o, QUEUE_DROP, (struct queue_filter){ .domain = SLICE("near.test") }),
+	              1);
+}
+
+/* What the old way makes of it, however much later it is to be tried there again. */
+static void a_new_way_is_tried_at_once(void **state)
+{
+	static const struct remote_rule refusals[] = { { "RCPT", NULL, 2, "450 4.2.1 busy" },
+		                                       { "CONNECT", NULL, 1, "421 4.3.2 closed" } };
+	struct office *o = *state;
+	o->config->queue.times.retry_first_ms = o->config->queue.times.retry_max_ms = 3600 * 1000;
+	for (size_t i = 0; i < 2; i++) {
+		o->remote.rules[0] = refusals[i];
+		o->remote.connections = o->remote.messages = 0;
+		office_reopen(o);
+		office_run(o, rerouted_on_the_way);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, office_setup, office_teardown)
@@ -548,6 +595,7 @@ int main(void)
 		TEST(takes_over_from_the_dead),
 		TEST(holds_releases_and_drops),
 		TEST(the_operator_ends_a_pause),
+		TEST(a_new_way_is_tried_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
