@@ -7,7 +7,6 @@
 import http.server
 import ssl
 import threading
-import time
 
 
 def policy(*hosts, mode="enforce", max_age=86400):
@@ -18,14 +17,16 @@ def policy(*hosts, mode="enforce", max_age=86400):
 class PolicyServer:
     def __init__(self, certificate, port=0):
         self.policies, self.asked = {}, []
-        self.type, self.status, self.headers, self.slow = "text/plain; charset=utf-8", 200, {}, 0
+        self.type, self.status, self.headers = "text/plain; charset=utf-8", 200, {}
+        self.awake = threading.Event()   # without it nothing is answered
+        self.awake.set()
         web = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 domain = self.headers["Host"].split(":")[0].removeprefix("mta-sts.")
                 web.asked.append(domain)
-                time.sleep(web.slow)
+                web.awake.wait(60)
                 text = web.policies.get(domain)
                 if self.path != "/.well-known/mta-sts.txt" or text is None:
                     return self.send_error(404)

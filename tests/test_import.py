@@ -216,10 +216,11 @@ def test_memory_is_bounded(make_server, tmp_path):
     small, large = tmp_path / "small", tmp_path / "mail"
     small.write_text("From a@b.test Thu Jan  1 10:20:00 2026\n" + message(1))
     peak = {}
+    options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"
     for path in (small, large):
         process = subprocess.Popen([VEREDUS, "-d", s.dir, "import", "mbox", ALICE, path],
                                    stdout=subprocess.DEVNULL,
-                                   env={**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=8"})
+                                   env={**os.environ, "ASAN_OPTIONS": options})
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status
         assert status == 0

@@ -1,5 +1,6 @@
 """A milter over the real libmilter: negotiation, all changes, and what it sees of our checks."""
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,11 @@ from conftest import _factory, wait_for
 HERE = pathlib.Path(__file__).parent
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
+
+
 @pytest.fixture(scope="module")
 def server():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="milter-"))
@@ -19,7 +25,7 @@ def server():
     process = subprocess.Popen([sys.executable, "-I", HERE / "libmilter_filter.py",
                                 directory / "socket"])
     try:
-        wait_for((directory / "socket").is_socket, 60, "the milter")
+        wait_for(lambda: listens(directory / "socket"), 60, "the milter")
         one = make(start=False)
         one.configure(f'filter "obedient" {{ address = "unix:{directory}/socket" }}\n'
                       "guard { greeting-wait = 0 }")

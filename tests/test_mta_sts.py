@@ -64,9 +64,9 @@ def web(world):
         yield web
 
 
-def configuration(world, dns, web, extra="", sts=""):
+def configuration(world, dns, web, extra="", sts="", timeout="30s"):
     return by_mx(dns, world.port) + (f'mta-sts {{ port = {web.port} ca = "{world.ca.path}" '
-                                     f'timeout = 2s {sts} }}\n{extra}')
+                                     f'timeout = {timeout} {sts} }}\n{extra}')
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def server(world, dns, web, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def usual(web):
-    web.type, web.status, web.headers, web.slow = "text/plain; charset=utf-8", 200, {}, 0
+    web.type, web.status, web.headers = "text/plain; charset=utf-8", 200, {}
 
 
 def rows(server):
@@ -146,8 +146,7 @@ def test_switched_off(world, server, web):
 
 @pytest.mark.parametrize("name, change", [
     ("redirected", {"status": 301, "headers": {"Location": "https://mta-sts.enforce.test/"}}),
-    ("html", {"type": "text/html"}), ("junk", {}), ("huge", {}), ("slow", {"slow": 4}),
-    ("missing", {}), ("untrusted", {}), ("two", {})])
+    ("html", {"type": "text/html"}), ("junk", {}), ("huge", {}), ("missing", {}), ("untrusted", {}), ("two", {})])
 def test_no_policy_to_be_had(world, server, web, name, change):
     """Then there is none (RFC 8461 section 3.3), and the web server is left alone for a while."""
     web.policies[f"{name}.test"] = {"junk": "<html>", "missing": None,
@@ -162,6 +161,19 @@ def test_no_policy_to_be_had(world, server, web, name, change):
         delivered(server, remote, f"{name}.test")
         assert web.asked.count(f"{name}.test") == asked
         assert f"{name}.test" not in rows(server)
+
+
+def test_a_web_server_that_sleeps(world, dns, web, make_server):
+    """The same; and the message goes as soon as the time is over."""
+    server = make_server(domain="a.test", config=configuration(world, dns, web, timeout="1s"))
+    web.policies["slow.test"] = policy("else.mx.test")
+    web.awake.clear()
+    try:
+        with world.remote(certificate=None) as remote:
+            assert "policy none: the host has no TLSA" in delivered(server, remote, "slow.test")
+            assert web.asked.count("slow.test") == 1
+    finally:
+        web.awake.set()
 
 
 def test_dane_comes_first(world, server, web):

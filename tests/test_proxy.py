@@ -149,7 +149,11 @@ def test_bad_header_ends_the_connection(front, header):
 
 
 def test_looking_whether_we_are_alive_leaves_no_line(make_server):
-    server = add_listeners(make_server(start=False))   # start() has looked at each port
+    server = add_listeners(make_server(start=False))
+    for port in server.proxied.values():
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(100) == b""
     with From(v1(), server.proxied["smtp"]) as smtp:
         assert smtp.noop()[0] == 250
     assert "net.proxy.refused" not in server.log_text()
@@ -171,8 +175,9 @@ def test_header_cut_at_each_byte(front):
 def test_header_must_come_in_time(make_server):
     server = add_listeners(make_server(start=False), "proxy-timeout = 300ms")
     with socket.create_connection(("127.0.0.1", server.proxied["smtp"]), timeout=60) as sock:
-        sock.sendall(b"PROXY ")
-        assert sock.recv(100) == b""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):   # that time is over already
+            sock.sendall(b"PROXY ")
+            assert sock.recv(100) == b""
     assert "net.proxy.refused" in server.log_text()
 
 
@@ -197,9 +202,11 @@ def test_limit_is_that_of_the_client(make_server):
         with pytest.raises(smtplib.SMTPConnectError) as e:
             From(v1("192.0.2.1"), port)
         assert e.value.smtp_code == 421
-    wait_for(lambda: server.log_text().count("smtp.session.end") >= 2)
-    with From(v1("192.0.2.1"), port) as again:
-        assert again.noop()[0] == 250
+
+    def again():   # the server may not have heard yet that the first one has gone
+        with contextlib.suppress(smtplib.SMTPConnectError), From(v1("192.0.2.1"), port) as smtp:
+            return smtp.noop()[0] == 250
+    wait_for(again, what="a free place")
 
 
 def test_relay_network_is_that_of_the_client(front):
