@@ -29,7 +29,7 @@ MULTIPART = b"From: bob@example.test\r\nSubject: parts\r\nMIME-Version: 1.0\r\n"
 class Raw:
     """A client that says what it likes. Responses are lines; a literal is part of its line."""
 
-    def __init__(self, server, login=True, tls=True):
+    def __init__(self, server, login=True, tls=True, user="alice"):
         self.socket = socket.create_connection(("127.0.0.1", server.port["imap"]), timeout=60)
         self.file = self.socket.makefile("rb")
         self.count = 0
@@ -39,7 +39,7 @@ class Raw:
             self.socket = server.tls_context().wrap_socket(self.socket)
             self.file = self.socket.makefile("rb")
         if login:
-            self.ok(f'LOGIN alice@{server.domain} "{PASSWORD}"')
+            self.ok(f'LOGIN {user}@{server.domain} "{PASSWORD}"')
 
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
@@ -647,8 +647,7 @@ def test_search(search_mailbox, keys, found):
 
 @pytest.fixture(scope="module")
 def search_mailbox(server):
-    client = Raw(server)
-    clear(client)
+    client = Raw(server, user="bob")   # whose mail other tests leave alone
     client.append(PLAIN, "INBOX", '(\\Seen \\Flagged kw) "17-Jul-1996 12:00:00 +0000" ')
     client.append(MULTIPART)
     client.append(b"Subject: message 3\r\n\r\nbody 3\r\n")
