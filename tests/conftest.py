@@ -32,7 +32,7 @@ PORTS = {"smtp": 25, "smtp2": 2525, "submission": 587, "submissions": 465, "pop3
          "pop3s": 995, "imap": 143, "imaps": 993, "managesieve": 4190}
 MORE_PORTS = (24, 27, 30, 34, 35)   # for Server.listen(); modulo 39 unlike each other and PORTS
 PASSWORD = "correct horse"
-START_SECONDS = 30   # a bound for slow sanitized runs, not a measurement
+START_SECONDS = 120   # a bound for slow sanitized runs, not a measurement
 
 
 LOCK_DIR = pathlib.Path(tempfile.gettempdir()) / "veredus-test-ports"
@@ -106,7 +106,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(condition, seconds=20, what="condition"):
+def wait_for(condition, seconds=60, what="condition"):
     """Polls until condition() is true; returns its value."""
     end = time.monotonic() + seconds
     while True:
@@ -159,7 +159,7 @@ TEMPLATES = Templates()
 
 def run_cli(directory, *args, input=None, check=True):
     result = subprocess.run([VEREDUS, "-d", directory, *args], input=input, text=True,
-                            capture_output=True, timeout=60)
+                            capture_output=True, timeout=START_SECONDS)
     if check and result.returncode != 0:
         raise AssertionError(f"veredus {' '.join(map(str, args))}: {result.returncode}\n"
                              f"{result.stdout}{result.stderr}")
@@ -229,11 +229,11 @@ class Server:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(30)
+            status = self.process.wait(START_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)
             self.process.wait()
-            status = "no end within 30 s"
+            status = f"no end within {START_SECONDS} s"
         self.process = None
         self.log.close()
         text = self.log_text()
@@ -294,7 +294,7 @@ class Server:
         finally:
             imap.logout()
 
-    def wait_messages(self, count, user="alice", mailbox="INBOX", seconds=30):
+    def wait_messages(self, count, user="alice", mailbox="INBOX", seconds=60):
         return wait_for(lambda: (m := self.messages(user, mailbox)) and len(m) >= count and m,
                         seconds, f"{count} messages for {user}")
 
