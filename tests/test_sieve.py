@@ -147,6 +147,7 @@ if header "subject" "e" { ereject "Not wanted, é."; } else { reject "Please go 
         send(server)
         send(server, "e")
         send(server, sender="")
+        send(server, "nobody can be told", sender="nobody@example.test")
         wait_for(lambda: len(remote.taken) == 2, what="refusals")
         told = {email.message_from_bytes(t.data).get_param("report-type"): t
                 for t in remote.taken}
@@ -155,7 +156,18 @@ if header "subject" "e" { ereject "Not wanted, é."; } else { reject "Please go 
         report = email.message_from_bytes(told["disposition-notification"].data)
         assert "Please go away, é." in \
             report.get_payload()[0].get_payload(decode=True).decode()
-        assert len(subjects(server)) == 1
+        assert subjects(server) == ["hello", "nobody can be told"]
+
+
+def test_junk_is_not_answered(sorted_by):
+    """Its sender is somebody else, mostly."""
+    server = sorted_by(config='score { junk = "5" weights = { "dkim=none*: 6" } }',
+                       alice='require "vacation"; vacation "away";')
+    send(server, sender="bob@example.test")
+    assert subjects(server, "Junk") == ["hello"]
+    assert subjects(server, user="bob") == []
+    assert "bob@example.test is not answered: the message is junk" in \
+        server.cli("trace", "--to", "alice@example.test").stdout
 
 
 def test_refused_in_the_reply(sorted_by):

@@ -272,7 +272,8 @@ static int do_redirect(struct sorting *s, const struct sieve_action *a)
 	return rc;
 }
 
-/* A message that we have written, to one address, without a sender: nothing answers it. */
+/* Errors as those of outgoing_add(). A message that we have written, to one address, without a
+ * sender: nothing answers it. */
 static int send_text(struct sorting *s, const struct sieve_action *a, struct slice text,
                      struct slice address, const char *what)
 {
@@ -284,14 +285,21 @@ static int send_text(struct sorting *s, const struct sieve_action *a, struct sli
 	int rc = outgoing_add(s, o, SLICE_EMPTY, text, what, address);
 	if (rc == 0)
 		do_fcc(s, &a->fcc, text);
-	return rc == -ENOENT || rc == -ELOOP ? 0 : rc;
+	return rc;
 }
+
+static bool is_unreachable(int rc) { return rc == -ENOENT || rc == -ELOOP; }
 
 /* RFC 5230 section 4.2: who was answered and how is what is remembered. */
 static int do_vacation(struct sorting *s, const struct sieve_action *a)
 {
 	const struct slice key[] = { arena_lower(s->arena, a->address), SLICE("\n"), a->handle };
 	struct slice remembered = arena_concat(s->arena, key, 3);
+	/* RFC 3834 section 2: its sender may be somebody who has sent nothing. */
+	if (s->d->envelope->junk) {
+		sorting_say(s, "%.*s is not answered: the message is junk", SLICE_ARG(a->address));
+		return 0;
+	}
 	int rc = a->seconds > 0 ? sorting_remembers(s, SIEVE_ANSWERED, remembered) : 0;
 	if (rc != 0) {
 		if (rc > 0)
@@ -300,7 +308,8 @@ static int do_vacation(struct sorting *s, const struct sieve_action *a)
 	}
 	if (a->seconds > 0)
 		sorting_remember(s, SIEVE_ANSWERED, remembered, a->seconds * 1000);
-	return send_text(s, a, post_sieve_answer(s, a), a->address, "answered");
+	rc = send_text(s, a, post_sieve_answer(s, a), a->address, "answered");
+	return is_unreachable(rc) ? 0 : rc;
 }
 
 static int do_notify(struct sorting *s, const struct sieve_action *a)
@@ -308,9 +317,9 @@ static int do_notify(struct sorting *s, const struct sieve_action *a)
 	struct slice text = post_sieve_notice(s, a);
 	int rc = send_text(s, a, text, a->address, "noticed to");
 	const struct sieve_action again = { .kind = SIEVE_NOTIFY };
-	for (size_t i = 0; i < a->cc.count && rc == 0; i++)
+	for (size_t i = 0; i < a->cc.count && (rc == 0 || is_unreachable(rc)); i++)
 		rc = send_text(s, &again, text, a->cc.items[i], "noticed to");
-	return rc;
+	return is_unreachable(rc) ? 0 : rc;
 }
 
 static int do_reject(struct sorting *s, const struct sieve_action *a)
@@ -324,7 +333,11 @@ static int do_reject(struct sorting *s, const struct sieve_action *a)
 		add_filing(s, SLICE_EMPTY, NULL);
 		return 0;
 	}
-	return send_text(s, a, post_sieve_refusal(s, a), sender, "rejected to");
+	int rc = send_text(s, a, post_sieve_refusal(s, a), sender, "rejected to");
+	if (!is_unreachable(rc))
+		return rc;
+	add_filing(s, SLICE_EMPTY, NULL);
+	return 0;
 }
 
 static int do_action(struct sorting *s, const struct sieve_action *a)
