@@ -109,19 +109,25 @@ def test_a_maildir_is_brought_up_to_date(make_server, tmp_path):
 def test_names_that_files_cannot_have(make_server, tmp_path):
     s = make_server()
     imap = s.imap()
-    for name in ("v1.2/notes", "../up", ".hidden"):
+    names = ("v1.2/notes", "../up", ".hidden", "_.hidden", "Work.sbd", "Work/x", "b.mbox", "b", "b/x",
+             "b.mbox/x")
+    for name in (*names, "y" * 300):
         assert imap.create(f'"{name}"')[0] == "OK"
         imap.append(f'"{name}"', None, None, message(1).replace("\n", "\r\n").encode())
     imap.logout()
     for kind in ("mbox", "maildir"):
         out = tmp_path / kind / "out"
         out.parent.mkdir()
-        assert export(s, kind, ALICE, out)["messages"] == 3
+        result = s.cli("export", kind, ALICE, out, "--json", check=False)
+        assert result.returncode == 3 and "yyy: no file can have such a name" in result.stderr
+        counted = json.loads(result.stdout)
+        assert (counted["messages"], counted["failed"]) == (len(names), 1)
         assert list(out.parent.iterdir()) == [out]   # nothing outside
         s.cli("user", "add", f"{kind}@example.test", input=PASSWORD + "\n")
-        assert run(s, kind, f"{kind}@example.test", out)["imported"] == 3
-    assert list(listing(s, "v1.2/notes", "maildir")) == ["message 1"]
-    assert list(listing(s, "v1.2/notes", "mbox")) == ["message 1"]
+        assert run(s, kind, f"{kind}@example.test", out)["imported"] == len(names)
+        for name in names:
+            there = name.replace("..", "_..").replace(".hidden", "_.hidden") if kind == "mbox" else name
+            assert list(listing(s, there, kind)) == ["message 1"], (kind, name)
 
 
 def test_what_cannot_be_exported(server, tmp_path):

@@ -116,6 +116,11 @@ static int export_folder(struct export *ex, const json_t *folder)
 	int rc = ex->writer->end(ex, &f);
 	if (ex->rc == 0)
 		ex->rc = rc;
+	if (ex->rc == -ENAMETOOLONG) { /* the others can be written */
+		ex->failed++;
+		fprintf(stderr, "veredus: folder %s: no file can have such a name\n", f.name);
+		return status;
+	}
 	if (ex->rc < 0)
 		return cli_fail("%s: folder %s: %s", ex->path, f.name, strerrordesc_np(-ex->rc));
 	return status;

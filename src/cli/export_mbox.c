@@ -17,34 +17,55 @@ struct writer {
 
 enum { FIELDS_MAX = 8192 };
 
-/* Directories on the way to the file are made. A level is never taken for "..", nor hidden. */
-static int make_path(struct export *ex, const char *folder, const char **path_out)
+/* A level is never taken for "..", nor hidden; and no two become one: "_.a" is "__.a". */
+static const char *level_name(struct arena *arena, struct slice level)
+{
+	size_t marks = 0;
+	while (marks < level.len && level.data[marks] == '_')
+		marks++;
+	bool is_marked = marks < level.len && level.data[marks] == '.';
+	return arena_printf(arena, "%s%.*s", is_marked ? "_" : "", SLICE_ARG(level));
+}
+
+/* What an import would take off the end of a file's name, where it is a directory's or one that
+ * files often have, stands before something that it takes off. */
+static const char *file_ending(struct slice level)
+{
+	return slice_ends_with(level, SLICE(".sbd")) || slice_ends_with(level, SLICE(".mbox"))
+	               ? ".mbox"
+	               : "";
+}
+
+/* Directories on the way to the file are made. */
+static int make_path(struct export *ex, const char *folder, struct writer *w)
 {
 	struct slice rest = slice_from_str(folder);
 	const char *path = ex->path;
 	for (;;) {
 		struct slice level = slice_split(&rest, '/');
-		const char *hidden = level.len > 0 && level.data[0] == '.' ? "_" : "";
-		path = arena_printf(ex->arena, "%s/%s%.*s", path, hidden, SLICE_ARG(level));
-		if (rest.len == 0)
-			break;
-		path = arena_printf(ex->arena, "%s.sbd", path);
+		const char *name = level_name(ex->arena, level);
+		if (rest.len == 0) {
+			const char *ending = file_ending(level);
+			w->path = arena_printf(ex->arena, "%s/%s%s", path, name, ending);
+			/* No folder's file is hidden. */
+			w->unfinished = arena_printf(ex->arena, "%s/.%s%s.unfinished", path, name,
+			                             ending);
+			return 0;
+		}
+		path = arena_printf(ex->arena, "%s/%s.sbd", path, name);
 		if (mkdir(path, 0700) < 0 && errno != EEXIST)
 			return -errno;
 	}
-	*path_out = path;
-	return 0;
 }
 
 static int begin(struct export *ex, const struct export_folder *folder)
 {
 	struct writer *w = ex->context;
-	int rc = make_path(ex, folder->name, &w->path);
+	int rc = make_path(ex, folder->name, w);
 	if (rc < 0)
 		return rc;
 	if (access(w->path, F_OK) == 0)
 		return -EEXIST;
-	w->unfinished = arena_printf(ex->arena, "%s.unfinished", w->path);
 	int fd = open(w->unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
