@@ -217,14 +217,17 @@ int pop3_maildrop_read(struct pop3_maildrop *d, const struct pop3_context *conte
 
 /* --- the end -------------------------------------------------------------------------- */
 
-static bool is_seen(const struct mailbox_view *view, const struct pop3_message *message)
+/* Read, but not flagged: that is mail which somebody has not done with. */
+static bool may_expire(const struct mailbox_view *view, const struct pop3_message *message)
 {
 	struct mailbox_item item;
-	return view && mailbox_view_by_uid(view, message->uid, &item) && item.flags & FLAG_SEEN;
+	if (!view || !mailbox_view_by_uid(view, message->uid, &item) || item.flags & FLAG_FLAGGED)
+		return false;
+	return message->retrieved || item.flags & FLAG_SEEN;
 }
 
 /* Mail that was read, and has been left here for longer than it may (RFC 2449 section 6.7), goes
- * as if by DELE. What is not read stays, however old it is. */
+ * as if by DELE. What is not read, or is flagged, stays, however old it is. */
 static void expire(struct pop3_maildrop *d, const struct pop3_context *context)
 {
 	int days = d->terms.expire_days;
@@ -239,7 +242,7 @@ static void expire(struct pop3_maildrop *d, const struct pop3_context *context)
 		struct pop3_message *message = &d->messages[i];
 		if (message->deleted || (days > 0 && message->came_ms > before_ms))
 			continue;
-		if (message->retrieved || is_seen(view, message))
+		if (days > 0 ? may_expire(view, message) : message->retrieved)
 			pop3_maildrop_delete(d, message);
 	}
 	mailbox_view_release(view);
