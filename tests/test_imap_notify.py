@@ -142,6 +142,23 @@ def test_names(pair):
     listener.silent()
 
 
+def test_names_that_the_server_makes(server, pair, tmp_path):
+    """By a script, and for what is brought back."""
+    listener, other = pair
+    listener.ok("NOTIFY SET (personal (MailboxName))")
+    (tmp_path / "script").write_text('require ["fileinto", "mailbox"]; fileinto :create "New";')
+    server.cli("sieve", "put", listener.user, "new", tmp_path / "script")
+    server.cli("sieve", "activate", listener.user, "new")
+    with server.smtp() as smtp:
+        smtp.sendmail("a@far.test", [listener.user], MAIL)
+    listener.hears('* LIST (\\HasNoChildren \\Subscribed) "/" New')
+    other.ok("DELETE New")
+    listener.hears('* LIST (\\NonExistent \\HasNoChildren \\Subscribed) "/" New')
+    server.cli("undelete", listener.user, "--yes")
+    listener.hears('* LIST (\\HasNoChildren \\Subscribed) "/" New')
+    listener.silent()
+
+
 def test_new_mailboxes_are_heard_of(pair):
     listener, other = pair
     listener.ok("NOTIFY SET (personal (MessageNew MessageExpunge))")

@@ -5,6 +5,7 @@
 #include "directory/directory.h"
 #include "imap/imap_envelope.h"
 #include "mailbox/mailbox_keep.h"
+#include "mailbox/mailbox_view.h"
 #include "store/store.h"
 
 /* What the request means. */
@@ -137,6 +138,7 @@ struct run {
 	int64_t after;
 	const struct part *part; /* that is brought back now */
 	int64_t to_id;
+	bool made; /* the folder */
 	uint64_t now, all;
 };
 
@@ -173,7 +175,8 @@ static int find_target(struct db *db, struct run *r)
 		rc = mailbox_find(db, r->arena, r->wanted.account_id, name, &info);
 	if (rc == 0)
 		r->to_id = info.id;
-	if (rc != -ENOENT)
+	r->made = rc == -ENOENT;
+	if (!r->made)
 		return rc;
 	rc = mailbox_create(db, r->wanted.account_id, name, USE_NONE, &r->to_id);
 	return rc == 0 ? mailbox_subscribe(db, r->wanted.account_id, name, true) : rc;
@@ -196,11 +199,15 @@ static int bring_back_parts(struct admin *admin, struct run *r)
 		r->part = &r->parts[i];
 		rc = store_commit(admin->store, NULL, 0, bring_back, r);
 		/* Somebody else was quicker. */
-		if (rc == -ENOENT)
+		if (rc == -ENOENT) {
+			r->made = false;
 			rc = r->now = 0;
+		}
 		r->all += rc == 0 ? r->now : 0;
 		if (rc == 0 && admin->mailboxes)
 			mailboxes_changed(admin->mailboxes, r->to_id);
+		if (rc == 0 && r->made && admin->mailboxes)
+			mailboxes_names_changed(admin->mailboxes, r->wanted.account_id);
 	}
 	return rc;
 }

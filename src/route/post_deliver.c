@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "fiber/fiber.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/mailbox_view.h"
 #include "mailbox/note.h"
 #include "route/journey.h"
 #include "route/post_delivery.h"
@@ -263,8 +264,11 @@ static void delivery_tell_drop(const struct delivery *d, const struct drop *drop
 	if (!drop->sorted)
 		mailboxes_changed(mailboxes, drop->mailbox_id);
 	for (const struct post_filing *f = drop->sorted ? drop->sorted->filings : NULL; f;
-	     f = f->next)
+	     f = f->next) {
 		mailboxes_changed(mailboxes, f->filed_id);
+		if (f->made_folder)
+			mailboxes_names_changed(mailboxes, drop->target->account_id);
+	}
 }
 
 void delivery_tell(struct delivery *d)

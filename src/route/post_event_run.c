@@ -5,6 +5,7 @@
 #include "fiber/fiber.h"
 #include "mailbox/mailbox_seen.h"
 #include "mailbox/mailbox_state.h"
+#include "mailbox/mailbox_view.h"
 #include "message/header.h"
 #include "route/post_event.h"
 #include "route/post_kept.h"
@@ -400,6 +401,8 @@ static int commit(struct event_run *r)
 	for (const struct post_filing *f = r->drop.sorted->filings; f; f = f->next) {
 		if (f->filed_id != 0 && f->filed_id != r->mailbox.id)
 			mailboxes_changed(r->post->config.mailboxes, f->filed_id);
+		if (f->made_folder)
+			mailboxes_names_changed(r->post->config.mailboxes, r->target.account_id);
 	}
 	return 0;
 }

@@ -56,6 +56,7 @@ struct post_filing {
 	struct post_edition *edition; /* NULL: the message as it came */
 	int64_t filed_id;             /* after the commit: where it is */
 	struct slice filed_name;      /* likewise */
+	bool made_folder;             /* likewise: sessions hear of its name */
 };
 
 struct post_memory {
@@ -100,7 +101,7 @@ int delivery_commit_filings(struct db *db, struct delivery *d, struct drop *drop
 /* Of these, for who files only some of them: where one goes (-ENOENT never: then to the inbox of
  * the drop), the flags that the script gave it there, and all of it. */
 int delivery_filing_place(struct db *db, struct delivery *d, const struct drop *drop,
-                          const struct post_filing *f, struct mailbox_info *out);
+                          struct post_filing *f, struct mailbox_info *out);
 int delivery_filing_flags(struct db *db, const struct post_filing *f, int64_t mailbox_id,
                           uint64_t *out);
 int delivery_commit_filing(struct db *db, struct delivery *d, struct drop *drop,

@@ -135,7 +135,7 @@ static int create_folder(struct db *db, int64_t account_id, const struct post_fi
 
 /* Where it goes: the mailbox of that id or use, that of that name, a new one, or the inbox. */
 int delivery_filing_place(struct db *db, struct delivery *d, const struct drop *drop,
-                          const struct post_filing *f, struct mailbox_info *out)
+                          struct post_filing *f, struct mailbox_info *out)
 {
 	int64_t account = drop->target->account_id;
 	int rc = -ENOENT;
@@ -148,6 +148,7 @@ int delivery_filing_place(struct db *db, struct delivery *d, const struct drop *
 	if (rc == -ENOENT && f->create && f->folder.len > 0) {
 		rc = create_folder(db, account, f, &out->id);
 		out->name = f->folder;
+		f->made_folder |= rc == 0;
 	}
 	if (rc != -ENOENT)
 		return rc;
