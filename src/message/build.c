@@ -115,8 +115,7 @@ static void put_delimiter(struct builder *b, const char *boundary, bool last)
 		buf_printf(&b->out, "\r\n--%s%s\r\n", boundary, last ? "--" : "");
 }
 
-/* Text with every line end as CRLF; a bare CR counts as one. */
-static struct buf with_crlf(struct slice text)
+struct buf draft_lines(struct slice text)
 {
 	struct buf out = buf_make(BUILD_MAX);
 	while (text.len > 0) {
@@ -148,7 +147,7 @@ static void put_encoded(struct builder *b, struct slice text, enum mime_encoding
 
 static void put_text_part(struct builder *b, const char *subtype, struct slice text)
 {
-	struct buf lines = with_crlf(text);
+	struct buf lines = draft_lines(text);
 	enum mime_encoding encoding = mime_encoding_for(buf_slice(&lines));
 	if (!slice_is_utf8(text) || buf_failed(&lines))
 		keep_error(b, -EINVAL);

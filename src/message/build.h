@@ -50,6 +50,9 @@ struct draft {
 	size_t attachment_count;
 };
 
+/* Text with every line end as CRLF; a bare CR counts as one. The caller's to free; failed if it is
+ * too long. */
+struct buf draft_lines(struct slice text);
 /* A new "<time.random@host>"; host becomes "localhost" if it is no domain. */
 struct slice draft_message_id(struct arena *arena, struct slice host);
 /* A media type by the name's ending; application/octet-stream for those not known. */

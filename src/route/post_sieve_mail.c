@@ -65,13 +65,20 @@ static struct slice finish(struct sorting *s, struct buf *out)
 	return text;
 }
 
+static void put_lines(struct buf *out, struct slice text)
+{
+	struct buf lines = draft_lines(text);
+	buf_append(out, buf_slice(&lines));
+	buf_free(&lines);
+}
+
 static void put_text(struct buf *out, struct slice text)
 {
 	enum mime_encoding encoding = mime_encoding_for(text);
 	buf_append(out, SLICE("Content-Type: text/plain; charset=utf-8\r\n"));
 	if (encoding == MIME_7BIT) {
 		buf_append(out, SLICE("\r\n"));
-		buf_append(out, text);
+		put_lines(out, text);
 	} else {
 		buf_append(out, SLICE("Content-Transfer-Encoding: quoted-printable\r\n\r\n"));
 		mime_encode_quoted_printable(text, out);
@@ -103,7 +110,7 @@ struct slice post_sieve_answer(struct sorting *s, const struct sieve_action *a)
 	put_references(s, &out);
 	/* With :mime the script says the fields of the entity itself. */
 	if (a->mime)
-		buf_append(&out, a->reason);
+		put_lines(&out, a->reason);
 	else
 		put_text(&out, a->reason);
 	return finish(s, &out);
