@@ -29,13 +29,14 @@ class Collector:
     """Takes reports by HTTPS."""
 
     def __init__(self, certificate):
-        self.got, self.status = [], 201
+        self.got, self.status, self.seconds = [], 201, 0
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 collector.got.append((self.path, self.headers["Content-Type"], body))
+                time.sleep(collector.seconds)
                 self.send_response(collector.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -226,6 +227,22 @@ def test_by_https(world, server, collector):
     report = json.loads(gzip.decompress(collector.got[1][2]))
     assert report["policies"][0]["policy"] == {"policy-type": "no-policy-found",
                                                "policy-domain": "web.test"}
+
+
+def test_once_at_a_time(world, server, collector):
+    """Two who send at once, or one and the clock, make one report of what was counted."""
+    collector.got.clear()
+    with world.remote() as remote:
+        delivered(server, remote, "web.test")
+    collector.seconds = 3
+    senders = [threading.Thread(target=server.cli, args=("tlsrpt", "send")) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    collector.seconds = 0
+    [row] = reports(server)
+    assert row["state"] == "sent" and row["successes"] == 1 and len(collector.got) == 1
 
 
 def test_once_a_day(world, dns, web, make_server):

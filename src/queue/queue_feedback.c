@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "fiber/sync.h"
 
 #define FLUSH_MS (5 * 1000)
 #define LOOK_MS  (60 * 1000)
@@ -17,6 +18,9 @@ struct counts {
 
 struct queue_feedback {
 	struct queue *queue;
+	/* Who writes counts, makes reports of them and sends these. Two at once would report the
+	 * same twice, and forget what the one counts while the other has read. */
+	struct fiber_mutex *turn;
 	int64_t told_day[REPORT_KINDS]; /* when it was last told that there are too many */
 	pthread_mutex_t lock;
 	struct counts counts;
@@ -37,6 +41,7 @@ struct queue_feedback *queue_feedback_new(struct queue *q)
 {
 	struct queue_feedback *f = mem_zero(1, sizeof(*f));
 	f->queue = q;
+	f->turn = fiber_mutex_new();
 	f->counts = new_counts();
 	pthread_mutex_init(&f->lock, NULL);
 	return f;
@@ -47,6 +52,7 @@ void queue_feedback_free(struct queue_feedback *f)
 	if (!f)
 		return;
 	free_counts(&f->counts);
+	fiber_mutex_free(f->turn);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
@@ -154,19 +160,26 @@ static void look(struct queue *q, const struct feedback_kind *kind)
 		log_error("report.failed", kv_str("kind", kind->name), kv_error(rc));
 }
 
+static void look_at_all(struct queue_feedback *f, int64_t *next_ms)
+{
+	flush(f);
+	if (clock_monotonic_ms() < *next_ms)
+		return;
+	for (enum report_kind kind = 0; kind < REPORT_KINDS; kind++) {
+		if (feedback_kind_of(kind)->config(f->queue->config.config)->enabled)
+			look(f->queue, feedback_kind_of(kind));
+	}
+	*next_ms = clock_monotonic_ms() + LOOK_MS;
+}
+
 static void run(void *arg)
 {
 	struct queue_feedback *f = arg;
 	int64_t next_ms = 0;
-	while (fiber_sleep(deadline_in(FLUSH_MS)) == 0) {
-		flush(f);
-		if (clock_monotonic_ms() < next_ms)
-			continue;
-		for (enum report_kind kind = 0; kind < REPORT_KINDS; kind++) {
-			if (feedback_kind_of(kind)->config(f->queue->config.config)->enabled)
-				look(f->queue, feedback_kind_of(kind));
-		}
-		next_ms = clock_monotonic_ms() + LOOK_MS;
+	while (fiber_sleep(deadline_in(FLUSH_MS)) == 0 &&
+	       fiber_mutex_lock(f->turn, DEADLINE_NEVER) == 0) {
+		look_at_all(f, &next_ms);
+		fiber_mutex_unlock(f->turn);
 	}
 	flush(f);
 }
@@ -179,7 +192,7 @@ static int hurry(struct db *db, void *arg)
 	return report_row_hurry(db, now->kind, now->at_ms);
 }
 
-int queue_feedback_send(struct queue *q, enum report_kind number)
+static int send_all(struct queue *q, enum report_kind number)
 {
 	const struct feedback_kind *kind = feedback_kind_of(number);
 	struct kind_at now = { number, clock_wall_ms() };
@@ -189,4 +202,14 @@ int queue_feedback_send(struct queue *q, enum report_kind number)
 	if (rc == 0)
 		rc = store_commit(q->config.store, NULL, 0, hurry, &now);
 	return rc == 0 ? feedback_send_due(q, kind) : rc;
+}
+
+int queue_feedback_send(struct queue *q, enum report_kind kind)
+{
+	int rc = fiber_mutex_lock(q->feedback->turn, DEADLINE_NEVER);
+	if (rc < 0)
+		return rc;
+	rc = send_all(q, kind);
+	fiber_mutex_unlock(q->feedback->turn);
+	return rc;
 }
