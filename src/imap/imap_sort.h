@@ -34,7 +34,8 @@ void imap_sort_by_numbers(const struct imap_sort *request, const struct imap_key
 int imap_sort_compare(const void *a, const void *b, void *arg);
 
 /* Where, counted from 0, a message of the selected mailbox belongs among others that are in order;
- * UIDs. Those that have gone since are passed over. -ENOENT: it has gone itself. */
+ * UIDs. Those that have gone since are passed over. Other sessions have a turn. -ENOENT: it has
+ * gone itself. */
 int imap_sort_place(struct imap_session *s, const struct imap_sort *request, const uint32_t *order,
                     size_t count, uint32_t uid, size_t *place_out);
 

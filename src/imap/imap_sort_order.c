@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "imap/imap_reply.h"
 #include "imap/imap_search.h"
 #include "message/base_subject.h"
 #include "message/date.h"
@@ -270,5 +271,9 @@ int imap_sort_place(struct imap_session *s, const struct imap_sort *request, con
 	arena_free(step.sorter.arena);
 	if (rc == 0)
 		*place_out = step.place;
+	/* It takes some tenths of a millisecond, and a STORE may put all of a mailbox into an
+	 * order. */
+	imap_extend(s);
+	fiber_yield();
 	return rc;
 }
