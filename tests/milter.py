@@ -41,13 +41,15 @@ class Milter:
         self.address = f"unix:{path}" if path else "127.0.0.1:%d" % self.listener.getsockname()[1]
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *exc):
         self.stop.set()
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()   # else it might go on with what gets this descriptor next
         self.listener.close()
 
     def accept(self):

@@ -131,7 +131,10 @@ class Session(threading.Thread):
         elif verb == "QUIT":
             return False
         elif verb == "STARTTLS" and reply.startswith("220"):
-            self.sock = self.remote.tls_context().wrap_socket(self.sock, server_side=True)
+            # A socket that can be hung up while it is at it.
+            self.sock = self.remote.tls_context().wrap_socket(self.sock, server_side=True,
+                                                              do_handshake_on_connect=False)
+            self.sock.do_handshake()
             self.file = self.sock.makefile("rb")
             self.tls = self.sock.version()
             self.resumed = self.sock.session_reused
@@ -197,11 +200,13 @@ class Remote:
             return self.context
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *exc):
         self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()   # else it might go on with what gets this descriptor next
         self.listener.close()
         self.let_in.set()
         self.hang_up()
