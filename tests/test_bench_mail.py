@@ -15,6 +15,15 @@ def bench(server, protocol, port, *options, check=True):
     return json.loads(result.stdout)
 
 
+def bench_until(done, *args):
+    """For longer, where two seconds are too short for this machine."""
+    for seconds in "2", "10", "50":
+        result = bench(*args, "--seconds", seconds, check=False)
+        if result["errors"] or done(result["ops"]):
+            break
+    return result
+
+
 @pytest.fixture(scope="module")
 def filled(server):
     for i in range(4):
@@ -30,9 +39,10 @@ SAFE = ("--tls", "starttls", "--sessions", "4", "--users", "4")
 
 
 def test_imap_mix(filled):
-    result = bench(filled, "imap", filled.port["imap"], *SAFE)
+    asked = {"login", "select", "flags", "envelope", "body", "store", "append"}
+    result = bench_until(lambda ops: set(ops) == asked, filled, "imap", filled.port["imap"], *SAFE)
     assert result["errors"] == 0, result
-    assert set(result["ops"]) == {"login", "select", "flags", "envelope", "body", "store", "append"}
+    assert set(result["ops"]) == asked
     assert result["ops"]["login"]["count"] == 4 and result["bytes"] > 0
     for op in result["ops"].values():
         assert 0 < op["p50_ms"] <= op["p99_ms"] <= op["max_ms"]
@@ -42,8 +52,9 @@ def test_imap_logins_and_appends(filled):
     result = bench(filled, "imap", filled.port["imaps"], "--tls", "implicit", "--mode", "login",
                    "--users", "4")
     assert result["errors"] == 0 and set(result["ops"]) == {"login"}, result
-    result = bench(filled, "imap", filled.port["imap"], *SAFE, "--mode", "append", "--folder",
-                   "Archive", "--size", "10000")
+    result = bench_until(lambda ops: ops["append"]["count"] > 4, filled, "imap",
+                         filled.port["imap"], *SAFE, "--mode", "append", "--folder", "Archive",
+                         "--size", "10000")
     assert result["errors"] == 0 and result["ops"]["append"]["count"] > 4, result
     imap = filled.imap("user0")
     assert int(imap.select("Archive")[1][0]) > 0
@@ -51,15 +62,17 @@ def test_imap_logins_and_appends(filled):
 
 
 def test_imap_idle(filled):
-    result = bench(filled, "imap", filled.port["imap"], "--tls", "starttls", "--mode", "idle",
-                   "--sessions", "6", "--seconds", "4")
+    result = bench_until(lambda ops: ops.get("notice", {"count": 0})["count"] >= 5, filled, "imap",
+                         filled.port["imap"], "--tls", "starttls", "--mode", "idle", "--sessions",
+                         "6")
     assert result["errors"] == 0, result
     assert result["ops"]["notice"]["count"] >= 5 <= 5 * result["ops"]["append"]["count"]
 
 
 def test_pop3(filled):
-    result = bench(filled, "pop3", filled.port["pop3"], *SAFE)
-    assert result["errors"] == 0 and set(result["ops"]) == {"login", "list", "body"}, result
+    asked = {"login", "list", "body"}
+    result = bench_until(lambda ops: set(ops) == asked, filled, "pop3", filled.port["pop3"], *SAFE)
+    assert result["errors"] == 0 and set(result["ops"]) == asked, result
     result = bench(filled, "pop3", filled.port["pop3s"], "--tls", "implicit", "--mode", "login",
                    "--sessions", "4", "--users", "4")
     assert result["errors"] == 0 and set(result["ops"]) == {"login"}, result
@@ -73,7 +86,11 @@ def test_what_is_wrong_is_told(filled):
     liar = socket.create_server(("127.0.0.1", 0))
 
     def lie():
-        connection, _ = liar.accept()
+        with contextlib.suppress(OSError):
+            while True:
+                lie_to(liar.accept()[0])
+
+    def lie_to(connection):
         # Who is lied to hangs up, in the middle of an answer or with one unread.
         with connection, connection.makefile("rwb", buffering=0) as f, \
                 contextlib.suppress(ConnectionError):
@@ -88,7 +105,9 @@ def test_what_is_wrong_is_told(filled):
     with liar:
         thread = threading.Thread(target=lie, daemon=True)
         thread.start()
-        result = bench(filled, "imap", liar.getsockname()[1], "--sessions", "1", check=False)
+        result = bench_until(lambda ops: False, filled, "imap", liar.getsockname()[1], "--sessions",
+                             "1")
+        liar.shutdown(socket.SHUT_RDWR)
         thread.join(timeout=20)
         assert not thread.is_alive()
     assert result["errors"] > 0 and any("wrong" in f for f in result["failures"]), result

@@ -14,8 +14,10 @@ from authority import Authority
 from conftest import wait_for
 
 IMPLICIT = ["submissions", "pop3s", "imaps"]
-STARTTLS = {"smtp": (b"EHLO c\r\n", b"STARTTLS\r\n"), "submission": (b"EHLO c\r\n", b"STARTTLS\r\n"),
-            "pop3": (b"STLS\r\n",), "imap": (b"a STARTTLS\r\n",)}
+# What is said before TLS, and how the last lines of the answers to that begin.
+STARTTLS = {"smtp": ((b"EHLO c\r\n", b"250 "), (b"STARTTLS\r\n", b"220 ")),
+            "pop3": ((b"STLS\r\n", b"+OK"),), "imap": ((b"a STARTTLS\r\n", b"a OK"),)}
+STARTTLS["submission"] = STARTTLS["smtp"]
 
 
 def make_certificate(directory, name, *names):
@@ -34,11 +36,12 @@ def fingerprint(pem):
 def connect(server, port, name):
     """A TLS session that asks for name, or for none."""
     plain = socket.create_connection(("127.0.0.1", server.port[port]), timeout=60)
-    for command in STARTTLS.get(port, ()):
-        plain.recv(4096)
-        plain.sendall(command)
     if port in STARTTLS:
-        plain.recv(4096)
+        with plain.makefile("rb") as answers:
+            answers.readline()   # the greeting
+            for command, wanted in STARTTLS[port]:
+                plain.sendall(command)
+                assert any(line.startswith(wanted) for line in iter(answers.readline, b""))
     context = server.tls_context()
     return context.wrap_socket(plain, server_hostname=name)
 

@@ -14,6 +14,7 @@ from conftest import wait_for
 
 EVIL = b"This-Is-Malware-For-A-Test-4711"
 FAST = "connect-timeout = 1s command-timeout = 1s message-timeout = 1s total-timeout = 3s"
+UNSEEN = "451 4.7.1 It can't be looked at now"
 
 
 def letter(body):
@@ -64,7 +65,7 @@ class Scripted:
 def test_by_script(make_server):
     with Scripted() as clamd:
         server = make_server(start=False)
-        server.configure(f'filter "clamd" {{ kind = clamd address = "{clamd.address}" {FAST} }}')
+        server.configure(f'filter "clamd" {{ kind = clamd address = "{clamd.address}" }}')
         server.start()
         large = b"\r\n".join([b"y" * 70] * 3000)
         assert send(server, large).startswith("250")
@@ -72,10 +73,20 @@ def test_by_script(make_server):
         clamd.answer = b"stream: Some.Worm-1 FOUND\0"
         assert send(server, b"x").startswith("550 5.7.1 Malware found: Some.Worm-1")
         for answer in (b"INSTREAM size limit exceeded. ERROR\0", b"stream: OK", b"", b"x" * 5000,
-                       b"stream: \r\n FOUND\0", None):
+                       b"stream: \r\n FOUND\0"):
             clamd.answer = answer
-            assert send(server, b"x").startswith("451 4.7.1 It can't be looked at now"), answer
+            assert send(server, b"x").startswith(UNSEEN), answer
         assert len(server.messages()) == 1
+
+
+def test_one_that_says_nothing(make_server):
+    with Scripted() as clamd:
+        server = make_server(start=False)
+        server.configure(f'filter "clamd" {{ kind = clamd address = "{clamd.address}" {FAST} }}')
+        server.start()
+        clamd.answer = None
+        assert send(server, b"x").startswith(UNSEEN)
+        assert server.messages() == []
 
 
 def clamd_in(directory):
