@@ -332,6 +332,43 @@ def test_locks_of_others(make_server, spool):
     assert len(read_mbox(spool / "games")) == 2
 
 
+NO_LDAP = """#include <errno.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <unistd.h>
+int getpwnam_r(const char *name, struct passwd *entry, char *room, size_t size, struct passwd **out)
+{
+	*entry = (struct passwd){ (char *)name, "x", UID, GID, "", "/", "/bin/sh" };
+	*out = access("FILE", F_OK) == 0 ? NULL : entry;
+	return *out ? 0 : ECONNREFUSED;
+}
+struct passwd *getpwnam(const char *name)
+{
+	static struct passwd entry;
+	struct passwd *out;
+	errno = getpwnam_r(name, &entry, NULL, 0, &out);
+	return out;
+}
+"""
+
+
+def test_who_knows_the_users_is_out_of_reach(make_server, spool, place):
+    """Where LDAP has the Unix users and does not answer, nobody has vanished: the mail waits."""
+    down = place / "down"
+    down.touch()
+    (place / "users.c").write_text(NO_LDAP.replace("FILE", str(down)).replace(
+        "UID", str(USER.pw_uid)).replace("GID", str(USER.pw_gid)))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", place / "users.so", place / "users.c"], check=True)
+    server = make_server(start=False, config=transport(MBOX.format(spool=spool)))
+    server.start({"LD_PRELOAD": f"{place}/users.so:{os.environ.get('LD_PRELOAD', '')}", "ASAN_OPTIONS":
+                  f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"})
+    submit(server, "games@unix.test")
+    wait_for(lambda: "can't be looked up now" in last(server), SLOW, "an attempt")
+    down.unlink()
+    wait_empty(server)
+    assert len(read_mbox(spool / "games")) == 1
+
+
 def lead_elsewhere(spool, target, what):
     path = spool / "games"
     target.write_text("keep\n")

@@ -25,6 +25,7 @@ enum {
 	LOCK_MARGIN_MS = 2000, /* a worker gives up waiting before it is killed */
 	STEP_MS = 50,
 	PATH_FDS_FROM = 3,
+	PASSWD_BYTES_MAX = 16 * 1024,
 };
 
 /* --- the answer ------------------------------------------------------------------------- */
@@ -232,15 +233,21 @@ static const char *user_name(const struct final_errand *e)
 	return config_template_expand(e->arena, "${local}", TEMPLATE_PATH, &e->values);
 }
 
+/* It may be LDAP that is asked, and out of reach. Of a name that is nowhere glibc says nothing,
+ * ENOENT or ESRCH. */
+static bool cant_tell(int error) { return error != 0 && error != ENOENT && error != ESRCH; }
+
 static bool find_user(struct final_errand *e, int answer_fd)
 {
 	const char *name = user_name(e);
-	errno = 0;
-	const struct passwd *user = name ? getpwnam(name) : NULL;
-	int error = errno;
-	if (!name && !e->way->unix_user && e->way->final == FINAL_PIPE)
-		user = getpwuid(geteuid());
-	if (!user && (error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM)) {
+	char *room = arena_alloc(e->arena, PASSWD_BYTES_MAX);
+	struct passwd entry, *user = NULL;
+	int error = 0;
+	if (name)
+		error = getpwnam_r(name, &entry, room, PASSWD_BYTES_MAX, &user);
+	else if (!e->way->unix_user && e->way->final == FINAL_PIPE)
+		error = getpwuid_r(geteuid(), &entry, room, PASSWD_BYTES_MAX, &user);
+	if (!user && cant_tell(error)) {
 		answer(answer_fd, "later", "4.3.0", "the user can't be looked up now");
 		return false;
 	}
