@@ -96,6 +96,9 @@ class Haraka:
         for name, text in files.items():
             (self.dir / "config" / name).write_text(text)
         shutil.copy(self.root / "node_modules/Haraka/config/connection.ini", self.dir / "config")
+        # Those that it would look for itself: seconds or a minute, as luck has it.
+        subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt",
+                        "group:ffdhe2048", "-out", self.dir / "config/dhparams.pem"], check=True)
         (self.dir / "plugins/peer.js").write_text("""\
 'use strict';
 exports.hook_rcpt = function (next, connection, params) {
