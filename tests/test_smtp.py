@@ -31,7 +31,7 @@ class Wire:
     """One connection, bytes as they are."""
 
     def __init__(self, server, port="smtp", greeting=True):
-        self.sock = socket.create_connection(("127.0.0.1", server.port[port]), timeout=30)
+        self.sock = socket.create_connection(("127.0.0.1", server.port[port]), timeout=60)
         self.server = server
         self.file = self.sock.makefile("rb")
         if port == "submissions":
@@ -234,7 +234,7 @@ def newest(server, user, subject):
     """The message with this subject, when it has come."""
     def find():
         return [m for m in server.messages(user) if b"Subject: " + subject.encode() in m]
-    return wait_for(find, 10, subject)[-1]
+    return wait_for(find, what=subject)[-1]
 
 
 def has(server, user, subject):
@@ -631,6 +631,14 @@ def test_ten_thousand_noops(limited):
         sender.join()
 
 
+def use_all(server):
+    """Opens what is opened at the first use and stays open."""
+    for _ in range(3):
+        with server.smtp() as smtp:
+            smtp.sendmail("a@client.test", ["alice@example.test"], "Subject: first\r\n\r\nx\r\n")
+        server.messages("alice")
+
+
 def open_files(server):
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
@@ -638,9 +646,10 @@ def open_files(server):
 def test_disconnect_at_each_byte(limited):
     """A message is there as a whole or not at all, and nothing of the rest stays."""
     whole = TRANSACTION + b"Subject: torn\r\n\r\nbody\r\n.\r\n"
+    use_all(limited)
     before = open_files(limited)
     for cut in range(len(whole)):
-        sock = socket.create_connection(("127.0.0.1", limited.port["smtp"]), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", limited.port["smtp"]), timeout=60)
         sock.sendall(whole[:cut])
         if cut % 2:
             sock.shutdown(socket.SHUT_WR)
@@ -683,7 +692,7 @@ def test_session_is_logged_once(limited):
             wire.expect("RCPT TO:<nobody@example.test>", "550")
         wire.expect("QUIT", "221")
     line = wait_for(lambda: [l for l in limited.log_text().splitlines() if "helo=logged.test" in l],
-                    10, "the log line")
+                    what="the log line")
     assert len(line) == 1
     assert 'commands="ehlo=1 mail=1 rcpt=0/3 quit=1"' in line[0]
     assert "end=quit" in line[0]

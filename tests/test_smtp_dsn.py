@@ -31,7 +31,7 @@ def test_delivered(make_server):
     server = make_server()
     submit(server, ["bob@example.test"], ["NOTIFY=SUCCESS", "ORCPT=rfc822;b+2Bob@old.test"],
            ["RET=FULL", "ENVID=id+3D7"])
-    told = wait_for(lambda: reports(server), 10, "report")
+    told = wait_for(lambda: reports(server), what="report")
     assert len(told) == 1
     assert told[0]["Return-Path"] == "<>" and told[0]["To"] == "<alice@example.test>"
     message, recipient = fields(told[0])
@@ -61,7 +61,7 @@ def test_a_list_is_expanded_once_and_not_told(make_server):
     server.cli("alias", "add", "team@example.test", "alice@example.test", "bob@example.test")
     server.start()
     submit(server, ["team@example.test", "bob@example.test"], ["NOTIFY=SUCCESS"])
-    told = wait_for(lambda: len(reports(server)) == 2 and reports(server), 10, "reports")
+    told = wait_for(lambda: len(reports(server)) == 2 and reports(server), what="reports")
     recipients = {fields(r)[1]["Action"]: fields(r)[1]["Final-Recipient"] for r in told}
     assert recipients == {"expanded": "rfc822; team@example.test",
                           "delivered": "rfc822; bob@example.test"}

@@ -23,7 +23,7 @@ from test_smtp_docs import OPTIONS, prepare
 
 SEED = int(os.environ.get("VEREDUS_FUZZ_SEED", "1"))
 SESSIONS = int(os.environ.get("VEREDUS_FUZZ_SESSIONS", "1000"))
-SESSION_SECONDS = 30
+SESSION_SECONDS = 60
 CONFIG = OPTIONS + """
 auth { refusal-pause = 0 failure-wait-max = 0 }
 guard { greeting-wait = 0 rdns = no max-junk-commands = 10 slow-max = 5ms score-half-life = 100ms

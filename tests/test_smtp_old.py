@@ -83,7 +83,7 @@ def test_send_soml_saml(server, terminals):
         assert {"250-SEND", "250-SOML", "250-SAML"} <= set(wire.reply())
         # SEND: to the terminal, or not at all.
         assert transact(wire, "SEND", "alice@example.test", subject="send").startswith("250 2.0.0")
-        seen = wait_for(lambda: b"EOF" in screen.read() and screen.seen, 10)
+        seen = wait_for(lambda: b"EOF" in screen.read() and screen.seen)
         assert b"Message from <smith@client.test> ..." in seen and b"Subject: send\r\n" in seen
         assert b"ring  [2J ]0;x end\r\n" in seen
         assert not set(seen) & (set(range(32)) - set(b"\t\r\n"))
@@ -99,7 +99,7 @@ def test_send_soml_saml(server, terminals):
         # SAML: to both.
         assert transact(wire, "SAML", "alice@example.test", "bob@example.test",
                         subject="saml").startswith("250 2.0.0 Accepted")
-        wait_for(lambda: screen.read().count(b"EOF") == 3, 10)
+        wait_for(lambda: screen.read().count(b"EOF") == 3)
         assert b"Subject: soml" in screen.seen and b"Subject: saml" in screen.seen
         # The next transaction is an ordinary one.
         assert transact(wire, "MAIL", "alice@example.test", subject="mail").startswith("250")

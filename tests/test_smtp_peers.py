@@ -84,7 +84,7 @@ def test_sendmail_to_nobody(make_server):
 def test_opensmtpd(make_server):
     server = make_server()
     with OpenSmtpd(server.port["smtp"]) as peer:
-        with smtplib.SMTP("127.0.0.1", peer.port, timeout=30) as smtp:
+        with smtplib.SMTP("127.0.0.1", peer.port, timeout=60) as smtp:
             for n in range(3):
                 smtp.sendmail("bob@example.test", ["alice@example.test"],
                               message(f"opensmtpd {n}"))

@@ -83,15 +83,18 @@ def spf(server, name, domain, query):
 def server():
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
     with OddDns(answer) as odd:
-        one = make(start=False, config=f'dns {{ forwarder = "{odd.forwarder}" trust-anchor = '
-                                       f'"{odd.anchor}" cache = 0 }}\ntrust {{ timeout = {TIMEOUT}s }}')
-        one.odd = odd
-        yield one
+        hasty, patient = (make(start=False, config=f"""
+            dns {{ forwarder = "{odd.forwarder}" trust-anchor = "{odd.anchor}" cache = 0 }}
+            trust {{ timeout = {seconds}s }}""") for seconds in (TIMEOUT, 2 * TIMEOUT))
+        hasty.odd, hasty.patient = odd, patient
+        yield hasty
     dispose()
 
 
-def found(server, message, sender="x@nowhere.test"):
-    """The verdicts, after no more than the time that is given for them."""
+def found(server, wanted, message, sender="x@nowhere.test"):
+    """The verdicts, after no more than the time that is given for them: more of it where a machine that
+    is slow must not be taken for a DNS that is silent."""
+    server = server if "temperror" in wanted else server.patient
     path = pathlib.Path(server.dir) / "letter.eml"
     path.write_bytes(message)
     began = time.monotonic()
@@ -105,7 +108,7 @@ def found(server, message, sender="x@nowhere.test"):
     (b"rsa", "pass"), (b"circle", "temperror"), (b"pingpong", "temperror"), (b"huge", "permerror"),
     (b"another", ("temperror", "permerror")), (b"servfail", "temperror"), (b"silent", "temperror")])
 def test_keys(server, selector, wanted):
-    result = found(server, sign(selector=selector))["dkim"]
+    result = found(server, wanted, sign(selector=selector))["dkim"]
     assert result in wanted if isinstance(wanted, tuple) else result == wanted
 
 
@@ -114,7 +117,7 @@ def test_keys(server, selector, wanted):
     ("silentinclude", "temperror"), ("silentexp", "fail")])
 def test_spf(server, domain, wanted):
     server.odd.asked.clear()
-    assert found(server, MESSAGE, f"x@{domain}.test")["spf"] == wanted
+    assert found(server, wanted, MESSAGE, f"x@{domain}.test")["spf"] == wanted
     assert sum(n for (name, kind), n in server.odd.asked.items() if kind == "TXT") < 60
 
 
@@ -124,7 +127,7 @@ def test_spf(server, domain, wanted):
     (".".join("abcdefghijklmnopqrstuvwxyz" * 4) + ".nowhere", "none")])
 def test_dmarc(server, domain, wanted):
     server.odd.asked.clear()
-    result = found(server, LETTER.replace(b"%s", domain.encode()))["dmarc"]
+    result = found(server, wanted, LETTER.replace(b"%s", domain.encode()))["dmarc"]
     assert result in wanted if isinstance(wanted, tuple) else result == wanted
     if domain.endswith(".nowhere"):   # of 106 labels: eight questions, at most
         assert sum(name.startswith("_dmarc.") for name, _ in server.odd.asked) <= 8

@@ -106,6 +106,7 @@ def test_not_for_everybody(trusting, port):
 
 
 def test_xforward_is_for_one_message(trusting):
+    before = trusting.log_text().count("smtp.xforward")
     with trusting.smtp("trusted") as smtp:
         smtp.ehlo()
         assert smtp.docmd("XFORWARD", "NAME=spike.client.test ADDR=192.0.2.7 IDENT=4bXyz")[0] == 250
@@ -117,7 +118,7 @@ def test_xforward_is_for_one_message(trusting):
         return trusting.cli("trace", header.split("\tid ")[1][:16]).stdout
     assert "forwarded for name=spike.client.test addr=192.0.2.7 ident=4bXyz" in journey("from afar")
     assert "forwarded" not in journey("from here")
-    assert trusting.log_text().count("smtp.xforward") == 1
+    assert trusting.log_text().count("smtp.xforward") == before + 1
 
 
 def test_swaks(trusting):
@@ -189,7 +190,7 @@ def test_postfix_tells_where_mail_came_from(trusting):
     certificate = (trusting.dir / "certificate.pem", trusting.dir / "certificate.key")
     with Postfix(trusting.port["trusted"], certificate,
                  later=lambda _: "smtp_send_xforward_command = yes\n") as postfix:
-        with smtplib.SMTP("127.0.0.1", postfix.port, "laptop.client.test", timeout=30) as smtp:
+        with smtplib.SMTP("127.0.0.1", postfix.port, "laptop.client.test", timeout=60) as smtp:
             mail(smtp, "through Postfix")
         header = header_of(trusting, "through Postfix")
     journey = trusting.cli("trace", header.split("\tid ")[1][:16]).stdout
