@@ -35,6 +35,8 @@ PASSWORD = "correct horse"
 START_SECONDS = 120   # a bound for slow sanitized runs, not a measurement
 
 
+os.environ["TZ"] = "UTC"   # of the servers, too: the dates that tests expect
+time.tzset()
 LOCK_DIR = pathlib.Path(tempfile.gettempdir()) / "veredus-test-ports"
 
 

@@ -38,7 +38,10 @@ class Session(threading.Thread):
         self.tls = None
         self.resumed = False
         self.user = None
-        self.peer = sock.getpeername()[0] if sock.family != socket.AF_UNIX else None
+        try:
+            self.peer = sock.getpeername()[0] if sock.family != socket.AF_UNIX else None
+        except OSError:     # it has gone again
+            self.peer = None
 
     def run(self):
         try:
@@ -221,6 +224,8 @@ class Remote:
         while True:
             try:
                 sock, _ = self.listener.accept()
+            except ConnectionAbortedError:
+                continue
             except OSError:
                 return
             with self.lock:

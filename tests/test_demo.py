@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from conftest import ROOT, VEREDUS, PortOffset, wait_for
+from conftest import ROOT, START_SECONDS, VEREDUS, PortOffset, wait_for
 
 
 class Demo:
@@ -29,16 +29,16 @@ class Demo:
         def ready():
             assert self.process.poll() is None, out.read_text()
             return "server.ready" in out.read_text()
-        wait_for(ready, 60, "the demonstration server")
+        wait_for(ready, START_SECONDS, "the demonstration server")
         return out.read_text()
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(30) == 0
+        assert self.process.wait(START_SECONDS) == 0
 
     def shell(self, command):
         result = subprocess.run(command, shell=True, cwd=self.at, text=True, capture_output=True,
-                                timeout=60)
+                                timeout=START_SECONDS)
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
         return result.stdout
 

@@ -23,7 +23,7 @@ from conftest import PASSWORD, PORTS, ROOT, START_SECONDS, VEREDUS, PortOffset, 
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BUILD = VEREDUS.parent
-COMMAND_SECONDS = 60
+COMMAND_SECONDS = 120
 
 
 def blocks(path, kind):

@@ -389,9 +389,10 @@ def test_extended_list(raw):
 
 
 def test_select_tells_what_there_is(raw):
-    fill(raw, 2)
-    assert b"OK" in raw.append(PLAIN, "INBOX", "(\\Seen $Later) ")
-    lines = raw.ok("SELECT INBOX")
+    raw.ok("CREATE fresh")   # keywords of messages that are gone stay
+    fill(raw, 2, "fresh")
+    assert b"OK" in raw.append(PLAIN, "fresh", "(\\Seen $Later) ")
+    lines = raw.ok("SELECT fresh")
     assert lines[0] == b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Later)"
     assert lines[1].startswith(
         b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Later \\*)]")
@@ -399,9 +400,9 @@ def test_select_tells_what_there_is(raw):
     assert any(line.startswith(b"* OK [UNSEEN 1]") for line in lines)
     assert any(line.startswith(b"* OK [UIDVALIDITY ") for line in lines)
     assert any(line.startswith(b"* OK [UIDNEXT ") for line in lines)
-    assert raw.command("SELECT INBOX")[-1].split()[2] == b"[READ-WRITE]"
-    assert b"* 0 RECENT" in raw.ok("SELECT INBOX")
-    examined = raw.command("EXAMINE INBOX")
+    assert raw.command("SELECT fresh")[-1].split()[2] == b"[READ-WRITE]"
+    assert b"* 0 RECENT" in raw.ok("SELECT fresh")
+    examined = raw.command("EXAMINE fresh")
     assert b"[READ-ONLY]" in examined[-1] and any(b"PERMANENTFLAGS ()" in x for x in examined)
     raw.no("STORE 1 +FLAGS (\\Seen)")
     raw.no("EXPUNGE")
