@@ -112,10 +112,12 @@ def wait_for(condition, seconds=60, what="condition"):
     """Polls until condition() is true; returns its value."""
     end = time.monotonic() + seconds
     while True:
+        # Before it is looked at: what came while this process was stalled counts, too.
+        is_last = time.monotonic() > end
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if is_last:
             raise AssertionError(f"timed out waiting for {what}")
         time.sleep(0.02)
 

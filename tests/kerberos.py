@@ -52,7 +52,7 @@ class Realm:
         self.process = subprocess.Popen(["/usr/sbin/krb5kdc", "-n"], env=self.env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=5).close()

@@ -42,7 +42,7 @@ trust {{ trusted-sealers = {{ "Lists.test" }} }}""")
         before = len(self.remote.taken)
         with self.server.smtp() as smtp:
             smtp.sendmail("ann@signed.test", [to], data)
-        return wait_for(lambda: self.remote.taken[before:], 30, "the message")[0].data
+        return wait_for(lambda: self.remote.taken[before:], what="the message")[0].data
 
     def dns(self, name, timeout=5):
         name = name.decode().strip(".")

@@ -71,7 +71,7 @@ def test_everything_comes_back(filled, make_server, tmp_path):
 def test_the_second_takes_what_is_new(filled, tmp_path):
     s = filled
     first = backup(s, tmp_path / "backup")
-    wait_for(lambda: nothing_waits(s), 30, "all mail in segments")
+    wait_for(lambda: nothing_waits(s), what="all mail in segments")
     for path in (s.dir / "segments").iterdir():   # what was just written is copied once more
         os.utime(path, (time.time() - 60, time.time() - 60))
     backup(s, tmp_path / "backup", "--keep", "3")

@@ -73,7 +73,7 @@ def relay(server, extensions, message, **options):
     before = len(server.remote.taken)
     [(code, text)] = send(server, message, ["bob@b.test"], **options)
     assert code == 250, text
-    return wait_for(lambda: server.remote.taken[before:], 30, "the remote")[0]
+    return wait_for(lambda: server.remote.taken[before:], what="the remote")[0]
 
 
 def payload(raw):
