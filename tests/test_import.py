@@ -1,7 +1,10 @@
 """Mail of other programs comes into a user's folders: all of it, as it was, and once."""
+import contextlib
 import json
 import os
 import re
+import socket
+import sqlite3
 import subprocess
 import time
 
@@ -205,6 +208,37 @@ def test_an_import_that_is_killed_goes_on(make_server, tmp_path):
     imap.logout()
     s.stop()
     s.cli("fsck")
+
+
+def test_what_two_runs_bring_at_once_is_known(make_server):
+    """As when a run was killed whose last messages are still being put away: the next one knows them.
+    They are no duplicates, which were there by another way."""
+    s = make_server()
+    text = message(1).replace("\n", "\r\n").encode()
+    request = json.dumps({"command": "import.put", "address": ALICE, "folder": "INBOX", "source": "x:y",
+                          "messages": [{"bytes": len(text), "at_ms": 0, "flags": 0, "key": "one"}],
+                          "body_bytes": len(text)}).encode() + b"\n"
+
+    def connect():
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(60)
+        sock.connect(str(s.dir / "control.sock"))
+        return stack.enter_context(sock)
+
+    def ends(sock, count):
+        line = sock.makefile("r").readline()
+        assert [json.loads(line)["item"][key] for key in ("imported", "known", "duplicates")] == count, line
+
+    with contextlib.ExitStack() as stack:
+        first, second = connect(), connect()
+        first.sendall(request + text[:1])
+        second.sendall(request + text)
+        ends(second, [1, 0, 0])
+        first.sendall(text[1:])
+        ends(first, [0, 1, 0])
+    s.stop()
+    with sqlite3.connect(s.dir / "veredus.db") as db:
+        assert db.execute("SELECT brought FROM import_item").fetchall() == [(1,)]
 
 
 def test_memory_is_bounded(make_server, tmp_path):

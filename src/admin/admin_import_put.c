@@ -288,10 +288,22 @@ static int append(struct db *db, struct put *p, struct put_item *item)
 	return rc == 0 ? mailbox_append(db, p->mailbox_id, &message, &item->uid) : rc;
 }
 
+/* The folder has it since another run, whose last messages were put away meanwhile, brought it. */
+static int know_duplicate(struct db *db, struct put_item *item, int64_t source_id)
+{
+	struct import_item known;
+	if (item->fate != PUT_DUPLICATE || item->key.len == 0 || source_id == 0)
+		return 0;
+	int rc = import_find_item(db, source_id, item->key, &known);
+	if (rc == 0)
+		item->fate = PUT_KNOWN;
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int keep_item(struct db *db, struct put *p, struct put_item *item, int64_t source_id)
 {
 	bool is_new = item->fate == PUT_NEW;
-	int rc = is_new ? append(db, p, item) : 0;
+	int rc = is_new ? append(db, p, item) : know_duplicate(db, item, source_id);
 	if (rc < 0 || item->fate == PUT_KNOWN || item->key.len == 0 || source_id == 0)
 		return rc;
 	const struct import_item note = { .mailbox_id = p->mailbox_id,
