@@ -55,31 +55,59 @@ static void save_uids(struct imap_selected *selected, const struct uid_set *uids
 }
 
 void imap_search_save(struct imap_command *c, const struct imap_search *request,
-                      const struct uid_set *uids, uint32_t first, uint32_t last)
+                      const struct uid_set *uids, const struct imap_search_told *told)
 {
-	struct uid_set ends = { 0 };
+	const unsigned some = RETURN_MIN | RETURN_MAX | RETURN_PARTIAL;
+	struct uid_set kept = { 0 };
 	if (!(request->returns & RETURN_SAVE))
 		return;
-	if (uids->count && !(request->returns & (RETURN_ALL | RETURN_COUNT | RETURN_PARTIAL)) &&
-	    (request->returns & (RETURN_MIN | RETURN_MAX))) {
+	if (uids->count && (request->returns & some) &&
+	    !(request->returns & (RETURN_ALL | RETURN_COUNT))) {
 		if (request->returns & RETURN_MIN)
-			uid_set_add(c->arena, &ends, first, first);
+			uid_set_add(c->arena, &kept, told->first, told->first);
 		if (request->returns & RETURN_MAX)
-			uid_set_add(c->arena, &ends, last, last);
-		uid_set_sort(&ends);
-		uids = &ends;
+			uid_set_add(c->arena, &kept, told->last, told->last);
+		for (size_t i = 0; i < told->part.count; i++)
+			uid_set_add(c->arena, &kept, told->part.ranges[i].first,
+			            told->part.ranges[i].last);
+		uid_set_sort(&kept);
+		uids = &kept;
 	}
 	save_uids(c->s->selected, uids);
+}
+
+/* Those at the places that PARTIAL asks for. */
+static struct uid_set part_of(struct arena *arena, const struct imap_search *request,
+                              const struct uid_set *uids)
+{
+	struct uid_set part = { 0 };
+	uint64_t skip, left;
+	if (!(request->returns & RETURN_PARTIAL))
+		return part;
+	imap_partial_resolve(&request->partial, uid_set_size(uids), &skip, &left);
+	for (size_t i = 0; i < uids->count && left > 0; i++) {
+		struct uid_range r = uids->ranges[i];
+		uint64_t here = (uint64_t)r.last - r.first + 1;
+		uint64_t passed = skip < here ? skip : here;
+		uint64_t taken = left < here - passed ? left : here - passed;
+		if (taken > 0)
+			uid_set_add(arena, &part, (uint32_t)(r.first + passed),
+			            (uint32_t)(r.first + passed + taken - 1));
+		skip -= passed;
+		left -= taken;
+	}
+	return part;
 }
 
 void imap_search_save_found(struct imap_command *c, const struct imap_search *request,
                             const struct uid_set *uids)
 {
-	if (uids->count == 0)
-		imap_search_save(c, request, uids, 0, 0);
-	else
-		imap_search_save(c, request, uids, uids->ranges[0].first,
-		                 uids->ranges[uids->count - 1].last);
+	struct imap_search_told told = { .first = 0 };
+	if (uids->count > 0)
+		told = (struct imap_search_told){ uids->ranges[0].first,
+			                          uids->ranges[uids->count - 1].last,
+			                          part_of(c->arena, request, uids) };
+	imap_search_save(c, request, uids, &told);
 }
 
 void imap_search_end(struct imap_command *c, const struct imap_search *request)

@@ -14,10 +14,15 @@ void imap_esearch_tell(struct imap_command *c, const struct imap_search *request
                        struct imap_seek *seek, const struct mailbox_info *mailbox);
 /* The greatest MODSEQ of what is told (RFC 7162 section 3.1.5). */
 uint64_t imap_told_mod_seq(const struct imap_search *request, struct imap_seek *seek);
-/* With SAVE: what "$" stands for from now on, all that was found; but if only the first or the last
- * is asked for, that (RFC 5182 section 2.4). */
+/* UIDs of what MIN, MAX and PARTIAL tell, in the order that was asked for. */
+struct imap_search_told {
+	uint32_t first, last;
+	struct uid_set part; /* empty without PARTIAL */
+};
+/* With SAVE: what "$" stands for from now on, all that was found; but if only the first, the last
+ * or a part is asked for, that (RFC 5182 section 2.4; RFC 9394). */
 void imap_search_save(struct imap_command *c, const struct imap_search *request,
-                      const struct uid_set *uids, uint32_t first, uint32_t last);
+                      const struct uid_set *uids, const struct imap_search_told *told);
 /* The same, where the order is that of the UIDs. */
 void imap_search_save_found(struct imap_command *c, const struct imap_search *request,
                             const struct uid_set *uids);

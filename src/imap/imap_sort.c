@@ -261,6 +261,20 @@ static int sort_found(struct sort *s, const struct uid_set *uids)
 	return 0;
 }
 
+/* Least and greatest are those in the order that was asked for. */
+static void save(const struct sort *s)
+{
+	const struct imap_search *request = &s->request.search;
+	struct imap_search_told told = { .first = s->entries[0].uid,
+		                         .last = s->entries[s->count ? s->count - 1 : 0].uid };
+	uint64_t first = 0, count = 0;
+	if (request->returns & RETURN_PARTIAL)
+		imap_partial_resolve(&request->partial, s->count, &first, &count);
+	for (uint64_t i = first; i < first + count; i++)
+		uid_set_add(s->c->arena, &told.part, s->entries[i].uid, s->entries[i].uid);
+	imap_search_save(s->c, request, &s->seek.numbers, &told);
+}
+
 static void keep_updated(const struct sort *s, struct cursor args)
 {
 	uint32_t *uids = ARENA_ARRAY(s->c->arena, s->count + 1, uint32_t);
@@ -295,8 +309,7 @@ static void sort(struct sort *s)
 		imap_failed(c, rc);
 	if (rc < 0)
 		return;
-	imap_search_save(c, &s->request.search, &s->seek.numbers, s->entries[0].uid,
-	                 s->entries[s->count ? s->count - 1 : 0].uid);
+	save(s);
 	if (!s->request.search.extended)
 		answer_sort(s);
 	else if (s->request.search.returns != RETURN_SAVE)
