@@ -248,6 +248,10 @@ def test_other_sessions_hear_of_new_keys(pair, server):
     other.ok("RESETKEY Archive")
     listener.send("DONE\r\n")
     listener.hears("i OK Idle ended.")
+    # It is no event of NOTIFY.
+    listener.ok("NOTIFY NONE")
+    other.ok("RESETKEY INBOX")
+    assert listener.ok("NOOP") == [gone.encode()]
     # Other accounts, and who said it, hear nothing.
     stranger.silent()
     other.silent()

@@ -314,7 +314,10 @@ static void answer(struct imap_command *c)
 {
 	struct imap_session *s = c->s;
 	bool silent = imap_notify_is_silent(s) && !c->changes && c->own.count == 0;
-	if (s->selected && !s->ending && !silent && c->status != IMAP_ANSWERED) {
+	bool tells = s->selected && !s->ending && c->status != IMAP_ANSWERED;
+	if (tells && silent) {
+		imap_tell_keys(s); /* that is no event of NOTIFY */
+	} else if (tells) {
 		int rc = imap_notify_sync(s, c->hold_expunges, &c->own);
 		if (!imap_end_if_lost(s, rc) && rc < 0)
 			log_warn("imap.sync.failed", kv_str("account", s->address), kv_error(rc));
