@@ -62,7 +62,7 @@ def test_senders_are_rewritten(make_server):
             back = taken(remote, 1 + i)[i]
             assert back.sender == ""
             assert back.recipients == ["Smith@far.test" if i == 1 else "smith@far.test"]
-        told = json.loads(server.cli("route", "--json", "--sender", "", one.sender).stdout)
+        told = json.loads(server.cli("route", "--json", "--from", "", one.sender).stdout)
         assert told["tree"][0]["kind"] == "srs" and told["queued"][0]["address"] == STRANGER
         # Nobody else gets mail relayed by it.
         local, domain = one.sender.split("@")

@@ -60,10 +60,10 @@ def test_list(make_server, tmp_path):
         with front.submission("alice") as smtp:
             smtp.mail("alice@example.test")
             assert smtp.rcpt("nobody@b.test")[0] == 550
-        found = route(front, "--sender", STRANGER, "nobody@b.test")
+        found = route(front, "--from", STRANGER, "nobody@b.test")
         assert found["verdict"] == "no-user" and not found["relay"]["listed"]
         assert "relay domain b.test: the recipient is in the list" in \
-            front.cli("route", "--sender", STRANGER, "bob@b.test").stdout
+            front.cli("route", "--from", STRANGER, "bob@b.test").stdout
         # A file replaces what is there for its domain.
         file = tmp_path / "recipients"
         file.write_text("# those of b.test\ncarol@b.test OK\n" +
@@ -105,7 +105,7 @@ def test_call_ahead(make_server):
     with Remote(users) as remote:
         front = make_server(config=relay(remote, "verify = call-ahead") + FAST)
         assert "asked for the recipient first" in \
-            front.cli("route", "--sender", STRANGER, "Bob@b.test").stdout
+            front.cli("route", "--from", STRANGER, "Bob@b.test").stdout
         refused = send(front, "Bob@b.test", "nobody@b.test", "gone@b.test", "exchange@b.test",
                        "blocked@b.test", "grey@b.test", "postmaster@b.test")
         assert {to.split("@")[0]: code for to, (code, _) in refused.items()} == \
@@ -124,8 +124,8 @@ def test_call_ahead(make_server):
                 smtp.mail(STRANGER)
                 assert smtp.rcpt(to)[0] == code
         assert len(probes(remote)) == 2 + 6 + 1
-        assert route(front, "--sender", STRANGER, "nobody@b.test")["relay"]["known"] is False
-        told = front.cli("route", "--sender", STRANGER, "nobody@b.test", check=False).stdout
+        assert route(front, "--from", STRANGER, "nobody@b.test")["relay"]["known"] is False
+        told = front.cli("route", "--from", STRANGER, "nobody@b.test", check=False).stdout
         assert "the next host does not know the recipient" in told and "550 5.1.1 who?" in told
         assert "refused from a stranger: 550 5.1.1" in told
         assert front.cli("relay", "forget", "b.test").stdout == "4 answers forgotten\n"
@@ -234,7 +234,7 @@ def test_backup_mx(make_server, dns):
         backup.cli("relay", "add", "@b.test")
         send(backup, "bob@b.test")
         wait_for(lambda: "421 4.3.2" in journey(backup, "<relayed@a.test>"), SLOW, "an attempt")
-        told = backup.cli("route", "--sender", STRANGER, "bob@b.test").stdout
+        told = backup.cli("route", "--from", STRANGER, "bob@b.test").stdout
         assert "this host is among them: left out, with those that are no better" in told
         assert f"10  first.b.test  127.0.0.1:{first.port}" in told and "127.0.0.3" not in told
         # It comes back, and asks for its mail.

@@ -117,12 +117,32 @@ def test_no_way(host, domain, status, exit_status):
 
 
 def test_who_sends(host):
-    assert route(host, "--sender", "alice@example.test", "x@far.test")["trusted"]
+    assert route(host, "--from", "alice@example.test", "x@far.test")["trusted"]
     for sender in "x@plain.test", "", "nobody@example.test":
-        refused = route(host, "--sender", sender, "x@far.test", status=3)
+        refused = route(host, "--from", sender, "x@far.test", status=3)
         assert refused["reply"] == "550 5.7.1 Relaying denied" and not refused["accepted"]
         assert refused["destinations"] == refused["queued"] == []
-        assert route(host, "--sender", sender, "alice@example.test")["verdict"] == "local"
+        assert route(host, "--from", sender, "alice@example.test")["verdict"] == "local"
+
+
+def test_hosts_that_may_relay(host):
+    """Their mail is of no account: sections for accounts are not for it, whoever it is from."""
+    host.configure('relay-networks = { "192.0.2.0/28", "2001:db8::/64" }\n'
+                   'smarthost "users" { domain = { "far.test" } account = { "*@example.test" } host = "192.0.2.9" }')
+    ask = "--from", "alice@example.test", "x@far.test"
+    assert place(host, "x@far.test")["by"] == "mx"
+    [by_user] = route(host, *ask)["destinations"]
+    assert by_user["by"] == "smarthost"
+    for client in "192.0.2.3", "2001:db8::77":
+        found = route(host, "--client", client, *ask)
+        assert found["trusted"] and found["client"] == client and found["account"] == ""
+        assert [d["by"] for d in found["destinations"]] == ["mx"]
+    for client in "192.0.2.16", "2001:db8:0:1::1":
+        assert route(host, "--client", client, *ask, status=3)["reply"] == "550 5.7.1 Relaying denied"
+    told = host.cli("route", "--client", "192.0.2.3", *ask).stdout
+    assert "accepted from a host that may relay: 250" in told
+    wrong = host.cli("route", "--client", "far.test", *ask, check=False)
+    assert wrong.returncode == 1 and "'far.test' is no address of a host" in wrong.stderr
 
 
 def test_who_does_not_get_it_any_more(host):
@@ -167,7 +187,7 @@ def test_others_that_stand_in(host):
     assert tree(route(host, "anybody@example.test")["tree"]) == [
         ("anybody@example.test", "catch-all", [("bob@example.test", "mailbox")])]
     host.cli("fetch", "add", "held.test", "alice@example.test")
-    held = route(host, "--sender", "x@far.test", "x@held.test")
+    held = route(host, "--from", "x@far.test", "x@held.test")
     assert held["queued"][0]["fetched"] and held["destinations"] == []
     host.cli("fetch", "add", "hosted.test", "alice@example.test")
     hosted = route(host, "x@hosted.test")

@@ -122,12 +122,12 @@ def test_who_may_send(make_server, behind):
         assert done.returncode == status, done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    assert not route("--sender", "x@far.test", "a@lists.test", status=3)["accepted"]
-    assert not route("--sender", "x@far.test", "a@sub.open.test", status=3)["accepted"]
+    assert not route("--from", "x@far.test", "a@lists.test", status=3)["accepted"]
+    assert not route("--from", "x@far.test", "a@sub.open.test", status=3)["accepted"]
     [way] = route("a@lists.test")["destinations"]
     assert way["destination"] == f"lmtp:unix:{behind.dir}/lmtp.sock:0:0" and way["tls"] == "none"
     assert way["smarthost"]["protocol"] == "lmtp"
-    [way] = route("--sender", "x@far.test", "a@open.test")["destinations"]
+    [way] = route("--from", "x@far.test", "a@open.test")["destinations"]
     assert way["tls"] == "opportunistic" and way["hosts"][0]["address"] == "127.0.0.1:9"
     assert "by transport \"open.test\" of the configuration: LMTP to 127.0.0.1 port 9\n" in \
         front.cli("route", "a@open.test").stdout

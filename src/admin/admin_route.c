@@ -45,6 +45,8 @@ struct question {
 	struct address address, sender;
 	bool has_sender;
 	const char *given_account; /* or NULL */
+	const char *client;        /* the host that hands it in; or NULL: a user does */
+	bool may_relay;            /* that host, by its address */
 	/* out */
 	struct slice sender_text, account;
 	json_t *tree, *queued, *relay;
@@ -78,7 +80,7 @@ static void watch(const struct route_step *step, void *arg)
 static void find_account(struct question *q, const struct route_resolution *sender)
 {
 	q->account = slice_from_str(q->given_account);
-	if (!q->given_account && q->own_sender && sender->count == 1)
+	if (!q->given_account && !q->client && q->own_sender && sender->count == 1)
 		q->account = sender->targets->address;
 	q->sender_text = SLICE_EMPTY;
 	if (!q->has_sender)
@@ -187,7 +189,8 @@ static int ask(struct db *db, void *arg)
 	if (q->has_sender)
 		rc = route_resolve(db, q->arena, &quiet, &q->sender, 0, &sender);
 	q->own_sender = sender.local && sender.count > 0;
-	q->trusted = !q->has_sender || q->own_sender || q->given_account;
+	bool is_user = q->given_account || (!q->client && (!q->has_sender || q->own_sender));
+	q->trusted = is_user || q->may_relay;
 	find_account(q, &sender);
 	json_array_clear(q->tree);
 	json_array_clear(q->queued);
@@ -237,19 +240,33 @@ static int answer(struct admin *admin, struct question *q, struct admin_reply *r
 	if (!accepted)
 		json_array_clear(q->queued);
 	struct slice address = address_text(q->arena, &q->address);
-	return admin_item(reply,
-	                  json_pack("{s:o, s:b, s:s, s:b, s:o, s:O, s:O, s:O, s:o, s:o}", "address",
-	                            admin_json_text(address), "trusted", (int)q->trusted, "verdict",
-	                            suppressed ? "suppressed" : verdict_names[verdict], "accepted",
-	                            (int)accepted, "reply", admin_json_text(line), "tree", q->tree,
-	                            "queued", q->queued, "relay", q->relay, "sender",
-	                            admin_json_text(q->sender_text), "account",
-	                            admin_json_text(q->account)));
+	return admin_item(
+		reply,
+		json_pack("{s:o, s:b, s:s?, s:s, s:b, s:o, s:O, s:O, s:O, s:o, s:o}", "address",
+	                  admin_json_text(address), "trusted", (int)q->trusted, "client", q->client,
+	                  "verdict", suppressed ? "suppressed" : verdict_names[verdict], "accepted",
+	                  (int)accepted, "reply", admin_json_text(line), "tree", q->tree, "queued",
+	                  q->queued, "relay", q->relay, "sender", admin_json_text(q->sender_text),
+	                  "account", admin_json_text(q->account)));
 }
 
 static bool parse(struct question *q, const char *text, unsigned allow, struct address *out)
 {
 	return address_parse(q->arena, slice_from_str(text), ADDRESS_ALLOW_UTF8 | allow, out);
+}
+
+/* The host that hands it in without a login, as SMTP has it. */
+static int find_client(struct question *q, const char *text, struct admin_reply *reply)
+{
+	struct net_address client;
+	if (!text)
+		return 0;
+	if (net_address_parse(slice_from_str(text), 0, &client) < 0)
+		return admin_fail(reply, -EINVAL, "'%s' is no address of a host", text);
+	q->client = text;
+	for (size_t i = 0; i < q->config->relay_network_count && !q->may_relay; i++)
+		q->may_relay = net_network_contains(&q->config->relay_networks[i], &client);
+	return 0;
 }
 
 static int route(struct admin *admin, const json_t *request, struct admin_reply *reply)
@@ -272,6 +289,8 @@ static int route(struct admin *admin, const json_t *request, struct admin_reply 
 	if (rc == 0 && has_path && !parse(&q, sender, 0, &q.sender))
 		rc = admin_fail(reply, -EINVAL, "'%s' is no address", sender);
 	q.has_sender = sender != NULL;
+	if (rc == 0)
+		rc = find_client(&q, admin_text(request, "client"), reply);
 	const char *name = admin_text(request, "account");
 	if (rc == 0 && name &&
 	    (!parse(&q, name, 0, &account) || !address_canonical(q.arena, &account, &canonical)))

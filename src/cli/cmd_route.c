@@ -377,7 +377,9 @@ static void print_answer(const json_t *answer)
 	print_steps(json_object_get(answer, "tree"), 0);
 	print_relay(json_object_get(answer, "relay"));
 	printf("%s from %s: %s\n", is_true(answer, "accepted") ? "accepted" : "refused",
-	       is_true(answer, "trusted") ? "a user who has logged in" : "a stranger",
+	       !is_true(answer, "trusted")          ? "a stranger"
+	       : cli_item_text(answer, "client")[0] ? "a host that may relay"
+	                                            : "a user who has logged in",
 	       cli_item_text(answer, "reply"));
 	json_array_foreach(json_object_get(answer, "queued"), i, recipient)
 	{
@@ -449,11 +451,10 @@ static int route(struct cli *cli)
 	if (!config)
 		return CLI_FAILED;
 	json_t *request = json_pack("{s:s}", "address", cli->words[0]);
-	const char *sender = cli_text(cli, cli_has(cli, "from") ? "from" : "sender");
-	if (sender)
-		json_object_set_new(request, "sender", json_string(sender));
-	if (cli_text(cli, "account"))
-		json_object_set_new(request, "account", json_string(cli_text(cli, "account")));
+	if (cli_text(cli, "from"))
+		json_object_set_new(request, "sender", json_string(cli_text(cli, "from")));
+	cli_put_text(cli, "account", request);
+	cli_put_text(cli, "client", request);
 	int status = cli_request(cli, "route", request, keep_answer, &answer);
 	if (status == CLI_OK)
 		status = find_and_tell(cli, config, answer);
@@ -464,8 +465,8 @@ static int route(struct cli *cli)
 
 static const struct cli_option options[] = {
 	{ "from", 0, "ADDRESS", "who sends it; '' is <>. Default: a user who has logged in" },
-	{ "sender", 0, "ADDRESS", "the same" },
 	{ "account", 0, "ADDRESS", "who has logged in and hands it in" },
+	{ "client", 0, "IP", "the host that hands it in without a login" },
 	{ "json", 0, NULL, "as JSON" },
 	{ 0 },
 };
@@ -473,7 +474,7 @@ static const struct cli_option options[] = {
 const struct cli_command cmd_route = {
 	.name = "route",
 	.summary = "Where mail for an address would go, and why. Nothing is sent.",
-	.usage = "[--json] [--from ADDRESS] [--account ADDRESS] ADDRESS",
+	.usage = "[--json] [--from ADDRESS] [--account ADDRESS | --client IP] ADDRESS",
 	.text = "Aliases are followed, smarthosts and the DNS are asked as the queue asks them. A "
 		"sender\nthat is none of ours is a stranger, who reaches our users only.\n"
 		"The exit status is 3 if the mail would be refused or come back, 75 if the DNS "
