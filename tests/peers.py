@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 
-from conftest import ROOT, free_port, wait_for
+from conftest import ROOT, START_SECONDS, free_port, wait_for
 
 PACKAGES = ["exim4-daemon-light", "opensmtpd", "sendmail-bin", "sendmail-cf"]
 UNPACKED = ROOT / "build-peers"
@@ -72,7 +72,8 @@ class Peer:
         return ["unshare", "--mount", "sh", "-c", steps, "sh", *[str(c) for c in command]]
 
     def run(self, *command, input=None, status=0):
-        done = subprocess.run(self.command(*command), input=input, capture_output=True, timeout=60)
+        done = subprocess.run(self.command(*command), input=input, capture_output=True,
+                              timeout=START_SECONDS)
         assert done.returncode == status, (done.stdout + done.stderr).decode(errors="replace")
         return done.stdout
 
@@ -145,6 +146,7 @@ class Sendmail(Peer):
         (self.dir / "queue").mkdir()
         (self.dir / "service.switch").write_text("hosts files\naliases files\n")
         macros = self.root / "usr/share/sendmail/cf"
+        # On a busy machine it would queue, and not send.
         source = f"""\
 include(`{macros}/m4/cf.m4')dnl
 OSTYPE(linux)dnl
@@ -154,6 +156,8 @@ define(`confPID_FILE', `{self.dir}/pid')dnl
 define(`STATUS_FILE', `{self.dir}/status')dnl
 define(`ALIAS_FILE', `')dnl
 define(`confDEF_USER_ID', `nobody:nogroup')dnl
+define(`confQUEUE_LA', `100000')dnl
+define(`confDELAY_LA', `0')dnl
 define(`confSERVICE_SWITCH_FILE', `{self.dir}/service.switch')dnl
 FEATURE(`nocanonify')dnl
 define(`SMART_HOST', `esmtp:[127.0.0.1]')dnl
@@ -189,7 +193,7 @@ match from any for any action "out"
                 self.command(self.root / "usr/sbin/smtpd", "-d", "-f", self.dir / "smtpd.conf",
                              before=made),
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-        wait_for(self.answers, 30, "OpenSMTPD")
+        wait_for(self.answers, START_SECONDS, "OpenSMTPD")
         return self
 
     def answers(self):

@@ -175,7 +175,7 @@ class OpenDkim(Program):
     def is_ready(self):
         try:
             self.client().__exit__()
-        except OSError:
+        except (OSError, struct.error):
             return False
         return True
 
@@ -217,7 +217,7 @@ class OpenDmarc(Program):
 CONF = """
 options {{ filters = "dkim"; pidfile = "{dir}/pid"; tempdir = "{dir}"; hs_cache_dir = "{dir}";
   control_socket = "{dir}/control mode=0600"; history_file = ""; rrd = ""; disable_hyperscan = true;
-  url_tld = "{dir}/tld"; local_addrs = [];
+  url_tld = "{dir}/tld"; local_addrs = []; task_timeout = 60s;
   dns {{ nameserver = ["127.0.0.1:{dns}"]; timeout = 5s; retransmits = 2; }} }}
 logging {{ type = "console"; level = "error"; }}
 lang_detection {{ languages_enabled = []; }}
