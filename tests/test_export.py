@@ -104,6 +104,16 @@ def test_a_maildir_is_brought_up_to_date(make_server, tmp_path):
     second = export(s, "maildir", ALICE, out, "--folder", "INBOX")
     assert (second["messages"], second["skipped"]) == (1, 2)
     assert sorted(m.get_flags() for m in mailbox.Maildir(out, create=False)) == ["", "", "Sa"]
+    # What is gone here stays there, and its letters mean what they meant.
+    imap = s.imap()
+    imap.select()
+    imap.store("1", "+FLAGS", "\\Deleted")
+    imap.expunge()
+    imap.store("1", "+FLAGS", "home")
+    imap.logout()
+    export(s, "maildir", ALICE, out, "--folder", "INBOX")
+    assert sorted(m.get_flags() for m in mailbox.Maildir(out, create=False)) == ["", "Sa", "b"]
+    assert (out / "dovecot-keywords").read_text() == "0 $Work\n1 home\n"
 
 
 def test_names_that_files_cannot_have(make_server, tmp_path):

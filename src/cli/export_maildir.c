@@ -73,6 +73,22 @@ static int list_there(struct export *ex, struct writer *w, const char *part)
 	return 0;
 }
 
+/* What the letters meant so far: messages that are not here any more still have them. */
+static void read_keywords(struct export *ex, struct writer *w)
+{
+	char line[MAILBOX_KEYWORD_LENGTH + 20];
+	FILE *file = fopen(arena_printf(ex->arena, "%s/dovecot-keywords", w->path), "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		struct slice name = slice_trim(slice_from_str(line));
+		uint64_t number;
+		if (slice_to_u64(slice_split(&name, ' '), &number) && number < LETTERS &&
+		    name.len > 0)
+			w->keywords[number] = arena_str(ex->arena, name);
+	}
+	if (file)
+		fclose(file);
+}
+
 static int begin(struct export *ex, const struct export_folder *folder)
 {
 	struct writer *w = ex->context;
@@ -83,6 +99,7 @@ static int begin(struct export *ex, const struct export_folder *folder)
 	for (int i = 0; i < LETTERS; i++)
 		w->keywords[i] = NULL;
 	int rc = make_directories(ex, w->path);
+	read_keywords(ex, w);
 	if (rc == 0 && w->path[strlen(ex->path)] != '\0') {
 		const char *mark = arena_printf(ex->arena, "%s/maildirfolder", w->path);
 		int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -98,13 +115,18 @@ static int begin(struct export *ex, const struct export_folder *folder)
 /* The letter of a keyword, in the order of their coming; 0 when there are no more. */
 static char letter_of(struct export *ex, struct writer *w, const char *keyword)
 {
-	for (int i = 0; i < LETTERS; i++) {
+	int unused = LETTERS;
+	for (int i = LETTERS - 1; i >= 0; i--) {
 		if (!w->keywords[i])
-			w->keywords[i] = arena_str(ex->arena, slice_from_str(keyword));
-		if (slice_equal_nocase(slice_from_str(w->keywords[i]), slice_from_str(keyword)))
+			unused = i;
+		else if (slice_equal_nocase(slice_from_str(w->keywords[i]),
+		                            slice_from_str(keyword)))
 			return (char)('a' + i);
 	}
-	return 0;
+	if (unused == LETTERS)
+		return 0;
+	w->keywords[unused] = arena_str(ex->arena, slice_from_str(keyword));
+	return (char)('a' + unused);
 }
 
 static int compare_letters(const void *a, const void *b)
@@ -210,8 +232,10 @@ static int write_keywords(struct export *ex, struct writer *w)
 		return 0;
 	if (!file)
 		return -errno;
-	for (int i = 0; i < LETTERS && w->keywords[i]; i++)
-		fprintf(file, "%d %s\n", i, w->keywords[i]);
+	for (int i = 0; i < LETTERS; i++) {
+		if (w->keywords[i])
+			fprintf(file, "%d %s\n", i, w->keywords[i]);
+	}
 	return fclose(file) == 0 ? 0 : -errno;
 }
 
