@@ -136,6 +136,8 @@ HOSTILE = [
     # Challenges that are none, without end, and a server that can't prove that it knows us.
     ("CRAM-MD5", ["334 !!!"], "CRAM-MD5: "), ("SCRAM-SHA-256", ["334 cj1h"], "SCRAM-SHA-256: "),
     ("DIGEST-MD5", ["334 " + "A" * 500], "DIGEST-MD5: "),
+    ("SCRAM-SHA-256", ["235 2.7.0 welcome"], "SCRAM-SHA-256: 235 before the host has proved who it is"),
+    ("SCRAM-SHA-1", ["235 2.7.0 welcome"], "SCRAM-SHA-1: 235 before"),
     ("LOGIN", ["334 VXNlcm5hbWU6"] * 30, "LOGIN: "), ("PLAIN", ["334 more"] * 30, "334 more")]
 
 

@@ -91,17 +91,20 @@ static void make_step(void *arg)
 	s->rc = gsasl_step64(s->session, s->challenge, &s->response);
 }
 
-/* 0 and *response_out in the arena (base64), or an error of GNU SASL. */
+static bool is_fine(int sasl) { return sasl == GSASL_OK || sasl == GSASL_NEEDS_MORE; }
+
+/* What GNU SASL says: GSASL_OK is that the exchange is over for us, and the host has proved itself
+ * if the mechanism has it do so. If that is fine *response_out is in the arena (base64). */
 static int next_response(Gsasl_session *session, const char *challenge, struct arena *arena,
                          struct slice *response_out)
 {
 	struct step step = { .session = session, .challenge = challenge };
 	fiber_offload(make_step, &step);
-	if (step.rc != GSASL_OK && step.rc != GSASL_NEEDS_MORE)
+	if (!is_fine(step.rc))
 		return step.rc;
 	*response_out = arena_copy(arena, slice_from_str(step.response));
 	gsasl_free(step.response);
-	return GSASL_OK;
+	return step.rc;
 }
 
 /* The text of a 334 is a challenge, of other replies it is for people. */
@@ -128,8 +131,8 @@ static int talk(struct smtp_client *c, int mechanism, Gsasl_session *session, st
 {
 	struct slice response = SLICE_EMPTY;
 	bool first = mechanisms[mechanism].speaks_first, sent = false;
-	*sasl_out = first ? next_response(session, NULL, arena, &response) : GSASL_OK;
-	if (*sasl_out != GSASL_OK)
+	*sasl_out = first ? next_response(session, NULL, arena, &response) : GSASL_NEEDS_MORE;
+	if (!is_fine(*sasl_out))
 		return -EACCES;
 	sent = first && response.len <= INITIAL_RESPONSE_MAX;
 	int rc = begin(c, mechanism, response, arena);
@@ -137,7 +140,7 @@ static int talk(struct smtp_client *c, int mechanism, Gsasl_session *session, st
 		if (sent || !first)
 			*sasl_out = next_response(session, challenge_of(c, arena), arena,
 			                          &response);
-		if (*sasl_out != GSASL_OK) {
+		if (!is_fine(*sasl_out)) {
 			/* "*" gives up, RFC 4954 section 4. */
 			rc = smtp_client_command(c, SLICE("*"), SLICE_EMPTY);
 			return rc < 0 ? rc : -EACCES;
@@ -180,6 +183,14 @@ static int authenticate(struct smtp_client *c, int mechanism, Gsasl *context, st
 	}
 	if (rc < 0)
 		return smtp_client_broken(c, SMTP_STAGE_AUTH, rc, arena, outcome);
+	/* Whoever stands in for the host and knows no password says so at once (RFC 5802 section 5:
+	 * the client must check the server's signature). */
+	if (c->reply.code == 235 && sasl != GSASL_OK)
+		return auth_trouble(c,
+		                    arena_printf(arena,
+		                                 "%s: 235 before the host has proved who it is",
+		                                 mechanisms[mechanism].name),
+		                    arena, outcome);
 	if (c->reply.code != 235) {
 		/* 334 means that the mechanism wants more than we have. */
 		if (c->reply.code == 334)
