@@ -94,6 +94,16 @@ def test_read_again(with_file):
     assert login(server, ALICE, "two")[0] == 535
 
 
+def test_read_again_without_a_sign(with_file):
+    """Changes within a tick of the file system's clock show neither in the time nor in the size."""
+    server = with_file([])
+    now = time.time() + 3600   # so that nothing depends on how soon this is looked at
+    for password in ("one", "two"):
+        server.passwords.write_text(f"{ALICE}:{{PLAIN}}{password}\n")
+        os.utime(server.passwords, (now, now))
+        assert login(server, ALICE, password)[0] == 235
+
+
 def test_accounts_at_first_login(with_file):
     server = with_file([f"carol:{crypted('other')}", f"dave@other.test:{crypted('other')}",
                         f"team:{crypted('other')}"],

@@ -15,10 +15,11 @@
 
 #include "auth/passdb.h"
 #include "auth/password_scheme.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { FILE_MAX_BYTES = 64 << 20 };
+enum { FILE_MAX_BYTES = 64 << 20, SETTLED_MS = 3000 };
 
 struct passwd_file {
 	const struct config_passdb *config;
@@ -45,6 +46,13 @@ static bool is_unchanged(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* What was written a moment ago may be written again at what the file system calls the same time.
+ */
+static bool is_settled(const struct stat *st)
+{
+	return clock_wall_ms() - st->st_mtim.tv_sec * 1000LL > SETTLED_MS;
 }
 
 static void parse_line(struct passwd_file *f, struct arena *scratch, struct slice line, int number)
@@ -114,7 +122,7 @@ static int refresh(struct passwd_file *f)
 	int rc = fstat(fd, &st) < 0 ? -errno : 0;
 	if (rc == 0 && (!f->is_read || !is_unchanged(&st, &f->read))) {
 		rc = read_open(f, fd, &st);
-		f->is_read = rc == 0;
+		f->is_read = rc == 0 && is_settled(&st);
 		f->read = st;
 	}
 	close(fd);
