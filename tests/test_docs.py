@@ -13,7 +13,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 
@@ -118,7 +117,8 @@ class Stage:
         for words in asked.read_text().splitlines() if asked.exists() else []:
             verb = words.split()[0]
             if verb == "reload":
-                self.process.send_signal(signal.SIGHUP)
+                subprocess.run([VEREDUS, "-d", self.dir, "reload"], check=True, capture_output=True,
+                               timeout=COMMAND_SECONDS)
             if verb in ("stop", "restart"):
                 self.stop()
             if verb in ("start", "restart", "enable"):
