@@ -57,7 +57,7 @@ smarthost "*" {{ host = "127.0.0.1" port = {remote.port} tls = none }}
             smtp.starttls(context=self.server.tls_context())
             smtp.login(user, PASSWORD)
             smtp.sendmail(user if sender is None else sender, [to], data)
-        wait_for(lambda: len(self.remote.taken) > before, 30, "the message")
+        wait_for(lambda: len(self.remote.taken) > before, 60, "the message")
         return self.remote.taken[-1].data
 
 
@@ -185,7 +185,7 @@ def test_reports_are_signed(signed):
         before = len(signed.remote.taken)
         with signed.server.smtp() as smtp:
             smtp.sendmail("far@there.test", ["gone@example.test"], message("far@there.test"))
-        wait_for(lambda: len(signed.remote.taken) > before, 30, "a report")
+        wait_for(lambda: len(signed.remote.taken) > before, 60, "a report")
         data = signed.remote.taken[-1].data
         assert signed.remote.taken[-1].sender == "" and b"MAILER-DAEMON@mx.example.test" in data
         assert b"d=example.test" in data and judge(signed, data) == [True, True]

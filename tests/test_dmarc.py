@@ -215,7 +215,7 @@ def test_what_is_known_is_not_asked_again(receiver):
 
 def test_quarantined(receiver):
     send(receiver, letter("quarantine.test"))
-    message, = wait_for(lambda: receiver.messages(mailbox="Junk"), 20, "the Junk folder")
+    message, = wait_for(lambda: receiver.messages(mailbox="Junk"), what="the Junk folder")
     assert b"policy.dmarc=quarantine" in message
 
 
