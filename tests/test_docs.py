@@ -48,7 +48,7 @@ def commands(path):
     return result
 
 
-QUEUE_ID = re.compile(r"\b38[0-9A-Z]{14}\b")
+QUEUE_ID = re.compile(r"\b[34][0-9A-HJKMNP-TV-Z]{15}\b")   # to 2057
 
 
 def shape(line):

@@ -167,7 +167,7 @@ class Dialogue:
 
     @staticmethod
     def same(line):
-        line = re.sub(r"\b38[0-9A-Z]{14}\b", "ID", line)
+        line = re.sub(r"\b[34][0-9A-HJKMNP-TV-Z]{15}\b", "ID", line)   # to 2057
         return re.sub(r"\b20\d\d-[\d-]+T[\d:]+Z", "DATE", line)
 
     def expect_line(self, text):
