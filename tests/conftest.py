@@ -293,7 +293,8 @@ class Server:
             result = []
             for number in data[0].split():
                 _, parts = imap.fetch(number, "(BODY.PEEK[])")
-                result.append(parts[0][1])
+                # Flags that others change may be told before.
+                result.append(next(part[1] for part in parts if isinstance(part, tuple)))
             return result
         finally:
             imap.logout()
