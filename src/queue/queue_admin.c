@@ -99,8 +99,8 @@ static int note(struct db *db, const struct queue_order *o, const struct row *ro
 static int retry(struct db *db, const struct queue_order *o, const struct row *row)
 {
 	return db_run(db,
-	              "UPDATE queue_recipient SET asked = CASE asked WHEN 0 THEN 1 ELSE asked "
-	              "END," DUE_SQL THIS_ROW,
+	              "UPDATE queue_recipient SET asked = CASE WHEN asked = 2 THEN 2"
+	              " WHEN lease_owner IS NULL THEN 1 ELSE 3 END," DUE_SQL THIS_ROW,
 	              "iii", row->place.message, row->place.position, o->now_ms);
 }
 

@@ -115,7 +115,8 @@ void queue_row_add(struct queue_job *job, const struct db_rows *rows)
 		.domain = copy_domain(job, db_text(rows, COL_DOMAIN)),
 		.way = copy_domain(job, way_of(rows)),
 		.attempts = (unsigned)db_int(rows, COL_ATTEMPTS),
-		.asked = db_int(rows, COL_ASKED) == QUEUE_ASKED_NOW,
+		.asked = db_int(rows, COL_ASKED) == QUEUE_ASKED_NOW ||
+		         db_int(rows, COL_ASKED) == QUEUE_ASKED_AGAIN,
 		.delay_told = db_int(rows, COL_DELAY_TOLD) != 0,
 	};
 }

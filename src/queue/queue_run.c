@@ -131,14 +131,15 @@ static int run_domain(struct db *db, const struct run *r, struct slice domain)
 {
 	int64_t started, working;
 	int rc = db_change(db, &started,
-	                   "UPDATE queue_recipient SET asked = 1, due_ms = $2"
+	                   "UPDATE queue_recipient SET due_ms = $2,"
+	                   " asked = CASE asked WHEN 2 THEN 2 ELSE 1 END"
 	                   " WHERE lease_owner IS NULL AND domain = $1 AND held = 0",
 	                   "ti", domain, clock_wall_ms());
 	if (rc < 0)
 		return rc;
-	/* What is leased is in our hands already: it only learns what is wished. */
+	/* What is leased is in our hands already: should that fail, it is tried again. */
 	rc = db_change(db, &working,
-	               "UPDATE queue_recipient SET asked = 1"
+	               "UPDATE queue_recipient SET asked = CASE asked WHEN 2 THEN 2 ELSE 3 END"
 	               " WHERE lease_owner IN ($2, $3) AND domain = $1 AND held = 0",
 	               "tss", domain, r->queue->leases.owner, r->taken.text);
 	if (rc < 0)

@@ -15,6 +15,9 @@
 enum queue_asked {
 	QUEUE_ASKED_NOW = 1,  /* tried now, whatever its destination's pause */
 	QUEUE_ASKED_BACK = 2, /* returned to its sender */
+	/* As NOW, but it was being tried already, and who asks may know better than that attempt:
+	 * should it fail there is another one at once. */
+	QUEUE_ASKED_AGAIN = 3,
 };
 
 /* A domain whose rows are looked at. */

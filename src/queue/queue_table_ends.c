@@ -73,17 +73,19 @@ static int record_gone(struct db *db, const struct queue_job *job, size_t i,
 /* When a row is due again, but for what the operator wished meanwhile. $4 is never. */
 #define DUE_AGAIN " due_ms = CASE held WHEN 1 THEN $4 ELSE $3 END,"
 
-/* The operator wanted it back, or sent it another way than the one it was on: it is due at once. */
+/* The operator wanted it back or tried again, or sent it another way than the one it was on: it is
+ * due at once. */
 static int record_wish(struct db *db, const struct queue_job *job, size_t i,
                        struct queue_recorded *out)
 {
 	const struct queue_target *t = &job->targets[i];
 	int64_t changed;
 	int rc = db_change(db, &changed,
-	                   "UPDATE queue_recipient SET due_ms = $3"
+	                   "UPDATE queue_recipient SET due_ms = $3,"
+	                   " asked = CASE asked WHEN 3 THEN 1 ELSE asked END"
 	                   " WHERE queue_message_id = $1 AND position = $2"
-	                   " AND lease_owner IS NULL AND (asked = 2 OR (held = 0 AND"
-	                   " CASE reroute WHEN '' THEN domain ELSE reroute END <> $4))",
+	                   " AND lease_owner IS NULL AND (asked = 2 OR (held = 0 AND (asked = 3 OR"
+	                   " CASE reroute WHEN '' THEN domain ELSE reroute END <> $4)))",
 	                   "iiit", job->message, t->position, job->ended_ms, t->way);
 	out->due_now |= rc == 0 && changed > 0;
 	return rc;
@@ -96,7 +98,7 @@ static int record_deferred(struct db *db, const struct queue_job *job, size_t i,
 	char status[SMTP_ENHANCED_TEXT_MAX];
 	int rc = db_run(db,
 	                "UPDATE queue_recipient SET lease_owner = NULL," DUE_AGAIN
-	                " asked = CASE asked WHEN 2 THEN 2 ELSE 0 END, attempts = $5,"
+	                " asked = CASE WHEN asked >= 2 THEN asked ELSE 0 END, attempts = $5,"
 	                " last_ms = $6, last_text = $7, delay_told = $8, last_status = $9,"
 	                " last_peer = $10 WHERE queue_message_id = $1 AND position = $2"
 	                " AND coalesce(lease_owner, '') = $11",

@@ -531,21 +531,18 @@ static void the_operator_ends_a_pause(void **state)
  */
 static void greet_late(void) { fiber_sleep(deadline_in(200)); }
 
-static void rerouted_on_the_way(struct office *o)
+static void wished_on_the_way(struct office *o, struct queue_order order)
 {
-	const char *elsewhere = arena_printf(o->arena, "127.0.0.1:%u", o->remote.port);
 	o->remote.connected = greet_late;
 	office_post(o, "alice@example.test", "bob@far.test carol@near.test", 0);
 	while (o->remote.connections == 0)
 		fiber_sleep(deadline_in(5));
 	o->remote.connected = NULL;
-	struct act a = { .filter = FAR,
-		         .order = { .action = QUEUE_REROUTE,
-		                    .reroute = slice_from_str(elsewhere) } };
+	struct act a = { .filter = FAR, .order = order };
 	EXPECT_NUMBER(o, act_so(o, &a), 1);
 	office_wait(o, QUEUED, 1);
 	EXPECT_NUMBER(o, o->remote.messages, 1);
-	/* The other one has no new way. */
+	/* Nothing was wished for the other one. */
 	office_wait(o,
 	            "SELECT count(*) FROM queue_recipient WHERE lease_owner IS NULL"
 	            " AND attempts = 1 AND due_ms > last_ms + 1000000",
@@ -554,19 +551,41 @@ static void rerouted_on_the_way(struct office *o)
 	              1);
 }
 
-/* What the old way makes of it, however much later it is to be tried there again. */
-static void a_new_way_is_tried_at_once(void **state)
+static void rerouted_on_the_way(struct office *o)
+{
+	const char *elsewhere = arena_printf(o->arena, "127.0.0.1:%u", o->remote.port);
+	wished_on_the_way(o, (struct queue_order){ .action = QUEUE_REROUTE,
+	                                           .reroute = slice_from_str(elsewhere) });
+}
+
+static void retried_on_the_way(struct office *o)
+{
+	wished_on_the_way(o, (struct queue_order){ .action = QUEUE_RETRY });
+}
+
+/* What is made of it on its way, however much later it is to be tried again. */
+static void wishes_come_true_at_once(struct office *o, void (*wish)(struct office *o))
 {
 	static const struct remote_rule refusals[] = { { "RCPT", NULL, 2, "450 4.2.1 busy" },
 		                                       { "CONNECT", NULL, 1, "421 4.3.2 closed" } };
-	struct office *o = *state;
 	o->config->queue.times.retry_first_ms = o->config->queue.times.retry_max_ms = 3600 * 1000;
 	for (size_t i = 0; i < 2; i++) {
 		o->remote.rules[0] = refusals[i];
 		o->remote.connections = o->remote.messages = 0;
 		office_reopen(o);
-		office_run(o, rerouted_on_the_way);
+		office_run(o, wish);
 	}
+}
+
+static void a_new_way_is_tried_at_once(void **state)
+{
+	wishes_come_true_at_once(*state, rerouted_on_the_way);
+}
+
+/* The attempt that there is may have begun before the other side was mended. */
+static void what_fails_meanwhile_is_tried_at_once(void **state)
+{
+	wishes_come_true_at_once(*state, retried_on_the_way);
 }
 
 int main(void)
@@ -596,6 +615,7 @@ int main(void)
 		TEST(holds_releases_and_drops),
 		TEST(the_operator_ends_a_pause),
 		TEST(a_new_way_is_tried_at_once),
+		TEST(what_fails_meanwhile_is_tried_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
