@@ -211,4 +211,5 @@ def test_the_servers_script_and_a_crash(server):
     reader = User(server, "fred")
     reader.ok("EXAMINE Archive")
     assert len(reader.ok("FETCH 1:* UID")) == 10
+    reader.ok('SETMETADATA "" (/shared/imapsieve/script NIL)')   # other tests' users have none
     reader.close()

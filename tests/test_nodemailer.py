@@ -54,7 +54,7 @@ def message(subject, **more):
 
 def received(server, subject, user="bob"):
     found = [email.message_from_bytes(raw) for raw in server.messages(user)
-             if f"Subject: {subject}".encode() in raw]
+             if f"Subject: {subject}\r\n".encode() in raw]
     assert len(found) == 1, (subject, len(found))
     return found[0]
 

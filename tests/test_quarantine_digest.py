@@ -33,7 +33,7 @@ def clamd():
 @pytest.fixture(scope="module")
 def held(clamd):
     make, dispose = _factory(pathlib.Path(tempfile.mkdtemp(prefix="veredus-")))
-    server = make(start=False)
+    server = make(start=False, accounts=("alice", "bob", "carol"))
     server.port["pages"], server.port["plain"] = free_port(), free_port()
     server.configure(CONFIG.format(clamd=clamd.address, port=server.port["pages"],
                                    plain=server.port["plain"]))
@@ -119,9 +119,9 @@ def test_a_digest_and_its_links(held):
 
 def test_malware_is_not_for_users(held, clamd):
     clamd.answer = b"stream: Test.Virus FOUND\0"
-    send(held, "alice@example.test", "bill", sender="x@remote.test")
+    send(held, "carol@example.test", "bill", sender="x@remote.test")
     clamd.answer = b"stream: OK\0"
-    mail = digest(held, "alice")
+    mail = digest(held, "carol")
     assert "a filter (virus: Test.Virus)" in mail.get_body(("plain",)).get_content()
     assert links(mail) == []
 
