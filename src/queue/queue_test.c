@@ -426,7 +426,7 @@ static void takes_over_from_the_dead(void **state)
 /* All that a filter means, as the operator's commands do it: a look, a commit. */
 struct act {
 	struct queue_filter filter;
-	struct queue_place place, found[QUEUE_LOOK_ROWS];
+	struct queue_place place, *found;
 	struct queue_order order;
 	int states[QUEUE_STATES];
 };
@@ -450,7 +450,7 @@ static int do_act(struct db *db, void *arg) { return queue_act(db, &((struct act
 
 static int64_t act_so(struct office *o, struct act *a)
 {
-	a->order.places = a->found;
+	a->order.places = a->found = ARENA_ARRAY(o->arena, QUEUE_LOOK_ROWS, struct queue_place);
 	a->order.now_ms = clock_wall_ms();
 	EXPECT_NUMBER(o, store_read(o->store, do_look, a), 0);
 	EXPECT_NUMBER(o, store_commit(o->store, NULL, 0, do_act, a), 0);
@@ -477,7 +477,8 @@ static struct queue_filter to(struct hash *words, const char *word)
 
 static int states_of(struct office *o, enum queue_state state)
 {
-	struct act a = { .filter = FAR };
+	struct act a = { .filter = FAR,
+		         .found = ARENA_ARRAY(o->arena, QUEUE_LOOK_ROWS, struct queue_place) };
 	EXPECT_NUMBER(o, store_read(o->store, do_look, &a), 0);
 	return a.states[state];
 }
