@@ -40,7 +40,7 @@ static int ban_add(struct admin *admin, const json_t *request, struct admin_repl
 		return store_commit(admin->store, NULL, 0, put_in_commit, &ban);
 	rc = guard_ban_add(admin->guard, &ban);
 	return rc == -ENOSPC ? admin_fail(reply, rc,
-	                                  "there are too many bans: see max-tracked in "
+	                                  "there are too many bans by hand: see max-tracked in "
 	                                  "section guard")
 	                     : rc;
 }

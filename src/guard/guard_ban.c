@@ -12,7 +12,7 @@
 
 /* How long a ban is remembered, so that the next lasts longer. */
 #define REMEMBER_MS (24 * 3600 * 1000LL)
-enum { KEY_BYTES = 17, BITS_MAX = 128, LOOK_AT = 8 };
+enum { KEY_BYTES = 17, BITS_MAX = 128 };
 
 struct score {
 	double points;
@@ -33,6 +33,7 @@ struct guard_bans {
 	pthread_mutex_t lock; /* of all below */
 	struct hash *scores, *bans;
 	size_t position;                /* in scores: of the walk that makes room */
+	bool forgot;                    /* a ban, by itself: its row may go, too */
 	unsigned of_bits[BITS_MAX + 1]; /* bans by the length of their prefix */
 	atomic_size_t ban_count;        /* read without the lock, as is score_count */
 	atomic_size_t score_count;
@@ -104,11 +105,41 @@ static struct entry *find_entry(const struct guard_bans *b, const struct net_net
 	return hash_find(b->bans, key_of(n, key));
 }
 
-/* NULL when there are too many. */
-static struct entry *find_or_add(struct guard_bans *b, const struct net_network *n)
+static void forget_entry(struct guard_bans *b, struct entry *e)
+{
+	char key[KEY_BYTES];
+	hash_remove(b->bans, key_of(&e->network, key));
+	b->of_bits[e->network.bits]--;
+	atomic_fetch_sub(&b->ban_count, 1);
+	free(e);
+}
+
+/* Those that are over go, or else the one that ends first. What people banned stays. */
+static void make_room_for_ban(struct guard_bans *b, int64_t now_ms)
+{
+	size_t position = 0;
+	struct slice key;
+	void *value;
+	struct entry *first = NULL;
+	b->forgot = true;
+	while (hash_next(b->bans, &position, &key, &value)) {
+		struct entry *e = value;
+		if (!is_active(e, now_ms))
+			forget_entry(b, e);
+		else if (!e->by_hand && (!first || e->until_ms < first->until_ms))
+			first = e;
+	}
+	if (first && hash_count(b->bans) >= b->config.max)
+		forget_entry(b, first);
+}
+
+/* NULL when there are too many by hand. */
+static struct entry *find_or_add(struct guard_bans *b, const struct net_network *n, int64_t now_ms)
 {
 	char key[KEY_BYTES];
 	struct entry *e = find_entry(b, n);
+	if (!e && hash_count(b->bans) >= b->config.max)
+		make_room_for_ban(b, now_ms);
 	if (e || hash_count(b->bans) >= b->config.max)
 		return e;
 	e = mem_zero(1, sizeof(*e));
@@ -117,15 +148,6 @@ static struct entry *find_or_add(struct guard_bans *b, const struct net_network 
 	b->of_bits[n->bits]++;
 	atomic_fetch_add(&b->ban_count, 1);
 	return e;
-}
-
-static void forget_entry(struct guard_bans *b, struct entry *e)
-{
-	char key[KEY_BYTES];
-	hash_remove(b->bans, key_of(&e->network, key));
-	b->of_bits[e->network.bits]--;
-	atomic_fetch_sub(&b->ban_count, 1);
-	free(e);
 }
 
 bool guard_bans_has(struct guard_bans *b, const struct net_address *client, int64_t now_ms)
@@ -151,7 +173,7 @@ bool guard_bans_has(struct guard_bans *b, const struct net_address *client, int6
 int guard_bans_put(struct guard_bans *b, const struct guard_ban *ban, int64_t now_ms)
 {
 	pthread_mutex_lock(&b->lock);
-	struct entry *e = find_or_add(b, &ban->network);
+	struct entry *e = find_or_add(b, &ban->network, now_ms);
 	if (e) {
 		e->until_ms = ban->left_ms == GUARD_BAN_FOR_EVER ? GUARD_BAN_FOR_EVER
 		                                                 : now_ms + ban->left_ms;
@@ -227,7 +249,7 @@ size_t guard_bans_tracked(struct guard_bans *b)
 	return count;
 }
 
-void guard_bans_expire(struct guard_bans *b, int64_t now_ms)
+bool guard_bans_expire(struct guard_bans *b, int64_t now_ms)
 {
 	size_t position = 0;
 	struct slice key;
@@ -235,10 +257,15 @@ void guard_bans_expire(struct guard_bans *b, int64_t now_ms)
 	pthread_mutex_lock(&b->lock);
 	while (hash_next(b->bans, &position, &key, &value)) {
 		struct entry *e = value;
-		if (e->until_ms != GUARD_BAN_FOR_EVER && e->until_ms + REMEMBER_MS < now_ms)
+		if (e->until_ms != GUARD_BAN_FOR_EVER && e->until_ms + REMEMBER_MS < now_ms) {
 			forget_entry(b, e);
+			b->forgot = true;
+		}
 	}
+	bool forgot = b->forgot;
+	b->forgot = false;
 	pthread_mutex_unlock(&b->lock);
+	return forgot;
 }
 
 /* --- scores ----------------------------------------------------------------------------- */
@@ -298,12 +325,12 @@ void guard_bans_credit(struct guard_bans *b, const struct net_address *client, u
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* False when there are too many. The score begins anew. */
+/* False when there are too many by hand. The score begins anew. */
 static bool ban(struct guard_bans *b, const struct net_network *n, const char *reason,
                 int64_t now_ms, struct guard_ban *out)
 {
 	char key[KEY_BYTES];
-	struct entry *e = find_or_add(b, n);
+	struct entry *e = find_or_add(b, n, now_ms);
 	int64_t for_ms = b->config.ban_ms;
 	if (!e || is_active(e, now_ms))
 		return false;

@@ -3,7 +3,8 @@
  * Each network has a score, of which half is forgotten after a while. What a client does wrong
  * adds to it; at the limit the network is banned, for twice as long each time within a day. People
  * ban networks of any size by hand, for a time or for ever. Bounded: of networks with a score the
- * oldest goes, and of bans there are at most as many.
+ * oldest goes, and of bans, of which there are at most as many, those that are over, or else the
+ * one that ends first; what people banned stays.
  *
  * Times are monotonic milliseconds of the caller, but where it says wall. [any thread] */
 #ifndef VEREDUS_GUARD_GUARD_BAN_H
@@ -48,7 +49,8 @@ bool guard_bans_note(struct guard_bans *b, const struct net_address *client, uns
 /* Takes points away, and forgets a score that is none any more. Fast when nobody has one. */
 void guard_bans_credit(struct guard_bans *b, const struct net_address *client, unsigned points,
                        int64_t now_ms);
-/* By hand, or from the store; replaces one of the same network. -ENOSPC: there are too many. */
+/* By hand, or from the store; replaces one of the same network. -ENOSPC: there are too many by
+ * hand. */
 int guard_bans_put(struct guard_bans *b, const struct guard_ban *ban, int64_t now_ms);
 /* Lifts a ban, and forgets the scores of what lies in it. -ENOENT. */
 int guard_bans_remove(struct guard_bans *b, const struct net_network *network, int64_t now_ms);
@@ -58,7 +60,7 @@ void guard_bans_each(struct guard_bans *b, int64_t now_ms, guard_ban_visit visit
 size_t guard_bans_count(struct guard_bans *b, int64_t now_ms);
 /* Networks with a score. */
 size_t guard_bans_tracked(struct guard_bans *b);
-/* Forgets bans that are over for a day. */
-void guard_bans_expire(struct guard_bans *b, int64_t now_ms);
+/* Forgets bans that are over for a day. True: some were, or made room, since the last call. */
+bool guard_bans_expire(struct guard_bans *b, int64_t now_ms);
 
 #endif

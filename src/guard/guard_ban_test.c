@@ -152,6 +152,57 @@ static void there_is_a_bound(void **state)
 		note(b, who, 100, 0, &ban);
 	}
 	assert_int_equal(guard_bans_count(b, 0), 50);
+	assert_true(has(b, "10.1.0.99", 0));
+	guard_bans_free(b);
+}
+
+static int put(struct guard_bans *b, const char *who, int64_t for_ms, bool by_hand)
+{
+	struct guard_ban ban = { .left_ms = for_ms, .count = 1, .by_hand = by_hand };
+	net_network_parse(slice_from_str(who), &ban.network);
+	return guard_bans_put(b, &ban, 0);
+}
+
+/* Of those that are over all go, then the one that ends first. */
+static void a_full_table_makes_room(void **state)
+{
+	struct guard_bans *b = guard_bans_new(&config);
+	struct guard_ban ban;
+	char who[64];
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		snprintf(who, sizeof(who), "10.2.0.%d", i);
+		assert_int_equal(put(b, who, MINUTE, i == 9), 0);
+	}
+	for (int i = 0; i < 40; i++) {
+		snprintf(who, sizeof(who), "10.2.1.%d", i);
+		assert_int_equal(put(b, who, HOUR + i, i == 0), 0);
+	}
+	for (int i = 0; i < 11; i++) {
+		snprintf(who, sizeof(who), "10.2.2.%d", i);
+		assert_true(note(b, who, 100, 2 * MINUTE, &ban));
+		assert_true(has(b, who, 2 * MINUTE));
+	}
+	assert_int_equal(guard_bans_count(b, 2 * MINUTE), 50);
+	assert_true(has(b, "10.2.1.0", 2 * MINUTE));
+	assert_false(has(b, "10.2.1.1", 2 * MINUTE));
+	assert_true(has(b, "10.2.1.2", 2 * MINUTE));
+	guard_bans_free(b);
+}
+
+static void what_people_banned_stays(void **state)
+{
+	struct guard_bans *b = guard_bans_new(&config);
+	struct guard_ban ban;
+	char who[64];
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		snprintf(who, sizeof(who), "10.3.0.%d", i);
+		assert_int_equal(put(b, who, GUARD_BAN_FOR_EVER, true), 0);
+	}
+	assert_int_equal(put(b, "10.3.1.1", HOUR, true), -ENOSPC);
+	assert_false(note(b, "10.3.1.2", 100, 0, &ban));
+	assert_int_equal(guard_bans_count(b, 0), 50);
 	guard_bans_free(b);
 }
 
@@ -164,6 +215,8 @@ int main(void)
 		cmocka_unit_test(networks_are_one_client),
 		cmocka_unit_test(by_hand),
 		cmocka_unit_test(there_is_a_bound),
+		cmocka_unit_test(a_full_table_makes_room),
+		cmocka_unit_test(what_people_banned_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

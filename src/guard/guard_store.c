@@ -195,10 +195,22 @@ static int save_some(struct db *db, void *arg)
 	/* Once a save: it looks at every row. */
 	if (rc == 0 && s->done == 0)
 		rc = db_run(db, "DELETE FROM guard_bucket WHERE full_ms <= $1", "i", s->wall_ms);
-	if (rc == 0 && s->done == 0)
-		rc = db_run(db, "DELETE FROM guard_ban WHERE until_ms <= $1", "i",
-		            s->wall_ms - REMEMBER_MS);
 	return rc;
+}
+
+/* The rows of bans that are forgotten: over for a day, or too many. */
+static int forget_bans(struct db *db, void *arg)
+{
+	const struct guard *g = arg;
+	int rc = db_run(db, "DELETE FROM guard_ban WHERE until_ms <= $1", "i",
+	                clock_wall_ms() - REMEMBER_MS);
+	return rc < 0 ? rc
+	              : db_run(db,
+	                       "DELETE FROM guard_ban WHERE by_hand = 0"
+	                       " AND (SELECT count(*) FROM guard_ban) > $1"
+	                       " AND network NOT IN (SELECT network FROM guard_ban"
+	                       " ORDER BY by_hand DESC, until_ms DESC LIMIT $1)",
+	                       "i", (int64_t)g->config->guard.max_tracked);
 }
 
 /* --- saving the greylist, and refusals ---------------------------------------------------- */
@@ -279,7 +291,8 @@ int guard_store_save(struct guard *g)
 		            .now_us = clock_monotonic_ms() * 1000 };
 	int rc = 0;
 	guard_buckets_changed(g->buckets, s.now_us, gather, &s);
-	guard_bans_expire(g->bans, clock_monotonic_ms());
+	if (guard_bans_expire(g->bans, clock_monotonic_ms()))
+		rc = store_commit(g->store, NULL, 0, forget_bans, g);
 	for (; s.done < s.count && rc == 0; s.done += ROWS_AT_ONCE)
 		rc = store_commit(g->store, NULL, 0, save_some, &s);
 	arena_free(s.arena);
