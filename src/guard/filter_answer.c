@@ -6,7 +6,10 @@
 #include "guard/guard_filter.h"
 #include "guard/milter_parse.h"
 
-enum { LINE_TEXT_MAX = 120 };
+enum {
+	LINE_TEXT_MAX = 120,
+	CHANGE_OVERHEAD = 64, /* so that those of no bytes come to an end, too */
+};
 
 int64_t filter_sooner(int64_t ms, int64_t deadline)
 {
@@ -16,7 +19,7 @@ int64_t filter_sooner(int64_t ms, int64_t deadline)
 
 static int count_change(struct filter_answer *a, size_t bytes)
 {
-	a->change_bytes += bytes;
+	a->change_bytes += bytes + CHANGE_OVERHEAD;
 	return a->change_count + a->recipient_count >= FILTER_CHANGES_MAX ||
 	                       a->change_bytes > FILTER_CHANGE_BYTES_MAX
 	               ? -E2BIG
@@ -60,9 +63,21 @@ int filter_want_recipient(struct filter_answer *a, bool removed, struct slice ad
 
 int filter_want_sender(struct filter_answer *a, struct slice address)
 {
+	int rc = count_change(a, address.len);
+	if (rc < 0)
+		return rc;
 	a->has_sender = true;
 	a->sender = arena_copy(a->arena, address);
-	return count_change(a, address.len);
+	return 0;
+}
+
+int filter_want_quarantine(struct filter_answer *a, struct slice why)
+{
+	int rc = count_change(a, why.len);
+	if (rc < 0)
+		return rc;
+	a->quarantine = arena_str(a->arena, why);
+	return 0;
 }
 
 /* --- scores ------------------------------------------------------------------------------- */

@@ -105,6 +105,7 @@ int filter_want_field(struct filter_answer *answer, int kind, uint32_t index, st
                       struct slice value, bool leading_space);
 int filter_want_recipient(struct filter_answer *answer, bool removed, struct slice address);
 int filter_want_sender(struct filter_answer *answer, struct slice address);
+int filter_want_quarantine(struct filter_answer *answer, struct slice why);
 /* Adds a line; those beyond the last are one. Texts are made printable. */
 void filter_want_line(struct filter_answer *answer, const struct config_filter *filter,
                       struct slice name, struct slice evidence, int weight);

@@ -96,8 +96,7 @@ static int change(struct milter *m, const struct milter_message *msg)
 	case MILTER_CHANGE_FROM:
 		return filter_want_sender(a, msg->value);
 	case MILTER_QUARANTINE:
-		a->quarantine = arena_str(a->arena, msg->value);
-		return 0;
+		return filter_want_quarantine(a, msg->value);
 	default:
 		return -EPROTO;
 	}

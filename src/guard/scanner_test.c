@@ -227,6 +227,29 @@ static void reports(void **state)
 	arena_free(arena);
 }
 
+/* --- what any filter wants ----------------------------------------------------------------- */
+
+/* Things that may be said again and again must not add up, those of no bytes neither. */
+static void wishes_come_to_an_end(void **state)
+{
+	(void)state;
+	static char text[32768];
+	int (*const wish[])(struct filter_answer *, struct slice) = { filter_want_sender,
+		                                                      filter_want_quarantine };
+	memset(text, 'a', sizeof(text));
+	for (size_t i = 0; i < 4; i++) {
+		struct filter_answer a = { .arena = arena_new() };
+		struct slice said = slice_of(text, i < 2 ? sizeof(text) : 0);
+		int rc = 0, times = 0;
+		for (; rc == 0 && times < 100000; times++)
+			rc = wish[i % 2](&a, said);
+		assert_int_equal(rc, -E2BIG);
+		assert_true(times > 100);
+		assert_true(arena_used(a.arena) <= FILTER_CHANGE_BYTES_MAX);
+		arena_free(a.arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +261,7 @@ int main(void)
 		cmocka_unit_test(changes),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(reports),
+		cmocka_unit_test(wishes_come_to_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
