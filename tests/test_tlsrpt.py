@@ -213,6 +213,7 @@ def test_failures(world, server, web):
 
 
 def test_by_https(world, server, collector):
+    collector.got.clear()
     with world.remote() as remote:
         delivered(server, remote, "web.test")
     collector.status = 503
