@@ -164,8 +164,15 @@ def test_bad_input(server):
     for line in ("", "PUTSCRIPT", 'PUTSCRIPT "a" 7', "SETACTIVE sort", 'NOOP "a" "b" "c"', 'GETSCRIPT "a',
                  "x" * 20000):
         assert client.ask(line)[1].startswith("NO"), line
+    for size in (2**32, 2**64, 10**30):
+        assert client.ask(f'HAVESPACE "a" {size}')[1].startswith("NO (QUOTA/MAXSIZE)"), size
     client.send('PUTSCRIPT "a" {4294967296+}\r\n')
     assert client.answer()[1].startswith("BYE") and client.closed()
+    # What follows a line that is wrong would be taken for commands.
+    for line in ('PUTSCRIPT a {16+}', 'SETACTIVE "a" "b" {16+}', f'PUTSCRIPT "a" {{{10**30}+}}'):
+        client = Client(server)
+        client.send(line + '\r\nDELETESCRIPT "a"\r\n')
+        assert client.answer()[1].startswith("BYE") and client.closed(), line
     stranger = Client(server, login=False)
     stranger.send('AUTHENTICATE "PLAIN" {1000000+}\r\n')
     assert stranger.answer()[1].startswith("BYE") and stranger.closed()

@@ -70,7 +70,7 @@ static bool ask(struct managesieve_session *s, struct slice challenge, struct sl
 		return managesieve_read_literal(s, bytes, answer) &&
 		       managesieve_read_line(s, &rest);
 	if (rc < 0)
-		managesieve_no(s, NULL, "A string is expected.");
+		managesieve_refuse_line(s, line, NULL, "A string is expected.");
 	return rc == 0;
 }
 

@@ -25,6 +25,18 @@ static bool take_quoted(struct cursor *c, struct arena *arena, struct slice *out
 	return false;
 }
 
+/* A number too large for 64 bits is too large for whoever asked. */
+static bool to_number(struct slice digits, uint64_t *out)
+{
+	for (size_t i = 0; i < digits.len; i++) {
+		if (!byte_is_digit(digits.data[i]))
+			return false;
+	}
+	if (!slice_to_u64(digits, out))
+		*out = UINT64_MAX;
+	return digits.len > 0;
+}
+
 /* literal-c2s = "{" number "+}" CRLF *OCTET; without "+" it would wait for nothing */
 static bool take_literal(struct cursor *c, uint64_t *bytes_out)
 {
@@ -34,7 +46,7 @@ static bool take_literal(struct cursor *c, uint64_t *bytes_out)
 	struct slice number = slice_sub(rest, 1, rest.len - 2);
 	if (slice_ends_with(number, SLICE("+")))
 		number = slice_sub(number, 0, number.len - 1);
-	return slice_to_u64(number, bytes_out) && take_bytes(c, rest.len, &rest);
+	return to_number(number, bytes_out) && take_bytes(c, rest.len, &rest);
 }
 
 static struct managesieve_argument *add(struct managesieve_command *c)
@@ -64,7 +76,17 @@ static int take_argument(struct managesieve_command *command, struct arena *aren
 	if (rest.data[0] == '"')
 		return take_quoted(c, arena, &a->text) ? 0 : -EINVAL;
 	a->is_number = true;
-	return take_number(c, UINT32_MAX, &a->number) ? 0 : -EINVAL;
+	return take_while(c, byte_is_digit, rest.len, &rest) && to_number(rest, &a->number)
+	               ? 0
+	               : -EINVAL;
+}
+
+bool managesieve_announces(struct slice line)
+{
+	ptrdiff_t at = slice_find_last_byte(line, '{');
+	struct cursor c = cursor_of(slice_from(line, at < 0 ? line.len : (size_t)at));
+	uint64_t bytes;
+	return take_literal(&c, &bytes);
 }
 
 int managesieve_scan(struct managesieve_command *command, struct arena *arena, struct slice line,

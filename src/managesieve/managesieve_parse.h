@@ -20,7 +20,7 @@ struct managesieve_command {
 	struct slice keyword;
 	struct managesieve_argument {
 		bool is_number;
-		uint64_t number;
+		uint64_t number;   /* UINT64_MAX: that, or more */
 		struct slice text; /* without quotes, in the arena */
 	} arguments[MANAGESIEVE_ARGUMENTS_MAX];
 	size_t count;
@@ -30,6 +30,8 @@ struct managesieve_command {
  * -EINVAL. */
 int managesieve_scan(struct managesieve_command *c, struct arena *arena, struct slice line,
                      uint64_t *bytes_out);
+/* Does a literal follow, whatever else is wrong with the line? */
+bool managesieve_announces(struct slice line);
 /* The literal. The text must stay. */
 void managesieve_add_text(struct managesieve_command *c, struct slice text);
 

@@ -73,12 +73,23 @@ static int read_bytes(struct managesieve_session *s, uint64_t bytes, char *out)
 	return 0;
 }
 
+void managesieve_refuse_line(struct managesieve_session *s, struct slice line, const char *code,
+                             const char *text)
+{
+	if (!managesieve_announces(line)) {
+		managesieve_no(s, code, text);
+		return;
+	}
+	managesieve_bye(s, code, text);
+	managesieve_end(s, "lost track");
+}
+
 static int pass_over(struct managesieve_session *s, uint64_t bytes)
 {
 	struct slice rest;
 	int rc = bytes > PASSED_OVER_MAX || !s->account ? -EFBIG : read_bytes(s, bytes, NULL);
 	if (rc == 0 && managesieve_read_line(s, &rest) == 1)
-		managesieve_no(s, "QUOTA/MAXSIZE", "The script is too large.");
+		managesieve_refuse_line(s, rest, "QUOTA/MAXSIZE", "The script is too large.");
 	if (rc == -EFBIG) {
 		managesieve_bye(s, "QUOTA/MAXSIZE", "That is far too large.");
 		managesieve_end(s, "too much");
@@ -122,7 +133,8 @@ static void read_command(struct managesieve_session *s)
 	} while (rc == 1);
 	s->commands++;
 	if (rc < 0)
-		managesieve_no(s, NULL, "That is no command: KEYWORD \"string\" {1+} 17");
+		managesieve_refuse_line(s, line, NULL,
+		                        "That is no command: KEYWORD \"string\" {1+} 17");
 	else
 		managesieve_run(s, &command);
 }

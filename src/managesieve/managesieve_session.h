@@ -37,6 +37,10 @@ void managesieve_say_capabilities(struct managesieve_session *s);
 /* managesieve_server.c: the bytes of a literal, in the arena of the command. 1; 0: it was too large
  * and has been said to be; or the session ends. */
 int managesieve_read_literal(struct managesieve_session *s, uint64_t bytes, struct slice *out);
+/* A line that is wrong. If a literal follows the session ends: its bytes, which may be those of a
+ * script, would be taken for commands. */
+void managesieve_refuse_line(struct managesieve_session *s, struct slice line, const char *code,
+                             const char *text);
 /* A line, likewise. */
 int managesieve_read_line(struct managesieve_session *s, struct slice *out);
 
