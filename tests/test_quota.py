@@ -21,7 +21,7 @@ class User(Raw):
 
 @pytest.fixture(scope="module")
 def limited(make_server_module):
-    return make_server_module(accounts=("alice", "bob", "carol", "dora"),
+    return make_server_module(accounts=("alice", "bob", "carol", "dora", "erin"),
                               config="quota { check-every = 1s\n full = refuse\n warn-mail = no }")
 
 
@@ -89,12 +89,12 @@ def test_only_an_administrator_changes_it(limited):
 
 
 def test_delivery_is_refused(limited):
-    limited.cli("quota", "set", "carol@example.test", "--messages", "1")
+    limited.cli("quota", "set", "erin@example.test", "--messages", "1")
     with limited.smtp() as smtp:
-        smtp.sendmail("a@client.test", ["carol@example.test"], MESSAGE)
+        smtp.sendmail("a@client.test", ["erin@example.test"], MESSAGE)
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
-            smtp.sendmail("a@client.test", ["carol@example.test"], MESSAGE)
-    code, text = refused.value.recipients["carol@example.test"]
+            smtp.sendmail("a@client.test", ["erin@example.test"], MESSAGE)
+    code, text = refused.value.recipients["erin@example.test"]
     assert code == 552 and text.startswith(b"5.2.2 ")
 
 
