@@ -16,14 +16,9 @@ static int64_t begin_pause(struct queue_delivery *d, const struct queue_job *job
 	struct queue *q = d->queue;
 	const struct queue_trouble why = { outcome->enhanced, outcome->text };
 	struct list returned;
-	unsigned attempts = 0;
 	list_init(&returned);
-	for (size_t i = 0; i < job->count; i++) {
-		if (job->targets[i].attempts > attempts)
-			attempts = job->targets[i].attempts;
-	}
-	int64_t until_ms = queue_ready_pause(q->ready, d->destination, &job->schedule, now_ms,
-	                                     attempts, why, &returned);
+	int64_t until_ms = queue_ready_pause(q->ready, d->destination, &job->schedule, now_ms, why,
+	                                     &returned);
 	LIST_EACH (&returned, link, following) {
 		struct queue_job *other = LIST_ENTRY(link, struct queue_job, link);
 		list_remove(&other->link);

@@ -246,14 +246,14 @@ void queue_ready_works(struct queue_ready *r, struct queue_destination *d)
 }
 
 int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d,
-                          const struct queue_schedule *schedule, int64_t now_ms, unsigned attempts,
+                          const struct queue_schedule *schedule, int64_t now_ms,
                           struct queue_trouble why, struct list *returned)
 {
 	struct queue_job *job;
 	pthread_mutex_lock(&r->lock);
 	/* Several connections that fail together are one failure. */
 	if (!queue_ready_is_paused(d, now_ms)) {
-		d->failures = (d->failures > attempts ? d->failures : attempts) + 1;
+		d->failures++;
 		int64_t pause = queue_schedule_pause(schedule, d->failures, random_u64());
 		d->pause_until_ms = now_ms + pause;
 	}

@@ -114,10 +114,11 @@ unsigned queue_ready_era(struct queue_ready *r, const struct queue_destination *
 /* The host works: an end to its failures, and to a pause. */
 void queue_ready_works(struct queue_ready *r, struct queue_destination *d);
 /* The host is in trouble. Begins a pause (or finds one begun by another connection) and returns
- * its end, wall clock; jobs that wait are moved to *returned. attempts: how often the job that
- * found it was tried before, as after a restart that is all that is known. */
+ * its end, wall clock; jobs that wait are moved to *returned. How long it is depends on how often
+ * the host failed in a row and never on the job that found it: that may have been tried many times
+ * for a full mailbox. So after a restart the first pause is a short one again. */
 int64_t queue_ready_pause(struct queue_ready *r, struct queue_destination *d,
-                          const struct queue_schedule *schedule, int64_t now_ms, unsigned attempts,
+                          const struct queue_schedule *schedule, int64_t now_ms,
                           struct queue_trouble why, struct list *returned);
 /* The fiber ends. */
 void queue_ready_leave(struct queue_ready *r, struct queue_destination *d);

@@ -153,13 +153,12 @@ static void what_has_no_room_keeps_its_order(void **state)
 	assert_in_range(last, b->now_ms + 2009, b->now_ms + 2011);
 }
 
-static size_t pause(struct bench *b, struct queue_destination *d, unsigned attempts,
-                    int64_t *until_ms)
+static size_t pause(struct bench *b, struct queue_destination *d, int64_t *until_ms)
 {
 	struct list returned;
 	size_t count = 0;
 	list_init(&returned);
-	*until_ms = queue_ready_pause(b->ready, d, &schedule, b->now_ms, attempts,
+	*until_ms = queue_ready_pause(b->ready, d, &schedule, b->now_ms,
 	                              (struct queue_trouble){ { 4, 4, 1 }, SLICE("it is down") },
 	                              &returned);
 	LIST_EACH (&returned, link, following) {
@@ -176,10 +175,10 @@ static void a_pause_hands_all_back(void **state)
 	put(b, SLICE("one"), 4);
 	struct queue_destination *d = queue_ready_next_connection(b->ready);
 	take_one(b, d);
-	assert_int_equal(pause(b, d, 0, &until_ms), 3);
+	assert_int_equal(pause(b, d, &until_ms), 3);
 	assert_in_range(until_ms, b->now_ms + 9, b->now_ms + 11);
 	/* A second connection that fails now is the same failure. */
-	assert_int_equal(pause(b, d, 0, &again_ms), 0);
+	assert_int_equal(pause(b, d, &again_ms), 0);
 	assert_int_equal(again_ms, until_ms);
 	queue_ready_leave(b->ready, d);
 	assert_int_equal(admit(b, SLICE("one"), false), QUEUE_LATER);
@@ -201,7 +200,7 @@ static void a_pause_hands_all_back(void **state)
 	assert_ptr_equal(queue_ready_next_connection(b->ready), d);
 	assert_null(queue_ready_next_connection(b->ready));
 	take_one(b, d);
-	assert_int_equal(pause(b, d, 0, &again_ms), 3);
+	assert_int_equal(pause(b, d, &again_ms), 3);
 	assert_in_range(again_ms, b->now_ms + 18, b->now_ms + 22);
 
 	/* The operator's wish ends it; so does success, and then there may be two. */
@@ -210,19 +209,11 @@ static void a_pause_hands_all_back(void **state)
 	assert_null(queue_ready_next_connection(b->ready));
 	queue_ready_works(b->ready, d);
 	assert_ptr_equal(queue_ready_next_connection(b->ready), d);
-	queue_ready_leave(b->ready, d);
-	queue_ready_leave(b->ready, d);
-}
 
-static void after_a_restart_the_attempts_tell(void **state)
-{
-	struct bench *b = *state;
-	int64_t until_ms;
-	put(b, SLICE("one"), 1);
-	struct queue_destination *d = queue_ready_next_connection(b->ready);
-	take_one(b, d);
-	pause(b, d, 3, &until_ms);
-	assert_in_range(until_ms, b->now_ms + 72, b->now_ms + 88);
+	/* What fails now begins at the first step. */
+	assert_int_equal(pause(b, d, &until_ms), 3);
+	assert_in_range(until_ms, b->now_ms + 9, b->now_ms + 11);
+	queue_ready_leave(b->ready, d);
 	queue_ready_leave(b->ready, d);
 }
 
@@ -275,7 +266,7 @@ static void one_tries(void **state)
 	put(b, SLICE("one"), 1);
 	struct queue_destination *d = queue_ready_next_connection(b->ready);
 	take_one(b, d);
-	int64_t until = queue_ready_pause(b->ready, d, &schedule, b->now_ms, 0,
+	int64_t until = queue_ready_pause(b->ready, d, &schedule, b->now_ms,
 	                                  (struct queue_trouble){ .text = SLICE("closed") },
 	                                  &returned);
 	queue_ready_leave(b->ready, d);
@@ -337,7 +328,6 @@ int main(void)
 		TEST(room_is_told_of),
 		TEST(one_tries),
 		TEST(a_moved_job_counts_once_for_its_way),
-		TEST(after_a_restart_the_attempts_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

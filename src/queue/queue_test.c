@@ -212,6 +212,33 @@ static void what_is_too_old_goes_back(void **state)
 	clock_shift_wall(-(5 * 24 + 5) * 3600 * 1000LL);
 }
 
+static int make_often_tried(struct db *db, void *arg)
+{
+	(void)arg;
+	return db_run(db, "UPDATE queue_recipient SET attempts = 8", "");
+}
+
+/* The pauses are long enough to be looked at. */
+static void fails_once(struct office *o)
+{
+	o->remote.rules[0] = (struct remote_rule){ "CONNECT", NULL, 1, "421 4.3.2 closed" };
+	office_wait(o, "SELECT count(*) FROM queue_recipient WHERE last_text LIKE '421 %'", 1);
+	EXPECT_RANGE(o, office_count(o, "SELECT due_ms - last_ms FROM queue_recipient"), 53000,
+	             67000);
+}
+
+/* Those were for a full mailbox, perhaps: the host failed once. */
+static void a_host_pauses_for_its_own_failures(void **state)
+{
+	struct office *o = *state;
+	o->config->queue.times.retry_first_ms = 60 * 1000;
+	o->config->queue.times.retry_max_ms = 4 * 3600 * 1000;
+	office_reopen(o);
+	office_fill(o, 1, "far.test", 1);
+	assert_int_equal(store_commit(o->store, NULL, 0, make_often_tried, NULL), 0);
+	office_run(o, fails_once);
+}
+
 /* RFC 3464 section 2.3.4: 5.x.x would be an end. */
 static void refused_at_the_door(struct office *o)
 {
@@ -603,6 +630,7 @@ int main(void)
 		TEST(a_report_goes_through_the_queue),
 		TEST(success_is_told_if_asked),
 		TEST(what_is_too_old_goes_back),
+		TEST(a_host_pauses_for_its_own_failures),
 		TEST(a_delay_is_no_end),
 		TEST(a_clock_set_forward_bounces_nothing),
 		TEST(a_clock_set_back_delays_nothing),
