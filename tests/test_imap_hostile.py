@@ -53,6 +53,38 @@ def test_literals_of_gigabytes(server, session, size):
     assert memory_mib(server) - before < 64
 
 
+INJECTED = "evil CREATE injected\r\n"
+TOO_LONG = "x" * 70000
+
+
+@pytest.mark.parametrize("before, login", [
+    (f"a SEARCH {TOO_LONG} {{#+}}", True), (f"a LOGIN {TOO_LONG} {{#+}}", False),
+    (f"a LOGIN {{3+}}\r\nabc {TOO_LONG} {{#+}}", False), (f"a APPEND INBOX ({TOO_LONG}) ~{{#+}}", True),
+    (f"a APPEND INBOX {{5+}}\r\nhello ({TOO_LONG}) {{#+}}", True),
+    (f"a APPEND INBOX CATENATE (BAD ~{{5+}}\r\nhello {TOO_LONG} ~{{#+}}", True),
+    (f"a IDLE\r\n{TOO_LONG} {{#+}}", True), ("a IDLE\r\nb NOOP {#+}", True),
+    (f"a AUTHENTICATE PLAIN\r\n{TOO_LONG} {{#+}}", False), ("a AUTHENTICATE PLAIN\r\n{#+}", False),
+    (f"a NOOP {{{10 ** 30}+}}", False), (f"a APPEND INBOX {{{10 ** 30}+}}", True)],
+    ids=lambda value: value[:30] if isinstance(value, str) else None)
+def test_bytes_of_a_literal_are_no_commands(server, before, login):
+    """Who can have a mail program send a long word must not be able to have it send a command."""
+    raw = Raw(server, login=login)
+    raw.send(before.replace("#", str(len(INJECTED))) + f"\r\n{INJECTED}\r\nz NOOP\r\n")
+    lines = []
+    for line in lines_until_end(raw):
+        lines.append(line)
+        assert not line.startswith((b"evil ", b"z ")) and b" OK " not in line, lines
+    assert lines[-1].startswith(b"* BYE"), lines
+    raw.close()
+
+
+def test_a_command_that_is_too_long_is_skipped(session):
+    """The session goes on when nothing but the next command can follow it."""
+    session.send(f"a SEARCH {TOO_LONG} {{5}}\r\n")
+    assert session.line() == b"* BAD Command line too long"
+    session.ok("NOOP")
+
+
 @pytest.mark.parametrize("keys", ["(" * 10000 + "ALL" + ")" * 10000, "NOT " * 10000 + "ALL",
                                   "OR " * 7000 + "ALL " * 7001, "FUZZY " * 9000 + "ALL",
                                   "(" * 10000])

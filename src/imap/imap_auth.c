@@ -117,7 +117,7 @@ static bool exchange(struct imap_command *c, struct auth_exchange *e, enum auth_
 	struct slice line;
 	while (*result == AUTH_CONTINUE) {
 		imap_continue(s, challenge);
-		if (s->write_error || !imap_input_line(s, c->arena, &line))
+		if (s->write_error || !imap_input_answer(s, c->arena, &line))
 			return false;
 		*result = auth_step(e, line, &challenge);
 	}
@@ -126,7 +126,7 @@ static bool exchange(struct imap_command *c, struct auth_exchange *e, enum auth_
 	/* The server's last word: the client says nothing to it (RFC 4959 section 3), or "*" when
 	 * it does not believe it. */
 	imap_continue(s, challenge);
-	if (s->write_error || !imap_input_line(s, c->arena, &line))
+	if (s->write_error || !imap_input_answer(s, c->arena, &line))
 		return false;
 	if (line.len > 0)
 		*result = AUTH_CANCELLED;
@@ -153,12 +153,14 @@ void imap_authenticate(struct imap_command *c)
 	struct auth_client client = imap_auth_client(s);
 	enum auth_result result = auth_begin(context->auth, c->arena, &client, mechanism,
 	                                     has_initial ? &initial : NULL, &e, &challenge);
-	if (!exchange(c, e, &result, challenge))
+	if (!exchange(c, e, &result, challenge)) {
+		c->status = IMAP_ANSWERED;
 		s->ending = true;
-	else if (result == AUTH_OK)
+	} else if (result == AUTH_OK) {
 		logged_in(c, auth_identity(e));
-	else
+	} else {
 		not_logged_in(c, result);
+	}
 	auth_end(e);
 }
 

@@ -27,11 +27,19 @@ static enum imap_input input_failed(struct imap_session *s, int rc)
 		imap_bye(s, "Too slow.");
 	else if (rc == -ECANCELED)
 		imap_bye(s, "Server is shutting down.");
+	else if (rc == -EMSGSIZE)
+		imap_bye(s, "[TOOBIG] Line too long.");
 	return INPUT_END;
 }
 
-static enum imap_input too_long(struct imap_command *c)
+/* What ends a line that announces a literal which comes at once (RFC 7888). */
+#define COMES_AT_ONCE SLICE("+}")
+
+/* Bytes of a literal are never to be taken for commands: somebody else may have written them. */
+static enum imap_input too_long(struct imap_command *c, bool is_literal_next)
 {
+	if (is_literal_next)
+		return input_failed(c->s, -EMSGSIZE);
 	imap_write(c->s, SLICE("* BAD Command line too long\r\n"));
 	c->s->bad_count++;
 	return INPUT_REFUSED;
@@ -86,9 +94,22 @@ bool imap_input_line(struct imap_session *s, struct arena *arena, struct slice *
 	struct slice line;
 	size_t max = imap_context(s)->config->imap.max_command_bytes;
 	int rc = conn_read_line(s->session.conn, max, &line, NULL, input_deadline(s));
-	if (rc <= 0)
+	if (rc <= 0) {
+		input_failed(s, rc);
 		return false;
+	}
 	*line_out = arena_copy(arena, line);
+	return true;
+}
+
+bool imap_input_answer(struct imap_session *s, struct arena *arena, struct slice *line_out)
+{
+	if (!imap_input_line(s, arena, line_out))
+		return false;
+	if (slice_ends_with(*line_out, COMES_AT_ONCE)) {
+		imap_bye(s, "A literal stands in no answer.");
+		return false;
+	}
 	return true;
 }
 
@@ -159,12 +180,12 @@ static enum imap_input read_rest(struct imap_command *c, struct buf *whole)
 	for (;;) {
 		int rc = conn_read_line(s->session.conn, line_left, &line, NULL, input_deadline(s));
 		if (rc == -EMSGSIZE)
-			return too_long(c);
+			return too_long(c, conn_skipped_ends_with(s->session.conn, COMES_AT_ONCE));
 		if (rc <= 0)
 			return input_failed(s, rc);
 		line_left -= line.len;
 		if (buf_append(whole, line) < 0)
-			return too_long(c);
+			return too_long(c, slice_ends_with(line, COMES_AT_ONCE));
 		uint64_t size;
 		if (!imap_line_literal(line, &size, &c->literal_at_once, &prefix))
 			return INPUT_COMMAND;

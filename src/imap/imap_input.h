@@ -24,8 +24,10 @@ int imap_input_literal(struct imap_session *s, uint64_t bytes,
  * the messages that that announces, or they would be taken for commands. False: the session must
  * end. */
 bool imap_input_skip(struct imap_command *c);
-/* Reads one line within the command's limit, for AUTHENTICATE, and what follows a message. False
- * if the connection is gone. */
+/* Reads one line within the command's limit: what follows a message. False if the connection is
+ * gone, or has been told that it goes. */
 bool imap_input_line(struct imap_session *s, struct arena *arena, struct slice *line_out);
+/* The same for an answer to AUTHENTICATE and IDLE, which announces no literal. */
+bool imap_input_answer(struct imap_session *s, struct arena *arena, struct slice *line_out);
 
 #endif

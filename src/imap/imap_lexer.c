@@ -19,12 +19,16 @@ static bool is_tag_char(char c) { return c != '+' && (imap_is_atom_char(c) || c 
 
 /* --- literals ------------------------------------------------------------------------ */
 
-/* literal's beginning = "{" number64 ["+"] "}" */
+/* literal's beginning = "{" number64 ["+"] "}"; a number beyond all is the greatest, so that what
+ * follows is taken for a literal, too. */
 static bool take_literal_size(struct cursor *c, uint64_t *size_out, bool *at_once_out)
 {
 	struct cursor at = *c;
-	if (!take_byte(&at, '{') || !take_number(&at, INT64_MAX, size_out))
+	struct slice digits;
+	if (!take_byte(&at, '{') || !take_while(&at, byte_is_digit, SIZE_MAX, &digits))
 		return false;
+	if (!slice_to_u64(digits, size_out) || *size_out > INT64_MAX)
+		*size_out = INT64_MAX;
 	*at_once_out = take_byte(&at, '+');
 	if (!take_byte(&at, '}'))
 		return false;

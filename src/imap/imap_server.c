@@ -75,14 +75,14 @@ static void run_command(struct imap_session *s, struct arena *arena)
 		no_tag(s);
 	else
 		imap_command_run(&c);
-	if (!imap_input_skip(&c))
+	if (!imap_input_skip(&c) && !s->ending)
 		imap_bye(s, "[TOOBIG] Message too large.");
 }
 
 static void idle_input(struct imap_session *s, struct arena *arena)
 {
 	struct slice line;
-	if (imap_input_line(s, arena, &line))
+	if (imap_input_answer(s, arena, &line))
 		imap_idle_line(s, line);
 	else
 		s->ending = true;

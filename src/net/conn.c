@@ -279,20 +279,39 @@ static const char *find_line_end(const struct conn *c)
 	return memchr(c->in + c->in_scanned, '\n', c->in_end - c->in_scanned);
 }
 
+static void skip_bytes(struct conn *c, size_t len)
+{
+	const size_t kept = sizeof(c->skipped);
+	for (size_t i = len > kept ? len - kept : 0; i < len; i++) {
+		memmove(c->skipped, c->skipped + 1, kept - 1);
+		c->skipped[kept - 1] = c->in[c->in_at + i];
+	}
+	conn_consume(c, len);
+}
+
+bool conn_skipped_ends_with(const struct conn *c, struct slice end)
+{
+	size_t len = sizeof(c->skipped);
+	return slice_ends_with(slice_of(c->skipped, len - (c->skipped[len - 1] == '\r')), end);
+}
+
 /* Consumes up to the next LF, wherever that is. 1 when it was there. */
 static int skip_line(struct conn *c, int64_t deadline)
 {
+	if (!c->skipping)
+		memset(c->skipped, 0, sizeof(c->skipped));
 	c->skipping = true;
 	for (;;) {
 		const char *end = find_line_end(c);
 		int rc;
 
 		if (end) {
-			conn_consume(c, (size_t)(end + 1 - (c->in + c->in_at)));
+			skip_bytes(c, (size_t)(end - (c->in + c->in_at)));
+			conn_consume(c, 1);
 			c->skipping = false;
 			return 1;
 		}
-		conn_consume(c, c->in_end - c->in_at);
+		skip_bytes(c, c->in_end - c->in_at);
 		rc = conn_fill(c, deadline);
 		if (rc <= 0)
 			return rc;

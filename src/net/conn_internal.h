@@ -23,9 +23,10 @@ struct conn {
 	uint32_t out_at;      /* first byte not sent */
 	uint32_t out_end;
 	char *out;
-	int broken;    /* what the stream failed with, or 0 */
-	bool more;     /* the last receive may have left something behind */
-	bool skipping; /* within a line that was too long */
+	int broken;                         /* what the stream failed with, or 0 */
+	bool more;                          /* the last receive may have left something behind */
+	bool skipping;                      /* within a line that was too long */
+	char skipped[CONN_SKIPPED_END + 1]; /* the last of it, with a CR */
 	struct net_address peer;
 	struct net_address local;
 };

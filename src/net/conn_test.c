@@ -98,8 +98,21 @@ static void long_lines_body(struct net_test *t)
 	CHECK(conn_read_line(p.conn, 5, &line, NULL, deadline_in(10)) == -ETIMEDOUT);
 	feed(&p, "MAIL FROM:<>\r\nshort\r\n");
 	CHECK(conn_read_line(p.conn, 5, &line, NULL, SOON) == -EMSGSIZE);
+	CHECK(conn_skipped_ends_with(p.conn, SLICE(">")));
 	CHECK(conn_read_line(p.conn, 5, &line, NULL, SOON) == 1);
 	CHECK_TEXT(line, "short");
+	/* What it ended with, in whatever pieces that came. */
+	feed(&p, "123456+");
+	CHECK(conn_read_line(p.conn, 5, &line, NULL, deadline_in(10)) == -ETIMEDOUT);
+	feed(&p, "}\r");
+	CHECK(conn_read_line(p.conn, 5, &line, NULL, deadline_in(10)) == -ETIMEDOUT);
+	feed(&p, "\n123456+}\n123456}\r\n");
+	CHECK(conn_read_line(p.conn, 5, &line, NULL, SOON) == -EMSGSIZE);
+	CHECK(conn_skipped_ends_with(p.conn, SLICE("+}")));
+	CHECK(conn_read_line(p.conn, 5, &line, NULL, SOON) == -EMSGSIZE);
+	CHECK(conn_skipped_ends_with(p.conn, SLICE("+}")));
+	CHECK(conn_read_line(p.conn, 5, &line, NULL, SOON) == -EMSGSIZE);
+	CHECK(!conn_skipped_ends_with(p.conn, SLICE("+}")));
 	/* A carriage return that may belong to the end is not too long yet. */
 	feed(&p, "12345\r");
 	CHECK(conn_read_line(p.conn, 5, &line, NULL, deadline_in(10)) == -ETIMEDOUT);
