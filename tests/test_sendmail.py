@@ -136,11 +136,15 @@ def test_delivery_reports(host, sendmail):
     (["-b", "x"], "", 64, b"no mode"),
     (["-N", "sometimes", "alice"], "", 64, b"-N is"),
     (["-Z", "alice"], "", 64, b"invalid option"),
-    (["not an address@@", "alice"], "x\n", 67, b""),
+    (["not an address@@", "alice"], "x\n", 64, b"is no mail address"),
+    (["bad alice@example.test", "alice"], "Subject: loose\n\n", 64, b'"bad alice@example.test" is no'),
+    (["-t"], "To: bad alice@example.test, alice\nSubject: loose\n\n", 65, b"is no mail address"),
+    (["-f", "bad alice@example.test", "alice"], "Subject: loose\n\n", 64, b"is no mail address"),
 ])
-def test_exit_codes(sendmail, args, message, status, said):
+def test_exit_codes(host, sendmail, args, message, status, said):
     result = sendmail(*args, message=message, socket="/nowhere/at/all" if status == 75 else None)
     assert result.returncode == status and said in result.stderr, result
+    assert find(host, "loose") == []
 
 
 def test_a_session_over_standard_input(host, sendmail):

@@ -44,6 +44,16 @@ static void add_recipient(struct send *s, struct slice path)
 	s->recipient_count++;
 }
 
+/* An address to display may be guessed, but mail goes to whom its sender means and to nobody else.
+ */
+static bool is_clear(const struct address_entry *e)
+{
+	if (e->is_loose)
+		cli_fail("\"%.*s %.*s@%.*s\" is no mail address (a name wants it in <>)",
+		         SLICE_ARG(e->name), SLICE_ARG(e->local), SLICE_ARG(e->domain));
+	return !e->is_loose;
+}
+
 int send_add_list(struct send *s, struct slice text)
 {
 	struct address_list list = address_list_parse(s->arena, text, SIZE_MAX);
@@ -51,7 +61,7 @@ int send_add_list(struct send *s, struct slice text)
 		struct slice path;
 		if (list.entries[i].kind != ADDRESS_ENTRY_MAILBOX)
 			continue;
-		if (!make_path(s, &list.entries[i], &path))
+		if (!is_clear(&list.entries[i]) || !make_path(s, &list.entries[i], &path))
 			return CLI_FAILED;
 		if (!is_known(s, path))
 			add_recipient(s, path);
@@ -110,7 +120,9 @@ int send_set_sender(struct send *s, struct slice text)
 	struct address_list list = address_list_parse(s->arena, text, 1);
 	if (list.count == 0 || list.entries[0].kind != ADDRESS_ENTRY_MAILBOX)
 		return cli_fail("\"%.*s\" is no mail address", SLICE_ARG(slice_trim(text)));
-	return make_path(s, &list.entries[0], &s->reverse_path) ? CLI_OK : CLI_FAILED;
+	return is_clear(&list.entries[0]) && make_path(s, &list.entries[0], &s->reverse_path)
+	               ? CLI_OK
+	               : CLI_FAILED;
 }
 
 static int set_sender(struct send *s)

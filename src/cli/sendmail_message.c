@@ -107,7 +107,7 @@ static int make(const struct sendmail *m, struct send *s)
 		return EX_USAGE;
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		if (send_add_list(s, slice_from_str(m->recipients[i])) != CLI_OK)
-			return EX_NOUSER;
+			return EX_USAGE;
 	}
 	if (m->from_header && send_add_fields(s) != CLI_OK)
 		return EX_DATAERR;

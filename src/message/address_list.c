@@ -170,6 +170,7 @@ static void emit(struct parser *p, struct address_entry entry)
 		.route = not_null(entry.route),
 		.local = not_null(entry.local),
 		.domain = not_null(entry.domain),
+		.is_loose = entry.is_loose,
 		.bare_end = entry.bare_end,
 	};
 }
@@ -262,6 +263,7 @@ static void take_bare(struct parser *p, const char *start, struct slice phrase)
 	if (space >= 0 && *start != '"') {
 		entry.name = slice_sub(phrase, 0, (size_t)space);
 		entry.local = slice_from(phrase, (size_t)space + 1);
+		entry.is_loose = true;
 	} else {
 		entry.local = phrase;
 	}

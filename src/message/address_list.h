@@ -22,8 +22,10 @@ struct address_entry {
 	struct slice route;  /* obsolete source route "@a,@b", mostly empty */
 	struct slice local;  /* without quotes */
 	struct slice domain; /* empty if there is no "@" */
-	size_t bare_end;     /* where "@domain" belongs in the value, if this is one word that lacks
-	                      * it; else 0 */
+	bool is_loose;   /* words without a comma before an address that has no brackets: they are
+	                  * taken for a name ("Joe joe@x"), and may be part of the address */
+	size_t bare_end; /* where "@domain" belongs in the value, if this is one word that lacks
+	                  * it; else 0 */
 };
 
 struct address_list {
