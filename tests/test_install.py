@@ -71,6 +71,7 @@ def test_the_unit_starts_it_as_the_user_that_is_made(installed):
     assert program == f"{PREFIX}/bin/veredus" and arguments == ["-d", "/var/lib/veredus", "serve"]
     assert service["Type"] == "notify" and service["StateDirectory"] == "veredus"
     assert "CAP_NET_BIND_SERVICE" in service["AmbientCapabilities"]
+    assert service["OOMPolicy"] == "continue"
     kind, name = (installed / PREFIX[1:] / "lib/sysusers.d/veredus.conf").read_text().split()[:2]
     assert (kind, name) == ("u", service["User"])
     for manual in re.findall(r"man:([\w.-]+)\((\d)\)", unit["Unit"]["Documentation"]):

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -24,7 +25,8 @@ enum {
 	FACTS_BYTES = 64 * 1024,
 	OWN_BYTES = 256 * 1024 * 1024, /* what unpacking may take beside what comes out of it */
 	SEND_AGAIN_MS = 10,
-	WAIT_MS = 60000, /* for a place, and for the child, whose limit is of its CPU time */
+	HELP_AGAIN_MS = 1000, /* after the helper's end */
+	WAIT_MS = 60000,      /* for a place, and for the child, whose limit is of its CPU time */
 };
 /* A message that is larger is copied on the thread pool. */
 #define OFFLOAD_BYTES (256 * 1024)
@@ -73,6 +75,16 @@ static void limit_all(const struct request *r, size_t message_bytes)
 		                         3 * r->config.max_unpacked_bytes);
 }
 
+/* Should the host run out of memory, this goes before the server does. */
+static void be_first_to_go(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!write(fd, "1000", 4);
+	close(fd);
+}
+
 static void write_line(void *arg, struct slice line)
 {
 	int fd = *(const int *)arg;
@@ -93,6 +105,7 @@ static void child_run(const struct request *r, const int *fds)
 		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fds[0], 0);
 	if (bytes == MAP_FAILED)
 		_exit(1);
+	be_first_to_go();
 	limit_all(r, (size_t)st.st_size);
 	int answer = fds[1];
 	attachment_look_here(slice_of(bytes, (size_t)st.st_size), &r->config, &r->limits,
@@ -109,17 +122,10 @@ static void wait_for_place(int *children)
 		--*children;
 }
 
-static void helper_run(int socket)
+static void helper_run(void)
 {
 	struct request request;
 	int fds[FDS], children = 0;
-	prctl(PR_SET_NAME, "veredus-files");
-	/* Nothing of the server's but its standard error. */
-	if (socket != HELPER_FD && dup2(socket, HELPER_FD) < 0)
-		_exit(1);
-	close_range(HELPER_FD + 1, ~0U, 0);
-	signal(SIGCHLD, SIG_DFL);
-	/* Ended by the server's end alone: its signals are blocked, those of a terminal too. */
 	while (fd_pass_receive(HELPER_FD, (char *)&request, sizeof(request), fds, FDS) ==
 	       (ssize_t)sizeof(request)) {
 		wait_for_place(&children);
@@ -135,6 +141,30 @@ static void helper_run(int socket)
 	_exit(0);
 }
 
+/* The helper has a parent that does nothing but start it again, should somebody kill it: the server
+ * itself has threads by then, and sockets and keys that are none of its business. What is asked
+ * meanwhile waits in the socket. */
+static void keeper_run(int socket)
+{
+	struct pollfd server = { .fd = HELPER_FD };
+	int status;
+	prctl(PR_SET_NAME, "veredus-files");
+	/* Nothing of the server's but its standard error. */
+	if (socket != HELPER_FD && dup2(socket, HELPER_FD) < 0)
+		_exit(1);
+	close_range(HELPER_FD + 1, ~0U, 0);
+	signal(SIGCHLD, SIG_DFL);
+	/* Ended by the server's end alone: its signals are blocked, those of a terminal too. */
+	do {
+		pid_t pid = fork();
+		if (pid == 0)
+			helper_run();
+		if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status))
+			log_warn("guard.files.again", kv_int("signal", WTERMSIG(status)));
+	} while (poll(&server, 1, HELP_AGAIN_MS) == 0);
+	_exit(0);
+}
+
 int attachment_helper_start(struct attachment_helper **out)
 {
 	int pair[2];
@@ -144,7 +174,7 @@ int attachment_helper_start(struct attachment_helper **out)
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		helper_run(pair[1]);
+		keeper_run(pair[1]);
 	}
 	int rc = pid < 0 || fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 	close(pair[1]);

@@ -6,7 +6,8 @@
  * worth to be taken: no sockets, no keys, no mail but the one message.
  *
  * The children are those of a helper, which is made before the server has threads, sockets and
- * keys, and ends with it. It is handed the message, and a pipe for the facts. */
+ * keys, and ends with it. It is handed the message, and a pipe for the facts. Its own parent, made
+ * then too, starts it again if it is killed. */
 #ifndef VEREDUS_GUARD_ATTACHMENT_PROCESS_H
 #define VEREDUS_GUARD_ATTACHMENT_PROCESS_H
 

@@ -1,5 +1,9 @@
 #include "guard/attachment_process.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "fiber/fiber_testing.h"
 
 /* --- a small archive that announces much -------------------------------------------------- */
@@ -104,6 +108,36 @@ static void what_takes_too_much_is_ended(void **state)
 	facts_come_back(state);
 }
 
+/* The first child of a process; 0: it has none. */
+static pid_t child_of(pid_t parent)
+{
+	char path[64];
+	int child = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	if (fscanf(file, "%d", &child) != 1)
+		child = 0;
+	(void)fclose(file);
+	return child;
+}
+
+static void a_helper_that_is_killed_is_started_again(void **state)
+{
+	pid_t keeper = child_of(getpid());
+	assert_true(keeper > 0);
+	for (int i = 0; i < 2; i++) {
+		facts_come_back(state);
+		pid_t helper = child_of(keeper);
+		assert_true(helper > 0);
+		assert_int_equal(kill(helper, SIGKILL), 0);
+		/* What it has in its hands while it dies is lost. */
+		while (child_of(keeper) == helper)
+			usleep(1000);
+	}
+	facts_come_back(state);
+}
+
 static int start(void **state)
 {
 	return attachment_helper_start((struct attachment_helper **)state);
@@ -120,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_come_back),
 		cmocka_unit_test(what_takes_too_much_is_ended),
+		cmocka_unit_test(a_helper_that_is_killed_is_started_again),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
