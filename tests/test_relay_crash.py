@@ -9,7 +9,7 @@ import threading
 import time
 
 from conftest import wait_for
-from remote import Remote
+from remote import SILENCE, Remote
 from test_relay import SLOW, entries, message, smarthost
 
 KILLS = int(os.environ.get("VEREDUS_RELAY_KILLS", "30"))
@@ -75,4 +75,25 @@ def kill_and_count(make_server, rng):
             assert len(set(taken)) == len(taken), (subject, taken)
         assert server.messages("alice") == []
         assert server.cli("fsck").returncode == 0
+        server.stop()
+
+
+def test_killed_between_two_transactions(make_server):
+    """Who has the message does not get it again when another recipient of it is tried again."""
+    revived = threading.Event()
+
+    def script(_session, verb, _line):
+        if verb == "RCPT" and remote.taken and not revived.is_set():
+            return SILENCE
+
+    with Remote(script, extensions=("LIMITS RCPTMAX=1",)) as remote:
+        server = make_server(domain="a.test", config=smarthost(remote))
+        with server.smtp() as smtp:
+            smtp.sendmail("alice@a.test", ["b1@far.test", "b2@far.test"], message("parts"))
+        wait_for(lambda: len(entries(server)) == 1, SLOW, "the first transaction to be recorded")
+        server.kill()
+        revived.set()
+        server.start()
+        wait_for(lambda: entries(server) == [], SLOW, "an empty queue")
+        assert sorted(t.recipients for t in remote.taken) == [["b1@far.test"], ["b2@far.test"]]
         server.stop()

@@ -51,9 +51,11 @@ static int deliver_all(struct queue *q, struct queue_job *job, struct slice byte
 	int worst = 0;
 	if (rc < 0 && rc != -EOPNOTSUPP)
 		return rc;
-	for (size_t i = job->suppressed; i < job->count && worst != -ECANCELED; i++) {
-		rc = deliver_one(q, job, i, whole ? form.bytes : bytes);
+	for (size_t i = job->suppressed; i < job->count && worst != -ECANCELED;) {
+		rc = deliver_one(q, job, i++, whole ? form.bytes : bytes);
 		worst = rc < 0 ? rc : worst;
+		if (i < job->count)
+			i -= queue_record_part(q, job, i);
 	}
 	if (whole)
 		queue_message_form_end(&form);

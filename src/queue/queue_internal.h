@@ -142,6 +142,10 @@ int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice 
 
 /* queue_record.c: hands a job over, with its ends judged. Any worker. */
 void queue_record_put(struct queue *q, struct queue_job *job);
+/* The message goes on in another transaction: who of the first `end` recipients has it is handed
+ * over before, so that a crash sends it to none of these again. Returns how many left the job.
+ * Parks the fiber while the recorder is behind. */
+size_t queue_record_part(struct queue *q, struct queue_job *job, size_t end);
 /* True while so many jobs wait to be recorded that no new one should be carried: if records can't
  * be written, mail must not go out either (invariant 4). */
 bool queue_record_is_behind(struct queue *q);

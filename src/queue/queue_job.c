@@ -39,6 +39,69 @@ size_t queue_job_add(struct queue_job *job)
 	return job->count++;
 }
 
+/* --- what is over before the rest ----------------------------------------------------------- */
+
+static bool is_over(const struct queue_job *job, size_t i)
+{
+	return job->wire[i].outcome.verdict == SMTP_OK && !(job->wire[i].notify & NOTIFY_SUCCESS) &&
+	       job->options.by_mode == 0;
+}
+
+/* The same message without recipients, in an arena of its own. */
+static struct queue_job *copy(const struct queue_job *job)
+{
+	struct queue_job *out = queue_job_new();
+	struct arena *a = out->arena;
+	*out = *job;
+	list_init(&out->link);
+	out->arena = a;
+	out->lease = arena_str(a, slice_from_str(job->lease));
+	out->wire = NULL;
+	out->targets = NULL;
+	out->suppression = NULL;
+	out->count = out->capacity = out->suppressed = out->part_from = out->part_count = 0;
+	struct slice *const texts[] = {
+		&out->message_id, &out->reverse_path, &out->envid,        &out->prefix,
+		&out->domain,     &out->account,      &out->key,          &out->peer,
+		&out->tls,        &out->from,         &out->options.auth, &out->options.solicit
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		*texts[i] = arena_copy(a, *texts[i]);
+	return out;
+}
+
+static void copy_recipient(struct queue_job *out, const struct queue_job *job, size_t from)
+{
+	struct arena *a = out->arena;
+	size_t i = queue_job_add(out);
+	struct smtp_client_recipient *wire = &out->wire[i];
+	struct queue_target *target = &out->targets[i];
+	*wire = job->wire[from];
+	wire->path = arena_copy(a, wire->path);
+	wire->orcpt = arena_copy(a, wire->orcpt);
+	wire->outcome.text = arena_copy(a, wire->outcome.text);
+	*target = job->targets[from];
+	target->domain = arena_copy(a, target->domain);
+	target->way = arena_copy(a, target->way);
+}
+
+struct queue_job *queue_job_take_relayed(struct queue_job *job, size_t end)
+{
+	struct queue_job *out = NULL;
+	size_t kept = 0;
+	for (size_t i = 0; i < job->count; i++) {
+		if (i < end && is_over(job, i)) {
+			out = out ? out : copy(job);
+			copy_recipient(out, job, i);
+			continue;
+		}
+		job->wire[kept] = job->wire[i];
+		job->targets[kept++] = job->targets[i];
+	}
+	job->count = kept;
+	return out;
+}
+
 void queue_job_begin_anew(struct queue_job *job)
 {
 	for (size_t i = 0; i < job->count; i++)

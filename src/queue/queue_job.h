@@ -100,6 +100,10 @@ size_t queue_job_add(struct queue_job *job);
 /* As if nothing had been tried. */
 void queue_job_begin_anew(struct queue_job *job);
 
+/* Of the first `end` recipients those that have the message, in a job of their own; NULL: there are
+ * none. Those stay of whom the sender wants to hear, so that one report tells of all. */
+struct queue_job *queue_job_take_relayed(struct queue_job *job, size_t end);
+
 /* Sets the ends of all recipients from their outcomes. Those that failed for a while are due by
  * their own schedule (pause_ms of how often it was tried), or at host_due_ms if that is not 0. */
 void queue_job_judge(struct queue_job *job, int64_t now_ms, int64_t host_due_ms);

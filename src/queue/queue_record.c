@@ -45,6 +45,19 @@ bool queue_record_is_behind(struct queue *q)
 	return atomic_load(&q->recorder.waiting) > BEHIND_JOBS;
 }
 
+size_t queue_record_part(struct queue *q, struct queue_job *job, size_t end)
+{
+	struct queue_job *part = queue_job_take_relayed(job, end);
+	if (!part)
+		return 0;
+	size_t count = part->count;
+	queue_job_judge(part, clock_wall_ms(), 0);
+	queue_record_put(q, part);
+	while (queue_record_is_behind(q) && fiber_sleep(deadline_in(LINGER_MS)) == 0)
+		continue;
+	return count;
+}
+
 static void take_jobs(struct queue_recorder *r, struct batch *b)
 {
 	b->count = 0;

@@ -193,8 +193,8 @@ static int carry_part(struct queue_delivery *d, struct queue_job *job, struct sm
 }
 
 /* The part is over. Who was one too many in it begins the next one: it goes on as long as each
- * takes somebody. */
-static void end_part(struct queue_job *job, int rc)
+ * takes somebody. Who has it is recorded first. */
+static void end_part(struct queue *q, struct queue_job *job, int rc)
 {
 	size_t at = job->part_from, end = at + job->part_count;
 	for (size_t i = at; rc == 0 && i < end; i++) {
@@ -208,6 +208,8 @@ static void end_part(struct queue_job *job, int rc)
 		job->targets[i] = target;
 	}
 	job->part_from = rc == 0 ? at : end;
+	if (job->part_from < job->count)
+		job->part_from -= queue_record_part(q, job, job->part_from);
 }
 
 /* Who is to get it at all: nobody if it is late, and none that its sender's mail does not go to. */
@@ -239,7 +241,7 @@ int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outc
 			return rc;
 		any |= rc == 0;
 		/* What broke here would do so for the others. */
-		end_part(job, rc);
+		end_part(d->queue, job, rc);
 		if (rc < 0 && (!d->dial.client || !smtp_client_is_usable(d->dial.client))) {
 			set_rest(job, outcome);
 			return rc;
@@ -275,7 +277,7 @@ int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice 
 			return no_room(&d, job, outcome);
 		rc = send_job(&d, job, outcome);
 		any |= rc == 0;
-		end_part(job, rc);
+		end_part(q, job, rc);
 	}
 	if (rc == 0 && job->part_from < job->count)
 		return no_room(&d, job, outcome);
