@@ -67,6 +67,11 @@ int queue_table_correct(struct db *db, struct slice domain, int64_t latest_ms, i
 
 /* Is there a way to a domain whose mail may be fetched, so that it need not wait? */
 bool queue_table_has_way(const struct config *config, const struct client_errand *errand);
+/* A row if any of domain $1 is not held: one that waits, or has a lease of the names $2 and $3.
+ * What names no lease is not found by the index. */
+#define QUEUE_TABLE_WAITS                                                                          \
+	"SELECT 1 FROM queue_recipient WHERE domain = $1 AND held = 0"                             \
+	" AND (lease_owner IS NULL OR lease_owner IN ($2, $3)) LIMIT 1"
 /* Takes leases on what waits for a domain behind the row that was seen last, due or not, for a
  * connection that the domain's host opened. As queue_table_page(), but in the order of rows. */
 int queue_table_turn(struct store *store, struct slice domain, struct queue_page *page);

@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "fiber/fiber.h"
+#include "queue/queue_table.h"
 #include "route/journey.h"
 
 #define JOURNEY(kind) "SELECT count(*) FROM journey WHERE kind = " #kind
@@ -616,6 +617,29 @@ static void what_fails_meanwhile_is_tried_at_once(void **state)
 	wishes_come_true_at_once(*state, retried_on_the_way);
 }
 
+/* --- how it is done --------------------------------------------------------------------- */
+
+static int explain(struct db *db, void *arg)
+{
+	struct db_rows rows;
+	char *out = arg;
+	int rc = db_query(db, &rows, "EXPLAIN QUERY PLAN " QUEUE_TABLE_WAITS, "tss", SLICE("a"),
+	                  "b", "c");
+	while (rc == 0 && (rc = db_next(&rows)) == 0)
+		out += snprintf(out, 120, "%.*s\n", SLICE_ARG(db_text(&rows, 3)));
+	db_end(&rows);
+	return rc == -ENODATA ? 0 : rc;
+}
+
+static void what_waits_is_found_by_the_index(void **state)
+{
+	struct office *o = *state;
+	char plan[1000] = "";
+	assert_int_equal(store_read(o->store, explain, plan), 0);
+	assert_non_null(strstr(plan, "queue_recipient_place (lease_owner=? AND domain=?)"));
+	assert_null(strstr(plan, "SCAN"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, office_setup, office_teardown)
@@ -630,6 +654,7 @@ int main(void)
 		TEST(a_report_goes_through_the_queue),
 		TEST(success_is_told_if_asked),
 		TEST(what_is_too_old_goes_back),
+		TEST(what_waits_is_found_by_the_index),
 		TEST(a_host_pauses_for_its_own_failures),
 		TEST(a_delay_is_no_end),
 		TEST(a_clock_set_forward_bounces_nothing),

@@ -20,6 +20,8 @@ struct turn {
 /* --- what waits ----------------------------------------------------------------------- */
 
 struct look {
+	const char *owner;
+	struct queue_lease_name taken;
 	const struct slice *domains;
 	size_t count;
 	bool found;
@@ -31,10 +33,8 @@ static int look_in_read(struct db *db, void *arg)
 	l->found = false;
 	for (size_t i = 0; i < l->count && !l->found; i++) {
 		int64_t one;
-		int rc = db_get_int(db, &one,
-		                    "SELECT 1 FROM queue_recipient WHERE domain = $1"
-		                    " AND held = 0 LIMIT 1",
-		                    "t", l->domains[i]);
+		int rc = db_get_int(db, &one, QUEUE_TABLE_WAITS, "tss", l->domains[i], l->owner,
+		                    l->taken.text);
 		if (rc < 0 && rc != -ENODATA)
 			return rc;
 		l->found = rc == 0;
@@ -44,7 +44,10 @@ static int look_in_read(struct db *db, void *arg)
 
 int queue_turn_waits(struct queue *q, const struct slice *domains, size_t count, bool *waits_out)
 {
-	struct look l = { .domains = domains, .count = count };
+	struct look l = { .owner = q->leases.owner,
+		          .taken = queue_lease_name(&q->leases),
+		          .domains = domains,
+		          .count = count };
 	int rc = store_read(q->config.store, look_in_read, &l);
 	if (rc == 0)
 		*waits_out = l.found;
