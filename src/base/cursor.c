@@ -60,8 +60,10 @@ bool take_while(struct cursor *c, bool (*is_member)(char), size_t max, struct sl
 
 bool take_until(struct cursor *c, char stop, size_t max, struct slice *out)
 {
-	ptrdiff_t at = slice_find_byte(cursor_rest(c), stop);
-	return at >= 0 && (size_t)at <= max && take_bytes(c, (size_t)at, out);
+	/* No further: who comes here for each byte of a text would read all of it as often. */
+	struct slice within = slice_sub(cursor_rest(c), 0, max < SIZE_MAX ? max + 1 : max);
+	ptrdiff_t at = slice_find_byte(within, stop);
+	return at >= 0 && take_bytes(c, (size_t)at, out);
 }
 
 void skip_space(struct cursor *c)

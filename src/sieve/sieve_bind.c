@@ -69,13 +69,20 @@ static size_t put_utf8(uint32_t code, char *to)
 	return len;
 }
 
+static struct slice skip_white(struct slice s)
+{
+	while (s.len > 0 && (byte_is_space(s.data[0]) || s.data[0] == '\r' || s.data[0] == '\n'))
+		s = slice_from(s, 1);
+	return s;
+}
+
 /* The numbers in "hex: 24 24" or "unicode: 40": what they stand for, which is shorter. -1: they
- * are none; -2: one is no character. */
+ * are none; -2: one is no character. Reads no further than to what is neither digit nor space. */
 static ptrdiff_t decode_numbers(struct slice numbers, bool unicode, char *to)
 {
 	size_t n = 0;
 	uint32_t code = 0;
-	numbers = slice_trim(numbers);
+	numbers = skip_white(numbers);
 	if (numbers.len == 0)
 		return -1;
 	while (numbers.len > 0) {
@@ -86,7 +93,7 @@ static ptrdiff_t decode_numbers(struct slice numbers, bool unicode, char *to)
 		while (unicode && digits.len > UNICODE_DIGITS_MAX && digits.data[0] == '0')
 			digits = slice_from(digits, 1);
 		struct slice rest = slice_from(numbers, len);
-		numbers = slice_trim(rest);
+		numbers = skip_white(rest);
 		if (numbers.len > 0 && numbers.len == rest.len)
 			return -1;
 		if (!hex_number(digits, unicode ? UNICODE_DIGITS_MAX : 2, &code))
@@ -108,22 +115,28 @@ static bool decode_characters(struct sieve_binding *b, struct slice *text)
 	if (slice_find(*text, SLICE("${")) < 0)
 		return true;
 	char *to = arena_alloc(b->arena, text->len + 1);
-	size_t n = 0;
-	for (struct slice rest = *text; rest.len > 0;) {
+	size_t n = 0, close = 0; /* where the next "}" is: looked for once, not at each "${" */
+	for (size_t at = 0; at < text->len;) {
+		struct slice rest = slice_from(*text, at);
 		bool unicode = slice_starts_with_nocase(rest, SLICE("${unicode:"));
-		size_t skip = unicode ? 10 : 6;
-		ptrdiff_t end = slice_find_byte(rest, '}'), made = -1;
-		if (end > 0 && (unicode || slice_starts_with_nocase(rest, SLICE("${hex:"))))
-			made = decode_numbers(slice_sub(rest, skip, (size_t)end - skip), unicode,
+		bool begins = unicode || slice_starts_with_nocase(rest, SLICE("${hex:"));
+		size_t from = at + (unicode ? 10 : 6);
+		ptrdiff_t made = -1;
+		if (begins && close < from) {
+			ptrdiff_t found = slice_find_byte(slice_from(*text, from), '}');
+			close = found < 0 ? text->len : from + (size_t)found;
+		}
+		if (begins && close < text->len)
+			made = decode_numbers(slice_sub(*text, from, close - from), unicode,
 			                      to + n);
 		if (made == -2)
 			return sieve_wrong(b, "\"%.*s\" is no character of Unicode",
-			                   SLICE_ARG(slice_sub(rest, 0, (size_t)end + 1)));
+			                   SLICE_ARG(slice_sub(rest, 0, close + 1 - at)));
 		if (made < 0)
 			to[n++] = rest.data[0];
 		else
 			n += (size_t)made;
-		rest = slice_from(rest, made < 0 ? 1 : (size_t)end + 1);
+		at = made < 0 ? at + 1 : close + 1;
 	}
 	*text = slice_of(to, n);
 	return true;

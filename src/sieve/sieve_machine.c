@@ -5,6 +5,7 @@
 enum {
 	BYTES_AN_INSTRUCTION = 256, /* work on so many counts as one */
 	REST_AFTER = 20000,         /* instructions; some milliseconds */
+	REFERENCE_COSTS = 16,       /* a byte of text that names variables, which are looked for */
 	TRACE_LINE_MAX = 4096,
 };
 
@@ -82,6 +83,8 @@ struct slice machine_string(struct machine *m, const struct sieve_string *s)
 	struct slice name;
 	if (!s->variable)
 		return s->text;
+	/* Once they are used up the next step fails. */
+	(void)machine_spend(m, REFERENCE_COSTS * s->text.len);
 	struct buf out = buf_make(m->job->limits->value_bytes);
 	struct slice rest = s->text;
 	while (rest.len > 0) {

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -584,6 +585,66 @@ static void limits_hold(void **state)
 	arena_free(w.arena);
 }
 
+/* The text of a script of one string, so many bytes long. */
+static struct slice long_string(struct buf *script, const char *begin, const char *piece,
+                                const char *end, size_t bytes)
+{
+	buf_clear(script);
+	buf_append(script, slice_from_str(begin));
+	while (script->len < bytes)
+		buf_append(script, slice_from_str(piece));
+	buf_append(script, slice_from_str(end));
+	return buf_slice(script);
+}
+
+/* What takes the square of its length takes more than a minute. */
+static void long_strings_are_read_once(void **state)
+{
+	enum { BYTES = 4 << 20, CPU_SECONDS = 20 };
+	struct sieve_limits limits = SIEVE_LIMITS_DEFAULT;
+	struct buf script = buf_make(2 * BYTES);
+	static const struct {
+		const char *begin, *piece;
+	} list[] = {
+		{ "require [\"encoded-character\", \"fileinto\"]; fileinto \"${hex", " a" },
+		{ "require [\"encoded-character\", \"fileinto\"]; fileinto \"", "${hex:40 " },
+		{ "require [\"encoded-character\", \"fileinto\"]; fileinto \"${hex:",
+		  "          " },
+		{ "require [\"variables\", \"fileinto\"]; fileinto \"", "${" },
+	};
+	(void)state;
+	limits.script_bytes = 2 * (size_t)BYTES;
+	clock_t begun = clock();
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		struct arena *arena = arena_new();
+		struct sieve_program *program;
+		struct sieve_errors errors;
+		struct slice text = long_string(&script, list[i].begin, list[i].piece, "\";",
+		                                BYTES);
+		assert_int_equal(sieve_compile(text, &limits, arena, &program, &errors), 0);
+		arena_free(arena);
+	}
+	assert_true((clock() - begun) / CLOCKS_PER_SEC < CPU_SECONDS);
+	buf_free(&script);
+}
+
+/* Variables that are empty cost steps, too. */
+static void references_are_counted(void **state)
+{
+	struct world w = { .arena = arena_new(),
+		           .limits = SIEVE_LIMITS_DEFAULT,
+		           .trace = buf_make(1 << 24) };
+	struct buf script = buf_make(1 << 20);
+	(void)state;
+	w.limits.instructions = 1000;
+	struct slice text = long_string(&script, "require \"variables\"; if string \"", "${none}",
+	                                "\" \"\" { keep; } keep;", 100000);
+	assert_non_null(strstr(run_on(&w, arena_str(w.arena, text), MESSAGE), "too many steps"));
+	buf_free(&script);
+	buf_free(&w.trace);
+	arena_free(w.arena);
+}
+
 /* RFC 6785. */
 static void events(void **state)
 {
@@ -643,6 +704,8 @@ int main(void)
 		cmocka_unit_test(parts_are_replaced),
 		cmocka_unit_test(scripts_are_included),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(long_strings_are_read_once),
+		cmocka_unit_test(references_are_counted),
 		cmocka_unit_test(events),
 		cmocka_unit_test(extensions_are_sorted),
 	};
