@@ -318,6 +318,27 @@ def test_rights_that_are_taken_away(pair, box):
     assert other.line().startswith(b"* BYE")
 
 
+@pytest.mark.parametrize("place", ["bob@example.test", "Public"])
+def test_rights_to_everything_that_are_taken_away(served, pair, place):
+    """By the operator: who waits in a folder is told at once, and so is who asked for changes of names."""
+    _, other = pair
+    folder = f"Shared/{place}/INBOX"
+    if place == "Public":
+        folder = "Public/Board"
+        served.cli("public", "add", "Board", "--anyone", "")
+    listener = User(served, "alice")
+    listener.ok("NOTIFY SET (SUBTREE (Shared Public) (MailboxName))")
+    served.cli("share", "set", place, "alice@example.test", "lrs")
+    while folder.encode() not in (line := listener.line()):
+        assert line.startswith(b"* LIST"), line
+    listener.close()
+    other.ok(f'SELECT "{folder}"')
+    other.start("IDLE")
+    assert other.line().startswith(b"+ ")
+    served.cli("share", "remove", place, "alice@example.test")
+    assert other.line().startswith(b"* BYE")
+
+
 def test_notify_tells_of_what_is_given_and_of_new_mail(pair, box):
     owner, other = pair
     other.ok("NOTIFY SET (SUBTREE Shared (MailboxName MessageNew MessageExpunge))")

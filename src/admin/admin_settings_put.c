@@ -133,7 +133,7 @@ static int put_acl(struct db *db, struct put *p)
 		return -EINVAL;
 	int rc = e.owner.len > 0 ? directory_find_account(db, p->arena, e.owner, &account) : 0;
 	if (rc == 0)
-		rc = acl_identifier(db, p->arena, slice_from_str(identifier), &e.identifier);
+		rc = acl_identifier(db, p->arena, slice_from_str(identifier), &e.identifier, NULL);
 	if (rc == 0)
 		rc = find_folder(db, p, account.id, &mailbox_id);
 	if (rc == 0)

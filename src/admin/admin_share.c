@@ -3,6 +3,7 @@
 
 #include "admin/admin_commands.h"
 #include "directory/directory.h"
+#include "mailbox/mailbox_view.h"
 #include "mailbox/share.h"
 #include "store/store.h"
 
@@ -15,7 +16,8 @@ struct share_step {
 	int64_t owner_id, mailbox_id;
 	struct slice name;
 	unsigned rights;
-	json_t *items;
+	int64_t reader_id; /* whose rights they are; 0: anyone's */
+	json_t *items;     /* of a list; of a change to all of an owner's mailboxes, their ids */
 };
 
 static int find_owner(struct db *db, struct share_step *step)
@@ -67,6 +69,11 @@ static int list_step(struct db *db, void *arg)
 	return rc == 0 ? acl_each(db, step->owner_id, step->mailbox_id, visit_entry, step) : rc;
 }
 
+static int note_changed(const struct mailbox_info *info, void *arg)
+{
+	return json_array_append_new(arg, json_integer(info->id));
+}
+
 static int set_step(struct db *db, void *arg)
 {
 	struct share_step *step = arg;
@@ -74,9 +81,14 @@ static int set_step(struct db *db, void *arg)
 	const char *text = admin_text(step->request, "identifier");
 	int rc = find_place(db, step);
 	if (rc == 0)
-		rc = acl_identifier(db, step->arena, slice_from_str(text), &identifier);
-	return rc == 0 ? acl_set(db, step->owner_id, step->mailbox_id, identifier, step->rights)
-	               : rc;
+		rc = acl_identifier(db, step->arena, slice_from_str(text), &identifier,
+		                    &step->reader_id);
+	if (rc == 0)
+		rc = acl_set(db, step->owner_id, step->mailbox_id, identifier, step->rights);
+	json_array_clear(step->items);
+	if (rc != 0 || step->mailbox_id)
+		return rc;
+	return mailbox_each(db, step->owner_id, note_changed, step->items);
 }
 
 static int public_add_step(struct db *db, void *arg)
@@ -152,12 +164,26 @@ static int run(struct admin *admin, struct share_step *step, struct admin_reply 
 }
 
 /* Sessions that have it selected look whether they still may. */
+static void tell(struct mailboxes *mailboxes, const struct share_step *step)
+{
+	size_t index;
+	json_t *id;
+	if (step->mailbox_id)
+		mailboxes_changed(mailboxes, step->mailbox_id);
+	json_array_foreach(step->items, index, id)
+		mailboxes_changed(mailboxes, json_integer_value(id));
+	if (step->reader_id)
+		mailboxes_names_changed(mailboxes, step->reader_id);
+}
+
 static int run_and_tell(struct admin *admin, struct share_step *step, struct admin_reply *reply,
                         store_fn fn)
 {
+	step->items = json_array();
 	int rc = run(admin, step, reply, fn, true);
-	if (rc == 0 && admin->mailboxes && step->mailbox_id)
-		mailboxes_changed(admin->mailboxes, step->mailbox_id);
+	if (rc == 0 && admin->mailboxes)
+		tell(admin->mailboxes, step);
+	json_decref(step->items);
 	return rc;
 }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "directory/directory.h"
 #include "imap/imap_handlers.h"
 #include "imap/imap_reply.h"
 #include "imap/imap_share.h"
@@ -93,31 +92,20 @@ static int set_owner(const struct acl_step *step)
 	return takes ? -EPERM : 0;
 }
 
-/* Whose names are others then. */
-static int find_reader(struct db *db, struct acl_step *step)
-{
-	bool minus = slice_starts_with(step->identifier, SLICE("-"));
-	struct account account;
-	int rc = directory_find_account(db, step->c->arena,
-	                                slice_from(step->identifier, minus ? 1 : 0), &account);
-	step->reader_id = rc == 0 ? account.id : 0;
-	return rc == -ENOENT ? 0 : rc;
-}
-
 static int set_step(struct db *db, void *arg)
 {
 	struct acl_step *step = arg;
 	const struct mailbox_info *info = &step->share.info;
 	struct own_entry own = { 0 };
 	unsigned rights = step->rights;
-	int rc = acl_identifier(db, step->c->arena, step->identifier, &step->identifier);
+	int rc = acl_identifier(db, step->c->arena, step->identifier, &step->identifier,
+	                        &step->reader_id);
 	if (rc < 0)
 		return rc;
 	if (is_owner(step))
 		return set_owner(step);
 	own.identifier = step->identifier;
-	rc = find_reader(db, step);
-	if (rc == 0 && step->how)
+	if (step->how)
 		rc = acl_each(db, info->account_id, info->id, own_visit, &own);
 	if (step->how == '+')
 		rights = own.rights | rights;
@@ -221,7 +209,7 @@ static int required_step(struct db *db, void *arg)
 {
 	struct acl_step *step = arg;
 	struct own_entry own = { 0 };
-	int rc = acl_identifier(db, step->c->arena, step->identifier, &step->identifier);
+	int rc = acl_identifier(db, step->c->arena, step->identifier, &step->identifier, NULL);
 	own.identifier = step->identifier;
 	if (rc == 0)
 		rc = acl_each(db, step->share.info.account_id, 0, own_visit, &own);

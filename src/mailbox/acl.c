@@ -44,11 +44,12 @@ bool acl_parse(struct slice letters, unsigned *rights_out)
 	return true;
 }
 
-int acl_identifier(struct db *db, struct arena *arena, struct slice text, struct slice *out)
+int acl_identifier(struct db *db, struct arena *arena, struct slice text, struct slice *out,
+                   int64_t *account_out)
 {
 	bool minus = slice_starts_with(text, SLICE("-"));
 	struct slice name = slice_from(text, minus ? 1 : 0);
-	struct account account;
+	struct account account = { .id = 0 };
 	if (!slice_equal_nocase(name, SLICE("anyone"))) {
 		int rc = directory_canonical_address(arena, name, &name);
 		if (rc == 0)
@@ -60,6 +61,8 @@ int acl_identifier(struct db *db, struct arena *arena, struct slice text, struct
 	}
 	struct slice parts[] = { minus ? SLICE("-") : SLICE_EMPTY, name };
 	*out = arena_concat(arena, parts, 2);
+	if (account_out)
+		*account_out = account.id;
 	return 0;
 }
 

@@ -42,9 +42,10 @@ const char *acl_text(unsigned rights, bool with_old, char out[static ACL_TEXT_MA
 /* False: a letter is no right. "c" stands for k, "d" for x, t and e. */
 bool acl_parse(struct slice letters, unsigned *rights_out);
 
-/* An identifier as it is kept, in the arena: -EINVAL it is none, -ENOENT there is no such account.
- */
-int acl_identifier(struct db *db, struct arena *arena, struct slice text, struct slice *out);
+/* An identifier as it is kept, in the arena, and whose it is (NULL is allowed; 0: anyone's):
+ * -EINVAL it is none, -ENOENT there is no such account. */
+int acl_identifier(struct db *db, struct arena *arena, struct slice text, struct slice *out,
+                   int64_t *account_out);
 
 /* --- reading ------------------------------------------------------------------------- */
 
