@@ -174,14 +174,15 @@ int report_row_each(struct db *db, enum report_kind kind, int64_t after, int64_t
 	return rc == -ENODATA ? 0 : rc;
 }
 
-int report_row_due(struct db *db, struct arena *arena, enum report_kind kind, int64_t now_ms,
-                   struct report_row *out)
+int report_row_due(struct db *db, struct arena *arena, enum report_kind kind, bool only_mail,
+                   int64_t now_ms, struct report_row *out)
 {
 	struct db_rows rows;
 	int rc = db_query(db, &rows,
 	                  "SELECT " COLUMNS " FROM report WHERE kind = $1 AND due_ms > 0 AND"
-	                  " due_ms <= $2 ORDER BY due_ms LIMIT 1",
-	                  "ii", (int64_t)kind, now_ms);
+	                  " due_ms <= $2 AND ($3 = 0 OR lower(substr(peer, 1, 6)) <> 'https:')"
+	                  " ORDER BY due_ms LIMIT 1",
+	                  "iii", (int64_t)kind, now_ms, (int64_t)only_mail);
 	if (rc == 0)
 		rc = db_next(&rows);
 	if (rc == 0) {

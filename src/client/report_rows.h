@@ -68,8 +68,9 @@ int report_count_each(struct db *db, enum report_kind kind, int64_t day, struct 
 typedef int (*report_visit)(const struct report_row *row, void *arg);
 int report_row_each(struct db *db, enum report_kind kind, int64_t after, int64_t limit,
                     report_visit visit, void *arg);
-/* One of ours that is due by then, in the arena; -ENODATA if there is none. */
-int report_row_due(struct db *db, struct arena *arena, enum report_kind kind, int64_t now_ms,
-                   struct report_row *out);
+/* One of ours that is due by then, in the arena; only_mail: of those that go by mail. -ENODATA if
+ * there is none. */
+int report_row_due(struct db *db, struct arena *arena, enum report_kind kind, bool only_mail,
+                   int64_t now_ms, struct report_row *out);
 
 #endif

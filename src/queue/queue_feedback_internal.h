@@ -80,7 +80,7 @@ int feedback_dmarc_uris(struct feedback_making *m, bool failures);
 /* What SPF found for the sender; NULL: it was not asked. */
 const struct spf_answer *feedback_spf(struct trust_spf *spf, struct slice *domain_out);
 
-/* queue_feedback_send.c: sends all that is due. */
+/* queue_feedback_send.c: sends what is due, by HTTPS as much as there is time for. */
 int feedback_send_due(struct queue *q, const struct feedback_kind *kind);
 /* Whom reports come from: an address of ours. Parks the fiber. */
 const char *feedback_from(struct queue *q, struct arena *arena, const struct feedback_kind *kind);

@@ -11,12 +11,16 @@
 /* Section 5.4 has one try again for up to 24 hours. */
 #define GIVE_UP_MS (24 * 3600 * 1000LL)
 #define PAUSE_MS   (15 * 60 * 1000LL)
-#define POST_MS    (60 * 1000)
+/* A collector may take its time to hold up all others: what there is no time for is posted in the
+ * next minute's look, and mail does not wait for it. */
+#define POST_MS  (20 * 1000)
+#define POSTS_MS (120 * 1000)
 enum { REPLY_BYTES_MAX = 64 * 1024, LINE_BYTES = 57 /* 76 in base64 */ };
 
 struct sending {
 	struct queue *queue;
 	const struct feedback_kind *kind;
+	int64_t posts_until_ms; /* monotonic: then by mail only */
 	struct arena *arena;
 	struct report_row row;
 	struct post_parcel *parcel; /* or NULL */
@@ -187,7 +191,8 @@ static int find_due(struct db *db, void *arg)
 {
 	struct sending *s = arg;
 	enum report_kind kind = feedback_kind_number(s->kind);
-	return report_row_due(db, s->arena, kind, clock_wall_ms(), &s->row);
+	bool only_mail = clock_monotonic_ms() >= s->posts_until_ms;
+	return report_row_due(db, s->arena, kind, only_mail, clock_wall_ms(), &s->row);
 }
 
 static int send_one(struct sending *s)
@@ -206,8 +211,12 @@ static int send_one(struct sending *s)
 int feedback_send_due(struct queue *q, const struct feedback_kind *kind)
 {
 	int rc = 0;
+	int64_t posts_until_ms = deadline_in(POSTS_MS);
 	while (rc == 0) {
-		struct sending s = { .queue = q, .kind = kind, .arena = arena_new() };
+		struct sending s = { .queue = q,
+			             .kind = kind,
+			             .posts_until_ms = posts_until_ms,
+			             .arena = arena_new() };
 		rc = store_read(q->config.store, find_due, &s);
 		if (rc == 0)
 			rc = send_one(&s);
