@@ -201,6 +201,25 @@ def test_duplicates(sorted_by):
     assert subjects(server) == ["once", "other"]
 
 
+def test_duplicates_at_the_same_time(sorted_by):
+    """Each is sorted before the other is stored."""
+    server = sorted_by(alice='require "duplicate"; if duplicate { discard; }')
+    for round in range(8):
+        sessions = [server.smtp() for _ in range(2)]
+        for smtp in sessions:
+            smtp.ehlo("client.test")
+            smtp.mail("carol@far.test")
+            smtp.rcpt("alice@example.test")
+            assert smtp.docmd("DATA")[0] == 354
+            smtp.send(MESSAGE.format(subject=f"{round}", id=f"{round}"))
+        for smtp in sessions:
+            smtp.send("\r\n.\r\n")
+        for smtp in sessions:
+            assert smtp.getreply()[0] == 250
+            smtp.close()
+    assert subjects(server) == [str(round) for round in range(8)]
+
+
 def test_a_changed_message(sorted_by):
     server = sorted_by(alice='''require ["editheader", "fileinto", "copy"];
 fileinto :copy "Archive"; addheader "X-Sorted" "yes"; deleteheader "Subject";''')

@@ -20,6 +20,8 @@
 
 /* A message that is larger is summarised on the thread pool: others wait for this worker. */
 #define OFFLOAD_BYTES (256 * 1024)
+/* So often scripts are run for a message while others do at the same time what they do once. */
+enum { TRIES_MAX = 3 };
 
 /* --- what shares a blob -------------------------------------------------------------- */
 
@@ -253,7 +255,8 @@ static enum post_result delivery_store(struct delivery *d)
 		return POST_FULL;
 	if (rc == -EDQUOT)
 		return POST_QUOTA;
-	if (rc < 0)
+	d->stale = rc == -ESTALE;
+	if (rc < 0 && !d->stale)
 		log_error("route.deliver.failed", kv_error(rc));
 	return rc < 0 ? POST_FAILED : POST_ACCEPTED;
 }
@@ -336,30 +339,44 @@ enum post_result post_deliver(struct post *p, const struct post_client *client,
 	return result;
 }
 
+static enum post_result deliver_once(struct delivery *d, struct slice trace,
+                                     char queue_id_out[static 17])
+{
+	enum post_result result = delivery_prepare(d, trace);
+	if (result == POST_ACCEPTED && d->scope != POST_ELSEWHERE && !d->envelope->hold)
+		d->bounce = post_bounce_new(d->post, d->arena, d->envelope, d->message);
+	if (result == POST_ACCEPTED)
+		result = delivery_store(d);
+	if (result == POST_ACCEPTED) {
+		delivery_tell(d);
+		memcpy(queue_id_out, d->batches->queue_id, sizeof(d->batches->queue_id));
+	}
+	if (!d->stale)
+		delivery_count(d, result);
+	return result;
+}
+
 enum post_result post_deliver_to(struct post *p, const struct post_client *client,
                                  const struct post_envelope *envelope, struct slice trace,
                                  struct slice message, enum post_scope scope,
                                  char queue_id_out[static 17])
 {
-	struct delivery d = {
-		.post = p,
-		.arena = arena_new(),
-		.client = client,
-		.envelope = envelope,
-		.scope = scope,
-		.message = message,
-		.now_ms = clock_wall_ms(),
-	};
-	enum post_result result = delivery_prepare(&d, trace);
-	if (result == POST_ACCEPTED && scope != POST_ELSEWHERE && !envelope->hold)
-		d.bounce = post_bounce_new(p, d.arena, envelope, message);
-	if (result == POST_ACCEPTED)
-		result = delivery_store(&d);
-	if (result == POST_ACCEPTED) {
-		delivery_tell(&d);
-		memcpy(queue_id_out, d.batches->queue_id, sizeof(d.batches->queue_id));
+	enum post_result result = POST_FAILED;
+	bool again = true;
+	for (int tries = 1; again; tries++) {
+		struct delivery d = {
+			.post = p,
+			.arena = arena_new(),
+			.client = client,
+			.envelope = envelope,
+			.scope = scope,
+			.message = message,
+			.now_ms = clock_wall_ms(),
+			.last_try = tries == TRIES_MAX,
+		};
+		result = deliver_once(&d, trace, queue_id_out);
+		again = d.stale;
+		delivery_end(&d);
 	}
-	delivery_count(&d, result);
-	delivery_end(&d);
 	return result;
 }

@@ -294,6 +294,8 @@ int delivery_check_and_commit(struct db *db, void *arg)
 {
 	struct delivery *d = arg;
 	int rc = delivery_check_quotas(db, d);
+	if (rc == 0 && !d->last_try)
+		rc = delivery_check_memories(db, d);
 	if (rc == 0)
 		rc = delivery_commit(db, d);
 	if (rc == 0)

@@ -86,7 +86,8 @@ struct delivery {
 	struct store_blob *blobs;
 	size_t blob_count;
 	bool loop, lost;
-	bool on_hold; /* for the operator to look at: its account sends too much */
+	bool on_hold;         /* for the operator to look at: its account sends too much */
+	bool last_try, stale; /* scripts are to be run again, but for the last time */
 };
 
 static inline bool delivery_is_held(const struct delivery *d)
@@ -105,8 +106,8 @@ int delivery_hold(struct delivery *d);
 /* All that can be done before the commit. trace: as for post_deliver(). Parks the fiber. */
 enum post_result delivery_prepare(struct delivery *d, struct slice trace);
 /* Inside the commit that has the delivery's blobs; arg is the delivery. The second one checks
- * quotas as well (-EDQUOT), and commits what goes along: the copy in Sent, what a report says, the
- * reports of the envelope. */
+ * quotas (-EDQUOT) and what scripts asked (-ESTALE) as well, and commits what goes along: the copy
+ * in Sent, what a report says, the reports of the envelope. */
 int delivery_commit(struct db *db, void *arg);
 int delivery_check_and_commit(struct db *db, void *arg);
 /* After the commit: wakes who must know. */

@@ -156,6 +156,7 @@ static int was_seen(void *arg, struct slice id)
 	int rc = sorting_remembers(s, SIEVE_SEEN, id);
 	if (rc < 0)
 		s->rc = rc;
+	s->seen |= rc > 0;
 	return rc;
 }
 

@@ -64,6 +64,7 @@ struct post_memory {
 	enum sieve_memory kind;
 	struct slice key;
 	int64_t until_ms;
+	bool known; /* it was remembered before, and is for longer */
 };
 
 struct post_word {
@@ -107,6 +108,9 @@ int delivery_filing_flags(struct db *db, const struct post_filing *f, int64_t ma
 int delivery_commit_filing(struct db *db, struct delivery *d, struct drop *drop,
                            struct post_filing *f, int64_t blob_id);
 int delivery_commit_memories(struct db *db, const struct delivery *d, const struct drop *drop);
+/* Before all of that. -ESTALE: what scripts are to do once another delivery has done since they
+ * asked. */
+int delivery_check_memories(struct db *db, const struct delivery *d);
 /* After it. */
 void delivery_sorted_end(struct delivery *d, bool committed);
 
@@ -119,6 +123,7 @@ struct sorting {
 	struct slice header; /* with the trace */
 	int rc;              /* of the store */
 	bool of_event;       /* the message is in a mailbox already (post_event.h) */
+	bool seen;           /* so "duplicate" has found */
 };
 
 /* What a machine is told of the message; its scripts are left to the caller. */

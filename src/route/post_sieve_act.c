@@ -35,7 +35,8 @@ static void sorting_remember(struct sorting *s, enum sieve_memory kind, struct s
 	*m = (struct post_memory){ .next = s->drop->sorted->memories,
 		                   .kind = kind,
 		                   .key = key,
-		                   .until_ms = s->d->now_ms + for_ms };
+		                   .until_ms = s->d->now_ms + for_ms,
+		                   .known = kind == SIEVE_SEEN && s->seen };
 	s->drop->sorted->memories = m;
 }
 

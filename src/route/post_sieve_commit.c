@@ -232,6 +232,20 @@ int delivery_commit_memories(struct db *db, const struct delivery *d, const stru
 	return rc;
 }
 
+int delivery_check_memories(struct db *db, const struct delivery *d)
+{
+	int rc = 0;
+	for (size_t i = 0; i < d->drop_count && rc == 0; i++) {
+		const struct drop *drop = &d->drops[i];
+		const struct post_memory *m = drop->sorted ? drop->sorted->memories : NULL;
+		for (; m && rc == 0; m = m->next)
+			rc = m->known ? 0
+			              : sieve_remembers(db, drop->target->account_id, m->kind,
+			                                m->key, d->now_ms);
+	}
+	return rc > 0 ? -ESTALE : rc;
+}
+
 int delivery_commit_filings(struct db *db, struct delivery *d, struct drop *drop, int64_t blob_id)
 {
 	int rc = 0;
