@@ -111,6 +111,28 @@ def test_sets_of_a_million_ranges(server, session):
     assert cpu_seconds(server) - began < 20
 
 
+def test_new_mail_where_most_was_removed(server, session):
+    """An order that is kept, of messages that are nearly all gone, costs no more than what is left of it."""
+    def bring(first, last):
+        for at in range(first, last, 100):
+            messages = [f"Subject: {n:06d}\r\n\r\n" for n in range(at, min(at + 100, last))]
+            session.ok("APPEND most" + "".join(f" {{{len(m)}+}}\r\n{m}" for m in messages))
+
+    session.ok("CREATE most")
+    bring(0, 40000)
+    session.ok("SELECT most")
+    session.ok("SORT (SUBJECT) UTF-8 ALL")
+    session.ok("STORE 1:34800 +FLAGS.SILENT (\\Deleted)")
+    session.ok("EXPUNGE")
+    bring(40000, 40250)
+    session.ok("NOOP")
+    began = cpu_seconds(server)
+    assert session.ok("SORT (SUBJECT) UTF-8 ALL")[0].endswith(b" 5449 5450")
+    assert cpu_seconds(server) - began < 1.5
+    session.ok("UNSELECT")
+    session.ok("DELETE most")
+
+
 def test_who_never_reads(server):
     """Bodies of some hundred megabytes are asked for and never read: the server holds a buffer of
     them, and others are served."""

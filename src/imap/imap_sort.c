@@ -200,12 +200,28 @@ static void keep(struct sort *s, const struct imap_order_key *key, const struct 
 	free(order);
 }
 
+/* Messages that are gone have no keys to be compared with. */
+static void drop_gone(const struct sort *s, struct imap_order *order)
+{
+	struct mailbox_item item;
+	size_t kept = 0;
+	for (size_t i = 0; i < order->count; i++) {
+		if (mailbox_view_by_uid(s->c->s->selected->view, order->numbers[i], &item))
+			order->numbers[kept++] = order->numbers[i];
+		if (i % IMAP_SLICE_MESSAGES == IMAP_SLICE_MESSAGES - 1)
+			fiber_yield();
+	}
+	order->count = kept;
+}
+
 /* New mail goes to its place in the order. */
 static int place_lacking(const struct sort *s, struct imap_order *order)
 {
 	struct mailbox_set_walk walk = { .uids = &order->lacking };
 	struct mailbox_item item;
 	size_t at;
+	if (order->lacking.count > 0)
+		drop_gone(s, order);
 	while (mailbox_view_next_of(s->c->s->selected->view, &walk, &item)) {
 		int rc = imap_sort_place(s->c->s, &s->request, order->numbers, order->count,
 		                         item.uid, &at);
