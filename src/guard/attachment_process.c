@@ -122,6 +122,14 @@ static void wait_for_place(int *children)
 		--*children;
 }
 
+/* Nobody reads from the pipe any more: who asked has waited for a place for too long. In a flood
+ * those that still wait would else wait for the answers to all before them. */
+static bool is_given_up(int answer)
+{
+	struct pollfd reader = { .fd = answer };
+	return poll(&reader, 1, 0) != 0;
+}
+
 static void helper_run(void)
 {
 	struct request request;
@@ -129,7 +137,7 @@ static void helper_run(void)
 	while (fd_pass_receive(HELPER_FD, (char *)&request, sizeof(request), fds, FDS) ==
 	       (ssize_t)sizeof(request)) {
 		wait_for_place(&children);
-		pid_t pid = fork();
+		pid_t pid = is_given_up(fds[1]) ? -1 : fork();
 		if (pid == 0) {
 			close(HELPER_FD);
 			child_run(&request, fds);

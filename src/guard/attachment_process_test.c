@@ -1,5 +1,6 @@
 #include "guard/attachment_process.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -138,6 +139,58 @@ static void a_helper_that_is_killed_is_started_again(void **state)
 	facts_come_back(state);
 }
 
+/* Of the children that a process has waited for. */
+static unsigned long faults_of_children(pid_t parent)
+{
+	char path[64];
+	unsigned long faults = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)parent);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %lu", &faults),
+	                 1);
+	(void)fclose(file);
+	return faults;
+}
+
+static void look_for_a_moment(void *arg)
+{
+	const struct looking *l = arg;
+	const struct config config = { .attachments = { .look = true },
+		                       .message = MESSAGE_LIMITS_DEFAULT };
+	struct attachment_facts facts;
+	CHECK(attachment_look(l->helper, l->arena, l->message, &config, &facts) == -ECANCELED);
+}
+
+static void ask_and_go(void *arg)
+{
+	for (int i = 0; i < 40; i++) {
+		fiber_id id = fiber_start(0, "look", look_for_a_moment, arg);
+		fiber_yield();
+		fiber_cancel(id);
+		CHECK(fiber_join(id, deadline_in(60000)) == 0);
+	}
+}
+
+/* Who has asked and is gone costs no child. */
+static void nobody_is_answered_who_does_not_wait(void **state)
+{
+	struct looking l = { .helper = *state, .arena = arena_new() };
+	pid_t helper = child_of(child_of(getpid()));
+	l.message = SLICE(SCRIPT "--b--\r\n");
+	unsigned long before = faults_of_children(helper);
+	for (int i = 0; i < 5; i++)
+		facts_come_back(state);
+	unsigned long of_five = faults_of_children(helper) - before;
+	assert_int_equal(kill(helper, SIGSTOP), 0);
+	run_on_fiber(1, ask_and_go, &l);
+	assert_int_equal(kill(helper, SIGCONT), 0);
+	before = faults_of_children(helper);
+	facts_come_back(state);
+	assert_true(faults_of_children(helper) - before < 3 * of_five);
+	arena_free(l.arena);
+}
+
 static int start(void **state)
 {
 	return attachment_helper_start((struct attachment_helper **)state);
@@ -154,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_come_back),
 		cmocka_unit_test(what_takes_too_much_is_ended),
+		cmocka_unit_test(nobody_is_answered_who_does_not_wait),
 		cmocka_unit_test(a_helper_that_is_killed_is_started_again),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
