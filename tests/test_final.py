@@ -14,7 +14,7 @@ import time
 import pytest
 
 from conftest import wait_for
-from test_relay import FAST, SLOW, journey, message, report, submit, wait_empty
+from test_relay import FAST, SLOW, entries, journey, message, report, submit, wait_empty
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
 
@@ -139,6 +139,22 @@ case $1 in 1) exit 75;; 2) echo 4.2.2 over quota; exit 75;; 3) kill -9 $$;; 4) e
     script(place, "exec cat > /dev/null")
     server.cli("queue", "retry", "all")
     wait_empty(server)
+
+
+def test_who_has_it_is_recorded_before_the_next(make_server, place):
+    """A kill while the second command runs does not run the first one again."""
+    out = place / "out"
+    out.mkdir()
+    os.chown(out, USER.pw_uid, USER.pw_gid)
+    command = script(place, f"""
+cat > /dev/null; mkdir {out}/first 2> /dev/null || while [ ! -e {out}/go ]; do sleep 0.1; done
+""")
+    server = make_server(config=transport(f'pipe = {{ "{command}" }} user = games'))
+    submit(server, ["1@unix.test", "2@unix.test"])
+    wait_for(lambda: len(entries(server)) == 1, SLOW, "the first one to be recorded")
+    (out / "go").touch()
+    wait_empty(server)
+    assert last(server).count("relayed ") == 2
 
 
 def test_hostile_commands(make_server, place):
