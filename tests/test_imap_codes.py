@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import resource
 import sqlite3
 
 from conftest import PASSWORD, ROOT, wait_for
@@ -54,10 +55,22 @@ def test_corruption(server):
 
 
 def test_unavailable(make_server):
-    """The store can't be read: at login and in a session. What was opened before is still there."""
+    """No more files can be opened; the store can't be read: at login and in a session. What was opened before is still there."""
     server = make_server()
     client = Raw(server)
+    client.ok("APPEND INBOX {28+}\r\nSubject: x\r\n\r\nin a segment\r\n")
+    wait_for(lambda: find_in_segments(server, b"in a segment"), what="a segment")
+    client.close()
+    server.stop()
+    server.start()   # it has no segment open
+    client = Raw(server)
     client.ok("SELECT INBOX")
+    files = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (0, files[1]))
+    answer = client.no('APPEND INBOX CATENATE (URL "/INBOX/;UID=1")')
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, files)
+    assert b"NO [UNAVAILABLE] " in answer
+    client.ok('APPEND INBOX CATENATE (URL "/INBOX/;UID=1")')
     path = server.dir / "veredus.db"
     with contextlib.closing(sqlite3.connect(path, timeout=60)) as db:
         db.execute("CREATE TABLE spare (x)")   # so that nothing of it is remembered

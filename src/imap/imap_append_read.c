@@ -145,7 +145,7 @@ static bool read_url(struct append_reader *r, struct append_item *item)
 		spool_add(&r->a->spool, part.bytes);
 	item->length += ok ? part.bytes.len : 0;
 	if (ok && !blob_is_whole(&part.blob)) {
-		imap_no(r->c, "SERVERBUG", "A message can't be read.");
+		imap_no(r->c, "CORRUPTION", "That message can't be read.");
 		ok = false;
 	}
 	url_close(&part);

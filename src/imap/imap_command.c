@@ -137,7 +137,7 @@ static void in_trouble(struct imap_command *c, int error)
 		imap_no(c, "CORRUPTION", "What is kept is damaged.");
 		break;
 	default:
-		imap_no(c, "SERVERBUG", "Internal trouble; please try again later.");
+		imap_no(c, "UNAVAILABLE", "Internal trouble; please try again later.");
 	}
 }
 
