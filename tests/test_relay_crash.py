@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 import re
+import signal
 import threading
 import time
 
@@ -96,4 +97,29 @@ def test_killed_between_two_transactions(make_server):
         server.start()
         wait_for(lambda: entries(server) == [], SLOW, "an empty queue")
         assert sorted(t.recipients for t in remote.taken) == [["b1@far.test"], ["b2@far.test"]]
+        server.stop()
+
+
+def test_a_stop_between_two_transactions(make_server):
+    """The one that there is comes to its end; the next one is for the next life."""
+    stopping, at_dot = threading.Event(), threading.Event()
+
+    def script(_session, verb, _line):
+        if verb == ".":
+            at_dot.set()
+            stopping.wait(SLOW)
+
+    with Remote(script, extensions=("LIMITS RCPTMAX=1",)) as remote:
+        server = make_server(domain="a.test", config=smarthost(remote))
+        with server.smtp() as smtp:
+            smtp.sendmail("alice@a.test", ["b1@far.test", "b2@far.test"], message("parts"))
+            assert at_dot.wait(SLOW)
+            server.process.send_signal(signal.SIGTERM)
+            assert smtp.getreply()[0] == 421
+            stopping.set()
+            server.stop()
+        assert [t.recipients for t in remote.taken] == [["b1@far.test"]]
+        server.start()
+        wait_for(lambda: entries(server) == [], SLOW, "an empty queue")
+        assert [t.recipients for t in remote.taken] == [["b1@far.test"], ["b2@far.test"]]
         server.stop()

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "fiber/fiber.h"
 #include "fiber/sync.h"
 #include "queue/queue_internal.h"
 
@@ -56,6 +57,9 @@ static int deliver_all(struct queue *q, struct queue_job *job, struct slice byte
 		worst = rc < 0 ? rc : worst;
 		if (i < job->count)
 			i -= queue_record_part(q, job, i);
+		/* The rest is for the server's next life. */
+		if (i < job->count && runtime_stopping())
+			worst = -ECANCELED;
 	}
 	if (whole)
 		queue_message_form_end(&form);
@@ -78,7 +82,8 @@ int queue_final_carry(struct queue *q, struct queue_job *job, struct smtp_outcom
 		if (o->verdict != SMTP_UNTRIED)
 			continue;
 		*o = smtp_outcome_trouble(job->arena, SMTP_STAGE_DATA, rc, "4.3.0",
-		                          "our copy of the message");
+		                          rc == -ECANCELED ? job->way->title
+		                                           : "our copy of the message");
 		*outcome = *o;
 	}
 	outcome->host = false;

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "fiber/fiber.h"
 #include "queue/queue_convert.h"
 #include "queue/queue_delivery.h"
 #include "route/post_batv.h"
@@ -222,6 +223,23 @@ static int begin(struct queue *q, struct queue_job *job, struct smtp_outcome *ou
 	return job->part_from == job->count ? -EPERM : 0;
 }
 
+/* What goes in no further transaction waits for another time. */
+static int put_off(struct queue_delivery *d, struct queue_job *job, int error, const char *status,
+                   struct smtp_outcome *outcome)
+{
+	*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, error, status, d->dial.host);
+	outcome->host = false;
+	set_rest(job, outcome);
+	return error;
+}
+
+/* The transaction that there was has come to its end; the next one is for the server's next life.
+ */
+static bool must_stop(const struct queue_job *job)
+{
+	return job->part_from < job->count && runtime_stopping();
+}
+
 int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
 	bool any = false;
@@ -246,6 +264,8 @@ int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outc
 			set_rest(job, outcome);
 			return rc;
 		}
+		if (must_stop(job))
+			return put_off(d, job, -ECANCELED, "4.3.2", outcome);
 	}
 	return any ? 0 : rc;
 }
@@ -253,10 +273,7 @@ int queue_send(struct queue_delivery *d, struct queue_job *job, struct smtp_outc
 /* A connection that is not ours to open anew: what its LIMITS leave no room for waits. */
 static int no_room(struct queue_delivery *d, struct queue_job *job, struct smtp_outcome *outcome)
 {
-	*outcome = smtp_outcome_trouble(job->arena, SMTP_STAGE_MAIL, -EBUSY, "4.5.3", d->dial.host);
-	outcome->host = false;
-	set_rest(job, outcome);
-	return -EBUSY;
+	return put_off(d, job, -EBUSY, "4.5.3", outcome);
 }
 
 int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice peer,
@@ -278,6 +295,8 @@ int queue_deliver_one(struct queue *q, struct smtp_client *client, struct slice 
 		rc = send_job(&d, job, outcome);
 		any |= rc == 0;
 		end_part(q, job, rc);
+		if (rc == 0 && must_stop(job))
+			return put_off(&d, job, -ECANCELED, "4.3.2", outcome);
 	}
 	if (rc == 0 && job->part_from < job->count)
 		return no_room(&d, job, outcome);
