@@ -169,7 +169,8 @@ def test_bad_input(server):
     client.send('PUTSCRIPT "a" {4294967296+}\r\n')
     assert client.answer()[1].startswith("BYE") and client.closed()
     # What follows a line that is wrong would be taken for commands.
-    for line in ('PUTSCRIPT a {16+}', 'SETACTIVE "a" "b" {16+}', f'PUTSCRIPT "a" {{{10**30}+}}'):
+    for line in ('PUTSCRIPT a {16+}', 'SETACTIVE "a" "b" {16+}', f'PUTSCRIPT "a" {{{10**30}+}}',
+                 f'PUTSCRIPT "{"x" * 20000}" {{16+}}', f'PUTSCRIPT "{"x" * 20000}" {{16}}'):
         client = Client(server)
         client.send(line + '\r\nDELETESCRIPT "a"\r\n')
         assert client.answer()[1].startswith("BYE") and client.closed(), line

@@ -39,6 +39,18 @@ static void end_on_error(struct managesieve_session *s, int error)
 	                                         : "lost");
 }
 
+/* A line after which a literal may come. */
+static void refuse_or_end(struct managesieve_session *s, bool literal_follows, const char *code,
+                          const char *text)
+{
+	if (!literal_follows) {
+		managesieve_no(s, code, text);
+		return;
+	}
+	managesieve_bye(s, code, text);
+	managesieve_end(s, "lost track");
+}
+
 int managesieve_read_line(struct managesieve_session *s, struct slice *out)
 {
 	int rc = conn_read_line(s->base.conn, MANAGESIEVE_LINE_MAX, out, NULL,
@@ -46,7 +58,8 @@ int managesieve_read_line(struct managesieve_session *s, struct slice *out)
 	if (rc == 1)
 		return 1;
 	if (rc == -EMSGSIZE)
-		managesieve_no(s, NULL, "The line is too long.");
+		refuse_or_end(s, conn_skipped_ends_with(s->base.conn, SLICE("}")), NULL,
+		              "The line is too long.");
 	else
 		end_on_error(s, rc);
 	return 0;
@@ -76,12 +89,7 @@ static int read_bytes(struct managesieve_session *s, uint64_t bytes, char *out)
 void managesieve_refuse_line(struct managesieve_session *s, struct slice line, const char *code,
                              const char *text)
 {
-	if (!managesieve_announces(line)) {
-		managesieve_no(s, code, text);
-		return;
-	}
-	managesieve_bye(s, code, text);
-	managesieve_end(s, "lost track");
+	refuse_or_end(s, managesieve_announces(line), code, text);
 }
 
 static int pass_over(struct managesieve_session *s, uint64_t bytes)

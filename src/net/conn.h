@@ -62,8 +62,8 @@ enum line_end { LINE_CRLF, LINE_LF };
 int conn_read_line(struct conn *c, size_t max, struct slice *line_out, enum line_end *end_out,
                    int64_t deadline);
 enum { CONN_SKIPPED_END = 2 };
-/* Whether the line that was skipped last ended so, in at most CONN_SKIPPED_END bytes: in IMAP that
- * may say what the bytes behind it are. */
+/* Whether the line that was skipped last ended so, in at most CONN_SKIPPED_END bytes: in IMAP
+ * and ManageSieve that may say what the bytes behind it are. */
 bool conn_skipped_ends_with(const struct conn *c, struct slice end);
 
 /* --- writing ------------------------------------------------------------------------- */
