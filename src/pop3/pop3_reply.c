@@ -47,7 +47,10 @@ static const char *const answers[POP3_ANSWER_COUNT] = {
 	[POP3_ERR_STOPPING] = "-ERR [SYS/TEMP] shutting down, closing\r\n",
 };
 
-struct slice pop3_answer_line(enum pop3_answer answer) { return slice_from_str(answers[answer]); }
+static struct slice pop3_answer_line(enum pop3_answer answer)
+{
+	return slice_from_str(answers[answer]);
+}
 
 static void pop3_write(struct pop3_session *s, struct slice text)
 {

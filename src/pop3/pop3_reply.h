@@ -61,7 +61,4 @@ void pop3_printf(struct pop3_session *s, const char *format, ...)
 /* The end of a multi-line reply. */
 void pop3_say_end(struct pop3_session *s);
 
-/* The line with its CRLF. */
-struct slice pop3_answer_line(enum pop3_answer answer);
-
 #endif
