@@ -157,6 +157,28 @@ cat > /dev/null; mkdir {out}/first 2> /dev/null || while [ ! -e {out}/go ]; do s
     assert last(server).count("relayed ") == 2
 
 
+def test_a_stop_runs_no_further_command(make_server, place):
+    """The one that runs comes to its end, and is not run again."""
+    out = place / "out"
+    out.mkdir()
+    os.chown(out, USER.pw_uid, USER.pw_gid)
+    command = script(place, f"""
+cat > /dev/null; echo $1 >> {out}/runs; while [ ! -e {out}/go ]; do sleep 0.1; done
+""")
+    server = make_server(config=transport(f'pipe = {{ "{command}", "${{local}}" }} user = games'))
+    submit(server, ["1@unix.test", "2@unix.test"])
+    wait_for((out / "runs").exists, SLOW, "the first command")
+    with server.smtp() as smtp:
+        server.process.send_signal(signal.SIGTERM)
+        assert smtp.getreply()[0] == 421   # no fiber begins anything any more
+        (out / "go").touch()
+        server.stop()
+    assert len((out / "runs").read_text().split()) == 1
+    server.start()
+    wait_empty(server)
+    assert sorted((out / "runs").read_text().split()) == ["1", "2"]
+
+
 def test_hostile_commands(make_server, place):
     """One that never ends, with children that ignore signals; one that never stops talking; one
     that is not there."""
